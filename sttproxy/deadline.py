@@ -1,0 +1,57 @@
+"""
+A time limit that is cheap to move.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
+
+
+class Deadline:
+    """
+    Calls back once when a moment passes, unless it was moved or cleared before.
+
+    Moving it later costs an assignment: the delayed call underneath stays where it is and, when it fires too early,
+    is set anew.  A busy connection moves its limit at each request.
+    """
+
+    def __init__(self, clock: IReactorTime, expired: Callable[[], None]) -> None:
+        self._clock = clock
+        self._expired = expired
+        self._moment: float | None = None
+        self._call: IDelayedCall | None = None
+
+    def set(self, seconds: float | None) -> None:
+        """Expire so many seconds from now; None: never."""
+        if seconds is None:
+            self._moment = None
+            return
+        self._moment = moment = self._clock.seconds() + seconds
+        if self._call is None:
+            self._call = self._clock.callLater(seconds, self._fire)
+        elif self._call.getTime() > moment:
+            self._call.reset(seconds)
+
+    def clear(self) -> None:
+        """Do not expire; a pending call stays until it fires for nothing."""
+        self._moment = None
+
+    def cancel(self) -> None:
+        """Do not expire, and leave nothing pending."""
+        self._moment = None
+        if self._call is not None:
+            self._call.cancel()
+            self._call = None
+
+    def _fire(self) -> None:
+        self._call = None
+        if self._moment is None:
+            return
+        left = self._moment - self._clock.seconds()
+        if left > 0:
+            self._call = self._clock.callLater(left, self._fire)
+        else:
+            self._moment = None
+            self._expired()

@@ -1,0 +1,159 @@
+"""
+What can go wrong with a request, as exceptions that know their own answer.
+
+Each error carries the HTTP status it becomes and renders the JSON body that the OpenAI SDKs show to a person.  Rooms
+that know nothing of sockets raise them all the same: the Resource tree turns them into an answer in one place.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import ClassVar
+
+#: A header as it travels: name and value.
+Header = tuple[bytes, bytes]
+
+
+class ProxyError(Exception):
+    """
+    An error with its answer.
+
+    :ivar message: one sentence for a person: what is wrong and what would be right.
+    :ivar param: the form field or the option at fault, if there is one.
+    :ivar headers: further response headers (``Retry-After``, ``Allow``).
+    """
+
+    status: ClassVar[int] = 500
+    type: ClassVar[str] = "server_error"
+    code: ClassVar[str] = "internal_error"
+
+    def __init__(self, message: str, *, param: str | None = None, headers: tuple[Header, ...] = ()) -> None:
+        super().__init__(message)
+        self.message = message
+        self.param = param
+        self.headers = headers
+
+    def body(self) -> bytes:
+        """The answer's body, in the shape of https://platform.openai.com/docs/guides/error-codes (UTF-8 JSON)."""
+        error = {"message": self.message, "type": self.type, "param": self.param, "code": self.code}
+        return json.dumps({"error": error}, ensure_ascii=False).encode() + b"\n"
+
+    def answer(self) -> tuple[list[Header], bytes]:
+        """The answer's headers, its length among them, and its body."""
+        body = self.body()
+        fixed = [(b"Content-Type", b"application/json"), (b"Content-Length", b"%d" % len(body))]
+        return [*fixed, *self.headers], body
+
+
+class BadRequest(ProxyError):
+    """400: the request cannot be read in exactly one way."""
+
+    status = 400
+    type = "invalid_request_error"
+    code = "bad_request"
+
+
+class MalformedForm(BadRequest):
+    """400: the body is not a well-formed form, or one that upstreams would read differently."""
+
+    code = "malformed_form"
+
+
+class NotFound(BadRequest):
+    """404: nothing of the proxy's own is there."""
+
+    status = 404
+    code = "not_found"
+
+
+class MethodNotAllowed(BadRequest):
+    """405: one of the proxy's own pages, asked with a method that it does not know."""
+
+    status = 405
+    code = "method_not_allowed"
+
+
+class RequestTimeout(BadRequest):
+    """408: the client took too long to send its request (RFC 9110 §15.5.9)."""
+
+    status = 408
+    code = "request_timeout"
+
+
+class TargetTooLong(BadRequest):
+    """414: the request line is longer than the proxy reads (RFC 9110 §15.5.15)."""
+
+    status = 414
+    code = "target_too_long"
+
+
+class UnsupportedBody(BadRequest):
+    """415: a transcription whose body is of a kind that cannot be rewritten."""
+
+    status = 415
+    code = "unsupported_media_type"
+
+
+class ExpectationFailed(BadRequest):
+    """417: the client expects something other than 100-continue (RFC 9110 §10.1.1)."""
+
+    status = 417
+    code = "expectation_failed"
+
+
+class HeadTooLarge(BadRequest):
+    """431: the request's head is larger than the proxy reads (RFC 6585 §5)."""
+
+    status = 431
+    code = "head_too_large"
+
+
+class NotImplementedHere(BadRequest):
+    """501: a method or a coding that a reverse proxy does not offer."""
+
+    status = 501
+    code = "not_implemented"
+
+
+class UpstreamError(ProxyError):
+    """502: the upstream could not be reached, or what it said is not HTTP."""
+
+    status = 502
+    type = "upstream_error"
+    code = "bad_gateway"
+
+
+class UpstreamUnreachable(UpstreamError):
+    """502: no connection to the upstream could be made."""
+
+    code = "upstream_unreachable"
+
+
+class UpstreamBroke(UpstreamError):
+    """502: the upstream closed the connection before its answer was whole."""
+
+    code = "upstream_closed"
+
+
+class UpstreamTimeout(ProxyError):
+    """504: the upstream did not take the connection in time."""
+
+    status = 504
+    type = "upstream_error"
+    code = "upstream_timeout"
+
+
+class ConfigError(ValueError):
+    """
+    A configuration that cannot be used.
+
+    :ivar message: what is wrong and what would be right.
+    :ivar line: where, counted from 1; 0 where the whole file is meant.
+    :ivar column: likewise, in characters.
+    """
+
+    def __init__(self, message: str, line: int = 0, column: int = 0) -> None:
+        super().__init__(f"line {line}, column {column}: {message}" if line else message)
+        self.message = message
+        self.line = line
+        self.column = column

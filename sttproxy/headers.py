@@ -1,0 +1,128 @@
+"""
+What a proxy may and must do to headers: which of them stop here, what the forwarded ones say, and what a Content-Type
+means.
+
+Headers travel as lists of raw pairs, in their order and their spelling.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+
+from .errors import Header, UnsupportedBody
+
+#: Headers that speak of one connection and stop at its end (RFC 9110 §7.6.1, RFC 9112 §9.6), beside those that
+#: Connection names.  Trailer stops because trailers do; Expect, because the proxy answers it.
+HOP_BY_HOP = frozenset(
+    {
+        b"connection",
+        b"expect",
+        b"keep-alive",
+        b"proxy-authenticate",
+        b"proxy-authorization",
+        b"proxy-connection",
+        b"te",
+        b"trailer",
+        b"transfer-encoding",
+        b"upgrade",
+    }
+)
+
+#: Connection may not name these: a message cannot be passed on faithfully without them, and a client could otherwise
+#: have the proxy take off what the upstream relies on.
+_END_TO_END = frozenset({b"host", b"content-length", b"content-type", b"authorization"})
+
+_FORWARDED = frozenset({b"x-forwarded-for", b"x-forwarded-proto", b"x-forwarded-host"})
+
+_TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
+_MEDIA_TYPE = re.compile(rb"(%b/%b)[ \t]*" % (_TOKEN, _TOKEN))
+#: An unquoted value may hold more than a token: Java writes boundaries with equals signs.
+_BARE_VALUE = rb"[^\x00-\x20\x7f-\xff\",;\\]+"
+_QUOTED_VALUE = rb'"((?:[^"\\\x00-\x08\x0a-\x1f\x7f]|\\[\t -~])*)"'
+_PARAMETER = re.compile(rb";[ \t]*(?:(%b)=(?:(%b)|%b)[ \t]*)?" % (_TOKEN, _BARE_VALUE, _QUOTED_VALUE))
+#: RFC 2046 §5.1.1: 1 to 70 of these, the last one not a space.
+_BOUNDARY = re.compile(rb"[0-9A-Za-z'()+_,\-./:=? ]{0,69}[0-9A-Za-z'()+_,\-./:=?]")
+
+
+def end_to_end(headers: list[Header], connection: Collection[bytes]) -> list[Header]:
+    """
+    The headers that are passed on.
+
+    :param connection: the lower-cased options of every Connection line.
+    """
+    if not connection:
+        return [header for header in headers if header[0].lower() not in HOP_BY_HOP]
+    stop = HOP_BY_HOP.union(connection) - _END_TO_END
+    return [header for header in headers if header[0].lower() not in stop]
+
+
+def forwarded(headers: list[Header], peer: bytes, proto: bytes, host: bytes | None, trusted: bool) -> list[Header]:
+    """
+    The headers with ``X-Forwarded-For``, ``-Proto`` and ``-Host`` written.
+
+    :param peer: the address of the client that the connection came from.
+    :param proto: ``b"http"`` or ``b"https"``, as the client spoke.
+    :param host: the Host that it asked for, if any.
+    :param trusted: whether the peer is a proxy that may tell of clients behind it.  Then its For is added to, and its
+        Proto and Host stand; else all three are replaced, since anybody can write them.
+    """
+    kept = [header for header in headers if header[0].lower() not in _FORWARDED]
+    told: dict[bytes, list[bytes]] = {}
+    if trusted and len(kept) < len(headers):
+        for name, value in headers:
+            if name.lower() in _FORWARDED:
+                told.setdefault(name.lower(), []).append(value)
+    kept.append((b"X-Forwarded-For", b", ".join([*told.get(b"x-forwarded-for", ()), peer])))
+    kept.append((b"X-Forwarded-Proto", told.get(b"x-forwarded-proto", [proto])[0]))
+    if host is not None:
+        kept.append((b"X-Forwarded-Host", told.get(b"x-forwarded-host", [host])[0]))
+    return kept
+
+
+def parse_content_type(value: bytes) -> tuple[bytes, dict[bytes, bytes]]:
+    """
+    Read a Content-Type (RFC 9110 §8.3.1).
+
+    :return: the media type in lower case, and the parameters by lower-cased name, unquoted.
+    :raises UnsupportedBody: when it is not well-formed or repeats a parameter: receivers would differ on it.
+    """
+    media = _MEDIA_TYPE.match(value)
+    if media is None:
+        raise UnsupportedBody(f"The Content-Type {_shown(value)} is not a media type.")
+    parameters: dict[bytes, bytes] = {}
+    at = media.end()
+    while at < len(value):
+        parameter = _PARAMETER.match(value, at)
+        if parameter is None:
+            raise UnsupportedBody(f"The parameters of the Content-Type {_shown(value)} are not well-formed.")
+        at = parameter.end()
+        name, token, quoted = parameter.groups()
+        if name is None:
+            continue  # a lone semicolon; RFC 9110 §5.6.6 has receivers take it
+        if name.lower() in parameters:
+            raise UnsupportedBody(f"The Content-Type has more than one {_shown(name)}.")
+        parameters[name.lower()] = token if token is not None else re.sub(rb"\\(.)", rb"\1", quoted)
+    return media.group(1).lower(), parameters
+
+
+def boundary_of(parameters: dict[bytes, bytes]) -> bytes:
+    """
+    The boundary of a multipart form.
+
+    :raises UnsupportedBody: when there is none, or one that RFC 2046 §5.1.1 does not allow.
+    """
+    boundary = parameters.get(b"boundary")
+    if boundary is None:
+        raise UnsupportedBody("The Content-Type multipart/form-data needs a boundary parameter.")
+    if not _BOUNDARY.fullmatch(boundary):
+        raise UnsupportedBody(
+            f"The boundary {_shown(boundary)} is not allowed: RFC 2046 asks for 1 to 70 letters, digits and '()+_,-./:=?."
+        )
+    return boundary
+
+
+def _shown(value: bytes) -> str:
+    """A value as it may stand in a message: bounded, and readable whatever it holds."""
+    text = value[:100].decode("utf-8", "backslashreplace")
+    return repr(text + "…" if len(value) > 100 else text)
