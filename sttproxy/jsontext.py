@@ -1,0 +1,182 @@
+"""
+JSON with places: every value knows where in the text it stands (RFC 8259).
+
+The standard decoder forgets positions and lets the last of two equal members win.  A configuration error must name its
+line, and a number must leave as it was written, so values keep their span of the source.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Union
+
+import attrs
+
+#: Deepest nesting of arrays and objects; far beyond any form, far below Python's recursion limit.
+MAX_DEPTH = 64
+
+_SPACE = re.compile(r"[ \t\n\r]*")
+_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
+_STRING = re.compile(r'"(?:[^"\\\x00-\x1f]|\\.)*"')
+_WORDS = {"true": True, "false": False, "null": None}
+
+
+class JSONError(ValueError):
+    """
+    Text that is not JSON, or says a thing twice.
+
+    :ivar message: what is wrong.
+    :ivar at: where, as an offset in characters.
+    """
+
+    def __init__(self, message: str, at: int) -> None:
+        super().__init__(message)
+        self.message = message
+        self.at = at
+
+
+@attrs.frozen
+class Number:
+    """A number as it was written: ``0.20`` stays ``0.20``."""
+
+    literal: str
+
+
+@attrs.frozen
+class Member:
+    """A member of an object; `key_at` is the offset of its name's opening quote."""
+
+    key: str
+    key_at: int
+    value: Value
+
+
+@attrs.frozen
+class Value:
+    """
+    A value and its span ``[start, end)`` in the source, in characters.
+
+    :ivar data: str, `Number`, bool, None, a tuple of `Value` (array) or a tuple of `Member` in an `Object`.
+    """
+
+    data: Union[str, Number, bool, None, tuple[Value, ...], Object]
+    start: int
+    end: int
+
+
+@attrs.frozen
+class Object:
+    """An object's members in their order, no name twice."""
+
+    members: tuple[Member, ...]
+
+
+def parse(text: str) -> Value:
+    """
+    Read one JSON text.
+
+    :raises JSONError: when it is not JSON, when an object repeats a member, or when it nests deeper than `MAX_DEPTH`.
+    """
+    value, at = _value(text, _skip(text, 0), 0)
+    at = _skip(text, at)
+    if at < len(text):
+        raise JSONError("there is more text after the end of the JSON value", at)
+    return value
+
+
+def place(text: str, at: int) -> tuple[int, int]:
+    """The line and the column of an offset, both counted from 1."""
+    return text.count("\n", 0, at) + 1, at - text.rfind("\n", 0, at)
+
+
+def _skip(text: str, at: int) -> int:
+    space = _SPACE.match(text, at)
+    assert space is not None, "the pattern matches the empty string"
+    return space.end()
+
+
+def _value(text: str, at: int, depth: int) -> tuple[Value, int]:
+    """The value that begins at an offset, and the offset behind it."""
+    first = text[at : at + 1]
+    if first == '"':
+        string, end = _string(text, at)
+        return Value(string, at, end), end
+    if first in ("{", "["):
+        if depth == MAX_DEPTH:
+            raise JSONError(f"values nest deeper than {MAX_DEPTH} levels", at)
+        return _object(text, at, depth + 1) if first == "{" else _array(text, at, depth + 1)
+    for word, data in _WORDS.items():
+        if text.startswith(word, at):
+            return Value(data, at, at + len(word)), at + len(word)
+    number = _NUMBER.match(text, at)
+    if number is None:
+        raise JSONError("a value is missing" if at == len(text) else f"no JSON value begins with {first!r}", at)
+    return Value(Number(number.group()), at, number.end()), number.end()
+
+
+def _string(text: str, at: int) -> tuple[str, int]:
+    span = _STRING.match(text, at)
+    if span is None:
+        raise JSONError("a string has no closing quote, or holds a raw line break or control character", at)
+    try:
+        string: str = json.loads(span.group())
+    except ValueError:
+        raise JSONError("a string holds an escape that JSON does not know", at) from None
+    try:
+        string.encode()
+    except UnicodeEncodeError:
+        raise JSONError("a string holds half of a surrogate pair", at) from None
+    return string, span.end()
+
+
+def _array(text: str, start: int, depth: int) -> tuple[Value, int]:
+    items: list[Value] = []
+    at = _skip(text, start + 1)
+    if text[at : at + 1] == "]":
+        return Value((), start, at + 1), at + 1
+    while True:
+        item, at = _value(text, at, depth)
+        items.append(item)
+        more, at = _separator(text, at, "]")
+        if not more:
+            return Value(tuple(items), start, at), at
+
+
+def _object(text: str, start: int, depth: int) -> tuple[Value, int]:
+    members: list[Member] = []
+    seen: set[str] = set()
+    at = _skip(text, start + 1)
+    if text[at : at + 1] == "}":
+        return Value(Object(()), start, at + 1), at + 1
+    while True:
+        key_at = at
+        if text[at : at + 1] != '"':
+            raise JSONError("a member's name, in double quotes, is missing", at)
+        key, at = _string(text, at)
+        if key in seen:
+            raise JSONError(f"the member {key!r} is there twice", key_at)
+        seen.add(key)
+        at = _skip(text, at)
+        if text[at : at + 1] != ":":
+            raise JSONError(f"a colon is missing after {key!r}", at)
+        value, at = _value(text, _skip(text, at + 1), depth)
+        members.append(Member(key, key_at, value))
+        more, at = _separator(text, at, "}")
+        if not more:
+            return Value(Object(tuple(members)), start, at), at
+
+
+def _separator(text: str, at: int, closing: str) -> tuple[bool, int]:
+    """Whether a comma and so another element follows, and the offset to go on from."""
+    at = _skip(text, at)
+    found = text[at : at + 1]
+    if found == closing:
+        return False, at + 1
+    if found != ",":
+        raise JSONError(f"a comma or the closing {closing!r} is missing", at)
+    comma = at
+    at = _skip(text, at + 1)
+    if text[at : at + 1] == closing:
+        raise JSONError("there is a comma after the last element", comma)
+    return True, at
