@@ -1,0 +1,253 @@
+"""
+multipart/form-data, rewritten as it streams (RFC 7578, RFC 2046 §5.1).
+
+The form that leaves has a boundary of ours and part heads of ours; the bytes of files and of other fields go through
+uncopied.  Forced fields come first; the client's own copies of them are dropped.
+
+A form that came with a length leaves with one, promised before its first byte: what came plus what is forced.  What is
+dropped is made up with spaces after the closing boundary, which receivers ignore.  Nothing is stored for this.
+
+The delimiter is searched for here and not by a library because the promise needs the exact size of all that is taken
+off, and because the verdict must not depend on how the network cut the preamble and the epilogue.
+"""
+
+from __future__ import annotations
+
+import enum
+import secrets
+
+from ..errors import MalformedForm
+from . import partheads
+from .rules import Rules
+
+#: Most parts; python-multipart under MLX Omni Server stops at as many fields.
+MAX_PARTS = 1000
+#: Longest part head, in bytes.
+MAX_PART_HEAD = 4096
+#: Most bytes that one form may lose on its way: they come back as padding, and no honest text field is as long.
+MAX_DROPPED = 1024 * 1024
+#: Shortest boundary of ours: 96 random bits, which nobody guesses into a file.
+MIN_BOUNDARY = 16
+
+_SPACES = b" " * 65536
+#: What a delimiter and the shortest head cost a client for each part, beside the boundary itself.
+_LEAST_PART = len(b"--" b"\r\n" b"Content-Disposition:form-data;name=a" b"\r\n\r\n" b"\r\n")
+
+
+class _State(enum.Enum):
+    START = enum.auto()
+    DELIMITER = enum.auto()
+    HEAD = enum.auto()
+    KEPT = enum.auto()
+    DROPPED = enum.auto()
+    EPILOGUE = enum.auto()
+
+
+#: What a step returns when it needs more bytes than there are.
+_WAIT = -1
+
+
+class MultipartRewriter:
+    """
+    Rewrites one form.
+
+    :ivar content_type: the Content-Type it leaves with.
+    :ivar length: the bytes it will have when it leaves; None if it came without a length.
+    """
+
+    def __init__(self, rules: Rules, boundary: bytes, length: int | None) -> None:
+        """
+        :param boundary: the client's, unquoted.
+        :param length: of the form as it comes, in bytes; None if unknown.
+        """
+        self._rules = rules
+        self._theirs = b"--" + boundary
+        self._delimiter = b"\r\n" + self._theirs
+        size = max(len(boundary), MIN_BOUNDARY)
+        ours = secrets.token_urlsafe(size)[:size].encode()
+        self._ours = b"--" + ours
+        self._forced = b"".join(
+            b'%b\r\nContent-Disposition: form-data; name="%b"\r\n\r\n%b\r\n' % (self._ours, name, value)
+            for name, value in rules.forced
+        )
+        self.content_type = b"multipart/form-data; boundary=" + ours
+        self.length: int | None = None
+        self._left = length
+        # How many bytes fewer have been written than were taken and promised.  Where the client's boundary is too
+        # short to be ours, each part costs more, and that is promised for as many parts as can come.
+        self._room = 0
+        if length is not None:
+            parts = min(MAX_PARTS, length // (_LEAST_PART + len(boundary))) + 1
+            self._room = (size - len(boundary)) * parts
+            self.length = length + len(self._forced) + self._room
+        self._most_room = self._room + MAX_DROPPED
+        self._state = _State.START
+        self._held = b""
+        self._parts = 0
+
+    def feed(self, data: bytes) -> list[bytes]:
+        """
+        Take upload bytes; return those that are safe to send on.
+
+        At most one delimiter and one part's head are held back.
+
+        :raises MalformedForm: when the form cannot be read in exactly one way.
+        """
+        if self._held:
+            data = self._held + data
+        out: list[bytes] = []
+        at = 0
+        while at < len(data):
+            done = _STEPS[self._state](self, data, at, out)
+            if done == _WAIT:
+                break
+            if self._left is not None:
+                self._left -= done - at
+            at = done
+        if self._room > self._most_room:
+            raise MalformedForm(
+                f"What would have to be dropped from the form is longer than {MAX_DROPPED} bytes: leave out the fields "
+                "that the proxy's configuration sets."
+            )
+        self._held = data[at:]
+        return out
+
+    def finish(self) -> list[bytes]:
+        """
+        End the form; return the last bytes.
+
+        :raises MalformedForm: when its closing boundary has not come.
+        """
+        if self._state is not _State.EPILOGUE:
+            raise MalformedForm("The form ends before its closing boundary.")
+        if self.length is None:
+            return []
+        return _spaces(self._room)
+
+    # Each step looks at data from an offset and returns the offset up to which it is done.
+
+    def _start(self, data: bytes, at: int, out: list[bytes]) -> int:
+        """Before the first boundary, which has no line break of its own; empty lines may precede it."""
+        if data.startswith(b"\r\n", at):
+            self._room += 2
+            return at + 2
+        if data.startswith(self._theirs, at):
+            out.append(self._forced)
+            self._state = _State.DELIMITER
+            return at + len(self._theirs)
+        found = data[at:]
+        if found == b"\r" or self._theirs.startswith(found):
+            return _WAIT
+        raise MalformedForm("The form does not begin with the boundary that its Content-Type names.")
+
+    def _after_boundary(self, data: bytes, at: int, out: list[bytes]) -> int:
+        """Behind two dashes and the boundary."""
+        found = data[at : at + 2]
+        if found == b"\r\n":
+            self._parts += 1
+            if self._parts > MAX_PARTS:
+                raise MalformedForm(f"The form has more than {MAX_PARTS} parts.")
+            self._state = _State.HEAD
+            return at  # the line break is where the search for the head's end begins
+        if found == b"--":
+            self._close(out)
+            return at + 2
+        if len(found) < 2 and found in (b"\r", b"-"):
+            return _WAIT
+        raise MalformedForm(f"Behind boundary {self._parts + 1} of the form there is neither a line break nor '--'.")
+
+    def _head(self, data: bytes, at: int, out: list[bytes]) -> int:
+        """A part's head, from the line break behind its boundary."""
+        end = data.find(b"\r\n\r\n", at, at + MAX_PART_HEAD)
+        if end < 0:
+            if len(data) - at >= MAX_PART_HEAD:
+                raise self._malformed(f"its head is longer than {MAX_PART_HEAD} bytes")
+            return _WAIT
+        try:
+            head = partheads.parse(data[at + 2 : end])
+        except MalformedForm as error:
+            raise self._malformed(error.message) from None
+        taken = len(self._theirs) + end + 4 - at
+        if self._rules.rules(head.name):
+            self._room += taken
+            self._state = _State.DROPPED
+        else:
+            out.append(self._opening(head, taken))
+            self._state = _State.KEPT
+        return end + 4
+
+    def _opening(self, head: partheads.PartHead, taken: int) -> bytes:
+        """A kept part's boundary and head, no longer than what was promised allows."""
+        for tight in (False, True):
+            opening = b"%b\r\n%b" % (self._ours, head.write(tight))
+            room = self._room + taken - len(opening)
+            if room >= 0 or self.length is None:
+                self._room = room
+                return opening
+        raise self._malformed("put its name and its file name in double quotes, or send the form without a length")
+
+    def _kept(self, data: bytes, at: int, out: list[bytes]) -> int:
+        """The body of a part that passes."""
+        end = data.find(self._delimiter, at)
+        if end >= 0:
+            self._state = _State.DELIMITER
+            out.append(data[at : end + 2])
+            return end + len(self._delimiter)
+        end = self._safe_end(data, at)
+        if end == at:
+            return _WAIT
+        out.append(data[at:end])
+        return end
+
+    def _gone(self, data: bytes, at: int, out: list[bytes]) -> int:
+        """The body of a part that is dropped."""
+        end = data.find(self._delimiter, at)
+        if end >= 0:
+            self._state = _State.DELIMITER
+            self._room += end + 2 - at
+            return end + len(self._delimiter)
+        end = self._safe_end(data, at)
+        self._room += end - at
+        return _WAIT if end == at else end
+
+    def _safe_end(self, data: bytes, at: int) -> int:
+        """The offset behind the last byte that cannot belong to a delimiter cut in two."""
+        last = data.rfind(b"\r", max(at, len(data) - len(self._delimiter) + 1))
+        return last if last >= 0 and self._delimiter.startswith(data[last:]) else len(data)
+
+    def _close(self, out: list[bytes]) -> None:
+        """Write the closing boundary, with a line break where the promise leaves room for one."""
+        self._room += len(self._theirs) - len(self._ours)
+        closing = self._ours + b"--"
+        if self._left is None or self._room + self._left - len(b"--") >= len(b"\r\n"):
+            closing += b"\r\n"
+            self._room -= 2
+        out.append(closing)
+        self._state = _State.EPILOGUE
+
+    def _epilogue(self, data: bytes, at: int, out: list[bytes]) -> int:
+        """Behind the closing boundary: nobody reads it, so it goes on as spaces."""
+        if self.length is not None:
+            self._room += len(data) - at
+            out.extend(_spaces(self._room))
+            self._room = min(self._room, 0)
+        return len(data)
+
+    def _malformed(self, reason: str) -> MalformedForm:
+        return MalformedForm(f"Part {self._parts} of the form cannot be accepted: {reason}.")
+
+
+def _spaces(count: int) -> list[bytes]:
+    """So many spaces, in pieces that share their memory."""
+    whole, rest = divmod(count, len(_SPACES))
+    return [_SPACES] * whole + [_SPACES[:rest]] * bool(rest)
+
+
+_STEPS = {
+    _State.START: MultipartRewriter._start,
+    _State.DELIMITER: MultipartRewriter._after_boundary,
+    _State.HEAD: MultipartRewriter._head,
+    _State.KEPT: MultipartRewriter._kept,
+    _State.DROPPED: MultipartRewriter._gone,
+    _State.EPILOGUE: MultipartRewriter._epilogue,
+}

@@ -1,0 +1,160 @@
+"""
+The heads of multipart/form-data parts: read strictly, written in one spelling (RFC 7578).
+
+Parsers disagree on repeated headers and parameters, on missing quotes, on folding and on escapes.  A head on which they
+could disagree is refused; every other one leaves as the same few canonical lines, so that no upstream reads another
+field name than the one judged here.
+"""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import unquote_to_bytes
+
+import attrs
+
+from ..errors import MalformedForm
+
+#: Most header fields in one part's head; RFC 7578 knows three.
+MAX_FIELDS = 8
+
+_LINE = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]+):[ \t]*([\t\x20-\x7e\x80-\xff]*)")
+_DISPOSITION = re.compile(rb"form-data[ \t]*(?=;|$)", re.IGNORECASE)
+_PARAMETER = re.compile(
+    rb";[ \t]*(?:([!#$%&'*+\-.^_`|~0-9A-Za-z]+)="
+    rb"(?:([^\x00-\x20\x7f\"(),/:;<=>?@\[\\\]]+)|\"((?:[^\"\\]|\\[\t\x20-\x7e\x80-\xff])*)\")[ \t]*)?"
+)
+_EXTENDED = re.compile(rb"(?i:utf-8|iso-8859-1)'[0-9A-Za-z\-]*'((?:[!#$&+\-.^_`|~0-9A-Za-z]|%[0-9A-Fa-f]{2})*)")
+_CONTROL = re.compile(rb"[\x00-\x1f\x7f]")
+_TRANSPARENT_ENCODINGS = frozenset({b"7bit", b"8bit", b"binary"})
+
+
+@attrs.define
+class PartHead:
+    """
+    What a part's head says.
+
+    :ivar name: the field's name.
+    :ivar filename: as it goes between the quotes, UTF-8 unless the client wrote it otherwise; None for a text field.
+    :ivar content_type: as the client wrote it, if it did.
+    """
+
+    name: str
+    filename: bytes | None
+    content_type: bytes | None
+
+    def write(self, tight: bool) -> bytes:
+        """
+        The canonical head, the empty line included.
+
+        :param tight: without optional white space, for clients that did without it and promised a length.
+        """
+        gap = b"" if tight else b" "
+        line = b'Content-Disposition:%bform-data;%bname="%b"' % (gap, gap, self.name.encode())
+        if self.filename is not None:
+            line += b';%bfilename="%b"' % (gap, self.filename)
+        if self.content_type is not None:
+            line += b"\r\nContent-Type:%b%b" % (gap, self.content_type)
+        return line + b"\r\n\r\n"
+
+
+def parse(head: bytes) -> PartHead:
+    """
+    Read a part's head.
+
+    :param head: its lines, without the empty line that ends it.
+    :raises MalformedForm: when parsers would read it differently, with the reason.
+    """
+    fields = _fields(head)
+    disposition = fields.get(b"content-disposition")
+    if disposition is None:
+        raise MalformedForm("it has no Content-Disposition")
+    parameters = _parameters(disposition)
+    if b"name" not in parameters:
+        raise MalformedForm("its Content-Disposition names no field")
+    encoding = fields.get(b"content-transfer-encoding")
+    if encoding is not None and encoding.lower() not in _TRANSPARENT_ENCODINGS:
+        raise MalformedForm("its Content-Transfer-Encoding is not one that leaves the bytes as they are")
+    content_type = fields.get(b"content-type")
+    if content_type is not None and content_type.lstrip().lower().startswith(b"multipart/"):
+        raise MalformedForm("it is itself a multipart body; send each file as a part of its own")
+    return PartHead(_name(parameters[b"name"]), _filename(parameters), content_type)
+
+
+def _fields(head: bytes) -> dict[bytes, bytes]:
+    fields: dict[bytes, bytes] = {}
+    lines = head.split(b"\r\n") if head else []
+    if len(lines) > MAX_FIELDS:
+        raise MalformedForm(f"its head has more than {MAX_FIELDS} header fields")
+    for line in lines:
+        field = _LINE.fullmatch(line)
+        if field is None:
+            if line[:1] in (b" ", b"\t"):
+                raise MalformedForm("its head has a folded line")
+            raise MalformedForm("its head has a line that is not a header field")
+        name = field.group(1).lower()
+        if name in fields:
+            raise MalformedForm(f"its head repeats {name.decode()}")
+        fields[name] = field.group(2).rstrip(b" \t")
+    return fields
+
+
+def _parameters(disposition: bytes) -> dict[bytes, bytes]:
+    """The raw parameter values of a Content-Disposition by lower-cased name."""
+    kind = _DISPOSITION.match(disposition)
+    if kind is None:
+        raise MalformedForm("its Content-Disposition is not form-data")
+    parameters: dict[bytes, bytes] = {}
+    at = kind.end()
+    while at < len(disposition):
+        parameter = _PARAMETER.match(disposition, at)
+        if parameter is None:
+            raise MalformedForm("its Content-Disposition has a parameter that is not well-formed")
+        at = parameter.end()
+        name, token, quoted = parameter.groups()
+        if name is None:
+            continue  # a lone semicolon
+        name = name.lower()
+        if b"*" in name and name != b"filename*":
+            raise MalformedForm(f"its Content-Disposition has the extended parameter {name.decode()}")
+        if name in parameters:
+            raise MalformedForm(f"its Content-Disposition repeats {name.decode()}")
+        parameters[name] = token if token is not None else quoted
+    return parameters
+
+
+def _name(raw: bytes) -> str:
+    """A field name that every parser reads as itself."""
+    if b"\\" in raw or b"%22" in raw or b"\t" in raw:
+        raise MalformedForm("its name holds a quote, a backslash or a tab")
+    try:
+        return raw.decode()
+    except UnicodeDecodeError:
+        raise MalformedForm("its name is not UTF-8") from None
+
+
+def _filename(parameters: dict[bytes, bytes]) -> bytes | None:
+    """
+    The file name as it goes between the quotes.
+
+    A quote is written as browsers write it, ``%22``; another backslash is part of a Windows path and stays.
+    """
+    extended = parameters.get(b"filename*")
+    if extended is None:
+        plain = parameters.get(b"filename")
+        if plain is None:
+            return None
+        filename = plain.replace(b'\\"', b"%22")
+    else:
+        encoded = _EXTENDED.fullmatch(extended)
+        if encoded is None:
+            raise MalformedForm("its filename* is not UTF-8''… or ISO-8859-1''… with percent escapes")
+        decoded = unquote_to_bytes(encoded.group(1))
+        if extended[:1] in b"iI":
+            decoded = decoded.decode("latin-1").encode()
+        filename = decoded.replace(b'"', b"%22")
+    if _CONTROL.search(filename):
+        raise MalformedForm("its file name holds a control character")
+    if filename.endswith(b"\\"):
+        raise MalformedForm("its file name ends with a backslash")
+    return filename
