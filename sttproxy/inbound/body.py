@@ -1,0 +1,123 @@
+"""
+A request's body while it arrives.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+from twisted.internet.interfaces import IPushProducer
+from zope.interface import implementer
+
+from ..errors import BadRequest, ProxyError
+from ..http1.framing import Decoder
+
+if TYPE_CHECKING:
+    from .channel import HTTPChannel
+
+
+class BodyReceiver(Protocol):
+    """Takes a body: any number of `body_received`, then one of the other two, once."""
+
+    def body_received(self, data: bytes) -> None:
+        """Take bytes; never empty."""
+
+    def body_ended(self) -> None:
+        """The body is complete."""
+
+    def body_failed(self, error: ProxyError) -> None:
+        """The body will never be complete: its framing is broken or it took too long."""
+
+
+@implementer(IPushProducer)
+class RequestBody:
+    """
+    The body of one request, pushed to a receiver as it arrives.
+
+    Until a receiver is there, and while it has paused, the client is held back: nothing is stored beyond what one read
+    brought.
+
+    :ivar length: in bytes; None for a chunked body.
+    :ivar complete: all of it has arrived.
+    """
+
+    def __init__(self, channel: HTTPChannel, decoder: Decoder, length: int | None, expects_continue: bool) -> None:
+        self.length = length
+        self._channel = channel
+        self._decoder = decoder
+        self._expects_continue = expects_continue
+        self._receiver: BodyReceiver | None = None
+        self._held: list[bytes] = []
+        self._error: ProxyError | None = None
+        self._stopped = False
+        self.complete = decoder.done
+
+    def deliver(self, receiver: BodyReceiver) -> None:
+        """Push the body to a receiver, from its first byte on; a client that asked whether to go on is told so."""
+        self._receiver = receiver
+        if self._expects_continue and not self.complete and not self._held:
+            self._channel.send_continue()
+        self._expects_continue = False
+        held, self._held = self._held, []
+        for data in held:
+            receiver.body_received(data)
+        self._conclude()
+        if not self.complete:
+            self._channel.hold_body(False)
+
+    def feed(self, data: bytes) -> bytes:
+        """
+        Take bytes from the connection; return those behind the body's end.
+
+        :raises BadRequest: when the framing is broken; the receiver has been told.
+        """
+        try:
+            slices, rest = self._decoder.feed(data)
+        except BadRequest as error:
+            self.fail(error)
+            raise
+        self.complete = self._decoder.done
+        if self._receiver is not None:
+            for piece in slices:
+                if not self._stopped:
+                    self._receiver.body_received(piece)
+            self._conclude()
+        elif not self._stopped:
+            self._held += slices
+            if not self.complete:
+                self._channel.hold_body(True)
+        return rest
+
+    def fail(self, error: ProxyError) -> None:
+        """The rest will not come."""
+        self._error = error
+        self._conclude()
+
+    def _conclude(self) -> None:
+        """Tell a receiver of the end, once."""
+        if self._receiver is None or self._stopped or not (self.complete or self._error):
+            return
+        self._stopped = True
+        if self._error is not None:
+            self._receiver.body_failed(self._error)
+        else:
+            self._receiver.body_ended()
+
+    @property
+    def awaited(self) -> bool:
+        """Whether the rest of the body is wanted from the client at this moment."""
+        return self._receiver is not None and not self._stopped
+
+    def pauseProducing(self) -> None:
+        if not self.complete:
+            self._channel.hold_body(True)
+
+    def resumeProducing(self) -> None:
+        if not self.complete:
+            self._channel.hold_body(False)
+
+    def stopProducing(self) -> None:
+        """Nobody wants the rest; it is read and dropped once the answer is out."""
+        self._stopped = True
+        self._held = []
+        self.resumeProducing()

@@ -1,0 +1,307 @@
+"""
+One inbound HTTP/1 connection: the thin adapter between a Twisted transport and `http1`.
+
+It is the channel that a `Request` expects.  It reads a head, dispatches the request, pushes the body on while it
+arrives, and answers pipelined requests one after the other, in order.  It refuses to know what is answered.
+"""
+
+from __future__ import annotations
+
+import enum
+from typing import TYPE_CHECKING, Any
+
+from twisted.internet.interfaces import IAddress, ISSLTransport, ITCPTransport
+from twisted.internet.protocol import Protocol, connectionDone
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from twisted.web.http import RESPONSES
+
+from ..deadline import Deadline
+from ..errors import BadRequest, HeadTooLarge, ProxyError, RequestTimeout
+from ..http1 import heads
+from ..http1.framing import decoder_for
+from ..http1.heads import HEAD_END, MAX_HEAD, RequestHead
+from .body import RequestBody
+from .request import Request
+
+if TYPE_CHECKING:
+    from .site import Site
+
+log = Logger()
+
+#: Most bytes of pipelined requests held while one is being answered; past it the client is held back.
+MAX_PIPELINED = 64 * 1024
+#: Bytes of body that must arrive within each period of the body time-out: a thousandth of a slow line.
+BODY_PROGRESS = 4096
+#: Most bytes of upload read and dropped so that an early answer is not reset away.
+MAX_DRAINED = 1 << 30
+
+
+class _State(enum.Enum):
+    IDLE = "between requests"
+    HEAD = "a head has begun"
+    BODY = "a request is being answered, its body still arriving"
+    ANSWER = "a request is being answered, its body complete"
+    DRAIN = "the last answer is out; what still arrives is dropped"
+    CLOSED = "the connection is gone"
+
+
+class HTTPChannel(Protocol):
+    """One connection of a client."""
+
+    transport: ITCPTransport
+
+    def __init__(self, site: Site) -> None:
+        self.site = self.factory = site
+        self._state = _State.IDLE
+        self._deadline = Deadline(site.clock, self._expired)
+        self._buffer = b""
+        self._request: Request | None = None
+        self._body: RequestBody | None = None
+        self._body_held = False
+        self._paused = False
+        self._last = False
+        self._dispatching = False
+        self._progress = 0
+
+    # The transport's side.
+
+    def connectionMade(self) -> None:
+        self.transport.setTcpNoDelay(True)
+        self.site.opened(self)
+        self._deadline.set(self.site.timeouts.idle)
+
+    def dataReceived(self, data: bytes) -> None:
+        if self._state is _State.BODY:
+            self._body_arrived(data)
+        elif self._state is _State.DRAIN:
+            self._progress += len(data)
+            if self._progress > MAX_DRAINED:
+                self.abort()
+        elif self._state is not _State.CLOSED:
+            self._buffer = self._buffer + data if self._buffer else data
+            if self._state is _State.ANSWER:
+                self._update_reading()
+            else:
+                self._read_heads()
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        self._state = _State.CLOSED
+        self._deadline.cancel()
+        request, self._request, self._body = self._request, None, None
+        if request is not None:
+            request.connectionLost(reason)
+        self.site.lost(self)
+
+    # Reading.
+
+    def _read_heads(self) -> None:
+        """Dispatch the requests in the buffer, one after the other, as long as each is answered at once."""
+        if self._dispatching:
+            return  # an answer given inside a dispatch; the loop below goes on
+        self._dispatching = True
+        try:
+            while self._state in (_State.IDLE, _State.HEAD) and self._buffer:
+                head = self._take_head()
+                if head is None:
+                    break
+                self._dispatch(head)
+        except ProxyError as error:
+            self._refuse(error)
+        finally:
+            self._dispatching = False
+
+    def _take_head(self) -> RequestHead | None:
+        """
+        Cut a complete head off the buffer; None where more bytes are needed.
+
+        :raises ProxyError: when it cannot be accepted.
+        """
+        # RFC 9112 §2.2: an empty line before a request line is to be ignored.
+        while self._buffer.startswith(b"\r\n"):
+            self._buffer = self._buffer[2:]
+        end = self._buffer.find(HEAD_END, 0, MAX_HEAD)
+        if end < 0:
+            line = self._buffer.find(b"\r\n")
+            heads.check_request_line_length(len(self._buffer) if line < 0 else line)
+            if len(self._buffer) >= MAX_HEAD:
+                raise HeadTooLarge(f"The head is longer than {MAX_HEAD} bytes.")
+            if self._state is _State.IDLE and self._buffer:
+                self._state = _State.HEAD
+                self._deadline.set(self.site.timeouts.head)
+            return None
+        data = self._buffer
+        end += len(HEAD_END)
+        self._buffer = data[end:]
+        return heads.parse_request(data[:end])
+
+    def _dispatch(self, head: RequestHead) -> None:
+        self._last = not head.keeps_alive() or self.site.draining
+        body = self._body = RequestBody(self, decoder_for(head), head.length, head.expects_continue)
+        request = self._request = Request(self, head, body)
+        self._state = _State.ANSWER if body.complete else _State.BODY
+        self._body_held = False
+        self._progress = 0
+        self._deadline.clear()
+        request.process()
+        # The request may be over by now, or the connection.
+        if self._state is _State.BODY and self._body is body:
+            data, self._buffer = self._buffer, b""
+            if data:
+                self._body_arrived(data)
+            elif not body.awaited:
+                self.hold_body(True)
+
+    def _body_arrived(self, data: bytes) -> None:
+        body = self._body
+        assert body is not None, "the state BODY has one"
+        self._progress += len(data)
+        if self._progress >= BODY_PROGRESS:
+            self._progress = 0
+            self._deadline.set(self.site.timeouts.body)
+        try:
+            rest = body.feed(data)
+        except BadRequest:
+            self._last = True  # nobody can tell where the next request would begin
+            return
+        if self._state is _State.BODY and self._body is body and body.complete:
+            self._state = _State.ANSWER
+            self._deadline.clear()
+            self._body_held = False
+            self._buffer = rest
+            self._update_reading()
+        elif rest:
+            self._buffer = rest
+            if self._state is _State.IDLE:
+                self._read_heads()
+
+    # Called by the body and by the request.
+
+    def hold_body(self, hold: bool) -> None:
+        """Hold the client back, or let it go on."""
+        if self._state is not _State.BODY:
+            return
+        self._body_held = hold
+        if hold:
+            self._deadline.clear()
+        else:
+            self._progress = 0
+            self._deadline.set(self.site.timeouts.body)
+        self._update_reading()
+
+    def _update_reading(self) -> None:
+        pause = self._body_held or (self._state is _State.ANSWER and len(self._buffer) > MAX_PIPELINED)
+        if pause != self._paused:
+            self._paused = pause
+            if pause:
+                self.transport.pauseProducing()
+            else:
+                self.transport.resumeProducing()
+
+    def send_continue(self) -> None:
+        """Tell the client to go on with its upload (RFC 9110 §10.1.1)."""
+        self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+
+    def last(self) -> bool:
+        """Decide, with the head of an answer, whether it is the connection's last one; its head has to say so."""
+        if self.site.draining or (self._body is not None and not self._body.complete):
+            self._last = True
+        return self._last
+
+    def make_last(self) -> None:
+        """The answer ends with the connection."""
+        self._last = True
+
+    def requestDone(self, request: Request) -> None:
+        """The answer is complete."""
+        body, self._request, self._body = self._body, None, None
+        assert body is not None, "each request has one"
+        self._body_held = False
+        if self._last:
+            self._end(unread=not body.complete or bool(self._buffer))
+            return
+        self._state = _State.IDLE
+        self._deadline.set(self.site.timeouts.idle)
+        self._update_reading()
+        self._read_heads()
+
+    def _end(self, unread: bool) -> None:
+        """
+        Close after what was written.
+
+        :param unread: the client may still be sending.  Closing over bytes nobody read would reset the connection and
+            take the answer with it, so they are read and dropped for a while (RFC 9112 §9.6).
+        """
+        if not unread:
+            self._state = _State.CLOSED
+            self._deadline.set(self.site.timeouts.drain)
+            self.transport.loseConnection()
+            return
+        self._state = _State.DRAIN
+        self._buffer = b""
+        self._progress = 0
+        self._deadline.set(self.site.timeouts.drain)
+        self._update_reading()
+        self.transport.loseWriteConnection()
+
+    def _refuse(self, error: ProxyError) -> None:
+        """Answer a head that cannot become a request, and close."""
+        self.site.stats.refused_requests += 1
+        log.info("A request was refused: {status} {error}", status=error.status, error=error.message)
+        self._last = True
+        headers, body = error.answer()
+        phrase = RESPONSES[error.status]
+        self.transport.write(heads.write_response(error.status, phrase, [*headers, (b"Connection", b"close")]) + body)
+        self._end(unread=True)
+
+    def _expired(self) -> None:
+        if self._state is _State.HEAD:
+            self._refuse(RequestTimeout("The request's head did not come in time."))
+        elif self._state is _State.BODY and self._body is not None:
+            self._body.fail(
+                RequestTimeout(
+                    f"The request's body came too slowly: {BODY_PROGRESS} bytes are expected in each "
+                    f"{self.site.timeouts.body:g} s."
+                )
+            )
+        elif self._state is _State.IDLE:
+            self._state = _State.CLOSED
+            self.transport.loseConnection()
+        else:
+            self.abort()
+
+    def close_if_idle(self) -> None:
+        """Close a connection that waits for its next request."""
+        if self._state is _State.IDLE:
+            self._state = _State.CLOSED
+            self.transport.loseConnection()
+
+    def abort(self) -> None:
+        """Break the connection, so that nobody takes a part for the whole."""
+        self.transport.abortConnection()
+
+    # What twisted.web.http.Request asks of its channel.
+
+    def write(self, data: bytes) -> None:
+        self.transport.write(data)
+
+    def writeSequence(self, data: list[bytes]) -> None:
+        self.transport.writeSequence(data)
+
+    def registerProducer(self, producer: Any, streaming: bool) -> None:
+        self.transport.registerProducer(producer, streaming)
+
+    def unregisterProducer(self) -> None:
+        self.transport.unregisterProducer()
+
+    def loseConnection(self) -> None:
+        self.transport.loseConnection()
+
+    def getPeer(self) -> IAddress:
+        return self.transport.getPeer()
+
+    def getHost(self) -> IAddress:
+        return self.transport.getHost()
+
+    def isSecure(self) -> bool:
+        return ISSLTransport.providedBy(self.transport)

@@ -1,0 +1,216 @@
+"""
+One request, as the Resource tree sees it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from twisted.web import server
+from twisted.web.error import UnsupportedMethod
+from twisted.web.http import RESPONSES
+from twisted.web.http_headers import Headers
+from twisted.web.resource import IResource
+from twisted.web.server import NOT_DONE_YET
+
+from ..errors import Header, MethodNotAllowed, ProxyError
+from ..http1 import heads
+from ..http1.framing import LAST_CHUNK, chunk
+from ..http1.heads import RequestHead
+from .body import RequestBody
+
+if TYPE_CHECKING:
+    from .channel import HTTPChannel
+    from .site import Site
+
+log = Logger()
+
+_NO_BODY = frozenset({204, 304})
+
+
+class Request(server.Request):
+    """
+    A twisted.web Request that is rendered when its head is complete, while its body still arrives.
+
+    A Resource answers it like any other (return bytes, or `write` and `finish`), or passes another server's answer on
+    with `send_head`, to which nothing is added but what concerns this connection.
+
+    :ivar head: its head, as the client sent it.
+    :ivar body: its body; `content` stays None, nothing is stored.
+    :ivar began: when its head was complete, in the clock's seconds.
+    """
+
+    site: Site
+    #: None once the answer is complete or the client has left.
+    channel: HTTPChannel | None = None
+    defaultContentType = None
+
+    def __init__(self, channel: HTTPChannel, head: RequestHead, body: RequestBody) -> None:
+        self._headers: Headers | None = None
+        super().__init__(channel)
+        self.head = head
+        self.body = body
+        self.method = head.method
+        self.uri = head.target
+        self.path = head.target.partition(b"?")[0]
+        self.clientproto = head.version
+        self.began = channel.site.clock.seconds()
+        self._why = ""
+
+    @property
+    def requestHeaders(self) -> Headers:
+        """The headers in Twisted's own form; made when first asked for."""
+        if self._headers is None:
+            self._headers = Headers()
+            for name, value in self.head.headers:
+                self._headers.addRawHeader(name, value)
+        return self._headers
+
+    @requestHeaders.setter
+    def requestHeaders(self, headers: Headers) -> None:
+        """`Request.__init__` assigns an empty one."""
+
+    @property
+    def answered(self) -> bool:
+        """Whether the head of an answer is out."""
+        return bool(self.startedWriting)
+
+    @property
+    def over(self) -> bool:
+        """Whether there is nobody to answer any more: the answer is complete or the client has left."""
+        return bool(self.finished or self._disconnected)
+
+    def process(self) -> None:
+        """Find the Resource and render it."""
+        assert self.channel is not None, "a request begins on a connection"
+        self.site = self.channel.site
+        stats = self.site.stats
+        stats.total_requests += 1
+        stats.in_flight += 1
+        self.prepath = []
+        self.postpath = self.path[1:].split(b"/")
+        try:
+            self.render(self.site.getResourceFor(self))
+        except ProxyError as error:
+            self.fail(error)
+        except Exception:
+            log.failure("A request could not be processed")
+            self.fail(ProxyError("The proxy failed on this request; its log says more."))
+
+    def render(self, resrc: IResource) -> None:
+        """
+        Let a Resource answer.
+
+        :raises ProxyError: what it raises, and `MethodNotAllowed` for a method that it does not know.
+        """
+        try:
+            body = resrc.render(self)
+        except UnsupportedMethod as error:
+            allowed = b", ".join(sorted(error.allowedMethods))
+            raise MethodNotAllowed(
+                f"{self.method.decode()} is not offered here; what is: {allowed.decode()}.",
+                headers=((b"Allow", allowed),),
+            ) from None
+        if body is not NOT_DONE_YET:
+            answer = cast(bytes, body)
+            self.setHeader(b"Content-Length", b"%d" % len(answer))
+            self.write(answer)
+            self.finish()
+
+    def send_head(self, status: int, phrase: bytes | None, headers: list[Header], length: int | None) -> None:
+        """
+        Send the head of the answer.
+
+        :param headers: end-to-end headers, sent as they are; a Content-Length is among them where `length` is known.
+        :param length: of the body that follows, in bytes; None: it ends with `finish`.
+        """
+        assert self.channel is not None and not self.startedWriting
+        self.startedWriting = 1
+        self.code = status
+        own: list[Header] = []
+        bodiless = self.method == b"HEAD" or status in _NO_BODY
+        if length is None and not bodiless:
+            if self.clientproto == b"HTTP/1.1":
+                self.chunked = 1
+                own.append((b"Transfer-Encoding", b"chunked"))
+            else:
+                self.channel.make_last()
+        if self.channel.last():
+            own.append((b"Connection", b"close"))
+        elif self.clientproto == b"HTTP/1.0":
+            own.append((b"Connection", b"keep-alive"))
+        self.channel.write(heads.write_response(status, phrase, headers + own))
+
+    def send_informational(self, status: int, phrase: bytes | None, headers: list[Header]) -> None:
+        """Send an interim response (RFC 9110 §15.2); HTTP/1.0 has none, and after the head there is none."""
+        if self.channel is not None and self.clientproto == b"HTTP/1.1" and not self.startedWriting:
+            self.channel.write(heads.write_response(status, phrase, headers))
+
+    def write(self, data: bytes) -> None:
+        """Send bytes of the answer's body, with the head from `setResponseCode` and `setHeader` before the first."""
+        if self._disconnected or self.channel is None:
+            return
+        if not self.startedWriting:
+            headers = [(name, value) for name, values in self.responseHeaders.getAllRawHeaders() for value in values]
+            lengths = self.responseHeaders.getRawHeaders(b"Content-Length")
+            phrase = RESPONSES.get(self.code, b"")
+            self.send_head(self.code, phrase, headers, int(lengths[0]) if lengths else None)
+        if data and self.method != b"HEAD":
+            self.sentLength += len(data)
+            self.channel.write(chunk(data) if self.chunked else data)
+
+    def finish(self) -> None:
+        """The answer is complete."""
+        assert self.channel is not None and not self.finished
+        if not self.startedWriting:
+            self.write(b"")
+        if self.chunked:
+            self.channel.write(LAST_CHUNK)
+        self.finished = 1
+        self._account()
+        self._cleanup()
+
+    def fail(self, error: ProxyError) -> None:
+        """
+        Answer with an error; where another answer has begun, break the connection, so that it is not taken for whole.
+        """
+        if self.over:
+            return
+        if self.startedWriting:
+            self.abort()
+            return
+        self._why = " " + error.message
+        self.body.stopProducing()
+        headers, body = error.answer()
+        self.send_head(error.status, RESPONSES[error.status], headers, len(body))
+        self.write(body)
+        self.finish()
+
+    def abort(self) -> None:
+        """Break the client's connection."""
+        if self.channel is not None:
+            self.channel.abort()
+
+    def connectionLost(self, reason: Failure) -> None:
+        """The client has left."""
+        self.site.stats.clients_gone += 1
+        self._account()
+        super().connectionLost(reason)
+
+    def _account(self) -> None:
+        """Count and log the request, once, at its end."""
+        stats = self.site.stats
+        stats.in_flight -= 1
+        if self.finished:
+            stats.answered(self.code)
+        log.info(
+            "{method} {target} {outcome} {sent} B {seconds:.3f} s{why}",
+            method=self.method.decode(),
+            target=self.head.shown_target(),
+            outcome=self.code if self.finished else "client gone",
+            sent=self.sentLength,
+            seconds=self.site.clock.seconds() - self.began,
+            why=self._why,
+        )

@@ -1,0 +1,95 @@
+"""
+The factory for inbound connections.
+"""
+
+from __future__ import annotations
+
+import attrs
+from twisted.internet.defer import Deferred, succeed
+from twisted.internet.interfaces import IAddress, IReactorTime
+from twisted.web import server
+from twisted.web.resource import IResource
+
+from ..deadline import Deadline
+from ..stats import Stats
+from .channel import HTTPChannel
+
+
+@attrs.frozen
+class Timeouts:
+    """
+    How long clients may take, in seconds; None: for ever.
+
+    :ivar head: from a request's first byte to the end of its head.  Browsers and proxies need well under one.
+    :ivar body: for each `BODY_PROGRESS` bytes of body, not counted while the client is held back.
+    :ivar idle: between two requests of a connection; nginx's default.
+    :ivar drain: for a client to stop uploading and to take an answer that came before its upload ended.
+    """
+
+    head: float | None = 10.0
+    body: float | None = 30.0
+    idle: float | None = 75.0
+    drain: float | None = 30.0
+
+
+class Site(server.Site):
+    """
+    A twisted.web Site whose connections are `HTTPChannel`.
+
+    :ivar channels: the connections that are open.
+    :ivar draining: no connection is kept alive any more.
+    """
+
+    def __init__(self, resource: IResource, clock: IReactorTime, stats: Stats, timeouts: Timeouts = Timeouts()) -> None:
+        super().__init__(resource, reactor=clock)
+        self.clock = clock
+        self.stats = stats
+        self.timeouts = timeouts
+        self.channels: set[HTTPChannel] = set()
+        self.draining = False
+        self._drained: Deferred[None] | None = None
+        self._limit = Deadline(clock, self.abort)
+
+    def startFactory(self) -> None:
+        """Nothing: the stock one opens an access log and wakes up each second for its clock."""
+
+    def stopFactory(self) -> None:
+        """Nothing, likewise."""
+
+    def buildProtocol(self, addr: IAddress | None) -> HTTPChannel:
+        return HTTPChannel(self)
+
+    def opened(self, channel: HTTPChannel) -> None:
+        """A connection is there; called by it."""
+        self.channels.add(channel)
+        self.stats.connections += 1
+
+    def lost(self, channel: HTTPChannel) -> None:
+        """A connection is gone; called by it."""
+        self.channels.discard(channel)
+        self.stats.connections -= 1
+        if not self.channels and self._drained is not None:
+            drained, self._drained = self._drained, None
+            self._limit.cancel()
+            drained.callback(None)
+
+    def drain(self, limit_s: float) -> Deferred[None]:
+        """
+        Close idle connections and let the others end with the request that they carry.
+
+        :param limit_s: seconds until what is left is broken off.
+        :return: fires when no connection is left.
+        """
+        self.draining = True
+        for channel in list(self.channels):
+            channel.close_if_idle()
+        if not self.channels:
+            return succeed(None)
+        self._drained = Deferred()
+        self._limit.set(limit_s)
+        return self._drained
+
+    def abort(self) -> None:
+        """Break every connection that is left."""
+        for channel in list(self.channels):
+            channel.abort()
