@@ -1,0 +1,180 @@
+"""
+A request passed on and its response passed back, with backpressure both ways.
+
+Each transfer has three endings, whichever way it goes: done, upstream failed, client gone.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol as Structure
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IConsumer
+from twisted.internet.protocol import Protocol, connectionDone
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from twisted.web.client import ResponseDone
+from zope.interface import implementer
+
+from .errors import ProxyError, UpstreamError, UpstreamTimeout
+from .headers import end_to_end
+from .http1.heads import ResponseHead
+from .inbound.request import Request
+from .upstream.client import Upstream
+from .upstream.connection import IOutgoing, OutgoingHead, Response
+
+log = Logger()
+
+
+class Rewriter(Structure):
+    """What rewrites a body on its way; `forms` has them."""
+
+    def feed(self, data: bytes) -> list[bytes]:
+        """Take bytes; return those that go on."""
+
+    def finish(self) -> list[bytes]:
+        """End; return the last bytes."""
+
+
+class Untouched:
+    """The rewriter of everything else."""
+
+    def feed(self, data: bytes) -> list[bytes]:
+        return [data]
+
+    def finish(self) -> list[bytes]:
+        return []
+
+
+@implementer(IOutgoing)
+class Upload:
+    """
+    A request's body on its way from the client to the upstream, and the head that goes before it.
+
+    The client is not asked for its body before the upstream connection stands: nobody uploads a gigabyte to hear 502.
+    """
+
+    def __init__(self, request: Request, head: OutgoingHead, rewriter: Rewriter, length: int | None) -> None:
+        self.head = head
+        self.length = length
+        self._request = request
+        self._rewriter = rewriter
+        self._consumer: IConsumer | None = None
+        self._done: Deferred[None] = Deferred()
+
+    def startProducing(self, consumer: IConsumer) -> Deferred[None]:
+        """Begin; fails with the `ProxyError` for which the body will never be complete."""
+        self._consumer = consumer
+        self._request.body.deliver(self)
+        return self._done
+
+    def body_received(self, data: bytes) -> None:
+        try:
+            pieces = self._rewriter.feed(data)
+        except ProxyError as error:
+            self.body_failed(error)
+        else:
+            self._send(pieces)
+
+    def body_ended(self) -> None:
+        try:
+            pieces = self._rewriter.finish()
+        except ProxyError as error:
+            self.body_failed(error)
+        else:
+            self._send(pieces)
+            self._done.callback(None)
+
+    def body_failed(self, error: ProxyError) -> None:
+        self.stopProducing()
+        self._done.errback(error)
+
+    def _send(self, pieces: list[bytes]) -> None:
+        data = pieces[0] if len(pieces) == 1 else b"".join(pieces)
+        if data and self._consumer is not None:
+            self._consumer.write(data)
+
+    def pauseProducing(self) -> None:
+        self._request.body.pauseProducing()
+
+    def resumeProducing(self) -> None:
+        self._request.body.resumeProducing()
+
+    def stopProducing(self) -> None:
+        self._consumer = None
+        self._request.body.stopProducing()
+
+    def informed(self, head: ResponseHead) -> None:
+        """Pass an interim response on."""
+        headers = end_to_end(head.headers, head.connection_options())
+        self._request.send_informational(head.status, head.phrase, headers)
+
+
+class Relay(Protocol):
+    """
+    Brings a response to the client, as it comes and at the client's pace.
+    """
+
+    def __init__(self, request: Request, upstream: Upstream, head: OutgoingHead, rewriter: Rewriter, length: int | None):
+        self._request = request
+        self._upload = Upload(request, head, rewriter, length)
+        self._upstream = upstream
+        self._answer: Deferred[Response] | None = None
+        self._response: Response | None = None
+
+    def start(self) -> None:
+        """Send the request."""
+        self._request.notifyFinish().addErrback(self._client_gone)
+        self._answer = self._upstream.request(self._upload)
+        self._answer.addCallbacks(self._answered, self._failed)
+        self._answer.addErrback(self._surprised)
+
+    def _answered(self, response: Response) -> None:
+        self._response = response
+        head = response.head
+        headers = end_to_end(head.headers, head.connection_options())
+        self._request.send_head(head.status, head.phrase, headers, head.length)
+        response.deliverBody(self)
+
+    # The three endings.
+
+    def _done(self) -> None:
+        self._request.unregisterProducer()
+        self._request.finish()
+
+    def _failed(self, failure: Failure) -> None:
+        """The upstream failed, or the client's own body did; or nobody is there any more to hear of it."""
+        if self._request.over:
+            return
+        failure.trap(ProxyError)
+        error: ProxyError = failure.value
+        if isinstance(error, UpstreamError | UpstreamTimeout):
+            self._request.site.stats.upstream_errors[error.code] += 1
+        self._request.fail(error)
+
+    def _client_gone(self, _: Failure) -> None:
+        if self._response is not None:
+            self._response.abort()
+        elif self._answer is not None:
+            self._answer.cancel()
+
+    def _surprised(self, failure: Failure) -> None:
+        log.failure("A request could not be relayed", failure)
+        self._request.fail(ProxyError("The proxy failed on this request; its log says more."))
+
+    # The response's body.
+
+    def connectionMade(self) -> None:
+        self._request.registerProducer(self.transport, True)
+
+    def dataReceived(self, data: bytes) -> None:
+        self._request.write(data)
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        if self._request.over:
+            return
+        if reason.check(ResponseDone):
+            self._done()
+        else:
+            self._request.unregisterProducer()
+            self._failed(reason)

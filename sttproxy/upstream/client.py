@@ -1,0 +1,88 @@
+"""
+treq, as a proxy needs it: no cookies, no redirects, no decoding, and not a byte of a request changed.
+"""
+
+from __future__ import annotations
+
+from http.cookiejar import Cookie
+from typing import Any, cast
+
+import hyperlink
+from treq.client import HTTPClient
+from treq.cookies import IndexableCookieJar
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
+from twisted.web.http_headers import Headers
+from twisted.web.iweb import IAgent, IBodyProducer
+from zope.interface import implementer
+
+from .connection import IOutgoing, Response, UpstreamConnection
+from .pool import Pool
+
+
+class _NoCookies(IndexableCookieJar):
+    """Stores and sends nothing: treq's jar would send one caller's cookie with the next caller's request."""
+
+    def add_cookie_header(self, request: Any) -> None:
+        pass
+
+    def extract_cookies(self, response: Any, request: Any) -> None:
+        pass
+
+    def set_cookie(self, cookie: Cookie) -> None:
+        pass
+
+
+@implementer(IAgent)
+class UpstreamAgent:
+    """
+    Sends each request on a connection of a pool.
+
+    What goes on the wire is the `IOutgoing` given as body producer, head and all; method, URI and headers as treq
+    understands them are ignored.
+    """
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    def request(
+        self, method: bytes, uri: bytes, headers: Headers | None = None, bodyProducer: IBodyProducer | None = None
+    ) -> Deferred[Response]:
+        """
+        Send a request.
+
+        :return: fails with an `UpstreamError` or `UpstreamTimeout` that says what failed.
+        """
+        outgoing = cast(IOutgoing, bodyProducer)
+        connecting = self._pool.acquire()
+        connecting.addCallback(UpstreamConnection.request, outgoing)
+        return cast("Deferred[Response]", connecting)
+
+
+class Upstream:
+    """The server behind the proxy."""
+
+    #: What treq is told to ask for; the real target travels with the body producer.
+    _URL = hyperlink.EncodedURL.from_text("http://upstream/")
+
+    def __init__(self, clock: IReactorTime, agent: IAgent) -> None:
+        self._clock = clock
+        self._jar = _NoCookies()
+        self._client = HTTPClient(agent, self._jar)
+
+    def request(self, outgoing: IOutgoing) -> Deferred[Response]:
+        """
+        Send a request and wait for the head of its response.
+
+        :return: fails as `UpstreamAgent.request` does; cancelling it ends the request wherever it is.
+        """
+        answer = self._client.request(
+            "POST",
+            self._URL,
+            data=outgoing,
+            cookies=self._jar,
+            allow_redirects=False,
+            unbuffered=True,
+            reactor=self._clock,
+        )
+        return cast("Deferred[Response]", answer.addCallback(lambda response: response.original))

@@ -1,0 +1,340 @@
+"""
+One connection to the upstream: the thin adapter between a Twisted transport and `http1`.
+
+It carries one request at a time.  It gives itself back to its owner only when both messages are complete and nobody
+could mistake a leftover byte for the next response.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable
+from typing import Any
+
+import attrs
+from twisted.internet.defer import Deferred
+from twisted.internet.error import ConnectionDone
+from twisted.internet.interfaces import IConsumer, IProtocol, ITCPTransport
+from twisted.internet.protocol import Protocol, connectionDone
+from twisted.python.failure import Failure
+from twisted.web.client import ResponseDone
+from twisted.web.http_headers import Headers
+from twisted.web.iweb import UNKNOWN_LENGTH, IBodyProducer, IResponse
+from zope.interface import Attribute, implementer
+
+from ..errors import BadRequest, Header, ProxyError, UpstreamBroke, UpstreamError
+from ..http1 import heads
+from ..http1.framing import LAST_CHUNK, Decoder, chunk, decoder_for
+from ..http1.heads import HEAD_END, MAX_HEAD, ResponseHead
+
+
+@attrs.frozen
+class OutgoingHead:
+    """
+    The head of a request to the upstream, as it will be on the wire.
+
+    :ivar headers: in their order and spelling; the ones that frame the body are among them.
+    :ivar chunked: whether the body goes out in the chunked coding.
+    :ivar bodiless: no body follows, so none has to be waited for.
+    """
+
+    method: bytes
+    target: bytes
+    headers: list[Header]
+    chunked: bool
+    bodiless: bool
+
+
+class IOutgoing(IBodyProducer):
+    """
+    A request on its way to the upstream.
+
+    treq hands a body producer through untouched, so it carries the head too: raw, and past all that treq and Twisted
+    would do to a method, a URL and headers.
+    """
+
+    head: OutgoingHead = Attribute("The request's head.")
+
+    def informed(head: ResponseHead) -> None:
+        """An interim response other than 100 has come."""
+
+
+@implementer(IResponse)
+class Response:
+    """
+    A response whose head has come.
+
+    :ivar head: as the upstream sent it.  `headers` is left empty, so that nobody on the way acts on them: treq would
+        store cookies and decode bodies.
+    """
+
+    request = None
+    previousResponse = None
+
+    def __init__(self, head: ResponseHead, connection: UpstreamConnection) -> None:
+        self.head = head
+        self.version = (b"HTTP", 1, 1)
+        self.code = head.status
+        self.phrase = head.phrase or b""
+        self.headers = Headers()
+        self.length: Any = UNKNOWN_LENGTH if head.length is None else head.length
+        self._connection = connection
+        self._receiver: IProtocol | None = None
+        self._held: list[bytes] = []
+        self._reason: Failure | None = None
+
+    def abort(self) -> None:
+        """Nobody wants the rest: break the connection."""
+        if self._reason is None:
+            self._connection.abort()
+
+    def deliverBody(self, protocol: IProtocol) -> None:
+        """
+        Push the body to a protocol; its `connectionLost` is told `ResponseDone` or why the rest will not come.
+
+        Until this is called the upstream is held back.
+        """
+        assert self._receiver is None, "the body is delivered once"
+        self._receiver = protocol
+        protocol.makeConnection(self._connection.transport)
+        held, self._held = self._held, []
+        for data in held:
+            protocol.dataReceived(data)
+        if self._reason is not None:
+            protocol.connectionLost(self._reason)
+        else:
+            self._connection.transport.resumeProducing()
+
+    def setPreviousResponse(self, response: IResponse) -> None:
+        """Redirects are not followed, so there is never one."""
+        raise NotImplementedError("a proxy follows no redirects")
+
+    def body_received(self, data: bytes) -> None:
+        """Called by the connection."""
+        if self._receiver is None:
+            self._held.append(data)
+            self._connection.transport.pauseProducing()
+        else:
+            self._receiver.dataReceived(data)
+
+    def body_ended(self, reason: Failure) -> None:
+        """Called by the connection, once."""
+        self._reason = reason
+        if self._receiver is not None:
+            self._receiver.connectionLost(reason)
+
+
+class _State(enum.Enum):
+    IDLE = "in the pool"
+    HEAD = "a request is out, its response not yet begun"
+    BODY = "a response body is arriving"
+    CLOSED = "of no more use"
+
+
+@implementer(IConsumer)
+class UpstreamConnection(Protocol):
+    """
+    One connection, lent by the pool for one request at a time.
+
+    :ivar used: a request has been completed on it.
+    """
+
+    transport: ITCPTransport
+
+    def __init__(self, released: Callable[[UpstreamConnection], None], lost: Callable[[UpstreamConnection], None]) -> None:
+        """
+        :param released: called when the connection is free for another request.
+        :param lost: called when it is gone.
+        """
+        self._released = released
+        self._lost = lost
+        self._state = _State.IDLE
+        self._buffer = b""
+        self._outgoing: IOutgoing | None = None
+        self._uploaded = True
+        self._answer: Deferred[Response] | None = None
+        self._response: Response | None = None
+        self._decoder: Decoder | None = None
+        self._keep = False
+
+    def connectionMade(self) -> None:
+        self.transport.setTcpNoDelay(True)
+
+    @property
+    def idle(self) -> bool:
+        """Whether a request can be sent."""
+        return self._state is _State.IDLE
+
+    # Sending.
+
+    def request(self, outgoing: IOutgoing) -> Deferred[Response]:
+        """
+        Send a request.
+
+        :return: fires with the `Response` when its head has come; cancelling it breaks the connection.  Fails with
+            `UpstreamBroke` when the upstream closes without an answer, with `UpstreamError` when what it says is not
+            HTTP.
+        """
+        assert self._state is _State.IDLE
+        self._state = _State.HEAD
+        self._outgoing = outgoing
+        self._answer = answer = Deferred(lambda _: self.abort())
+        head = outgoing.head
+        self.transport.write(heads.write_request(head.method, head.target, head.headers))
+        self._uploaded = head.bodiless
+        if not head.bodiless:
+            self.transport.registerProducer(outgoing, True)
+            uploading = outgoing.startProducing(self)
+            uploading.addCallbacks(self._upload_done, self._upload_failed, (outgoing,), errbackArgs=(outgoing,))
+        return answer
+
+    def write(self, data: bytes) -> None:
+        """Take bytes of the request's body."""
+        outgoing = self._outgoing
+        assert outgoing is not None, "a body belongs to a request"
+        self.transport.write(chunk(data) if outgoing.head.chunked else data)
+
+    def registerProducer(self, producer: Any, streaming: bool) -> None:
+        """The transport itself paces the body."""
+
+    def unregisterProducer(self) -> None:
+        """Likewise."""
+
+    def _upload_done(self, _: object, outgoing: IOutgoing) -> None:
+        if self._outgoing is not outgoing or self._uploaded:
+            return
+        self._uploaded = True
+        self.transport.unregisterProducer()
+        if outgoing.head.chunked:
+            self.transport.write(LAST_CHUNK)
+
+    def _upload_failed(self, failure: Failure, outgoing: IOutgoing) -> None:
+        """The body will not be complete: break the connection before the upstream takes a part for the whole."""
+        failure.trap(ProxyError)
+        if self._outgoing is outgoing:
+            self._broke(failure.value)
+
+    def _stop_upload(self) -> None:
+        outgoing = self._outgoing
+        self._outgoing = None
+        if not self._uploaded and outgoing is not None:
+            self._uploaded = True
+            self.transport.unregisterProducer()
+            outgoing.stopProducing()
+
+    # Receiving.
+
+    def dataReceived(self, data: bytes) -> None:
+        if self._state is _State.BODY:
+            self._body_arrived(data)
+        elif self._state is _State.HEAD:
+            self._head_arrived(self._buffer + data if self._buffer else data)
+        elif self._state is _State.IDLE:
+            # Nobody asked: the server is closing, or confused.  What it says belongs to no request.
+            self.abort()
+
+    def _head_arrived(self, data: bytes) -> None:
+        while True:
+            end = data.find(HEAD_END, 0, MAX_HEAD)
+            if end < 0:
+                if len(data) >= MAX_HEAD:
+                    self._broke(UpstreamError(f"The upstream's answer has a head of more than {MAX_HEAD} bytes."))
+                self._buffer = data
+                return
+            end += len(HEAD_END)
+            outgoing, answer = self._outgoing, self._answer
+            assert outgoing is not None and answer is not None, "a head answers a request"
+            try:
+                head = heads.parse_response(data[:end], outgoing.head.method)
+            except ProxyError as error:
+                self._broke(UpstreamError(f"The upstream's answer is not HTTP that can be passed on: {error.message}"))
+                return
+            data = data[end:]
+            if head.status >= 200:
+                break
+            if head.status == 101:
+                self._broke(UpstreamError("The upstream switched protocols, which nobody asked for."))
+                return
+            if head.status != 100:
+                outgoing.informed(head)
+                if self._state is not _State.HEAD:
+                    return
+        self._buffer = b""
+        self._keep = head.keeps_alive()
+        if head.status >= 300 and not self._uploaded:
+            # Refused before it was read: the rest would be sent for nothing.
+            self._keep = False
+            self._stop_upload()
+        self._decoder = decoder_for(head)
+        self._state = _State.BODY
+        response = self._response = Response(head, self)
+        self._answer = None
+        answer.callback(response)
+        if self._state is _State.BODY:
+            self._body_arrived(data)
+
+    def _body_arrived(self, data: bytes) -> None:
+        decoder, response = self._decoder, self._response
+        assert decoder is not None and response is not None, "the state BODY has both"
+        try:
+            slices, rest = decoder.feed(data) if data else ([], b"")
+        except BadRequest as error:
+            self._broke(UpstreamError(f"The upstream's answer breaks off: {error.message}"))
+            return
+        for piece in slices:
+            if self._state is not _State.BODY:
+                return
+            response.body_received(piece)
+        if decoder.done and self._state is _State.BODY:
+            self._done(reusable=self._keep and not rest)
+
+    def _done(self, reusable: bool) -> None:
+        """The response is complete; a request that is not is given up."""
+        response, self._response, self._decoder = self._response, None, None
+        assert response is not None
+        if not self._uploaded:
+            self.abort()
+        elif reusable:
+            self._outgoing = None
+            self._state = _State.IDLE
+            self._released(self)
+        else:
+            self.close()
+        response.body_ended(Failure(ResponseDone()))
+
+    def _broke(self, error: ProxyError) -> None:
+        """End the connection, and tell whoever waits for something on it."""
+        self._state = _State.CLOSED
+        answer, self._answer = self._answer, None
+        response, self._response = self._response, None
+        self._stop_upload()
+        self.transport.abortConnection()
+        if answer is not None:
+            answer.errback(error)
+        elif response is not None:
+            response.body_ended(Failure(error))
+
+    def abort(self) -> None:
+        """Break the connection; nobody is told but the pool."""
+        self._state = _State.CLOSED
+        self._answer = None
+        self._response = None
+        self._stop_upload()
+        self.transport.abortConnection()
+
+    def close(self) -> None:
+        """Close the connection, on which nothing is under way."""
+        self._state = _State.CLOSED
+        self._outgoing = None
+        self.transport.loseConnection()
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        state, decoder = self._state, self._decoder
+        if state is _State.BODY and decoder is not None and decoder.end() and reason.check(ConnectionDone):
+            self._done(reusable=False)
+        elif state is _State.HEAD:
+            self._broke(UpstreamBroke("The upstream closed the connection without an answer."))
+        elif state is _State.BODY:
+            self._broke(UpstreamBroke("The upstream closed the connection in the middle of its answer."))
+        self._state = _State.CLOSED
+        self._lost(self)
