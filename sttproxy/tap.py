@@ -1,0 +1,292 @@
+"""
+The command line, and the only place where the rooms are put together.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+from urllib.parse import urlsplit
+
+import attrs
+from twisted.application import strports
+from twisted.internet import endpoints
+from twisted.internet.interfaces import IStreamClientEndpoint
+from twisted.python import usage
+
+from . import __version__
+from .daemon import Daemon, StartError
+from .errors import ConfigError
+from .inbound.site import Site
+from .resources import Health, PassThrough, Root, StatsPage, Target, Transcriptions
+from .stats import Stats
+from .upstream.client import Upstream, UpstreamAgent
+from .upstream.dial import Dialer
+from .upstream.pool import Pool
+from .upstream.probe import Probe
+from .watch import ConfigWatcher
+
+DEFAULT_CONFIG = "stt_config.json"
+
+
+def port(text: str) -> int:
+    """A TCP port; 0 lets the system choose."""
+    try:
+        number = int(text)
+    except ValueError:
+        number = -1
+    if not 0 <= number <= 65535:
+        raise ValueError(f"{text!r} is not a port; it must be a number from 0 to 65535")
+    return number
+
+
+port.coerceDoc = "Must be a number from 0 to 65535."  # type: ignore[attr-defined]
+
+
+def seconds(text: str) -> float:
+    """A positive number of seconds."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = -1.0
+    if not 0 < number < 1e9:
+        raise ValueError(f"{text!r} is not a time; it must be a positive number of seconds")
+    return number
+
+
+seconds.coerceDoc = "Must be a positive number of seconds."  # type: ignore[attr-defined]
+
+
+def count(text: str) -> int:
+    """A number of things, 0 or more."""
+    try:
+        number = int(text)
+    except ValueError:
+        number = -1
+    if number < 0:
+        raise ValueError(f"{text!r} is not a number; it must be 0 or more")
+    return number
+
+
+count.coerceDoc = "Must be a whole number, 0 or more."  # type: ignore[attr-defined]
+
+
+@attrs.frozen
+class Destination:
+    """
+    The upstream as the command line names it.
+
+    :ivar prefix: of every path there; without a slash at its end.
+    """
+
+    host: str
+    port: int
+    prefix: str = ""
+
+    @property
+    def name(self) -> str:
+        """``host:port``, an IPv6 address in brackets."""
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+class Options(usage.Options):
+    """The options of ``twistd sttproxy``."""
+
+    synopsis = "[options]"
+    longdesc = (
+        "A proxy in front of a speech-to-text server: it forces the form fields of a JSON file into every "
+        "transcription request and passes everything else untouched. The file is read again whenever it changes. "
+        "An option beats the environment (STT_CONFIG_PATH, TARGET_HOST, TARGET_PORT), the environment beats the default."
+    )
+
+    optParameters = [
+        ["host", None, "0.0.0.0", "Address to listen on; :: for IPv6."],
+        ["port", None, 10241, "Port to listen on.", port],
+        ["target-host", None, None, "Host of the speech-to-text server [default: localhost]"],
+        ["target-port", None, None, "Its port [default: 10240]", port],
+        ["target", None, None, "The server as a URL, http://host:port/prefix, instead of the two."],
+        ["config", None, None, f"The JSON file of forced fields [default: {DEFAULT_CONFIG}]"],
+        ["pool-size", None, 32, "Idle connections to the server that are kept.", count],
+        ["pool-idle", None, 4.0, "Seconds that one is kept; uvicorn closes its side at 5.", seconds],
+        ["connect-timeout", None, 5.0, "Seconds to wait for a connection to the server.", seconds],
+        ["grace", None, 30.0, "Seconds that requests in flight are given on SIGTERM.", seconds],
+        ["embedded-model", None, None, "The model of --embedded: a name or a folder [default: tiny.en]"],
+    ]
+    optFlags = [
+        ["embedded", None, "Serve transcriptions from inside, by faster-whisper, instead of a server."],
+    ]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self["listen"] = []
+
+    def opt_listen(self, description: str) -> None:
+        """A Twisted endpoint to listen on instead of --host and --port, like tcp6:10241 or unix:/run/stt.sock; may be
+        repeated."""
+        self["listen"].append(description)
+
+    def opt_version(self) -> None:
+        """Print the version and exit."""
+        print(f"sttproxy {__version__}")
+        raise SystemExit(0)
+
+    def parseOptions(self, options: Any = None) -> None:
+        """
+        Read the command line.
+
+        :raises StartError: when it is wrong, in one line.
+        """
+        try:
+            super().parseOptions(options)
+        except usage.UsageError as error:
+            raise StartError(f"{error} (see --help)") from None
+
+    def postOptions(self) -> None:
+        self["destination"] = self._destination()
+        named = self["config"] or os.environ.get("STT_CONFIG_PATH")
+        self["config-required"] = bool(named)
+        # twistd changes directory when it goes into the background.
+        self["config"] = os.path.abspath(named or DEFAULT_CONFIG)
+        if self["embedded-model"] and not self["embedded"]:
+            raise usage.UsageError("--embedded-model is for --embedded")
+
+    def _destination(self) -> Destination:
+        if self["embedded"]:
+            if self["target"] or self["target-host"] or self["target-port"]:
+                raise usage.UsageError("--embedded serves from inside; it has no --target")
+            return Destination("127.0.0.1", 0)
+        if self["target"]:
+            if self["target-host"] or self["target-port"] is not None:
+                raise usage.UsageError("--target stands for --target-host and --target-port; give one or the other")
+            return _parse_target(self["target"])
+        host = self["target-host"] or os.environ.get("TARGET_HOST") or "localhost"
+        number = self["target-port"]
+        if number is None:
+            try:
+                number = port(os.environ.get("TARGET_PORT") or "10240")
+            except ValueError as error:
+                raise usage.UsageError(f"TARGET_PORT: {error}") from None
+        return Destination(_check_host(host), number)
+
+
+def _parse_target(url: str) -> Destination:
+    try:
+        parts = urlsplit(url)
+        number = parts.port
+    except ValueError as error:
+        raise usage.UsageError(f"--target {url!r}: {error}") from None
+    if parts.scheme != "http" or not parts.hostname:
+        raise usage.UsageError(f"--target {url!r} must be a URL like http://host:10240/prefix")
+    if parts.username is not None or parts.query or parts.fragment:
+        raise usage.UsageError(f"--target {url!r} must not hold a user, a query or a fragment")
+    prefix = parts.path.rstrip("/")
+    if not prefix.isascii() or not prefix.isprintable() or " " in prefix:
+        raise usage.UsageError(f"--target {url!r}: the path must be percent-encoded")
+    return Destination(_check_host(parts.hostname), 80 if number is None else number, prefix)
+
+
+def _check_host(host: str) -> str:
+    host = host[1:-1] if host.startswith("[") and host.endswith("]") else host
+    try:
+        if not host.isprintable() or " " in host or "/" in host:
+            raise UnicodeError
+        host.encode("idna")
+    except UnicodeError:
+        raise usage.UsageError(f"{host!r} is not a host name or address") from None
+    return host
+
+
+def makeService(options: Options) -> Daemon:
+    """
+    Put the daemon together.
+
+    :raises StartError: when the configuration cannot be used, or an endpoint cannot be understood.
+    """
+    from twisted.internet import reactor
+
+    clock: Any = reactor
+    watcher = ConfigWatcher(options["config"], clock, options["config-required"])
+    try:
+        watcher.load()
+    except ConfigError as error:
+        raise StartError(f"{options['config']}: {error}") from None
+
+    destination: Destination = options["destination"]
+    stats = Stats()
+    engine = None
+    endpoint: IStreamClientEndpoint
+    if options["embedded"]:
+        engine = endpoint = _engine(clock, options["embedded-model"])
+        name = "the embedded engine"
+    else:
+        name = destination.name
+        endpoint = endpoints.HostnameEndpoint(
+            clock,
+            destination.host,
+            destination.port,
+            timeout=options["connect-timeout"],
+            # The next address of a name is tried after this long even where the one before was refused at once, and
+            # "localhost" begins with ::1, where few servers listen.
+            attemptDelay=0.02,
+        )
+    dialer = Dialer(endpoint, name, options["connect-timeout"])
+    pool = Pool(clock, dialer.connect, options["pool-size"], options["pool-idle"])
+    target = Target(Upstream(clock, UpstreamAgent(pool)), destination.prefix.encode(), destination.name.encode())
+    started = clock.seconds()
+
+    def snapshot() -> dict[str, Any]:
+        return {
+            "version": __version__,
+            "uptime_s": round(clock.seconds() - started, 3),
+            "upstream": name,
+            **stats.snapshot(),
+            "config": {
+                "path": watcher.path,
+                "generation": watcher.generation,
+                "age_s": round(clock.seconds() - watcher.since, 3),
+                "fields": [field.name for field in watcher.current.fields.values()],
+                "error": watcher.error or None,
+            },
+        }
+
+    root = Root(
+        {
+            b"/health": Health(Probe(dialer.connect, pool), {"upstream": name, "version": __version__}),
+            b"/stats": StatsPage(snapshot),
+        },
+        Transcriptions(target, stats, lambda: watcher.current),
+        PassThrough(target, stats),
+    )
+    site = Site(root, clock, stats)
+    daemon = Daemon(clock, site, pool, options["grace"], watcher.reload)
+    if engine is not None:
+        engine.setServiceParent(daemon)
+    watcher.setServiceParent(daemon)
+    for description in options["listen"] or [_tcp(options["host"], options["port"])]:
+        try:
+            listener = strports.service(description, site, reactor=clock)
+        except (ValueError, TypeError) as error:
+            raise StartError(f"--listen {description!r} is not an endpoint: {error}") from None
+        daemon.add_listener(listener)
+    return daemon
+
+
+def _tcp(host: str, number: int) -> str:
+    """The endpoint of --host and --port."""
+    interface = host[1:-1] if host.startswith("[") and host.endswith("]") else host
+    return f"tcp:{number}:interface={endpoints.quoteStringArgument(interface)}"
+
+
+def _engine(reactor: Any, model: str | None) -> Any:
+    """
+    The speech engine of --embedded.
+
+    :raises StartError: when it is not installed.
+    """
+    from . import embedded
+
+    try:
+        embedded.check_installed()
+    except Exception as error:
+        raise StartError(str(error)) from None
+    return embedded.EmbeddedEngine(reactor, model or embedded.DEFAULT_MODEL)
