@@ -85,7 +85,8 @@ def parse(data: bytes) -> Config:
     except jsontext.JSONError as error:
         raise ConfigError(error.message, *jsontext.place(text, error.at)) from None
     if not isinstance(root.data, jsontext.Object):
-        raise ConfigError('the file must hold a JSON object, like {"language": "zh"}', *jsontext.place(text, root.start))
+        where = jsontext.place(text, root.start)
+        raise ConfigError('the file must hold a JSON object, like {"language": "zh"}', *where)
     fields: dict[str, Field] = {}
     for member in root.data.members:
         try:

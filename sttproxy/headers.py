@@ -117,7 +117,8 @@ def boundary_of(parameters: dict[bytes, bytes]) -> bytes:
         raise UnsupportedBody("The Content-Type multipart/form-data needs a boundary parameter.")
     if not _BOUNDARY.fullmatch(boundary):
         raise UnsupportedBody(
-            f"The boundary {_shown(boundary)} is not allowed: RFC 2046 asks for 1 to 70 letters, digits and '()+_,-./:=?."
+            f"The boundary {_shown(boundary)} is not allowed: "
+            "RFC 2046 asks for 1 to 70 letters, digits and '()+_,-./:=?."
         )
     return boundary
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Union
 
 import attrs
 
@@ -60,7 +59,7 @@ class Value:
     :ivar data: str, `Number`, bool, None, a tuple of `Value` (array) or a tuple of `Member` in an `Object`.
     """
 
-    data: Union[str, Number, bool, None, tuple[Value, ...], Object]
+    data: str | Number | bool | tuple[Value, ...] | Object | None
     start: int
     end: int
 

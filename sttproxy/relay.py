@@ -115,9 +115,9 @@ class Relay(Protocol):
     Brings a response to the client, as it comes and at the client's pace.
     """
 
-    def __init__(self, request: Request, upstream: Upstream, head: OutgoingHead, rewriter: Rewriter, length: int | None):
+    def __init__(self, request: Request, upstream: Upstream, upload: Upload) -> None:
         self._request = request
-        self._upload = Upload(request, head, rewriter, length)
+        self._upload = upload
         self._upstream = upstream
         self._answer: Deferred[Response] | None = None
         self._response: Response | None = None
@@ -127,7 +127,7 @@ class Relay(Protocol):
         self._request.notifyFinish().addErrback(self._client_gone)
         self._answer = self._upstream.request(self._upload)
         self._answer.addCallbacks(self._answered, self._failed)
-        self._answer.addErrback(self._surprised)
+        self._answer.addErrback(self._failed)
 
     def _answered(self, response: Response) -> None:
         self._response = response
@@ -146,9 +146,11 @@ class Relay(Protocol):
         """The upstream failed, or the client's own body did; or nobody is there any more to hear of it."""
         if self._request.over:
             return
-        failure.trap(ProxyError)
-        error: ProxyError = failure.value
-        if isinstance(error, UpstreamError | UpstreamTimeout):
+        error = failure.value
+        if not isinstance(error, ProxyError):
+            log.failure("A request could not be relayed", failure)
+            error = ProxyError("The proxy failed on this request; its log says more.")
+        elif isinstance(error, UpstreamError | UpstreamTimeout):
             self._request.site.stats.upstream_errors[error.code] += 1
         self._request.fail(error)
 
@@ -157,10 +159,6 @@ class Relay(Protocol):
             self._response.abort()
         elif self._answer is not None:
             self._answer.cancel()
-
-    def _surprised(self, failure: Failure) -> None:
-        log.failure("A request could not be relayed", failure)
-        self._request.fail(ProxyError("The proxy failed on this request; its log says more."))
 
     # The response's body.
 

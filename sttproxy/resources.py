@@ -20,7 +20,7 @@ from .forms.multipart import MultipartRewriter
 from .forms.rules import rules_of
 from .headers import boundary_of, end_to_end, forwarded, parse_content_type
 from .inbound.request import Request
-from .relay import Relay, Rewriter, Untouched
+from .relay import Relay, Rewriter, Untouched, Upload
 from .routes import is_transcription
 from .stats import Stats
 from .upstream.client import Upstream
@@ -72,7 +72,7 @@ class Forwarding(Resource):
             headers.append((b"Transfer-Encoding", b"chunked"))
         target = head.target if head.target == b"*" else self._target.prefix + head.target
         outgoing = OutgoingHead(head.method, target, headers, length is None, length == 0)
-        Relay(request, self._target.upstream, outgoing, rewriter, length).start()
+        Relay(request, self._target.upstream, Upload(request, outgoing, rewriter, length)).start()
         return NOT_DONE_YET
 
 
@@ -98,7 +98,7 @@ class Transcriptions(Forwarding):
         self._stats.stt_requests += 1
         head = request.head
         if head.values(b"content-encoding"):
-            raise UnsupportedBody("A transcription with a Content-Encoding cannot be rewritten; send the form as it is.")
+            raise UnsupportedBody("A transcription with a Content-Encoding cannot be rewritten; send the plain form.")
         content_types = head.values(b"content-type")
         if len(content_types) != 1:
             raise UnsupportedBody("A transcription needs exactly one Content-Type, multipart/form-data.")
@@ -116,7 +116,7 @@ def _replaced(header: Header, content_type: bytes, length: int | None) -> Header
     name = header[0].lower()
     if name == b"content-type":
         return header[0], content_type
-    if name == b"content-length":
+    if name == b"content-length" and length is not None:
         return header[0], b"%d" % length
     return header
 

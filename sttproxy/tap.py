@@ -5,7 +5,7 @@ The command line, and the only place where the rooms are put together.
 from __future__ import annotations
 
 import os
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
 import attrs
@@ -96,10 +96,11 @@ class Options(usage.Options):
     longdesc = (
         "A proxy in front of a speech-to-text server: it forces the form fields of a JSON file into every "
         "transcription request and passes everything else untouched. The file is read again whenever it changes. "
-        "An option beats the environment (STT_CONFIG_PATH, TARGET_HOST, TARGET_PORT), the environment beats the default."
+        "An option beats the environment (STT_CONFIG_PATH, TARGET_HOST, TARGET_PORT), "
+        "the environment beats the default."
     )
 
-    optParameters = [
+    optParameters: ClassVar[list[list[Any]]] = [
         ["host", None, "0.0.0.0", "Address to listen on; :: for IPv6."],
         ["port", None, 10241, "Port to listen on.", port],
         ["target-host", None, None, "Host of the speech-to-text server [default: localhost]"],
@@ -112,7 +113,7 @@ class Options(usage.Options):
         ["grace", None, 30.0, "Seconds that requests in flight are given on SIGTERM.", seconds],
         ["embedded-model", None, None, "The model of --embedded: a name or a folder [default: tiny.en]"],
     ]
-    optFlags = [
+    optFlags: ClassVar[list[list[Any]]] = [
         ["embedded", None, "Serve transcriptions from inside, by faster-whisper, instead of a server."],
     ]
 

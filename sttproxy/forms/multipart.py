@@ -31,7 +31,7 @@ MIN_BOUNDARY = 16
 
 _SPACES = b" " * 65536
 #: What a delimiter and the shortest head cost a client for each part, beside the boundary itself.
-_LEAST_PART = len(b"--" b"\r\n" b"Content-Disposition:form-data;name=a" b"\r\n\r\n" b"\r\n")
+_LEAST_PART = len(b"--\r\nContent-Disposition:form-data;name=a\r\n\r\n\r\n")
 
 
 class _State(enum.Enum):

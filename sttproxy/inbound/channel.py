@@ -10,7 +10,7 @@ from __future__ import annotations
 import enum
 from typing import TYPE_CHECKING, Any
 
-from twisted.internet.interfaces import IAddress, ISSLTransport, ITCPTransport
+from twisted.internet.interfaces import IAddress, ISSLTransport
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -21,6 +21,7 @@ from ..errors import BadRequest, HeadTooLarge, ProxyError, RequestTimeout
 from ..http1 import heads
 from ..http1.framing import decoder_for
 from ..http1.heads import HEAD_END, MAX_HEAD, RequestHead
+from ..transport import IStreamTransport
 from .body import RequestBody
 from .request import Request
 
@@ -49,7 +50,7 @@ class _State(enum.Enum):
 class HTTPChannel(Protocol):
     """One connection of a client."""
 
-    transport: ITCPTransport
+    transport: IStreamTransport
 
     def __init__(self, site: Site) -> None:
         self.site = self.factory = site

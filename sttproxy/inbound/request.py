@@ -44,7 +44,7 @@ class Request(server.Request):
 
     site: Site
     #: None once the answer is complete or the client has left.
-    channel: HTTPChannel | None = None
+    channel: HTTPChannel | None = None  # type: ignore[assignment]  # the stock one names its own class
     defaultContentType = None
 
     def __init__(self, channel: HTTPChannel, head: RequestHead, body: RequestBody) -> None:

@@ -56,7 +56,7 @@ class Site(server.Site):
     def stopFactory(self) -> None:
         """Nothing, likewise."""
 
-    def buildProtocol(self, addr: IAddress | None) -> HTTPChannel:
+    def buildProtocol(self, addr: IAddress | None) -> HTTPChannel:  # type: ignore[override]  # likewise
         return HTTPChannel(self)
 
     def opened(self, channel: HTTPChannel) -> None:

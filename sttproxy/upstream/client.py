@@ -11,9 +11,8 @@ import hyperlink
 from treq.client import HTTPClient
 from treq.cookies import IndexableCookieJar
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IReactorTime
 from twisted.web.http_headers import Headers
-from twisted.web.iweb import IAgent, IBodyProducer
+from twisted.web.iweb import IAgent, IBodyProducer, IResponse
 from zope.interface import implementer
 
 from .connection import IOutgoing, Response, UpstreamConnection
@@ -47,7 +46,7 @@ class UpstreamAgent:
 
     def request(
         self, method: bytes, uri: bytes, headers: Headers | None = None, bodyProducer: IBodyProducer | None = None
-    ) -> Deferred[Response]:
+    ) -> Deferred[IResponse]:
         """
         Send a request.
 
@@ -56,7 +55,7 @@ class UpstreamAgent:
         outgoing = cast(IOutgoing, bodyProducer)
         connecting = self._pool.acquire()
         connecting.addCallback(UpstreamConnection.request, outgoing)
-        return cast("Deferred[Response]", connecting)
+        return cast("Deferred[IResponse]", connecting)
 
 
 class Upstream:
@@ -65,7 +64,7 @@ class Upstream:
     #: What treq is told to ask for; the real target travels with the body producer.
     _URL = hyperlink.EncodedURL.from_text("http://upstream/")
 
-    def __init__(self, clock: IReactorTime, agent: IAgent) -> None:
+    def __init__(self, clock: Any, agent: IAgent) -> None:
         self._clock = clock
         self._jar = _NoCookies()
         self._client = HTTPClient(agent, self._jar)

@@ -14,7 +14,7 @@ from typing import Any
 import attrs
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionDone
-from twisted.internet.interfaces import IConsumer, IProtocol, ITCPTransport
+from twisted.internet.interfaces import IConsumer, IProtocol
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
 from twisted.web.client import ResponseDone
@@ -26,6 +26,7 @@ from ..errors import BadRequest, Header, ProxyError, UpstreamBroke, UpstreamErro
 from ..http1 import heads
 from ..http1.framing import LAST_CHUNK, Decoder, chunk, decoder_for
 from ..http1.heads import HEAD_END, MAX_HEAD, ResponseHead
+from ..transport import IStreamTransport
 
 
 @attrs.frozen
@@ -131,6 +132,10 @@ class _State(enum.Enum):
     CLOSED = "of no more use"
 
 
+#: Tells the owner of a connection something about it.
+Notify = Callable[["UpstreamConnection"], None]
+
+
 @implementer(IConsumer)
 class UpstreamConnection(Protocol):
     """
@@ -139,9 +144,9 @@ class UpstreamConnection(Protocol):
     :ivar used: a request has been completed on it.
     """
 
-    transport: ITCPTransport
+    transport: IStreamTransport
 
-    def __init__(self, released: Callable[[UpstreamConnection], None], lost: Callable[[UpstreamConnection], None]) -> None:
+    def __init__(self, released: Notify, lost: Notify) -> None:
         """
         :param released: called when the connection is free for another request.
         :param lost: called when it is gone.
@@ -178,7 +183,8 @@ class UpstreamConnection(Protocol):
         assert self._state is _State.IDLE
         self._state = _State.HEAD
         self._outgoing = outgoing
-        self._answer = answer = Deferred(lambda _: self.abort())
+        answer: Deferred[Response] = Deferred(lambda _: self.abort())
+        self._answer = answer
         head = outgoing.head
         self.transport.write(heads.write_request(head.method, head.target, head.headers))
         self._uploaded = head.bodiless
@@ -210,9 +216,10 @@ class UpstreamConnection(Protocol):
 
     def _upload_failed(self, failure: Failure, outgoing: IOutgoing) -> None:
         """The body will not be complete: break the connection before the upstream takes a part for the whole."""
-        failure.trap(ProxyError)
+        error = failure.value
+        assert isinstance(error, ProxyError), "what a body can fail with"
         if self._outgoing is outgoing:
-            self._broke(failure.value)
+            self._broke(error)
 
     def _stop_upload(self) -> None:
         outgoing = self._outgoing
