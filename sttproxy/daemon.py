@@ -5,6 +5,7 @@ The daemon as one service: what starts with it, what ends with it and in which o
 from __future__ import annotations
 
 import signal
+import sys
 from collections.abc import Callable
 from types import FrameType
 from typing import Any
@@ -67,7 +68,11 @@ class Daemon(MultiService):
             super().privilegedStartService()
         except CannotListenError as error:
             where = f"{error.interface}:{error.port}" if error.interface else f"port {error.port}"
-            raise StartError(f"cannot listen on {where}: {_reason(error.socketError)}") from error
+            refusal = StartError(f"cannot listen on {where}: {_reason(error.socketError)}")
+            if sys.stderr is not sys.__stderr__:
+                # By now twistd has turned stderr into log entries.
+                print(refusal, file=sys.__stderr__)
+            raise refusal from error
 
     def startService(self) -> None:
         super().startService()

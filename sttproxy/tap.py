@@ -5,6 +5,7 @@ The command line, and the only place where the rooms are put together.
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
@@ -30,45 +31,40 @@ DEFAULT_CONFIG = "stt_config.json"
 
 
 def port(text: str) -> int:
-    """A TCP port; 0 lets the system choose."""
-    try:
-        number = int(text)
-    except ValueError:
-        number = -1
-    if not 0 <= number <= 65535:
+    """
+    A TCP port; 0 lets the system choose.
+
+    :raises ValueError: when it is none.
+    """
+    if not (text.isascii() and text.isdigit() and int(text) <= 65535):
         raise ValueError(f"{text!r} is not a port; it must be a number from 0 to 65535")
-    return number
-
-
-port.coerceDoc = "Must be a number from 0 to 65535."  # type: ignore[attr-defined]
+    return int(text)
 
 
 def seconds(text: str) -> float:
-    """A positive number of seconds."""
+    """
+    A time.
+
+    :raises ValueError: when it is not a positive number.
+    """
     try:
         number = float(text)
     except ValueError:
-        number = -1.0
+        number = 0.0
     if not 0 < number < 1e9:
         raise ValueError(f"{text!r} is not a time; it must be a positive number of seconds")
     return number
 
 
-seconds.coerceDoc = "Must be a positive number of seconds."  # type: ignore[attr-defined]
-
-
 def count(text: str) -> int:
-    """A number of things, 0 or more."""
-    try:
-        number = int(text)
-    except ValueError:
-        number = -1
-    if number < 0:
-        raise ValueError(f"{text!r} is not a number; it must be 0 or more")
-    return number
+    """
+    A number of things.
 
-
-count.coerceDoc = "Must be a whole number, 0 or more."  # type: ignore[attr-defined]
+    :raises ValueError: when it is not 0 or more.
+    """
+    if not (text.isascii() and text.isdigit()):
+        raise ValueError(f"{text!r} is not a count; it must be a whole number, 0 or more")
+    return int(text)
 
 
 @attrs.frozen
@@ -89,6 +85,17 @@ class Destination:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
+#: How the values of options are read.
+_KINDS: dict[str, Callable[[str], Any]] = {
+    "port": port,
+    "target-port": port,
+    "pool-size": count,
+    "pool-idle": seconds,
+    "connect-timeout": seconds,
+    "grace": seconds,
+}
+
+
 class Options(usage.Options):
     """The options of ``twistd sttproxy``."""
 
@@ -102,15 +109,15 @@ class Options(usage.Options):
 
     optParameters: ClassVar[list[list[Any]]] = [
         ["host", None, "0.0.0.0", "Address to listen on; :: for IPv6."],
-        ["port", None, 10241, "Port to listen on.", port],
+        ["port", None, "10241", "Port to listen on."],
         ["target-host", None, None, "Host of the speech-to-text server [default: localhost]"],
-        ["target-port", None, None, "Its port [default: 10240]", port],
+        ["target-port", None, None, "Its port [default: 10240]"],
         ["target", None, None, "The server as a URL, http://host:port/prefix, instead of the two."],
         ["config", None, None, f"The JSON file of forced fields [default: {DEFAULT_CONFIG}]"],
-        ["pool-size", None, 32, "Idle connections to the server that are kept.", count],
-        ["pool-idle", None, 4.0, "Seconds that one is kept; uvicorn closes its side at 5.", seconds],
-        ["connect-timeout", None, 5.0, "Seconds to wait for a connection to the server.", seconds],
-        ["grace", None, 30.0, "Seconds that requests in flight are given on SIGTERM.", seconds],
+        ["pool-size", None, 32, "Idle connections to the server that are kept."],
+        ["pool-idle", None, 4.0, "Seconds that one is kept; uvicorn closes its side at 5."],
+        ["connect-timeout", None, 5.0, "Seconds to wait for a connection to the server."],
+        ["grace", None, 30.0, "Seconds that requests in flight are given on SIGTERM."],
         ["embedded-model", None, None, "The model of --embedded: a name or a folder [default: tiny.en]"],
     ]
     optFlags: ClassVar[list[list[Any]]] = [
@@ -142,7 +149,18 @@ class Options(usage.Options):
         except usage.UsageError as error:
             raise StartError(f"{error} (see --help)") from None
 
+    def parseArgs(self, *arguments: str) -> None:
+        """There are none beside the options."""
+        if arguments:
+            raise usage.UsageError(f"the argument {arguments[0]!r} belongs to no option")
+
     def postOptions(self) -> None:
+        for name, kind in _KINDS.items():
+            if self[name] is not None:
+                try:
+                    self[name] = kind(str(self[name]))
+                except ValueError as error:
+                    raise usage.UsageError(f"--{name}: {error}") from None
         self["destination"] = self._destination()
         named = self["config"] or os.environ.get("STT_CONFIG_PATH")
         self["config-required"] = bool(named)
