@@ -39,8 +39,11 @@ class Daemon(MultiService):
     It stops in order: it listens no more, requests in flight end, and then the rest.
     """
 
-    def __init__(self, reactor: Any, site: Site, pool: Pool, grace_s: float, reload: Callable[[], None]) -> None:
+    def __init__(
+        self, reactor: Any, site: Site, pool: Pool, upstream: str, grace_s: float, reload: Callable[[], None]
+    ) -> None:
         """
+        :param upstream: what requests go to, for the log.
         :param grace_s: seconds that requests in flight are given after SIGTERM.
         :param reload: called on SIGHUP.
         """
@@ -48,6 +51,7 @@ class Daemon(MultiService):
         self._reactor = reactor
         self._site = site
         self._pool = pool
+        self._upstream = upstream
         self._grace_s = grace_s
         self._reload = reload
         self._listeners: list[IService] = []
@@ -76,6 +80,7 @@ class Daemon(MultiService):
 
     def startService(self) -> None:
         super().startService()
+        log.info("Requests go to {upstream}.", upstream=self._upstream)
         # The reactor puts its own handlers in place as it starts to run; ours come after them.
         self._reactor.callWhenRunning(self._handle_signals)
 

@@ -277,7 +277,7 @@ def makeService(options: Options) -> Daemon:
         PassThrough(target, stats),
     )
     site = Site(root, clock, stats)
-    daemon = Daemon(clock, site, pool, options["grace"], watcher.reload)
+    daemon = Daemon(clock, site, pool, name, options["grace"], watcher.reload)
     if engine is not None:
         engine.setServiceParent(daemon)
     watcher.setServiceParent(daemon)

@@ -66,7 +66,7 @@ class ConfigWatcher(Service):
             log.warn(
                 "There is no configuration at {path}: transcriptions pass unchanged until there is one.", path=self.path
             )
-            self._adopt(Config())
+            self.generation = 1
 
     def startService(self) -> None:
         super().startService()

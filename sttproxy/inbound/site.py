@@ -40,6 +40,8 @@ class Site(server.Site):
     :ivar draining: no connection is kept alive any more.
     """
 
+    noisy = False
+
     def __init__(self, resource: IResource, clock: IReactorTime, stats: Stats, timeouts: Timeouts = Timeouts()) -> None:
         super().__init__(resource, reactor=clock)
         self.clock = clock

