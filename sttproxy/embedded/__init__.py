@@ -10,7 +10,9 @@ the order of arrival, uploads held in memory.
 ``transcript``     what was heard, as records, and the five formats to say it in; no I/O
 ``task``           what a form asks for, checked; no I/O
 ``form``           multipart bytes in, a task out; no I/O
-``whisper``        faster-whisper: finding and loading a model, decoding audio, transcribing; blocks
+``model``          which model, where it is, and whether the extra ``embedded`` is installed
+``audio``          recordings into samples; blocks
+``whisper``        faster-whisper: loading a model, transcribing; blocks
 ``engine``         the queue before the one thread
 ``server``         the Resource tree
 ``service``        the port, the thread and their life
@@ -19,7 +21,20 @@ the order of arrival, uploads held in memory.
 
 from __future__ import annotations
 
-from sttproxy.embedded.service import EmbeddedEngine
-from sttproxy.embedded.whisper import DEFAULT_MODEL, EmbeddedError, check_installed, load_model
+from typing import TYPE_CHECKING
 
-__all__ = ["DEFAULT_MODEL", "EmbeddedEngine", "EmbeddedError", "check_installed", "load_model"]
+from sttproxy.embedded.model import DEFAULT_MODEL, EmbeddedError, check_installed
+
+if TYPE_CHECKING:
+    from sttproxy.embedded.service import EmbeddedEngine
+
+__all__ = ["DEFAULT_MODEL", "EmbeddedEngine", "EmbeddedError", "check_installed"]
+
+
+def __getattr__(name: str) -> object:
+    """The engine needs packages of the extra; asking whether they are installed must not (PEP 562)."""
+    if name == "EmbeddedEngine":
+        from sttproxy.embedded.service import EmbeddedEngine
+
+        return EmbeddedEngine
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,8 +1,8 @@
 """
 Recordings into samples, and long ones into pieces.
 
-Decoding is PyAV's, which brings its own FFmpeg; it and numpy come with the extra ``embedded``, which may be absent, so
-they are imported on use.  Everything here blocks.
+Decoding is PyAV's, which brings its own FFmpeg.  All of this blocks and belongs in the engine's thread; PyAV and numpy
+are big and imported there, too.
 """
 
 from __future__ import annotations

