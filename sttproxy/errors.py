@@ -80,6 +80,13 @@ class RequestTimeout(BadRequest):
     code = "request_timeout"
 
 
+class BodyTooLarge(BadRequest):
+    """413: the body is longer than the proxy was told to accept (RFC 9110 §15.5.14)."""
+
+    status = 413
+    code = "body_too_large"
+
+
 class TargetTooLong(BadRequest):
     """414: the request line is longer than the proxy reads (RFC 9110 §15.5.15)."""
 
@@ -135,8 +142,16 @@ class UpstreamBroke(UpstreamError):
     code = "upstream_closed"
 
 
+class UpstreamBusy(ProxyError):
+    """503: nothing was sent, for too much is under way; asking again later may help."""
+
+    status = 503
+    type = "upstream_error"
+    code = "upstream_busy"
+
+
 class UpstreamTimeout(ProxyError):
-    """504: the upstream did not take the connection in time."""
+    """504: the upstream did not take the connection, or did not answer, in time."""
 
     status = 504
     type = "upstream_error"

@@ -8,7 +8,8 @@ Headers travel as lists of raw pairs, in their order and their spelling.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Sequence
+from ipaddress import IPv4Network, IPv6Network, ip_address
 
 from .errors import Header, UnsupportedBody
 
@@ -78,6 +79,40 @@ def forwarded(headers: list[Header], peer: bytes, proto: bytes, host: bytes | No
     if host is not None:
         kept.append((b"X-Forwarded-Host", told.get(b"x-forwarded-host", [host])[0]))
     return kept
+
+
+class TrustedPeers:
+    """The peers whose forwarded headers are believed."""
+
+    def __init__(self, networks: Iterable[IPv4Network | IPv6Network] = ()) -> None:
+        self._networks = tuple(networks)
+
+    def __contains__(self, address: str) -> bool:
+        """Whether an address is in one of the networks; an IPv4 one may come mapped into IPv6."""
+        if not self._networks:
+            return False
+        try:
+            peer = ip_address(address)
+        except ValueError:
+            return False
+        mapped = getattr(peer, "ipv4_mapped", None)
+        return any((mapped or peer) in network for network in self._networks)
+
+
+def upgrade_of(head_options: Collection[bytes], upgrades: Sequence[bytes]) -> bytes | None:
+    """
+    The protocol that a request asks to switch to, if it does (RFC 9110 §7.8).
+
+    HTTP/2 is not taken up this way: clients that know it say so otherwise (RFC 9113 §3.1), and a tunnel would carry
+    requests past everything here.
+
+    :param head_options: the lower-cased options of every Connection line.
+    :param upgrades: the values of Upgrade.
+    """
+    if b"upgrade" not in head_options or len(upgrades) != 1:
+        return None
+    protocols = [protocol.strip(b" \t").lower() for protocol in upgrades[0].split(b",")]
+    return None if any(protocol.startswith(b"h2c") for protocol in protocols) else upgrades[0]
 
 
 def parse_content_type(value: bytes) -> tuple[bytes, dict[bytes, bytes]]:

@@ -16,10 +16,12 @@ from twisted.python.failure import Failure
 from twisted.web.client import ResponseDone
 from zope.interface import implementer
 
-from .errors import ProxyError, UpstreamError, UpstreamTimeout
+from .deadline import Deadline
+from .errors import Header, ProxyError, UpstreamError, UpstreamTimeout
 from .headers import end_to_end
 from .http1.heads import ResponseHead
 from .inbound.request import Request
+from .tunnel import connect, ends
 from .upstream.client import Upstream
 from .upstream.connection import IOutgoing, OutgoingHead, Response
 
@@ -60,13 +62,13 @@ class Upload:
         self._request = request
         self._rewriter = rewriter
         self._consumer: IConsumer | None = None
-        self._done: Deferred[None] = Deferred()
+        self.done: Deferred[None] = Deferred()
 
     def startProducing(self, consumer: IConsumer) -> Deferred[None]:
         """Begin; fails with the `ProxyError` for which the body will never be complete."""
         self._consumer = consumer
         self._request.body.deliver(self)
-        return self._done
+        return self.done
 
     def body_received(self, data: bytes) -> None:
         try:
@@ -83,11 +85,11 @@ class Upload:
             self.body_failed(error)
         else:
             self._send(pieces)
-            self._done.callback(None)
+            self.done.callback(None)
 
     def body_failed(self, error: ProxyError) -> None:
         self.stopProducing()
-        self._done.errback(error)
+        self.done.errback(error)
 
     def _send(self, pieces: list[bytes]) -> None:
         data = pieces[0] if len(pieces) == 1 else b"".join(pieces)
@@ -115,8 +117,13 @@ class Relay(Protocol):
     Brings a response to the client, as it comes and at the client's pace.
     """
 
-    def __init__(self, request: Request, upstream: Upstream, upload: Upload) -> None:
+    def __init__(self, request: Request, upstream: Upstream, upload: Upload, answer_s: float | None) -> None:
+        """
+        :param answer_s: seconds that the upstream may take from the end of the upload to the head of its response.
+        """
         self._request = request
+        self._answer_s = answer_s
+        self._deadline = Deadline(request.site.clock, self._too_late)
         self._upload = upload
         self._upstream = upstream
         self._answer: Deferred[Response] | None = None
@@ -125,16 +132,30 @@ class Relay(Protocol):
     def start(self) -> None:
         """Send the request."""
         self._request.notifyFinish().addErrback(self._client_gone)
+        self._upload.done.addCallback(lambda _: self._deadline.set(self._answer_s))
         self._answer = self._upstream.request(self._upload)
         self._answer.addCallbacks(self._answered, self._failed)
         self._answer.addErrback(self._failed)
 
     def _answered(self, response: Response) -> None:
+        self._deadline.cancel()
         self._response = response
         head = response.head
         headers = end_to_end(head.headers, head.connection_options())
+        if head.status == 101:
+            self._tunnel(response, headers)
+            return
         self._request.send_head(head.status, head.phrase, headers, head.length)
         response.deliverBody(self)
+
+    def _tunnel(self, response: Response, headers: list[Header]) -> None:
+        """The upstream has taken the upgrade: from now on the connection speaks another protocol."""
+        self._response = None
+        near, far = ends()
+        head = response.head
+        upgrade = [(b"Connection", b"Upgrade"), *((b"Upgrade", value) for value in head.values(b"upgrade"))]
+        early = self._request.tunnel(head, headers + upgrade, near)
+        connect(near, early, response.tunnel(far))
 
     # The three endings.
 
@@ -144,6 +165,7 @@ class Relay(Protocol):
 
     def _failed(self, failure: Failure) -> None:
         """The upstream failed, or the client's own body did; or nobody is there any more to hear of it."""
+        self._deadline.cancel()
         if self._request.over:
             return
         error = failure.value
@@ -154,7 +176,17 @@ class Relay(Protocol):
             self._request.site.stats.upstream_errors[error.code] += 1
         self._request.fail(error)
 
+    def _too_late(self) -> None:
+        """The upstream takes longer than it may.  It may still be at work, so the SDKs are told not to ask again."""
+        error = UpstreamTimeout(
+            f"The upstream did not answer within {self._answer_s:g} s.", headers=((b"x-should-retry", b"false"),)
+        )
+        self._failed(Failure(error))
+        if self._answer is not None:
+            self._answer.cancel()
+
     def _client_gone(self, _: Failure) -> None:
+        self._deadline.cancel()
         if self._response is not None:
             self._response.abort()
         elif self._answer is not None:

@@ -10,15 +10,15 @@ from typing import Any
 
 import attrs
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IAddress
 from twisted.web.resource import IResource, Resource
 from twisted.web.server import NOT_DONE_YET
 
+from .admission import Admission
 from .config import Config
 from .errors import BadRequest, Header, UnsupportedBody
 from .forms.multipart import MultipartRewriter
 from .forms.rules import rules_of
-from .headers import boundary_of, end_to_end, forwarded, parse_content_type
+from .headers import TrustedPeers, boundary_of, end_to_end, forwarded, parse_content_type, upgrade_of
 from .inbound.request import Request
 from .relay import Relay, Rewriter, Untouched, Upload
 from .routes import is_transcription
@@ -35,11 +35,15 @@ class Target:
     :ivar upstream: the server itself.
     :ivar prefix: put before each request target; empty or ``b"/…"`` without a slash at its end.
     :ivar host: the Host for requests that came without one (HTTP/1.0).
+    :ivar answer_s: seconds to wait for the head of a response once the request is out; None: for ever.
+    :ivar trusted: the peers whose forwarded headers are believed.
     """
 
     upstream: Upstream
     prefix: bytes
     host: bytes
+    answer_s: float | None = None
+    trusted: TrustedPeers = attrs.field(factory=TrustedPeers)
 
 
 class Forwarding(Resource):
@@ -52,28 +56,30 @@ class Forwarding(Resource):
         self._target = target
         self._stats = stats
 
-    def _forward(self, request: Request, rewriter: Rewriter, length: int | None, content_type: bytes | None) -> int:
+    def _forward(
+        self, request: Request, headers: list[Header], rewriter: Rewriter, length: int | None, upgrades: bool = False
+    ) -> None:
         """
         Pass a request on.
 
+        :param headers: of the request that leaves, without those that speak of its connection or its way.
         :param length: of the body that leaves, in bytes; None for a chunked one.
-        :param content_type: in place of the client's, if it changes.
+        :param upgrades: whether another protocol is asked for.
         """
-        head = request.head
-        headers = end_to_end(head.headers, head.connection_options())
-        if content_type is not None:
-            headers = [_replaced(header, content_type, length) for header in headers]
-        if not head.values(b"host"):
-            headers.insert(0, (b"Host", self._target.host))
+        head, target = request.head, self._target
         host = head.values(b"host")
+        if not host:
+            headers.insert(0, (b"Host", target.host))
+        peer: str = getattr(request.client, "host", "unknown")  # RFC 7239 §6.2; a Unix socket has no address
         proto = b"https" if request.isSecure() else b"http"
-        headers = forwarded(headers, _address(request.client), proto, host[0] if host else None, trusted=False)
+        trusted = peer in target.trusted
+        headers = forwarded(headers, peer.encode(), proto, host[0] if host else None, trusted)
         if length is None:
             headers.append((b"Transfer-Encoding", b"chunked"))
-        target = head.target if head.target == b"*" else self._target.prefix + head.target
-        outgoing = OutgoingHead(head.method, target, headers, length is None, length == 0)
-        Relay(request, self._target.upstream, Upload(request, outgoing, rewriter, length)).start()
-        return NOT_DONE_YET
+        path = head.target if head.target == b"*" else target.prefix + head.target
+        outgoing = OutgoingHead(head.method, path, headers, length is None, upgrades)
+        upload = Upload(request, outgoing, rewriter, length)
+        Relay(request, target.upstream, upload, target.answer_s).start()
 
 
 class PassThrough(Forwarding):
@@ -81,18 +87,27 @@ class PassThrough(Forwarding):
 
     def render(self, request: Request) -> int:
         self._stats.forwarded_requests += 1
-        return self._forward(request, Untouched(), request.head.length, None)
+        head = request.head
+        options = head.connection_options()
+        headers = end_to_end(head.headers, options)
+        upgrade = upgrade_of(options, head.values(b"upgrade")) if head.length == 0 else None
+        if upgrade is not None:
+            headers += [(b"Connection", b"Upgrade"), (b"Upgrade", upgrade)]
+        self._forward(request, headers, Untouched(), head.length, upgrade is not None)
+        return NOT_DONE_YET
 
 
 class Transcriptions(Forwarding):
     """``POST …/audio/transcriptions``: the form leaves with the configuration's fields forced into it."""
 
-    def __init__(self, target: Target, stats: Stats, config: Callable[[], Config]) -> None:
+    def __init__(self, target: Target, stats: Stats, config: Callable[[], Config], admission: Admission) -> None:
         """
         :param config: gives the configuration in force; asked once for each request, which keeps it to its end.
+        :param admission: lets them through.
         """
         super().__init__(target, stats)
         self._config = config
+        self._admission = admission
 
     def render(self, request: Request) -> int:
         self._stats.stt_requests += 1
@@ -108,7 +123,18 @@ class Transcriptions(Forwarding):
         if head.length == 0:
             raise BadRequest("The transcription request has no body; send a form with the recording as 'file'.")
         rewriter = MultipartRewriter(rules_of(self._config()), boundary_of(parameters), head.length)
-        return self._forward(request, rewriter, rewriter.length, rewriter.content_type)
+        turn = self._admission.enter()
+        request.notifyFinish().addBoth(lambda _: self._admission.leave(turn))
+        turn.addCallback(self._admitted, request, rewriter)
+        return NOT_DONE_YET
+
+    def _admitted(self, _: object, request: Request, rewriter: MultipartRewriter) -> None:
+        head = request.head
+        headers = [
+            _replaced(header, rewriter.content_type, rewriter.length)
+            for header in end_to_end(head.headers, head.connection_options())
+        ]
+        self._forward(request, headers, rewriter, rewriter.length)
 
 
 def _replaced(header: Header, content_type: bytes, length: int | None) -> Header:
@@ -119,12 +145,6 @@ def _replaced(header: Header, content_type: bytes, length: int | None) -> Header
     if name == b"content-length" and length is not None:
         return header[0], b"%d" % length
     return header
-
-
-def _address(client: IAddress) -> bytes:
-    """A client's address for X-Forwarded-For; "unknown" (RFC 7239 §6.2) where there is none."""
-    host: str = getattr(client, "host", "unknown")
-    return host.encode()
 
 
 class Page(Resource):

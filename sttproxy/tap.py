@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
@@ -16,14 +17,16 @@ from twisted.internet.interfaces import IStreamClientEndpoint
 from twisted.python import usage
 
 from . import __version__
+from .admission import Admission
 from .daemon import Daemon, StartError
 from .errors import ConfigError
-from .inbound.site import Site
+from .headers import TrustedPeers
+from .inbound.site import Limits, Site, Timeouts
 from .resources import Health, PassThrough, Root, StatsPage, Target, Transcriptions
 from .stats import Stats
 from .upstream.client import Upstream, UpstreamAgent
 from .upstream.dial import Dialer
-from .upstream.pool import Pool
+from .upstream.pool import Pool, PoolLimits
 from .upstream.probe import Probe
 from .watch import ConfigWatcher
 
@@ -54,6 +57,27 @@ def seconds(text: str) -> float:
     if not 0 < number < 1e9:
         raise ValueError(f"{text!r} is not a time; it must be a positive number of seconds")
     return number
+
+
+def seconds_or_for_ever(text: str) -> float | None:
+    """
+    A time; 0 is None, no limit.
+
+    :raises ValueError: when it is neither.
+    """
+    return None if text == "0" else seconds(text)
+
+
+def network(text: str) -> IPv4Network | IPv6Network:
+    """
+    An address or a network.
+
+    :raises ValueError: when it is none.
+    """
+    try:
+        return ip_network(text)
+    except ValueError:
+        raise ValueError(f"{text!r} is not an address like 10.0.0.1 or a network like 10.0.0.0/8") from None
 
 
 def count(text: str) -> int:
@@ -91,7 +115,17 @@ _KINDS: dict[str, Callable[[str], Any]] = {
     "target-port": port,
     "pool-size": count,
     "pool-idle": seconds,
+    "max-connections": count,
+    "pool-wait": seconds_or_for_ever,
+    "max-transcriptions": count,
+    "max-queue": count,
+    "max-body": count,
     "connect-timeout": seconds,
+    "answer-timeout": seconds_or_for_ever,
+    "head-timeout": seconds,
+    "body-timeout": seconds_or_for_ever,
+    "idle-timeout": seconds,
+    "drain-timeout": seconds,
     "grace": seconds,
 }
 
@@ -114,10 +148,20 @@ class Options(usage.Options):
         ["target-port", None, None, "Its port [default: 10240]"],
         ["target", None, None, "The server as a URL, http://host:port/prefix, instead of the two."],
         ["config", None, None, f"The JSON file of forced fields [default: {DEFAULT_CONFIG}]"],
-        ["pool-size", None, 32, "Idle connections to the server that are kept."],
-        ["pool-idle", None, 4.0, "Seconds that one is kept; uvicorn closes its side at 5."],
-        ["connect-timeout", None, 5.0, "Seconds to wait for a connection to the server."],
-        ["grace", None, 30.0, "Seconds that requests in flight are given on SIGTERM."],
+        ["pool-size", None, "32", "Idle connections to the server that are kept."],
+        ["pool-idle", None, "4", "Seconds that one is kept; uvicorn closes its side at 5."],
+        ["max-connections", None, "0", "Connections to the server that may exist at all; 0: any number."],
+        ["pool-wait", None, "30", "Seconds that a request waits for one of them; 0: for ever."],
+        ["max-transcriptions", None, "0", "Transcriptions that are let through at once; 0: all."],
+        ["max-queue", None, "100", "Transcriptions that may wait for that; further ones get 503."],
+        ["max-body", None, "0", "Bytes that a request's body may have; 0: any number."],
+        ["connect-timeout", None, "5", "Seconds to wait for a connection to the server."],
+        ["answer-timeout", None, "0", "Seconds to wait for the server's answer; 0: for ever."],
+        ["head-timeout", None, "10", "Seconds that a client may take for a request's head."],
+        ["body-timeout", None, "30", "Seconds that it may take for each 4 KiB of body; 0: for ever."],
+        ["idle-timeout", None, "75", "Seconds that a client's idle connection is kept."],
+        ["drain-timeout", None, "30", "Seconds that a client may take to notice an early answer."],
+        ["grace", None, "30", "Seconds that requests in flight are given on SIGTERM."],
         ["embedded-model", None, None, "The model of --embedded: a name or a folder [default: tiny.en]"],
     ]
     optFlags: ClassVar[list[list[Any]]] = [
@@ -127,11 +171,19 @@ class Options(usage.Options):
     def __init__(self) -> None:
         super().__init__()
         self["listen"] = []
+        self["trust-forwarded"] = []
 
     def opt_listen(self, description: str) -> None:
         """A Twisted endpoint to listen on instead of --host and --port, like tcp6:10241 or unix:/run/stt.sock; may be
         repeated."""
         self["listen"].append(description)
+
+    def opt_trust_forwarded(self, text: str) -> None:
+        """An address or a network of proxies whose X-Forwarded-For, -Proto and -Host are believed; may be repeated."""
+        try:
+            self["trust-forwarded"].append(network(text))
+        except ValueError as error:
+            raise usage.UsageError(f"--trust-forwarded: {error}") from None
 
     def opt_version(self) -> None:
         """Print the version and exit."""
@@ -249,8 +301,16 @@ def makeService(options: Options) -> Daemon:
             attemptDelay=0.02,
         )
     dialer = Dialer(endpoint, name, options["connect-timeout"])
-    pool = Pool(clock, dialer.connect, options["pool-size"], options["pool-idle"])
-    target = Target(Upstream(clock, UpstreamAgent(pool)), destination.prefix.encode(), destination.name.encode())
+    limits = PoolLimits(options["pool-size"], options["pool-idle"], options["max-connections"], options["pool-wait"])
+    pool = Pool(clock, dialer.connect, limits)
+    target = Target(
+        Upstream(clock, UpstreamAgent(pool)),
+        prefix=destination.prefix.encode(),
+        host=destination.name.encode(),
+        answer_s=options["answer-timeout"],
+        trusted=TrustedPeers(options["trust-forwarded"]),
+    )
+    admission = Admission(options["max-transcriptions"], options["max-queue"])
     started = clock.seconds()
 
     def snapshot() -> dict[str, Any]:
@@ -259,6 +319,7 @@ def makeService(options: Options) -> Daemon:
             "uptime_s": round(clock.seconds() - started, 3),
             "upstream": name,
             **stats.snapshot(),
+            "queued": admission.waiting,
             "config": {
                 "path": watcher.path,
                 "generation": watcher.generation,
@@ -273,10 +334,11 @@ def makeService(options: Options) -> Daemon:
             b"/health": Health(Probe(dialer.connect, pool), {"upstream": name, "version": __version__}),
             b"/stats": StatsPage(snapshot),
         },
-        Transcriptions(target, stats, lambda: watcher.current),
+        Transcriptions(target, stats, lambda: watcher.current, admission),
         PassThrough(target, stats),
     )
-    site = Site(root, clock, stats)
+    timeouts = Timeouts(*(options[f"{phase}-timeout"] for phase in ("head", "body", "idle", "drain")))
+    site = Site(root, clock, stats, timeouts, Limits(options["max-body"] or None))
     daemon = Daemon(clock, site, pool, name, options["grace"], watcher.reload)
     if engine is not None:
         engine.setServiceParent(daemon)

@@ -1,13 +1,72 @@
 """
-What both sides ask of a transport.
+What both sides ask of a transport, and what Twisted's do not tell by themselves.
 """
 
 from __future__ import annotations
 
+import select
+from collections.abc import Callable
+from typing import Any
+
 from twisted.internet.interfaces import IConsumer, IPushProducer, ITCPTransport
+
+#: Linux tells of a peer that has closed while bytes of it are still unread by an event of its own; elsewhere POLLHUP
+#: says it.
+_GONE = getattr(select, "POLLRDHUP", 0) | select.POLLHUP | select.POLLERR
 
 
 class IStreamTransport(ITCPTransport, IConsumer, IPushProducer):
     """
     A TCP transport as Twisted's reactors make it: it can be written to at its own pace and told not to read.
     """
+
+    def getHandle() -> Any:
+        """The socket."""
+
+
+def tune(transport: IStreamTransport) -> None:
+    """Send small writes at once, and find out in the end about a peer that vanished without a word."""
+    transport.setTcpNoDelay(True)
+    transport.setTcpKeepAlive(True)
+
+
+def departed(transport: IStreamTransport) -> bool:
+    """
+    Whether the peer has closed, although nothing is read from it at the moment.
+
+    A reactor learns of a close by reading, so it does not notice one while reading is paused.
+    """
+    poll = select.poll()
+    poll.register(transport.getHandle(), _GONE)
+    return bool(poll.poll(0))
+
+
+def readable(transport: IStreamTransport) -> bool:
+    """Whether something has arrived that the reactor has not read yet, be it the peer's close."""
+    poll = select.poll()
+    poll.register(transport.getHandle(), select.POLLIN | _GONE)
+    return bool(poll.poll(0))
+
+
+def outlive_write_errors(transport: Any, broken: Callable[[], None]) -> None:
+    """
+    Keep reading when writing fails.
+
+    A server that refuses an upload answers and closes; the bytes still being sent then fail, and Twisted would end the
+    connection there and then, with the answer unread in the socket.
+
+    :param broken: called once, when nothing can be written any more; what was to be written is dropped.
+    """
+    write_some = getattr(transport, "writeSomeData", None)
+    if write_some is None:
+        return  # it writes through another transport
+
+    def write_some_data(data: bytes) -> int | Exception:
+        result: int | Exception = write_some(data)
+        if isinstance(result, Exception) or result < 0:
+            transport.writeSomeData = len
+            broken()
+            return len(data)
+        return result
+
+    transport.writeSomeData = write_some_data

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Protocol
 from twisted.internet.interfaces import IPushProducer
 from zope.interface import implementer
 
-from ..errors import BadRequest, ProxyError
+from ..errors import BadRequest, BodyTooLarge, ProxyError
 from ..http1.framing import Decoder
+from ..http1.heads import RequestHead
 
 if TYPE_CHECKING:
     from .channel import HTTPChannel
@@ -41,11 +42,17 @@ class RequestBody:
     :ivar complete: all of it has arrived.
     """
 
-    def __init__(self, channel: HTTPChannel, decoder: Decoder, length: int | None, expects_continue: bool) -> None:
-        self.length = length
+    def __init__(self, channel: HTTPChannel, head: RequestHead, decoder: Decoder, most: int | None) -> None:
+        """
+        :param decoder: finds the body's end.
+        :param most: bytes that are accepted; None: any number.
+        """
+        self.length = head.length
         self._channel = channel
         self._decoder = decoder
-        self._expects_continue = expects_continue
+        self._expects_continue = head.expects_continue
+        self._most = most
+        self._received = 0
         self._receiver: BodyReceiver | None = None
         self._held: list[bytes] = []
         self._error: ProxyError | None = None
@@ -69,10 +76,13 @@ class RequestBody:
         """
         Take bytes from the connection; return those behind the body's end.
 
-        :raises BadRequest: when the framing is broken; the receiver has been told.
+        :raises BadRequest: when the framing is broken or the body too long; the receiver has been told.
         """
         try:
             slices, rest = self._decoder.feed(data)
+            self._received += sum(map(len, slices))
+            if self._most is not None and self._received > self._most:
+                raise BodyTooLarge(f"The body is longer than {self._most} bytes; no more are accepted.")
         except BadRequest as error:
             self.fail(error)
             raise

@@ -17,11 +17,11 @@ from twisted.python.failure import Failure
 from twisted.web.http import RESPONSES
 
 from ..deadline import Deadline
-from ..errors import BadRequest, HeadTooLarge, ProxyError, RequestTimeout
+from ..errors import BadRequest, BodyTooLarge, HeadTooLarge, ProxyError, RequestTimeout
 from ..http1 import heads
 from ..http1.framing import decoder_for
 from ..http1.heads import HEAD_END, MAX_HEAD, RequestHead
-from ..transport import IStreamTransport
+from ..transport import IStreamTransport, departed, readable, tune
 from .body import RequestBody
 from .request import Request
 
@@ -34,6 +34,11 @@ log = Logger()
 MAX_PIPELINED = 64 * 1024
 #: Bytes of body that must arrive within each period of the body time-out: a thousandth of a slow line.
 BODY_PROGRESS = 4096
+#: Seconds between two looks at whether a client that is held back has left.
+DEPARTED_EVERY_S = 0.5
+#: Seconds that a kept-alive connection still waits for a request when the daemon stops.  A busy client's next request
+#: may be under way, and gets its answer with "Connection: close".
+LINGER_S = 1.0
 #: Most bytes of upload read and dropped so that an early answer is not reset away.
 MAX_DRAINED = 1 << 30
 
@@ -44,6 +49,7 @@ class _State(enum.Enum):
     BODY = "a request is being answered, its body still arriving"
     ANSWER = "a request is being answered, its body complete"
     DRAIN = "the last answer is out; what still arrives is dropped"
+    TUNNEL = "whatever arrives belongs to another protocol"
     CLOSED = "the connection is gone"
 
 
@@ -56,6 +62,7 @@ class HTTPChannel(Protocol):
         self.site = self.factory = site
         self._state = _State.IDLE
         self._deadline = Deadline(site.clock, self._expired)
+        self._departed = Deadline(site.clock, self._look_for_client)
         self._buffer = b""
         self._request: Request | None = None
         self._body: RequestBody | None = None
@@ -64,11 +71,12 @@ class HTTPChannel(Protocol):
         self._last = False
         self._dispatching = False
         self._progress = 0
+        self._tunnel: Protocol | None = None
 
     # The transport's side.
 
     def connectionMade(self) -> None:
-        self.transport.setTcpNoDelay(True)
+        tune(self.transport)
         self.site.opened(self)
         self._deadline.set(self.site.timeouts.idle)
 
@@ -79,6 +87,8 @@ class HTTPChannel(Protocol):
             self._progress += len(data)
             if self._progress > MAX_DRAINED:
                 self.abort()
+        elif self._tunnel is not None:
+            self._tunnel.dataReceived(data)
         elif self._state is not _State.CLOSED:
             self._buffer = self._buffer + data if self._buffer else data
             if self._state is _State.ANSWER:
@@ -89,6 +99,9 @@ class HTTPChannel(Protocol):
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self._state = _State.CLOSED
         self._deadline.cancel()
+        self._departed.cancel()
+        if self._tunnel is not None:
+            self._tunnel.connectionLost(reason)
         request, self._request, self._body = self._request, None, None
         if request is not None:
             request.connectionLost(reason)
@@ -137,8 +150,11 @@ class HTTPChannel(Protocol):
         return heads.parse_request(data[:end])
 
     def _dispatch(self, head: RequestHead) -> None:
+        most = self.site.limits.body
+        if most is not None and head.length is not None and head.length > most:
+            raise BodyTooLarge(f"The body has {head.length} bytes; at most {most} are accepted.")
         self._last = not head.keeps_alive() or self.site.draining
-        body = self._body = RequestBody(self, decoder_for(head), head.length, head.expects_continue)
+        body = self._body = RequestBody(self, head, decoder_for(head), most)
         request = self._request = Request(self, head, body)
         self._state = _State.ANSWER if body.complete else _State.BODY
         self._body_held = False
@@ -196,8 +212,17 @@ class HTTPChannel(Protocol):
             self._paused = pause
             if pause:
                 self.transport.pauseProducing()
+                self._departed.set(DEPARTED_EVERY_S)
             else:
                 self.transport.resumeProducing()
+                self._departed.clear()
+
+    def _look_for_client(self) -> None:
+        """A reactor notices a close by reading; where it does not read, somebody has to ask."""
+        if departed(self.transport):
+            self.abort()
+        else:
+            self._departed.set(DEPARTED_EVERY_S)
 
     def send_continue(self) -> None:
         """Tell the client to go on with its upload (RFC 9110 §10.1.1)."""
@@ -212,6 +237,20 @@ class HTTPChannel(Protocol):
     def make_last(self) -> None:
         """The answer ends with the connection."""
         self._last = True
+
+    def tunnel(self, end: Protocol) -> bytes:
+        """
+        Give everything that arrives to a protocol of its own, which also gets the transport.
+
+        :return: what has arrived for it already.
+        """
+        self._state = _State.TUNNEL
+        self._tunnel = end
+        self._deadline.clear()
+        end.makeConnection(self.transport)
+        early, self._buffer = self._buffer, b""
+        self._update_reading()
+        return early
 
     def requestDone(self, request: Request) -> None:
         """The answer is complete."""
@@ -262,20 +301,22 @@ class HTTPChannel(Protocol):
             self._body.fail(
                 RequestTimeout(
                     f"The request's body came too slowly: {BODY_PROGRESS} bytes are expected in each "
-                    f"{self.site.timeouts.body:g} s."
+                    f"{self.site.timeouts.body:g} s.",
+                    headers=((b"x-should-retry", b"false"),),
                 )
             )
-        elif self._state is _State.IDLE:
+        elif self._state is _State.IDLE and not readable(self.transport):
             self._state = _State.CLOSED
             self.transport.loseConnection()
+        elif self._state is _State.IDLE:
+            self._deadline.set(self.site.timeouts.head)
         else:
             self.abort()
 
-    def close_if_idle(self) -> None:
-        """Close a connection that waits for its next request."""
+    def drain(self) -> None:
+        """The daemon stops: do not wait long for a next request."""
         if self._state is _State.IDLE:
-            self._state = _State.CLOSED
-            self.transport.loseConnection()
+            self._deadline.set(LINGER_S)
 
     def abort(self) -> None:
         """Break the connection, so that nobody takes a part for the whole."""

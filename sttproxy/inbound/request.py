@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
 
+from twisted.internet.protocol import Protocol
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.web import server
@@ -18,7 +19,7 @@ from twisted.web.server import NOT_DONE_YET
 from ..errors import Header, MethodNotAllowed, ProxyError
 from ..http1 import heads
 from ..http1.framing import LAST_CHUNK, chunk
-from ..http1.heads import RequestHead
+from ..http1.heads import RequestHead, ResponseHead
 from .body import RequestBody
 
 if TYPE_CHECKING:
@@ -58,6 +59,7 @@ class Request(server.Request):
         self.clientproto = head.version
         self.began = channel.site.clock.seconds()
         self._why = ""
+        self._tunnelled = False
 
     @property
     def requestHeaders(self) -> Headers:
@@ -172,6 +174,21 @@ class Request(server.Request):
         self._account()
         self._cleanup()
 
+    def tunnel(self, head: ResponseHead, headers: list[Header], end: Protocol) -> bytes:
+        """
+        Send a 101 and give the connection away.
+
+        :param headers: of the answer, those included that speak of this connection.
+        :param end: gets everything that arrives from now on, and the transport.
+        :return: what has arrived for it already.
+        """
+        assert self.channel is not None and not self.startedWriting
+        self.startedWriting = 1
+        self.code = head.status
+        self._tunnelled = True
+        self.channel.write(heads.write_response(head.status, head.phrase, headers))
+        return self.channel.tunnel(end)
+
     def fail(self, error: ProxyError) -> None:
         """
         Answer with an error; where another answer has begun, break the connection, so that it is not taken for whole.
@@ -194,8 +211,11 @@ class Request(server.Request):
             self.channel.abort()
 
     def connectionLost(self, reason: Failure) -> None:
-        """The client has left."""
-        self.site.stats.clients_gone += 1
+        """The client has left; that is how a tunnel ends."""
+        if self._tunnelled:
+            self.finished = 1
+        else:
+            self.site.stats.clients_gone += 1
         self._account()
         super().connectionLost(reason)
 

@@ -32,6 +32,17 @@ class Timeouts:
     drain: float | None = 30.0
 
 
+@attrs.frozen
+class Limits:
+    """
+    How much clients may send.
+
+    :ivar body: bytes of a request's body; None: any number.
+    """
+
+    body: int | None = None
+
+
 class Site(server.Site):
     """
     A twisted.web Site whose connections are `HTTPChannel`.
@@ -42,11 +53,19 @@ class Site(server.Site):
 
     noisy = False
 
-    def __init__(self, resource: IResource, clock: IReactorTime, stats: Stats, timeouts: Timeouts = Timeouts()) -> None:
+    def __init__(
+        self,
+        resource: IResource,
+        clock: IReactorTime,
+        stats: Stats,
+        timeouts: Timeouts = Timeouts(),
+        limits: Limits = Limits(),
+    ) -> None:
         super().__init__(resource, reactor=clock)
         self.clock = clock
         self.stats = stats
         self.timeouts = timeouts
+        self.limits = limits
         self.channels: set[HTTPChannel] = set()
         self.draining = False
         self._drained: Deferred[None] | None = None
@@ -77,14 +96,14 @@ class Site(server.Site):
 
     def drain(self, limit_s: float) -> Deferred[None]:
         """
-        Close idle connections and let the others end with the request that they carry.
+        Close idle connections after a moment, and let the others end with the request that they carry.
 
         :param limit_s: seconds until what is left is broken off.
         :return: fires when no connection is left.
         """
         self.draining = True
         for channel in list(self.channels):
-            channel.close_if_idle()
+            channel.drain()
         if not self.channels:
             return succeed(None)
         self._drained = Deferred()

@@ -26,7 +26,7 @@ from ..errors import BadRequest, Header, ProxyError, UpstreamBroke, UpstreamErro
 from ..http1 import heads
 from ..http1.framing import LAST_CHUNK, Decoder, chunk, decoder_for
 from ..http1.heads import HEAD_END, MAX_HEAD, ResponseHead
-from ..transport import IStreamTransport
+from ..transport import IStreamTransport, outlive_write_errors, readable, tune
 
 
 @attrs.frozen
@@ -36,14 +36,14 @@ class OutgoingHead:
 
     :ivar headers: in their order and spelling; the ones that frame the body are among them.
     :ivar chunked: whether the body goes out in the chunked coding.
-    :ivar bodiless: no body follows, so none has to be waited for.
+    :ivar upgrades: another protocol is asked for, and a 101 may answer.
     """
 
     method: bytes
     target: bytes
     headers: list[Header]
     chunked: bool
-    bodiless: bool
+    upgrades: bool
 
 
 class IOutgoing(IBodyProducer):
@@ -97,14 +97,22 @@ class Response:
         """
         assert self._receiver is None, "the body is delivered once"
         self._receiver = protocol
-        protocol.makeConnection(self._connection.transport)
         held, self._held = self._held, []
+        if held and self._reason is None:
+            self._connection.transport.resumeProducing()
+        protocol.makeConnection(self._connection.transport)
         for data in held:
             protocol.dataReceived(data)
         if self._reason is not None:
             protocol.connectionLost(self._reason)
-        else:
-            self._connection.transport.resumeProducing()
+
+    def tunnel(self, end: Protocol) -> bytes:
+        """
+        After a 101, give everything that arrives to a protocol of its own, which also gets the transport.
+
+        :return: what has arrived for it already.
+        """
+        return self._connection.tunnel(end)
 
     def setPreviousResponse(self, response: IResponse) -> None:
         """Redirects are not followed, so there is never one."""
@@ -129,6 +137,7 @@ class _State(enum.Enum):
     IDLE = "in the pool"
     HEAD = "a request is out, its response not yet begun"
     BODY = "a response body is arriving"
+    TUNNEL = "whatever arrives belongs to another protocol"
     CLOSED = "of no more use"
 
 
@@ -138,11 +147,7 @@ Notify = Callable[["UpstreamConnection"], None]
 
 @implementer(IConsumer)
 class UpstreamConnection(Protocol):
-    """
-    One connection, lent by the pool for one request at a time.
-
-    :ivar used: a request has been completed on it.
-    """
+    """One connection, lent by the pool for one request at a time."""
 
     transport: IStreamTransport
 
@@ -156,19 +161,21 @@ class UpstreamConnection(Protocol):
         self._state = _State.IDLE
         self._buffer = b""
         self._outgoing: IOutgoing | None = None
-        self._uploaded = True
+        #: The request is complete, or nothing more of it will be sent.
+        self._sent = True
         self._answer: Deferred[Response] | None = None
         self._response: Response | None = None
         self._decoder: Decoder | None = None
-        self._keep = False
+        self._keep = True
+        self._tunnel: Protocol | None = None
 
     def connectionMade(self) -> None:
-        self.transport.setTcpNoDelay(True)
+        tune(self.transport)
+        outlive_write_errors(self.transport, self._stop_sending)
 
-    @property
-    def idle(self) -> bool:
-        """Whether a request can be sent."""
-        return self._state is _State.IDLE
+    def fresh(self) -> bool:
+        """Whether the upstream has neither closed the connection while it rested nor sent anything on it."""
+        return self._state is _State.IDLE and not readable(self.transport)
 
     # Sending.
 
@@ -178,20 +185,20 @@ class UpstreamConnection(Protocol):
 
         :return: fires with the `Response` when its head has come; cancelling it breaks the connection.  Fails with
             `UpstreamBroke` when the upstream closes without an answer, with `UpstreamError` when what it says is not
-            HTTP.
+            HTTP, and with what the body fails with.
         """
         assert self._state is _State.IDLE
         self._state = _State.HEAD
         self._outgoing = outgoing
+        self._keep = True
         answer: Deferred[Response] = Deferred(lambda _: self.abort())
         self._answer = answer
         head = outgoing.head
         self.transport.write(heads.write_request(head.method, head.target, head.headers))
-        self._uploaded = head.bodiless
-        if not head.bodiless:
-            self.transport.registerProducer(outgoing, True)
-            uploading = outgoing.startProducing(self)
-            uploading.addCallbacks(self._upload_done, self._upload_failed, (outgoing,), errbackArgs=(outgoing,))
+        self._sent = False
+        self.transport.registerProducer(outgoing, True)
+        sending = outgoing.startProducing(self)
+        sending.addCallbacks(self._upload_done, self._upload_failed, (outgoing,), errbackArgs=(outgoing,))
         return answer
 
     def write(self, data: bytes) -> None:
@@ -207,9 +214,9 @@ class UpstreamConnection(Protocol):
         """Likewise."""
 
     def _upload_done(self, _: object, outgoing: IOutgoing) -> None:
-        if self._outgoing is not outgoing or self._uploaded:
+        if self._outgoing is not outgoing or self._sent:
             return
-        self._uploaded = True
+        self._sent = True
         self.transport.unregisterProducer()
         if outgoing.head.chunked:
             self.transport.write(LAST_CHUNK)
@@ -221,13 +228,13 @@ class UpstreamConnection(Protocol):
         if self._outgoing is outgoing:
             self._broke(error)
 
-    def _stop_upload(self) -> None:
-        outgoing = self._outgoing
-        self._outgoing = None
-        if not self._uploaded and outgoing is not None:
-            self._uploaded = True
+    def _stop_sending(self) -> None:
+        """Nothing can be written any more, or nobody would read it; an answer may come all the same."""
+        self._keep = False
+        if not self._sent and self._outgoing is not None:
+            self._sent = True
             self.transport.unregisterProducer()
-            outgoing.stopProducing()
+            self._outgoing.stopProducing()
 
     # Receiving.
 
@@ -236,46 +243,50 @@ class UpstreamConnection(Protocol):
             self._body_arrived(data)
         elif self._state is _State.HEAD:
             self._head_arrived(self._buffer + data if self._buffer else data)
+        elif self._tunnel is not None:
+            self._tunnel.dataReceived(data)
         elif self._state is _State.IDLE:
             # Nobody asked: the server is closing, or confused.  What it says belongs to no request.
             self.abort()
 
     def _head_arrived(self, data: bytes) -> None:
+        outgoing, answer = self._outgoing, self._answer
+        assert outgoing is not None and answer is not None, "a head answers a request"
         while True:
             end = data.find(HEAD_END, 0, MAX_HEAD)
             if end < 0:
                 if len(data) >= MAX_HEAD:
                     self._broke(UpstreamError(f"The upstream's answer has a head of more than {MAX_HEAD} bytes."))
-                self._buffer = data
+                else:
+                    self._buffer = data
                 return
             end += len(HEAD_END)
-            outgoing, answer = self._outgoing, self._answer
-            assert outgoing is not None and answer is not None, "a head answers a request"
             try:
                 head = heads.parse_response(data[:end], outgoing.head.method)
+                if head.status == 101 and not outgoing.head.upgrades:
+                    raise BadRequest("it switches to a protocol that nobody asked for.")
             except ProxyError as error:
                 self._broke(UpstreamError(f"The upstream's answer is not HTTP that can be passed on: {error.message}"))
                 return
             data = data[end:]
-            if head.status >= 200:
+            if head.status >= 200 or head.status == 101:
                 break
-            if head.status == 101:
-                self._broke(UpstreamError("The upstream switched protocols, which nobody asked for."))
-                return
             if head.status != 100:
                 outgoing.informed(head)
-                if self._state is not _State.HEAD:
-                    return
         self._buffer = b""
-        self._keep = head.keeps_alive()
-        if head.status >= 300 and not self._uploaded:
+        self._keep = self._keep and head.keeps_alive()
+        if head.status >= 300 and not self._sent:
             # Refused before it was read: the rest would be sent for nothing.
-            self._keep = False
-            self._stop_upload()
-        self._decoder = decoder_for(head)
-        self._state = _State.BODY
-        response = self._response = Response(head, self)
+            self._stop_sending()
         self._answer = None
+        response = self._response = Response(head, self)
+        if head.status == 101:
+            self._state = _State.TUNNEL
+            self._buffer = data
+            answer.callback(response)
+            return
+        self._state = _State.BODY
+        self._decoder = decoder_for(head)
         answer.callback(response)
         if self._state is _State.BODY:
             self._body_arrived(data)
@@ -293,46 +304,58 @@ class UpstreamConnection(Protocol):
                 return
             response.body_received(piece)
         if decoder.done and self._state is _State.BODY:
-            self._done(reusable=self._keep and not rest)
+            self._done(reusable=not rest)
+
+    def tunnel(self, end: Protocol) -> bytes:
+        """Called by the response."""
+        assert self._state is _State.TUNNEL
+        self._tunnel = end
+        self._response = None
+        end.makeConnection(self.transport)
+        early, self._buffer = self._buffer, b""
+        return early
+
+    # Endings.
 
     def _done(self, reusable: bool) -> None:
         """The response is complete; a request that is not is given up."""
-        response, self._response, self._decoder = self._response, None, None
+        response = self._response
         assert response is not None
-        if not self._uploaded:
-            self.abort()
-        elif reusable:
-            self._outgoing = None
+        whole = self._sent and self._keep
+        self._forget()
+        if whole and reusable:
             self._state = _State.IDLE
             self._released(self)
         else:
-            self.close()
+            self._state = _State.CLOSED
+            # What still waits to be written would keep a mere close waiting.
+            self.transport.abortConnection()
         response.body_ended(Failure(ResponseDone()))
 
     def _broke(self, error: ProxyError) -> None:
         """End the connection, and tell whoever waits for something on it."""
-        self._state = _State.CLOSED
-        answer, self._answer = self._answer, None
-        response, self._response = self._response, None
-        self._stop_upload()
-        self.transport.abortConnection()
+        answer, response = self._answer, self._response
+        self.abort()
         if answer is not None:
             answer.errback(error)
         elif response is not None:
             response.body_ended(Failure(error))
 
     def abort(self) -> None:
-        """Break the connection; nobody is told but the pool."""
+        """Break the connection; nobody is told but the pool and whoever produces the request."""
         self._state = _State.CLOSED
-        self._answer = None
-        self._response = None
-        self._stop_upload()
+        self._forget()
         self.transport.abortConnection()
 
+    def _forget(self) -> None:
+        """Nothing is under way any more."""
+        if not self._sent:
+            self._stop_sending()
+        self._outgoing = self._answer = self._response = self._decoder = None
+
     def close(self) -> None:
-        """Close the connection, on which nothing is under way."""
+        """Close an idle connection."""
         self._state = _State.CLOSED
-        self._outgoing = None
         self.transport.loseConnection()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
@@ -343,5 +366,7 @@ class UpstreamConnection(Protocol):
             self._broke(UpstreamBroke("The upstream closed the connection without an answer."))
         elif state is _State.BODY:
             self._broke(UpstreamBroke("The upstream closed the connection in the middle of its answer."))
+        elif self._tunnel is not None:
+            self._tunnel.connectionLost(reason)
         self._state = _State.CLOSED
         self._lost(self)

@@ -2,96 +2,201 @@
 The pool of persistent connections to the upstream.
 
 twisted.web's HTTPConnectionPool hands out the connection that has rested longest, the one most likely to be closed
-just now by the upstream, and keeps a delayed call for each; hence one of our own.
+just now by the upstream, keeps a delayed call for each, and knows no limit on how many exist; hence one of our own.
+
+A POST must not be sent twice, so a connection that the upstream is about to close must not be used at all.  Three
+things see to that: what rested longest is not used while there is something fresher, the socket is asked before each
+use, and the pool learns after which time the upstream closes.
 """
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from typing import TypeVar
 
+import attrs
 from twisted.internet.defer import Deferred, succeed
-from twisted.internet.interfaces import IProtocolFactory, IReactorTime
+from twisted.internet.interfaces import IDelayedCall, IProtocolFactory, IReactorTime
 from twisted.internet.protocol import Factory, Protocol
+from twisted.python.failure import Failure
 
 from ..deadline import Deadline
+from ..errors import UpstreamBusy
 from .connection import UpstreamConnection
+
+T = TypeVar("T")
 
 #: Opens a connection for a factory; what `IStreamClientEndpoint.connect` does.
 Connect = Callable[[IProtocolFactory], "Deferred[Protocol]"]
+
+#: Of the time after which the upstream was seen to close, the part that a connection may rest.
+_CAUTION = 0.8
+#: Seconds after which what was learned is forgotten: the upstream may only have been restarted just then.
+_FORGET_S = 300.0
+
+
+@attrs.frozen
+class PoolLimits:
+    """
+    How many connections there are, and for how long.
+
+    :ivar size: most connections that rest.
+    :ivar idle_s: seconds that one rests before it is closed.
+    :ivar total: most connections that exist; 0: no limit.
+    :ivar wait_s: seconds that a request waits for one of them; None: for ever.
+    """
+
+    size: int = 32
+    idle_s: float = 4.0
+    total: int = 0
+    wait_s: float | None = 30.0
 
 
 class Pool:
     """
     Connections that rest between requests, and new ones where none rests.
 
-    :ivar size: most connections that rest.
-    :ivar idle_s: seconds that one rests before it is closed.
+    :ivar limits: as given.
     """
 
-    def __init__(self, clock: IReactorTime, connect: Connect, size: int, idle_s: float) -> None:
-        self.size = size
-        self.idle_s = idle_s
+    def __init__(self, clock: IReactorTime, connect: Connect, limits: PoolLimits) -> None:
+        self.limits = limits
         self._clock = clock
         self._connect = connect
         #: Resting connections and when they came to rest, oldest first.
         self._resting: deque[tuple[float, UpstreamConnection]] = deque()
-        self._expiry = Deadline(clock, self._expire)
         self._lent: set[UpstreamConnection] = set()
+        self._connecting = 0
+        #: Turns to take a connection, oldest first.
+        self._waiting: deque[Deferred[None]] = deque()
+        self._expiry = Deadline(clock, self._expire)
+        self._learned_s = limits.idle_s
+        self._learned_at = 0.0
         self._closed = False
         self._factory = Factory.forProtocol(lambda: UpstreamConnection(self._released, self._lost))
         self._factory.noisy = False
-
-    def acquire(self) -> Deferred[UpstreamConnection]:
-        """
-        A connection for one request: the one used most recently, or a new one.
-
-        :return: fails with what the endpoint fails with.
-        """
-        if self._resting:
-            return succeed(self._lend(self._resting.pop()[1]))
-        connecting: Deferred[UpstreamConnection] = self._connect(self._factory)  # type: ignore[assignment]
-        return connecting.addCallback(self._lend)
-
-    def _lend(self, connection: UpstreamConnection) -> UpstreamConnection:
-        self._lent.add(connection)
-        return connection
 
     @property
     def busy(self) -> bool:
         """Whether a request is under way on any connection."""
         return bool(self._lent)
 
+    def acquire(self) -> Deferred[UpstreamConnection]:
+        """
+        A connection for one request: the one used most recently, or a new one; where no more may exist, the next one
+        that becomes free, in the order of asking.
+
+        :return: fails with what connecting fails with, or with `UpstreamBusy` after waiting too long; cancelling it
+            leaves the queue.
+        """
+        if not self._waiting and self._available():
+            return self._take()
+        turn: Deferred[None] = Deferred(self._waiting.remove)
+        self._waiting.append(turn)
+        if self.limits.wait_s is not None:
+            limit = self._clock.callLater(self.limits.wait_s, self._waited_too_long, turn)
+            turn.addBoth(_stop_waiting, limit)
+        return turn.addCallback(lambda _: self._take())
+
     def close(self) -> None:
         """Close what rests, and from now on whatever comes back."""
         self._closed = True
         self._expiry.cancel()
-        for _, connection in self._resting:
+        while self._resting:
+            self._resting.pop()[1].close()
+
+    # Giving out.
+
+    def _available(self) -> bool:
+        """Whether a connection can be lent at once or made; those that are no longer good are closed."""
+        while self._resting:
+            rested_at, connection = self._resting[-1]
+            if rested_at + self._rest_s() > self._clock.seconds() and connection.fresh():
+                return True
+            self._resting.pop()
             connection.close()
-        self._resting.clear()
+        return not self.limits.total or len(self._lent) + self._connecting < self.limits.total
+
+    def _take(self) -> Deferred[UpstreamConnection]:
+        """Lend what `_available` has found."""
+        if self._resting:
+            connection = self._resting.pop()[1]
+            self._lent.add(connection)
+            return succeed(connection)
+        self._connecting += 1
+        connecting: Deferred[UpstreamConnection] = self._connect(self._factory)  # type: ignore[assignment]
+        return connecting.addCallbacks(self._connected, self._not_connected)
+
+    def _connected(self, connection: UpstreamConnection) -> UpstreamConnection:
+        self._connecting -= 1
+        self._lent.add(connection)
+        return connection
+
+    def _not_connected(self, failure: Failure) -> Failure:
+        self._connecting -= 1
+        self._serve()
+        return failure
+
+    def _serve(self) -> None:
+        """Let those who wait take what there is, in their order."""
+        while self._waiting and self._available():
+            self._waiting.popleft().callback(None)
+
+    def _waited_too_long(self, turn: Deferred[None]) -> None:
+        self._waiting.remove(turn)
+        turn.errback(
+            UpstreamBusy(
+                f"All {self.limits.total} connections to the upstream were busy for {self.limits.wait_s:g} s.",
+                headers=((b"Retry-After", b"1"),),
+            )
+        )
+
+    # Taking back.
 
     def _released(self, connection: UpstreamConnection) -> None:
         self._lent.discard(connection)
-        if self._closed or self.size == 0:
+        if self._closed or (self.limits.size == 0 and not self._waiting):
             connection.close()
             return
-        if len(self._resting) == self.size:
+        if len(self._resting) == self.limits.size and self._resting:
             self._resting.popleft()[1].close()
         if not self._resting:
-            self._expiry.set(self.idle_s)
+            self._expiry.set(self._rest_s())
         self._resting.append((self._clock.seconds(), connection))
+        self._serve()
 
     def _lost(self, connection: UpstreamConnection) -> None:
         self._lent.discard(connection)
         for entry in self._resting:
             if entry[1] is connection:
                 self._resting.remove(entry)
-                return
+                self._learn(self._clock.seconds() - entry[0])
+                break
+        self._serve()
+
+    def _learn(self, rested_s: float) -> None:
+        """The upstream closed a connection that had rested so long: the next ones must not get as old."""
+        self._learned_s = min(self._rest_s(), rested_s * _CAUTION)
+        self._learned_at = self._clock.seconds()
+
+    def _rest_s(self) -> float:
+        """Seconds that a connection may rest."""
+        if self._clock.seconds() - self._learned_at > _FORGET_S:
+            self._learned_s = self.limits.idle_s
+        return self._learned_s
 
     def _expire(self) -> None:
         """Close those that have rested long enough, and wait for the next."""
-        now = self._clock.seconds()
-        while self._resting and self._resting[0][0] + self.idle_s <= now:
+        now, rest_s = self._clock.seconds(), self._rest_s()
+        while self._resting and self._resting[0][0] + rest_s <= now:
             self._resting.popleft()[1].close()
         if self._resting:
-            self._expiry.set(self._resting[0][0] + self.idle_s - now)
+            self._expiry.set(self._resting[0][0] + rest_s - now)
+
+
+def _stop_waiting(result: T, limit: IDelayedCall) -> T:
+    """Take the time limit away with the wait."""
+    if limit.active():
+        limit.cancel()
+    return result
