@@ -26,10 +26,12 @@ class Field:
 
     :ivar name: the member's name in the file.
     :ivar parts: names and values as they go into a form; empty where the field is only removed.
+    :ivar json: the value as it goes into a JSON body; None where the field is only removed.
     """
 
     name: str
     parts: tuple[tuple[str, str], ...]
+    json: str | None
 
 
 @attrs.frozen(eq=False)
@@ -90,7 +92,7 @@ def parse(data: bytes) -> Config:
     fields: dict[str, Field] = {}
     for member in root.data.members:
         try:
-            field = _field(member)
+            field = Field(member.key, _parts(member), _json(member.value, text))
             if fold(member.key) in fields:
                 other = fields[fold(member.key)].name
                 raise jsontext.JSONError(f"{member.key!r} and {other!r} are the same field to a server", member.key_at)
@@ -100,20 +102,26 @@ def parse(data: bytes) -> Config:
     return Config(fields, hashlib.sha256(data).hexdigest()[:16])
 
 
-def _field(member: jsontext.Member) -> Field:
+def _parts(member: jsontext.Member) -> tuple[tuple[str, str], ...]:
+    """The names and values that a form carries for a member."""
     name, value = member.key, member.value
     _check_name(name, member.key_at)
     data = value.data
     if data is None:
-        return Field(name, ())
+        return ()
     if isinstance(data, tuple):
         wire = name if name.endswith("[]") else name + "[]"
-        return Field(name, tuple((wire, _text(item, name)) for item in data))
+        return tuple((wire, _text(item, name)) for item in data)
     if isinstance(data, jsontext.Object):
         for inner in data.members:
             _check_name(inner.key, inner.key_at)
-        return Field(name, tuple((f"{name}[{inner.key}]", _text(inner.value, name)) for inner in data.members))
-    return Field(name, ((name, _text(value, name)),))
+        return tuple((f"{name}[{inner.key}]", _text(inner.value, name)) for inner in data.members)
+    return ((name, _text(value, name)),)
+
+
+def _json(value: jsontext.Value, text: str) -> str | None:
+    """The value as it stands in the file."""
+    return None if value.data is None else text[value.start : value.end]
 
 
 def _check_name(name: str, at: int) -> None:

@@ -20,6 +20,7 @@ from .deadline import Deadline
 from .errors import Header, ProxyError, UpstreamError, UpstreamTimeout
 from .headers import end_to_end
 from .http1.heads import ResponseHead
+from .inbound.body import BodySource
 from .inbound.request import Request
 from .tunnel import connect, ends
 from .upstream.client import Upstream
@@ -56,10 +57,17 @@ class Upload:
     The client is not asked for its body before the upstream connection stands: nobody uploads a gigabyte to hear 502.
     """
 
-    def __init__(self, request: Request, head: OutgoingHead, rewriter: Rewriter, length: int | None) -> None:
+    def __init__(
+        self, request: Request, body: BodySource, head: OutgoingHead, rewriter: Rewriter, length: int | None
+    ) -> None:
+        """
+        :param body: what is sent, after the rewriter; usually the request's own.
+        :param length: of what is sent, in bytes; None for a chunked body.
+        """
         self.head = head
         self.length = length
         self._request = request
+        self._body = body
         self._rewriter = rewriter
         self._consumer: IConsumer | None = None
         self.done: Deferred[None] = Deferred()
@@ -67,7 +75,7 @@ class Upload:
     def startProducing(self, consumer: IConsumer) -> Deferred[None]:
         """Begin; fails with the `ProxyError` for which the body will never be complete."""
         self._consumer = consumer
-        self._request.body.deliver(self)
+        self._body.deliver(self)
         return self.done
 
     def body_received(self, data: bytes) -> None:
@@ -97,14 +105,14 @@ class Upload:
             self._consumer.write(data)
 
     def pauseProducing(self) -> None:
-        self._request.body.pauseProducing()
+        self._body.pauseProducing()
 
     def resumeProducing(self) -> None:
-        self._request.body.resumeProducing()
+        self._body.resumeProducing()
 
     def stopProducing(self) -> None:
         self._consumer = None
-        self._request.body.stopProducing()
+        self._body.stopProducing()
 
     def informed(self, head: ResponseHead) -> None:
         """Pass an interim response on."""
@@ -169,12 +177,9 @@ class Relay(Protocol):
         if self._request.over:
             return
         error = failure.value
-        if not isinstance(error, ProxyError):
-            log.failure("A request could not be relayed", failure)
-            error = ProxyError("The proxy failed on this request; its log says more.")
-        elif isinstance(error, UpstreamError | UpstreamTimeout):
+        if isinstance(error, UpstreamError | UpstreamTimeout):
             self._request.site.stats.upstream_errors[error.code] += 1
-        self._request.fail(error)
+        self._request.refuse(failure)
 
     def _too_late(self) -> None:
         """The upstream takes longer than it may.  It may still be at work, so the SDKs are told not to ask again."""

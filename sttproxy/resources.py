@@ -16,15 +16,28 @@ from twisted.web.server import NOT_DONE_YET
 from .admission import Admission
 from .config import Config
 from .errors import BadRequest, Header, UnsupportedBody
+from .forms import json as json_form
+from .forms import urlencoded
 from .forms.multipart import MultipartRewriter
-from .forms.rules import rules_of
+from .forms.rules import Rules, rules_of
 from .headers import TrustedPeers, boundary_of, end_to_end, forwarded, parse_content_type, upgrade_of
+from .http1.heads import RequestHead
+from .inbound.body import BodySource, Collected, WholeBody
 from .inbound.request import Request
 from .relay import Relay, Rewriter, Untouched, Upload
-from .routes import is_transcription
+from .routes import Route, route
 from .stats import Stats
 from .upstream.client import Upstream
 from .upstream.connection import OutgoingHead
+
+#: Most bytes of a form that is rewritten whole; it holds text only.
+MAX_SMALL_FORM = 1024 * 1024
+
+#: What rewrites the kinds of body that are not streamed.
+_SMALL_FORMS: dict[bytes, Callable[[Rules, bytes], bytes]] = {
+    b"application/x-www-form-urlencoded": urlencoded.rewrite,
+    b"application/json": json_form.rewrite,
+}
 
 
 @attrs.frozen
@@ -57,11 +70,18 @@ class Forwarding(Resource):
         self._stats = stats
 
     def _forward(
-        self, request: Request, headers: list[Header], rewriter: Rewriter, length: int | None, upgrades: bool = False
+        self,
+        request: Request,
+        body: BodySource,
+        headers: list[Header],
+        rewriter: Rewriter,
+        length: int | None,
+        upgrades: bool = False,
     ) -> None:
         """
         Pass a request on.
 
+        :param body: what leaves, before the rewriter.
         :param headers: of the request that leaves, without those that speak of its connection or its way.
         :param length: of the body that leaves, in bytes; None for a chunked one.
         :param upgrades: whether another protocol is asked for.
@@ -78,7 +98,7 @@ class Forwarding(Resource):
             headers.append((b"Transfer-Encoding", b"chunked"))
         path = head.target if head.target == b"*" else target.prefix + head.target
         outgoing = OutgoingHead(head.method, path, headers, length is None, upgrades)
-        upload = Upload(request, outgoing, rewriter, length)
+        upload = Upload(request, body, outgoing, rewriter, length)
         Relay(request, target.upstream, upload, target.answer_s).start()
 
 
@@ -93,7 +113,7 @@ class PassThrough(Forwarding):
         upgrade = upgrade_of(options, head.values(b"upgrade")) if head.length == 0 else None
         if upgrade is not None:
             headers += [(b"Connection", b"Upgrade"), (b"Upgrade", upgrade)]
-        self._forward(request, headers, Untouched(), head.length, upgrade is not None)
+        self._forward(request, request.body, headers, Untouched(), head.length, upgrade is not None)
         return NOT_DONE_YET
 
 
@@ -112,29 +132,58 @@ class Transcriptions(Forwarding):
     def render(self, request: Request) -> int:
         self._stats.stt_requests += 1
         head = request.head
-        if head.values(b"content-encoding"):
-            raise UnsupportedBody("A transcription with a Content-Encoding cannot be rewritten; send the plain form.")
-        content_types = head.values(b"content-type")
-        if len(content_types) != 1:
-            raise UnsupportedBody("A transcription needs exactly one Content-Type, multipart/form-data.")
-        media, parameters = parse_content_type(content_types[0])
-        if media != b"multipart/form-data":
-            raise UnsupportedBody(f"A transcription is sent as multipart/form-data, not as {media.decode()}.")
-        if head.length == 0:
-            raise BadRequest("The transcription request has no body; send a form with the recording as 'file'.")
-        rewriter = MultipartRewriter(rules_of(self._config()), boundary_of(parameters), head.length)
-        turn = self._admission.enter()
-        request.notifyFinish().addBoth(lambda _: self._admission.leave(turn))
-        turn.addCallback(self._admitted, request, rewriter)
+        media, parameters = _form_type(head)
+        rules = rules_of(self._config())
+        if media == b"multipart/form-data":
+            rewriter = MultipartRewriter(rules, boundary_of(parameters), head.length)
+            self._admit(request, request.body, rewriter, rewriter.content_type, rewriter.length)
+        else:
+            body = Collected(request.body, MAX_SMALL_FORM).whole
+            body.addCallback(self._collected, request, rules, media)
+            body.addErrback(request.refuse)
         return NOT_DONE_YET
 
-    def _admitted(self, _: object, request: Request, rewriter: MultipartRewriter) -> None:
+    def _collected(self, data: bytes, request: Request, rules: Rules, media: bytes) -> None:
+        """Rewrite a form that came whole."""
+        body = WholeBody(_SMALL_FORMS[media](rules, data))
+        self._admit(request, body, Untouched(), media, body.length)
+
+    def _admit(
+        self, request: Request, body: BodySource, rewriter: Rewriter, content_type: bytes, length: int | None
+    ) -> None:
+        """Pass the request on when it is its turn."""
+        turn = self._admission.enter()
+        request.notifyFinish().addBoth(lambda _: self._admission.leave(turn))
         head = request.head
         headers = [
-            _replaced(header, rewriter.content_type, rewriter.length)
-            for header in end_to_end(head.headers, head.connection_options())
+            _replaced(header, content_type, length) for header in end_to_end(head.headers, head.connection_options())
         ]
-        self._forward(request, headers, rewriter, rewriter.length)
+        if length is not None and not head.values(b"content-length"):
+            headers.append((b"Content-Length", b"%d" % length))
+        turn.addCallback(lambda _: self._forward(request, body, headers, rewriter, length))
+        turn.addErrback(request.refuse)
+
+
+def _form_type(head: RequestHead) -> tuple[bytes, dict[bytes, bytes]]:
+    """
+    The media type of a transcription's body, and its parameters.
+
+    :raises UnsupportedBody: when it is none that can be rewritten.
+    :raises BadRequest: when there is no body.
+    """
+    if head.values(b"content-encoding"):
+        raise UnsupportedBody("A transcription with a Content-Encoding cannot be rewritten; send the plain form.")
+    content_types = head.values(b"content-type")
+    if len(content_types) != 1:
+        raise UnsupportedBody("A transcription needs exactly one Content-Type, multipart/form-data.")
+    media, parameters = parse_content_type(content_types[0])
+    if media != b"multipart/form-data" and media not in _SMALL_FORMS:
+        raise UnsupportedBody(f"A transcription is sent as multipart/form-data, not as {media.decode()}.")
+    if parameters.get(b"charset", b"utf-8").lower() not in (b"utf-8", b"utf8") and media in _SMALL_FORMS:
+        raise UnsupportedBody("A transcription's fields are sent in UTF-8.")
+    if head.length == 0:
+        raise BadRequest("The transcription request has no body; send a form with the recording as 'file'.")
+    return media, parameters
 
 
 def _replaced(header: Header, content_type: bytes, length: int | None) -> Header:
@@ -206,16 +255,30 @@ class Root(Resource):
     The root: own pages by their exact path, transcriptions by what the upstream would route, the rest passes.
     """
 
-    def __init__(self, pages: dict[bytes, IResource], transcriptions: IResource, pass_through: IResource) -> None:
+    def __init__(
+        self, pages: dict[bytes, IResource], prefix: bytes, transcriptions: IResource, pass_through: IResource
+    ) -> None:
+        """
+        :param prefix: of every path at the upstream.
+        """
         super().__init__()
         self._pages = pages
+        self._prefix = prefix
         self._transcriptions = transcriptions
         self._pass_through = pass_through
 
     def getChildWithDefault(self, path: bytes, request: Request) -> IResource:
+        """
+        The Resource for a request, whatever its path.
+
+        :raises BadRequest: when servers would differ on whether it is a transcription.
+        """
         page = self._pages.get(request.path)
         if page is not None:
             return page
-        if is_transcription(request.method, request.path):
-            return self._transcriptions
-        return self._pass_through
+        kind = route(request.method, self._prefix + request.path)
+        if kind is Route.ODD:
+            raise BadRequest(
+                "The path may lead to the transcriptions by a detour; write it as /v1/audio/transcriptions."
+            )
+        return self._transcriptions if kind is Route.TRANSCRIPTION else self._pass_through

@@ -1,19 +1,81 @@
 """
-Where a request target leads, judged as the upstream would.
+Where a request target leads, judged as some upstream would.
+
+Servers differ in what they make of a path before they route it: percent escapes, dot segments, doubled slashes, path
+parameters, case.  A path that any of them could take to the transcription handler must not pass as something else.
 """
 
 from __future__ import annotations
 
+import enum
+import functools
 import re
+import unicodedata
+from urllib.parse import unquote_to_bytes
 
-#: What every path of the transcription endpoint ends with, whatever stands before it.
-_TRANSCRIPTIONS = re.compile(rb".*/audio/transcriptions/?", re.DOTALL)
+
+class Route(enum.Enum):
+    """What a target is."""
+
+    TRANSCRIPTION = "a transcription"
+    ODD = "perhaps a transcription, spelled so that servers differ on it"
+    OTHER = "anything else"
 
 
-def is_transcription(method: bytes, path: bytes) -> bool:
+#: Paths on which no two servers differ: segments of unreserved characters, none beginning with a dot.
+_PLAIN = re.compile(rb"(?:/[A-Za-z0-9_~\-][A-Za-z0-9_~.\-]*)*/?")
+#: Starlette routes a path with a line feed at its end like the one without.
+_TRANSCRIPTION = re.compile(rb"(?:.*/)?audio/transcriptions/?\n?", re.DOTALL)
+#: Decoding goes on until nothing changes, and no honest path needs as many rounds.
+_ROUNDS = 5
+
+
+def route(method: bytes, path: bytes) -> Route:
     """
-    Whether a request may reach the upstream's transcription handler.
+    Judge a request.
 
-    :param path: the target without its query.
+    :param path: the whole target that the upstream will see, without its query.
     """
-    return method == b"POST" and _TRANSCRIPTIONS.fullmatch(path) is not None
+    if method.upper() != b"POST":
+        return Route.OTHER
+    return _of_path(path)
+
+
+@functools.lru_cache(maxsize=256)
+def _of_path(path: bytes) -> Route:
+    if _TRANSCRIPTION.fullmatch(unquote_to_bytes(path)):
+        return Route.TRANSCRIPTION
+    if _PLAIN.fullmatch(path):
+        # Nothing about it is odd but perhaps its case.
+        return Route.ODD if _TRANSCRIPTION.fullmatch(path.lower()) else Route.OTHER
+    return Route.ODD if _may_be_transcription(path) else Route.OTHER
+
+
+def _may_be_transcription(path: bytes) -> bool:
+    for _ in range(_ROUNDS):
+        if _leads_to_transcriptions(path):
+            return True
+        decoded = unquote_to_bytes(path)
+        if decoded == path:
+            return False
+        path = decoded
+    return True  # escaped so often that it is made to deceive
+
+
+def _leads_to_transcriptions(path: bytes) -> bool:
+    """Whether a path, read as leniently as any server would, ends in audio/transcriptions."""
+    text = unicodedata.normalize("NFKC", path.decode("utf-8", "replace")).casefold()
+    # Whether a server cuts at these or keeps them, one reading of the two leads there.
+    return any(_ends_there(reading) for reading in (text, re.split(r"[?#]", text)[0]))
+
+
+def _ends_there(path: str) -> bool:
+    segments: list[str] = []
+    for raw in re.split(r"[/\\]", path):
+        segment = raw.partition(";")[0]
+        segment = "".join(char for char in segment if char.isprintable()).strip()
+        if segment == "..":
+            del segments[-1:]
+        elif segment not in ("", "."):
+            segments.append(segment)
+    return segments[-2:] == ["audio", "transcriptions"]

@@ -334,6 +334,7 @@ def makeService(options: Options) -> Daemon:
             b"/health": Health(Probe(dialer.connect, pool), {"upstream": name, "version": __version__}),
             b"/stats": StatsPage(snapshot),
         },
+        target.prefix,
         Transcriptions(target, stats, lambda: watcher.current, admission),
         PassThrough(target, stats),
     )

@@ -25,6 +25,8 @@ _PARAMETER = re.compile(
     rb"(?:([^\x00-\x20\x7f\"(),/:;<=>?@\[\\\]]+)|\"((?:[^\"\\]|\\[\t\x20-\x7e\x80-\xff])*)\")[ \t]*)?"
 )
 _EXTENDED = re.compile(rb"(?i:utf-8|iso-8859-1)'[0-9A-Za-z\-]*'((?:[!#$&+\-.^_`|~0-9A-Za-z]|%[0-9A-Fa-f]{2})*)")
+#: What some parsers take for something else: quoted pairs, and what browsers write for a quote and a line break.
+_ESCAPES = re.compile(rb"[\\\t]|%(?:22|0[aAdD])")
 _CONTROL = re.compile(rb"[\x00-\x1f\x7f]")
 _TRANSPARENT_ENCODINGS = frozenset({b"7bit", b"8bit", b"binary"})
 
@@ -125,8 +127,8 @@ def _parameters(disposition: bytes) -> dict[bytes, bytes]:
 
 def _name(raw: bytes) -> str:
     """A field name that every parser reads as itself."""
-    if b"\\" in raw or b"%22" in raw or b"\t" in raw:
-        raise MalformedForm("its name holds a quote, a backslash or a tab")
+    if _ESCAPES.search(raw):
+        raise MalformedForm("its name holds a quote, a backslash, a tab or a line break, escaped or not")
     try:
         return raw.decode()
     except UnicodeDecodeError:

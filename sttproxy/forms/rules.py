@@ -15,15 +15,22 @@ from ..config import Config, fold
 class Rules:
     """
     :ivar ruled: folded names of the fields whose client copies are dropped.
-    :ivar forced: names and values to write, UTF-8, in the order of the file.
+    :ivar forced: names and values to write into a form, UTF-8, in the order of the file.
+    :ivar forced_json: names and JSON texts to write into a JSON object.
     """
 
     ruled: frozenset[str]
     forced: tuple[tuple[bytes, bytes], ...]
+    forced_json: tuple[tuple[str, str], ...]
 
     def rules(self, name: str) -> bool:
-        """Whether a client's field of this name, in any spelling, is dropped."""
-        return fold(name) in self.ruled
+        """
+        Whether a client's field of this name, in any spelling, is dropped.
+
+        ``_charset_`` always is: a parser that obeys it (RFC 7578 §4.6) would decode our fields by it.
+        """
+        folded = fold(name)
+        return folded in self.ruled or folded == "_charset_"
 
 
 @functools.lru_cache(maxsize=8)
@@ -33,5 +40,8 @@ def rules_of(config: Config) -> Rules:
         ruled=frozenset(config.fields),
         forced=tuple(
             (name.encode(), value.encode()) for field in config.fields.values() for name, value in field.parts
+        ),
+        forced_json=tuple(
+            (field.name.removesuffix("[]"), field.json) for field in config.fields.values() if field.json is not None
         ),
     )

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IPushProducer
 from zope.interface import implementer
 
@@ -28,6 +29,22 @@ class BodyReceiver(Protocol):
 
     def body_failed(self, error: ProxyError) -> None:
         """The body will never be complete: its framing is broken or it took too long."""
+
+
+class BodySource(Protocol):
+    """Something that pushes a body to a receiver, and can be paced."""
+
+    def deliver(self, receiver: BodyReceiver) -> None:
+        """Push the body to a receiver, from its first byte on."""
+
+    def pauseProducing(self) -> None:
+        """No more for now."""
+
+    def resumeProducing(self) -> None:
+        """Go on."""
+
+    def stopProducing(self) -> None:
+        """Nobody wants the rest."""
 
 
 @implementer(IPushProducer)
@@ -131,3 +148,64 @@ class RequestBody:
         self._stopped = True
         self._held = []
         self.resumeProducing()
+
+
+class WholeBody:
+    """
+    A body that is at hand.
+
+    :ivar length: in bytes.
+    """
+
+    def __init__(self, data: bytes) -> None:
+        self.length = len(data)
+        self._data = data
+
+    def deliver(self, receiver: BodyReceiver) -> None:
+        """Give all of it at once."""
+        if self._data:
+            receiver.body_received(self._data)
+        receiver.body_ended()
+
+    def pauseProducing(self) -> None:
+        """There is nothing to hold back."""
+
+    def resumeProducing(self) -> None:
+        """Nor to go on with."""
+
+    def stopProducing(self) -> None:
+        """Nor to stop."""
+
+
+class Collected:
+    """
+    Takes a small body whole.
+
+    :ivar whole: fires with the body; fails with the `ProxyError` for which there will be none.
+    """
+
+    def __init__(self, body: RequestBody, most: int) -> None:
+        """
+        :param most: bytes that are taken.
+        """
+        self.whole: Deferred[bytes] = Deferred()
+        self._body = body
+        self._most = most
+        self._pieces: list[bytes] = []
+        self._size = 0
+        body.deliver(self)
+
+    def body_received(self, data: bytes) -> None:
+        self._size += len(data)
+        if self._size <= self._most:
+            self._pieces.append(data)
+        else:
+            self._body.stopProducing()
+            self.body_failed(BodyTooLarge(f"A body of this kind may have {self._most} bytes; send a multipart form."))
+
+    def body_ended(self) -> None:
+        self.whole.callback(b"".join(self._pieces))
+
+    def body_failed(self, error: ProxyError) -> None:
+        self._pieces.clear()
+        self.whole.errback(error)

@@ -95,11 +95,8 @@ class Request(server.Request):
         self.postpath = self.path[1:].split(b"/")
         try:
             self.render(self.site.getResourceFor(self))
-        except ProxyError as error:
-            self.fail(error)
         except Exception:
-            log.failure("A request could not be processed")
-            self.fail(ProxyError("The proxy failed on this request; its log says more."))
+            self.refuse(Failure())
 
     def render(self, resrc: IResource) -> None:
         """
@@ -204,6 +201,14 @@ class Request(server.Request):
         self.send_head(error.status, RESPONSES[error.status], headers, len(body))
         self.write(body)
         self.finish()
+
+    def refuse(self, failure: Failure) -> None:
+        """An errback: answer with the error; one that nobody foresaw is logged."""
+        error = failure.value
+        if not isinstance(error, ProxyError):
+            log.failure("A request could not be processed", failure)
+            error = ProxyError("The proxy failed on this request; its log says more.")
+        self.fail(error)
 
     def abort(self) -> None:
         """Break the client's connection."""
