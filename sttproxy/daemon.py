@@ -10,12 +10,15 @@ from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
-from twisted.application.service import IService, MultiService
+from twisted.application.service import MultiService, Service
 from twisted.internet.defer import Deferred, ensureDeferred, maybeDeferred
-from twisted.internet.error import CannotListenError
+from twisted.internet.error import CannotListenError, ConnectionDone
+from twisted.internet.interfaces import IListeningPort, IReadDescriptor, IStreamServerEndpoint
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
 from .inbound.site import Site
+from .transport import readable
 from .upstream.pool import Pool
 
 log = Logger()
@@ -30,6 +33,50 @@ class StartError(SystemExit, Exception):
 
     def __init__(self, reason: str) -> None:
         super().__init__(f"sttproxy: {reason}")
+
+
+class Listener(Service):
+    """
+    Listens at an endpoint, or refuses to start.
+
+    The service of `twisted.application.strports` keeps its port to itself, and at the end the port is needed: whoever
+    has connected and not been accepted yet would be reset by a mere close.
+    """
+
+    def __init__(self, endpoint: IStreamServerEndpoint, site: Site) -> None:
+        self._endpoint = endpoint
+        self._site = site
+        self._port: IListeningPort | None = None
+
+    def privilegedStartService(self) -> None:
+        """
+        Listen.
+
+        :raises StartError: when the address cannot be had.
+        """
+        super().privilegedStartService()
+        failures: list[Failure] = []
+        self._endpoint.listen(self._site).addCallbacks(self._listening, failures.append)
+        if failures:
+            raise _explained(failures[0].value)
+
+    def _listening(self, port: IListeningPort) -> None:
+        self._port = port
+
+    def stopService(self) -> Deferred[None] | None:
+        """Listen no more; fires when the port is closed."""
+        super().stopService()
+        if self._port is None:
+            return None
+        port, self._port = self._port, None
+        if IReadDescriptor.providedBy(port):
+            while readable(port):
+                port.doRead()
+            # At once: stopListening would leave it open for another turn of the reactor, with nobody accepting.
+            port.connectionLost(Failure(ConnectionDone()))
+            return None
+        stopped: Deferred[None] | None = port.stopListening()
+        return stopped
 
 
 class Daemon(MultiService):
@@ -54,13 +101,11 @@ class Daemon(MultiService):
         self._upstream = upstream
         self._grace_s = grace_s
         self._reload = reload
-        self._listeners: list[IService] = []
         self._terminated = False
 
-    def add_listener(self, service: IService) -> None:
-        """A child that is stopped before the others."""
-        self.addService(service)
-        self._listeners.append(service)
+    def listen(self, endpoint: IStreamServerEndpoint) -> None:
+        """Listen at an endpoint too."""
+        Listener(endpoint, self._site).setServiceParent(self)
 
     def privilegedStartService(self) -> None:
         """
@@ -70,13 +115,11 @@ class Daemon(MultiService):
         """
         try:
             super().privilegedStartService()
-        except CannotListenError as error:
-            where = f"{error.interface}:{error.port}" if error.interface else f"port {error.port}"
-            refusal = StartError(f"cannot listen on {where}: {_reason(error.socketError)}")
+        except StartError as error:
             if sys.stderr is not sys.__stderr__:
                 # By now twistd has turned stderr into log entries.
-                print(refusal, file=sys.__stderr__)
-            raise refusal from error
+                print(error, file=sys.__stderr__)
+            raise
 
     def startService(self) -> None:
         super().startService()
@@ -88,9 +131,8 @@ class Daemon(MultiService):
         return ensureDeferred(self._stop())
 
     async def _stop(self) -> None:
-        for listener in self._listeners:
+        for listener in [child for child in self if isinstance(child, Listener)]:
             await maybeDeferred(listener.disownServiceParent)
-        self._listeners = []
         if self._site.channels:
             log.info("Waiting for requests in flight, {grace:g} s at most.", grace=self._grace_s)
         await self._site.drain(self._grace_s)
@@ -115,5 +157,10 @@ class Daemon(MultiService):
             self._reactor.stop()
 
 
-def _reason(error: Any) -> str:
-    return getattr(error, "strerror", None) or str(error)
+def _explained(error: BaseException | None) -> StartError:
+    """Why an address cannot be listened on."""
+    where = "where it was told to"
+    if isinstance(error, CannotListenError):
+        where = f"on {error.interface}:{error.port}" if error.interface else f"on {error.port!r}"
+        error = error.socketError
+    return StartError(f"cannot listen {where}: {getattr(error, 'strerror', None) or error}")

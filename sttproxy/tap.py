@@ -11,7 +11,6 @@ from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
 import attrs
-from twisted.application import strports
 from twisted.internet import endpoints
 from twisted.internet.interfaces import IStreamClientEndpoint
 from twisted.python import usage
@@ -346,10 +345,9 @@ def makeService(options: Options) -> Daemon:
     watcher.setServiceParent(daemon)
     for description in options["listen"] or [_tcp(options["host"], options["port"])]:
         try:
-            listener = strports.service(description, site, reactor=clock)
+            daemon.listen(endpoints.serverFromString(clock, description))
         except (ValueError, TypeError) as error:
             raise StartError(f"--listen {description!r} is not an endpoint: {error}") from None
-        daemon.add_listener(listener)
     return daemon
 
 

@@ -30,21 +30,23 @@ def tune(transport: IStreamTransport) -> None:
     transport.setTcpKeepAlive(True)
 
 
-def departed(transport: IStreamTransport) -> bool:
+def departed(handle: Any) -> bool:
     """
-    Whether the peer has closed, although nothing is read from it at the moment.
+    Whether a socket's peer has closed, although nothing is read from it at the moment.
 
     A reactor learns of a close by reading, so it does not notice one while reading is paused.
     """
-    poll = select.poll()
-    poll.register(transport.getHandle(), _GONE)
-    return bool(poll.poll(0))
+    return _polled(handle, _GONE)
 
 
-def readable(transport: IStreamTransport) -> bool:
-    """Whether something has arrived that the reactor has not read yet, be it the peer's close."""
+def readable(handle: Any) -> bool:
+    """Whether something has arrived at a socket that the reactor has not read yet, be it the peer's close."""
+    return _polled(handle, select.POLLIN | _GONE)
+
+
+def _polled(handle: Any, events: int) -> bool:
     poll = select.poll()
-    poll.register(transport.getHandle(), select.POLLIN | _GONE)
+    poll.register(handle, events)
     return bool(poll.poll(0))
 
 

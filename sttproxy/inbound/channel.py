@@ -219,7 +219,7 @@ class HTTPChannel(Protocol):
 
     def _look_for_client(self) -> None:
         """A reactor notices a close by reading; where it does not read, somebody has to ask."""
-        if departed(self.transport):
+        if departed(self.transport.getHandle()):
             self.abort()
         else:
             self._departed.set(DEPARTED_EVERY_S)
@@ -305,7 +305,7 @@ class HTTPChannel(Protocol):
                     headers=((b"x-should-retry", b"false"),),
                 )
             )
-        elif self._state is _State.IDLE and not readable(self.transport):
+        elif self._state is _State.IDLE and not readable(self.transport.getHandle()):
             self._state = _State.CLOSED
             self.transport.loseConnection()
         elif self._state is _State.IDLE:
