@@ -128,7 +128,10 @@ class Daemon(MultiService):
         self._reactor.callWhenRunning(self._handle_signals)
 
     def stopService(self) -> Deferred[None]:
-        return ensureDeferred(self._stop())
+        stopped = ensureDeferred(self._stop())
+        # Whoever called drops a failure without a word.
+        stopped.addErrback(lambda failure: log.failure("The daemon did not stop in order", failure))
+        return stopped
 
     async def _stop(self) -> None:
         for listener in [child for child in self if isinstance(child, Listener)]:

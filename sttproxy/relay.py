@@ -140,10 +140,14 @@ class Relay(Protocol):
     def start(self) -> None:
         """Send the request."""
         self._request.notifyFinish().addErrback(self._client_gone)
-        self._upload.done.addCallback(lambda _: self._deadline.set(self._answer_s))
+        self._upload.done.addCallback(self._uploaded)
         self._answer = self._upstream.request(self._upload)
         self._answer.addCallbacks(self._answered, self._failed)
         self._answer.addErrback(self._failed)
+
+    def _uploaded(self, _: None) -> None:
+        if self._response is None and not self._request.over:
+            self._deadline.set(self._answer_s)
 
     def _answered(self, response: Response) -> None:
         self._deadline.cancel()
@@ -159,7 +163,7 @@ class Relay(Protocol):
     def _tunnel(self, response: Response, headers: list[Header]) -> None:
         """The upstream has taken the upgrade: from now on the connection speaks another protocol."""
         self._response = None
-        near, far = ends()
+        near, far = ends(self._request.site.clock)
         head = response.head
         upgrade = [(b"Connection", b"Upgrade"), *((b"Upgrade", value) for value in head.values(b"upgrade"))]
         early = self._request.tunnel(head, headers + upgrade, near)

@@ -110,7 +110,8 @@ class PassThrough(Forwarding):
         head = request.head
         options = head.connection_options()
         headers = end_to_end(head.headers, options)
-        upgrade = upgrade_of(options, head.values(b"upgrade")) if head.length == 0 else None
+        may_upgrade = head.length == 0 and head.version == b"HTTP/1.1"
+        upgrade = upgrade_of(options, head.values(b"upgrade")) if may_upgrade else None
         if upgrade is not None:
             headers += [(b"Connection", b"Upgrade"), (b"Upgrade", upgrade)]
         self._forward(request, request.body, headers, Untouched(), head.length, upgrade is not None)

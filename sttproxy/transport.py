@@ -8,7 +8,12 @@ import select
 from collections.abc import Callable
 from typing import Any
 
-from twisted.internet.interfaces import IConsumer, IPushProducer, ITCPTransport
+from twisted.internet.interfaces import IConsumer, IPushProducer, IReactorTime, ITCPTransport
+
+from .deadline import Deadline
+
+#: Seconds between two looks at whether a peer that is held back has left.
+LOOK_EVERY_S = 0.5
 
 #: Linux tells of a peer that has closed while bytes of it are still unread by an event of its own; elsewhere POLLHUP
 #: says it.
@@ -48,6 +53,39 @@ def _polled(handle: Any, events: int) -> bool:
     poll = select.poll()
     poll.register(handle, events)
     return bool(poll.poll(0))
+
+
+class Hold:
+    """
+    Holds a peer back, and notices when it leaves meanwhile: then the connection is broken off.
+    """
+
+    def __init__(self, transport: IStreamTransport, clock: IReactorTime) -> None:
+        self._transport = transport
+        self._look = Deadline(clock, self._look_for_peer)
+        self._held = False
+
+    def set(self, held: bool) -> None:
+        """Hold it back, or let it go on."""
+        if held == self._held:
+            return
+        self._held = held
+        if held:
+            self._transport.pauseProducing()
+            self._look.set(LOOK_EVERY_S)
+        else:
+            self._transport.resumeProducing()
+            self._look.clear()
+
+    def cancel(self) -> None:
+        """The connection is gone."""
+        self._look.cancel()
+
+    def _look_for_peer(self) -> None:
+        if departed(self._transport.getHandle()):
+            self._transport.abortConnection()
+        else:
+            self._look.set(LOOK_EVERY_S)
 
 
 def outlive_write_errors(transport: Any, broken: Callable[[], None]) -> None:

@@ -24,6 +24,8 @@ MAX_FIELDS = 100
 #: Ends every head.
 HEAD_END = b"\r\n\r\n"
 
+_EMPTY_LINES = re.compile(rb"(?:\r\n)+")
+_TOKEN = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]")
 _REQUEST_LINE = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]+) ([\x21-\x7e\x80-\xff]+) (HTTP/[0-9]\.[0-9])")
 _STATUS_LINE = re.compile(rb"(HTTP/1\.[01]) ([1-9][0-9][0-9])(?: ([\t\x20-\x7e\x80-\xff]*))?")
 #: RFC 3986 §3.2.2 host and port, as far as a Host header needs it: a name, an IPv4 or a bracketed IPv6 address.
@@ -182,7 +184,7 @@ def parse_request(head: bytes) -> RequestHead:
     :raises NotImplementedHere: when its body is in a coding other than chunked.
     """
     end = head.index(b"\r\n")
-    check_request_line_length(end)
+    _check_request_line_length(end)
     line = _REQUEST_LINE.fullmatch(head, 0, end)
     if line is None:
         raise BadRequest("The request line must be: a method, one space, a target, one space, and HTTP/1.1.")
@@ -234,13 +236,32 @@ def _origin_form(method: bytes, target: bytes, headers: list[Header], index: dic
     return b"*" if method == b"OPTIONS" and not rest else b"/" + rest
 
 
-def check_request_line_length(length: int) -> None:
-    """
-    Hold a request line, whole or still arriving, to its limit.
+def skip_empty_lines(data: bytes) -> bytes:
+    """What follows the empty lines that some clients send before a request line (RFC 9112 §2.2)."""
+    lines = _EMPTY_LINES.match(data)
+    return data[lines.end() :] if lines else data
 
-    :param length: its bytes so far.
-    :raises TargetTooLong: when there are more than `MAX_REQUEST_LINE`.
+
+def check_beginning(part: bytes) -> None:
     """
+    Judge a request's head that is not complete, so that nobody waits for the end of what can have none.
+
+    :param part: what has come of it.
+    :raises BadRequest: when it is none, or its lines do not end in CRLF.
+    :raises TargetTooLong, HeadTooLarge: when it is over the limits.
+    """
+    if part not in (b"", b"\r") and not _TOKEN.match(part):
+        raise BadRequest("This is not an HTTP request; if it is TLS: HTTPS is not spoken on this port.")
+    line = part.find(b"\r\n")
+    _check_request_line_length(len(part) if line < 0 else line)
+    if len(part) >= MAX_HEAD:
+        raise HeadTooLarge(f"The head is longer than {MAX_HEAD} bytes.")
+    breaks = part.count(b"\r\n")
+    if part.count(b"\n") > breaks or part.count(b"\r", 0, -1) > breaks:
+        raise BadRequest("A line of the head does not end in CRLF.")
+
+
+def _check_request_line_length(length: int) -> None:
     if length > MAX_REQUEST_LINE:
         raise TargetTooLong(f"The request line is longer than {MAX_REQUEST_LINE} bytes.")
 

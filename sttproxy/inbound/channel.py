@@ -17,11 +17,11 @@ from twisted.python.failure import Failure
 from twisted.web.http import RESPONSES
 
 from ..deadline import Deadline
-from ..errors import BadRequest, BodyTooLarge, HeadTooLarge, ProxyError, RequestTimeout
+from ..errors import BadRequest, BodyTooLarge, ProxyError, RequestTimeout
 from ..http1 import heads
 from ..http1.framing import decoder_for
 from ..http1.heads import HEAD_END, MAX_HEAD, RequestHead
-from ..transport import IStreamTransport, departed, readable, tune
+from ..transport import Hold, IStreamTransport, readable, tune
 from .body import RequestBody
 from .request import Request
 
@@ -34,8 +34,6 @@ log = Logger()
 MAX_PIPELINED = 64 * 1024
 #: Bytes of body that must arrive within each period of the body time-out: a thousandth of a slow line.
 BODY_PROGRESS = 4096
-#: Seconds between two looks at whether a client that is held back has left.
-DEPARTED_EVERY_S = 0.5
 #: Seconds that a kept-alive connection still waits for a request when the daemon stops.  A busy client's next request
 #: may be under way, and gets its answer with "Connection: close".
 LINGER_S = 1.0
@@ -62,12 +60,10 @@ class HTTPChannel(Protocol):
         self.site = self.factory = site
         self._state = _State.IDLE
         self._deadline = Deadline(site.clock, self._expired)
-        self._departed = Deadline(site.clock, self._look_for_client)
         self._buffer = b""
         self._request: Request | None = None
         self._body: RequestBody | None = None
         self._body_held = False
-        self._paused = False
         self._last = False
         self._dispatching = False
         self._progress = 0
@@ -77,6 +73,7 @@ class HTTPChannel(Protocol):
 
     def connectionMade(self) -> None:
         tune(self.transport)
+        self._hold = Hold(self.transport, self.site.clock)
         self.site.opened(self)
         self._deadline.set(self.site.timeouts.idle)
 
@@ -99,7 +96,7 @@ class HTTPChannel(Protocol):
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self._state = _State.CLOSED
         self._deadline.cancel()
-        self._departed.cancel()
+        self._hold.cancel()
         if self._tunnel is not None:
             self._tunnel.connectionLost(reason)
         request, self._request, self._body = self._request, None, None
@@ -131,15 +128,10 @@ class HTTPChannel(Protocol):
 
         :raises ProxyError: when it cannot be accepted.
         """
-        # RFC 9112 §2.2: an empty line before a request line is to be ignored.
-        while self._buffer.startswith(b"\r\n"):
-            self._buffer = self._buffer[2:]
+        self._buffer = heads.skip_empty_lines(self._buffer)
         end = self._buffer.find(HEAD_END, 0, MAX_HEAD)
         if end < 0:
-            line = self._buffer.find(b"\r\n")
-            heads.check_request_line_length(len(self._buffer) if line < 0 else line)
-            if len(self._buffer) >= MAX_HEAD:
-                raise HeadTooLarge(f"The head is longer than {MAX_HEAD} bytes.")
+            heads.check_beginning(self._buffer)
             if self._state is _State.IDLE and self._buffer:
                 self._state = _State.HEAD
                 self._deadline.set(self.site.timeouts.head)
@@ -207,22 +199,7 @@ class HTTPChannel(Protocol):
         self._update_reading()
 
     def _update_reading(self) -> None:
-        pause = self._body_held or (self._state is _State.ANSWER and len(self._buffer) > MAX_PIPELINED)
-        if pause != self._paused:
-            self._paused = pause
-            if pause:
-                self.transport.pauseProducing()
-                self._departed.set(DEPARTED_EVERY_S)
-            else:
-                self.transport.resumeProducing()
-                self._departed.clear()
-
-    def _look_for_client(self) -> None:
-        """A reactor notices a close by reading; where it does not read, somebody has to ask."""
-        if departed(self.transport.getHandle()):
-            self.abort()
-        else:
-            self._departed.set(DEPARTED_EVERY_S)
+        self._hold.set(self._body_held or (self._state is _State.ANSWER and len(self._buffer) > MAX_PIPELINED))
 
     def send_continue(self) -> None:
         """Tell the client to go on with its upload (RFC 9110 §10.1.1)."""

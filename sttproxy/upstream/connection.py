@@ -325,6 +325,8 @@ class UpstreamConnection(Protocol):
         self._forget()
         if whole and reusable:
             self._state = _State.IDLE
+            # The last bytes may have made the client hold us back.
+            self.transport.resumeProducing()
             self._released(self)
         else:
             self._state = _State.CLOSED
