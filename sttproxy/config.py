@@ -7,6 +7,7 @@ they go on the wire, values as text.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import unicodedata
 
@@ -57,6 +58,7 @@ class Config:
         return sorted(names)
 
 
+@functools.lru_cache(maxsize=1024)
 def fold(name: str) -> str:
     """
     The form in which two spellings of a field's name are the same.

@@ -8,6 +8,7 @@ field name than the one judged here.
 
 from __future__ import annotations
 
+import functools
 import re
 from urllib.parse import unquote_to_bytes
 
@@ -31,7 +32,7 @@ _CONTROL = re.compile(rb"[\x00-\x1f\x7f]")
 _TRANSPARENT_ENCODINGS = frozenset({b"7bit", b"8bit", b"binary"})
 
 
-@attrs.define
+@attrs.frozen
 class PartHead:
     """
     What a part's head says.
@@ -60,9 +61,10 @@ class PartHead:
         return line + b"\r\n\r\n"
 
 
+@functools.lru_cache(maxsize=256)
 def parse(head: bytes) -> PartHead:
     """
-    Read a part's head.
+    Read a part's head; the last ones are remembered, since a client's requests have the same few.
 
     :param head: its lines, without the empty line that ends it.
     :raises MalformedForm: when parsers would read it differently, with the reason.
