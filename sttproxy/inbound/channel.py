@@ -238,7 +238,7 @@ class HTTPChannel(Protocol):
             self._end(unread=not body.complete or bool(self._buffer))
             return
         self._state = _State.IDLE
-        self._deadline.set(self.site.timeouts.idle)
+        self._deadline.set(LINGER_S if self.site.draining else self.site.timeouts.idle)
         self._update_reading()
         self._read_heads()
 
@@ -250,8 +250,8 @@ class HTTPChannel(Protocol):
             take the answer with it, so they are read and dropped for a while (RFC 9112 §9.6).
         """
         if not unread:
+            # No time limit: a slow reader of an answer is as welcome at its end as in its middle.
             self._state = _State.CLOSED
-            self._deadline.set(self.site.timeouts.drain)
             self.transport.loseConnection()
             return
         self._state = _State.DRAIN
