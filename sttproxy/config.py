@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import re
 import unicodedata
 
 import attrs
@@ -58,16 +59,24 @@ class Config:
         return sorted(names)
 
 
-@functools.lru_cache(maxsize=1024)
 def fold(name: str) -> str:
     """
     The form in which two spellings of a field's name are the same.
 
-    Brackets come off (``x[]``, ``x[0]``, ``x[key]`` all speak of ``x``), then width, case and outer white space, so
-    that no spelling which some upstream takes for the field passes for another one.
+    Brackets come off (``x[]``, ``x[0]``, ``x[key]``, ``[x]`` all speak of ``x``), then width, case and outer white
+    space, and what PHP makes an underscore of is one, so that no spelling which some upstream takes for the field
+    passes for another one.
     """
-    base = unicodedata.normalize("NFKC", name).partition("[")[0]
-    return unicodedata.normalize("NFKC", base.casefold()).strip()
+    # Clients choose the names; long ones must not fill the memory.
+    return _fold_often(name) if len(name) <= 64 else _fold(name)
+
+
+def _fold(name: str) -> str:
+    base = re.split(r"[\[\]]", unicodedata.normalize("NFKC", name).strip().lstrip("["))[0]
+    return re.sub(r"[. ]", "_", unicodedata.normalize("NFKC", base.casefold()).strip())
+
+
+_fold_often = functools.lru_cache(maxsize=1024)(_fold)
 
 
 def parse(data: bytes) -> Config:
@@ -116,7 +125,7 @@ def _parts(member: jsontext.Member) -> tuple[tuple[str, str], ...]:
         return tuple((wire, _text(item, name)) for item in data)
     if isinstance(data, jsontext.Object):
         for inner in data.members:
-            _check_name(inner.key, inner.key_at)
+            _check_spelling(inner.key, inner.key_at)
         return tuple((f"{name}[{inner.key}]", _text(inner.value, name)) for inner in data.members)
     return ((name, _text(value, name)),)
 
@@ -127,13 +136,20 @@ def _json(value: jsontext.Value, text: str) -> str | None:
 
 
 def _check_name(name: str, at: int) -> None:
-    """A name that every form parser reads as itself, with nothing to escape."""
-    if name.startswith("$"):
-        raise jsontext.JSONError(f"{name!r}: names that begin with '$' are reserved", at)
+    """A name that a configured field may have."""
     if not fold(name):
         raise jsontext.JSONError("a field's name must not be empty", at)
     if fold(name) == "file":
         raise jsontext.JSONError("'file' is the recording itself and cannot be configured", at)
+    _check_spelling(name, at)
+
+
+def _check_spelling(name: str, at: int) -> None:
+    """A name that every form parser reads as itself, with nothing to escape."""
+    if name.startswith("$"):
+        raise jsontext.JSONError(f"{name!r}: names that begin with '$' are reserved", at)
+    if not name:
+        raise jsontext.JSONError("a name must not be empty", at)
     if name != name.strip() or any(char in '"\\%' or not char.isprintable() for char in name):
         raise jsontext.JSONError(
             f"the field name {name!r} must not hold quotes, backslashes, percent signs, control characters or outer "

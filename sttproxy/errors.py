@@ -8,6 +8,7 @@ that know nothing of sockets raise them all the same: the Resource tree turns th
 from __future__ import annotations
 
 import json
+from http import HTTPStatus
 from typing import ClassVar
 
 #: A header as it travels: name and value.
@@ -37,6 +38,11 @@ class ProxyError(Exception):
         """The answer's body, in the shape of https://platform.openai.com/docs/guides/error-codes (UTF-8 JSON)."""
         error = {"message": self.message, "type": self.type, "param": self.param, "code": self.code}
         return json.dumps({"error": error}, ensure_ascii=False).encode() + b"\n"
+
+    @classmethod
+    def phrase(cls) -> bytes:
+        """The reason phrase of its status."""
+        return HTTPStatus(cls.status).phrase.encode()
 
     def answer(self) -> tuple[list[Header], bytes]:
         """The answer's headers, its length among them, and its body."""

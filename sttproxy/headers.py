@@ -68,7 +68,8 @@ def forwarded(headers: list[Header], peer: bytes, proto: bytes, host: bytes | No
     :param trusted: whether the peer is a proxy that may tell of clients behind it.  Then its For is added to, and its
         Proto and Host stand; else all three are replaced, since anybody can write them.
     """
-    kept = [header for header in headers if header[0].lower() not in _FORWARDED]
+    # Servers behind CGI-like gateways cannot tell an underscore from a hyphen.
+    kept = [header for header in headers if header[0].lower().replace(b"_", b"-") not in _FORWARDED]
     told: dict[bytes, list[bytes]] = {}
     if trusted and len(kept) < len(headers):
         for name, value in headers:
@@ -76,8 +77,8 @@ def forwarded(headers: list[Header], peer: bytes, proto: bytes, host: bytes | No
                 told.setdefault(name.lower(), []).append(value)
     kept.append((b"X-Forwarded-For", b", ".join([*told.get(b"x-forwarded-for", ()), peer])))
     kept.append((b"X-Forwarded-Proto", told.get(b"x-forwarded-proto", [proto])[0]))
-    if host is not None:
-        kept.append((b"X-Forwarded-Host", told.get(b"x-forwarded-host", [host])[0]))
+    hosts = told.get(b"x-forwarded-host") or ([] if host is None else [host])
+    kept += [(b"X-Forwarded-Host", value) for value in hosts[:1]]
     return kept
 
 
@@ -112,7 +113,9 @@ def upgrade_of(head_options: Collection[bytes], upgrades: Sequence[bytes]) -> by
     if b"upgrade" not in head_options or len(upgrades) != 1:
         return None
     protocols = [protocol.strip(b" \t").lower() for protocol in upgrades[0].split(b",")]
-    return None if any(protocol.startswith(b"h2c") for protocol in protocols) else upgrades[0]
+    if b"" in protocols or any(protocol.startswith(b"h2c") for protocol in protocols):
+        return None
+    return upgrades[0]
 
 
 def parse_content_type(value: bytes) -> tuple[bytes, dict[bytes, bytes]]:

@@ -25,7 +25,7 @@ from .http1.heads import RequestHead
 from .inbound.body import BodySource, Collected, WholeBody
 from .inbound.request import Request
 from .relay import Relay, Rewriter, Untouched, Upload
-from .routes import Route, route
+from .routes import Route, route, takes_detour
 from .stats import Stats
 from .upstream.client import Upstream
 from .upstream.connection import OutgoingHead
@@ -76,30 +76,34 @@ class Forwarding(Resource):
         headers: list[Header],
         rewriter: Rewriter,
         length: int | None,
+        *,
+        target: bytes,
         upgrades: bool = False,
     ) -> None:
         """
         Pass a request on.
 
+        :param target: the request target that leaves, without the upstream's prefix.
         :param body: what leaves, before the rewriter.
         :param headers: of the request that leaves, without those that speak of its connection or its way.
         :param length: of the body that leaves, in bytes; None for a chunked one.
         :param upgrades: whether another protocol is asked for.
         """
-        head, target = request.head, self._target
+        head, destination = request.head, self._target
         host = head.values(b"host")
         if not host:
-            headers.insert(0, (b"Host", target.host))
+            headers.insert(0, (b"Host", destination.host))
         peer: str = getattr(request.client, "host", "unknown")  # RFC 7239 §6.2; a Unix socket has no address
         proto = b"https" if request.isSecure() else b"http"
-        trusted = peer in target.trusted
+        trusted = peer in destination.trusted
         headers = forwarded(headers, peer.encode(), proto, host[0] if host else None, trusted)
         if length is None:
             headers.append((b"Transfer-Encoding", b"chunked"))
-        path = head.target if head.target == b"*" else target.prefix + head.target
-        outgoing = OutgoingHead(head.method, path, headers, length is None, upgrades)
+        if target != b"*":
+            target = destination.prefix + target
+        outgoing = OutgoingHead(head.method, target, headers, length is None, upgrades)
         upload = Upload(request, body, outgoing, rewriter, length)
-        Relay(request, target.upstream, upload, target.answer_s).start()
+        Relay(request, destination.upstream, upload, destination.answer_s).start()
 
 
 class PassThrough(Forwarding):
@@ -114,7 +118,9 @@ class PassThrough(Forwarding):
         upgrade = upgrade_of(options, head.values(b"upgrade")) if may_upgrade else None
         if upgrade is not None:
             headers += [(b"Connection", b"Upgrade"), (b"Upgrade", upgrade)]
-        self._forward(request, request.body, headers, Untouched(), head.length, upgrade is not None)
+        self._forward(
+            request, request.body, headers, Untouched(), head.length, target=head.target, upgrades=upgrade is not None
+        )
         return NOT_DONE_YET
 
 
@@ -135,22 +141,30 @@ class Transcriptions(Forwarding):
         head = request.head
         media, parameters = _form_type(head)
         rules = rules_of(self._config())
+        path, mark, query = head.target.partition(b"?")
+        target = path + mark + urlencoded.strip_query(rules, query)
         if media == b"multipart/form-data":
             rewriter = MultipartRewriter(rules, boundary_of(parameters), head.length)
-            self._admit(request, request.body, rewriter, rewriter.content_type, rewriter.length)
+            self._admit(request, target, request.body, rewriter, rewriter.content_type, rewriter.length)
         else:
             body = Collected(request.body, MAX_SMALL_FORM).whole
-            body.addCallback(self._collected, request, rules, media)
+            body.addCallback(self._collected, request, target, rules, media)
             body.addErrback(request.refuse)
         return NOT_DONE_YET
 
-    def _collected(self, data: bytes, request: Request, rules: Rules, media: bytes) -> None:
+    def _collected(self, data: bytes, request: Request, target: bytes, rules: Rules, media: bytes) -> None:
         """Rewrite a form that came whole."""
         body = WholeBody(_SMALL_FORMS[media](rules, data))
-        self._admit(request, body, Untouched(), media, body.length)
+        self._admit(request, target, body, Untouched(), media, body.length)
 
     def _admit(
-        self, request: Request, body: BodySource, rewriter: Rewriter, content_type: bytes, length: int | None
+        self,
+        request: Request,
+        target: bytes,
+        body: BodySource,
+        rewriter: Rewriter,
+        content_type: bytes,
+        length: int | None,
     ) -> None:
         """Pass the request on when it is its turn."""
         turn = self._admission.enter()
@@ -161,7 +175,7 @@ class Transcriptions(Forwarding):
         ]
         if length is not None and not head.values(b"content-length"):
             headers.append((b"Content-Length", b"%d" % length))
-        turn.addCallback(lambda _: self._forward(request, body, headers, rewriter, length))
+        turn.addCallback(lambda _: self._forward(request, body, headers, rewriter, length, target=target))
         turn.addErrback(request.refuse)
 
 
@@ -172,8 +186,10 @@ def _form_type(head: RequestHead) -> tuple[bytes, dict[bytes, bytes]]:
     :raises UnsupportedBody: when it is none that can be rewritten.
     :raises BadRequest: when there is no body.
     """
-    if head.values(b"content-encoding"):
-        raise UnsupportedBody("A transcription with a Content-Encoding cannot be rewritten; send the plain form.")
+    if head.values(b"content-encoding") or head.values(b"content_encoding") or head.values(b"content_type"):
+        raise UnsupportedBody(
+            "A transcription must have no Content-Encoding, and no Content_Type; send the plain form."
+        )
     content_types = head.values(b"content-type")
     if len(content_types) != 1:
         raise UnsupportedBody("A transcription needs exactly one Content-Type, multipart/form-data.")
@@ -278,6 +294,8 @@ class Root(Resource):
         if page is not None:
             return page
         kind = route(request.method, self._prefix + request.path)
+        if takes_detour(request.head, self._prefix):
+            raise BadRequest("Headers that override the method or the target must not be used for transcriptions.")
         if kind is Route.ODD:
             raise BadRequest(
                 "The path may lead to the transcriptions by a detour; write it as /v1/audio/transcriptions."

@@ -13,6 +13,8 @@ import re
 import unicodedata
 from urllib.parse import unquote_to_bytes
 
+from .http1.heads import RequestHead
+
 
 class Route(enum.Enum):
     """What a target is."""
@@ -26,6 +28,8 @@ class Route(enum.Enum):
 _PLAIN = re.compile(rb"(?:/[A-Za-z0-9_~\-][A-Za-z0-9_~.\-]*)*/?")
 #: Starlette routes a path with a line feed at its end like the one without.
 _TRANSCRIPTION = re.compile(rb"(?:.*/)?audio/transcriptions/?\n?", re.DOTALL)
+_METHOD_OVERRIDES = (b"x-http-method-override", b"x-http-method", b"x-method-override")
+_TARGET_OVERRIDES = (b"x-original-url", b"x-rewrite-url")
 #: Decoding goes on until nothing changes, and no honest path needs as many rounds.
 _ROUNDS = 5
 
@@ -39,6 +43,20 @@ def route(method: bytes, path: bytes) -> Route:
     if method.upper() != b"POST":
         return Route.OTHER
     return _of_path(path)
+
+
+def takes_detour(head: RequestHead, prefix: bytes) -> bool:
+    """
+    Whether a request asks, by headers that some frameworks obey, to be routed as another one: as a transcription.
+
+    :param prefix: of every path at the upstream.
+    """
+    methods = [value for name in _METHOD_OVERRIDES for value in head.values(name)]
+    targets = [value for name in _TARGET_OVERRIDES for value in head.values(name)]
+    if not methods and not targets:
+        return False
+    paths = [prefix + target.partition(b"?")[0] for target in (head.target, *targets)]
+    return any(route(method.strip(), path) is not Route.OTHER for method in (head.method, *methods) for path in paths)
 
 
 @functools.lru_cache(maxsize=256)
@@ -66,7 +84,7 @@ def _leads_to_transcriptions(path: bytes) -> bool:
     """Whether a path, read as leniently as any server would, ends in audio/transcriptions."""
     text = unicodedata.normalize("NFKC", path.decode("utf-8", "replace")).casefold()
     # Whether a server cuts at these or keeps them, one reading of the two leads there.
-    return any(_ends_there(reading) for reading in (text, re.split(r"[?#]", text)[0]))
+    return any(_ends_there(reading) for reading in (text, re.split(r"[?#\0]", text)[0]))
 
 
 def _ends_there(path: str) -> bool:

@@ -21,6 +21,7 @@ class Stats:
     :ivar answers: finished answers by class, ``"2xx"`` and so on.
     :ivar upstream_errors: failures of the upstream by their error code.
     :ivar clients_gone: requests whose client left before the answer was complete.
+    :ivar broken_off: answers that broke off in the middle, since the upstream's did.
     """
 
     def __init__(self) -> None:
@@ -33,6 +34,7 @@ class Stats:
         self.answers: Counter[str] = Counter()
         self.upstream_errors: Counter[str] = Counter()
         self.clients_gone = 0
+        self.broken_off = 0
 
     def answered(self, status: int) -> None:
         """Count a finished answer."""

@@ -13,6 +13,9 @@ from .. import jsontext
 from ..errors import MalformedForm
 from .rules import Rules
 
+#: Most members; the same as parts of a multipart form.
+MAX_MEMBERS = 1000
+
 
 def rewrite(rules: Rules, body: bytes) -> bytes:
     """
@@ -25,12 +28,10 @@ def rewrite(rules: Rules, body: bytes) -> bytes:
     except UnicodeDecodeError:
         raise MalformedForm("The JSON body is not UTF-8.") from None
     try:
-        root = jsontext.parse(text).data
+        members = jsontext.members(text, MAX_MEMBERS)
     except jsontext.JSONError as error:
         line, column = jsontext.place(text, error.at)
         raise MalformedForm(f"The JSON body, line {line}, column {column}: {error.message}.") from None
-    if not isinstance(root, jsontext.Object):
-        raise MalformedForm("The JSON body must be an object with the request's fields.")
-    kept = [text[member.key_at : member.value.end] for member in root.members if not rules.rules(member.key)]
+    kept = [text[member.key_at : member.value.end] for member in members if not rules.rules(member.key)]
     forced = [f"{json.dumps(name)}:{value}" for name, value in rules.forced_json]
     return ("{" + ",".join(forced + kept) + "}").encode()

@@ -73,8 +73,10 @@ class MultipartRewriter:
         self.content_type = b"multipart/form-data; boundary=" + ours
         self.length: int | None = None
         self._left = length
-        # How many bytes fewer have been written than were taken and promised.  Where the client's boundary is too
-        # short to be ours, each part costs more, and that is promised for as many parts as can come.
+        # The promise's slack: bytes taken in, or promised beyond them, that nothing has been written for.  It is what
+        # the padding will be.  Where the client's boundary is too short to be ours, each part costs more than it
+        # brings, and that is promised for as many parts as can come.  Behind the closing boundary it may be below 0
+        # until the epilogue has come; without a promise it means nothing.
         self._room = 0
         if length is not None:
             parts = min(MAX_PARTS, length // (_LEAST_PART + len(boundary))) + 1
@@ -104,11 +106,11 @@ class MultipartRewriter:
             if self._left is not None:
                 self._left -= done - at
             at = done
-        if self._room > self._most_room:
-            raise MalformedForm(
-                f"What would have to be dropped from the form is longer than {MAX_DROPPED} bytes: leave out the fields "
-                "that the proxy's configuration sets."
-            )
+            if self._room > self._most_room:
+                raise MalformedForm(
+                    f"What would have to be dropped from the form is longer than {MAX_DROPPED} bytes: leave out the "
+                    "fields that the proxy's configuration sets."
+                )
         self._held = data[at:]
         return out
 
@@ -132,7 +134,8 @@ class MultipartRewriter:
             self._room += 2
             return at + 2
         if data.startswith(self._theirs, at):
-            out.append(self._forced)
+            if self._forced:
+                out.append(self._forced)
             self._state = _State.DELIMITER
             return at + len(self._theirs)
         found = data[at:]
@@ -152,7 +155,7 @@ class MultipartRewriter:
         if found == b"--":
             self._close(out)
             return at + 2
-        if len(found) < 2 and found in (b"\r", b"-"):
+        if found in (b"\r", b"-"):
             return _WAIT
         raise MalformedForm(f"Behind boundary {self._parts + 1} of the form there is neither a line break nor '--'.")
 
@@ -181,10 +184,11 @@ class MultipartRewriter:
         for tight in (False, True):
             opening = b"%b\r\n%b" % (self._ours, head.write(tight))
             room = self._room + taken - len(opening)
-            if room >= 0 or self.length is None:
+            # The closing boundary has to be paid for too.
+            if room >= len(self._ours) - len(self._theirs) or self.length is None:
                 self._room = room
                 return opening
-        raise self._malformed("put its name and its file name in double quotes, or send the form without a length")
+        raise self._malformed("put its name and its file name in double quotes, or send the form chunked")
 
     def _kept(self, data: bytes, at: int, out: list[bytes]) -> int:
         """The body of a part that passes."""
@@ -199,7 +203,7 @@ class MultipartRewriter:
         out.append(data[at:end])
         return end
 
-    def _gone(self, data: bytes, at: int, out: list[bytes]) -> int:
+    def _dropped(self, data: bytes, at: int, out: list[bytes]) -> int:
         """The body of a part that is dropped."""
         end = data.find(self._delimiter, at)
         if end >= 0:
@@ -238,8 +242,8 @@ class MultipartRewriter:
 
 
 def _spaces(count: int) -> list[bytes]:
-    """So many spaces, in pieces that share their memory."""
-    whole, rest = divmod(count, len(_SPACES))
+    """So many spaces, in pieces that share their memory; none where the count is below 0."""
+    whole, rest = divmod(max(count, 0), len(_SPACES))
     return [_SPACES] * whole + [_SPACES[:rest]] * bool(rest)
 
 
@@ -248,6 +252,6 @@ _STEPS = {
     _State.DELIMITER: MultipartRewriter._after_boundary,
     _State.HEAD: MultipartRewriter._head,
     _State.KEPT: MultipartRewriter._kept,
-    _State.DROPPED: MultipartRewriter._gone,
+    _State.DROPPED: MultipartRewriter._dropped,
     _State.EPILOGUE: MultipartRewriter._epilogue,
 }

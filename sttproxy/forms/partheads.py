@@ -26,8 +26,9 @@ _PARAMETER = re.compile(
     rb"(?:([^\x00-\x20\x7f\"(),/:;<=>?@\[\\\]]+)|\"((?:[^\"\\]|\\[\t\x20-\x7e\x80-\xff])*)\")[ \t]*)?"
 )
 _EXTENDED = re.compile(rb"(?i:utf-8|iso-8859-1)'[0-9A-Za-z\-]*'((?:[!#$&+\-.^_`|~0-9A-Za-z]|%[0-9A-Fa-f]{2})*)")
-#: What some parsers take for something else: quoted pairs, and what browsers write for a quote and a line break.
-_ESCAPES = re.compile(rb"[\\\t]|%(?:22|0[aAdD])")
+#: What some parsers take for something else: quoted pairs, what browsers write for a quote and a line break, and what
+#: mail software reads as an encoded word (RFC 2047).
+_ESCAPES = re.compile(rb"[\\\t]|%(?:22|0[aAdD])|=\?")
 _CONTROL = re.compile(rb"[\x00-\x1f\x7f]")
 _TRANSPARENT_ENCODINGS = frozenset({b"7bit", b"8bit", b"binary"})
 
@@ -80,8 +81,8 @@ def parse(head: bytes) -> PartHead:
     if encoding is not None and encoding.lower() not in _TRANSPARENT_ENCODINGS:
         raise MalformedForm("its Content-Transfer-Encoding is not one that leaves the bytes as they are")
     content_type = fields.get(b"content-type")
-    if content_type is not None and content_type.lstrip().lower().startswith(b"multipart/"):
-        raise MalformedForm("it is itself a multipart body; send each file as a part of its own")
+    if content_type is not None and content_type.lower().startswith((b"multipart/", b"message/")):
+        raise MalformedForm("it holds parts of its own; send each file as one part of the form")
     return PartHead(_name(parameters[b"name"]), _filename(parameters), content_type)
 
 
@@ -130,7 +131,7 @@ def _parameters(disposition: bytes) -> dict[bytes, bytes]:
 def _name(raw: bytes) -> str:
     """A field name that every parser reads as itself."""
     if _ESCAPES.search(raw):
-        raise MalformedForm("its name holds a quote, a backslash, a tab or a line break, escaped or not")
+        raise MalformedForm("its name holds a quote, a backslash, a tab or a line break, escaped or not, or '=?'")
     try:
         return raw.decode()
     except UnicodeDecodeError:
@@ -153,12 +154,13 @@ def _filename(parameters: dict[bytes, bytes]) -> bytes | None:
         encoded = _EXTENDED.fullmatch(extended)
         if encoded is None:
             raise MalformedForm("its filename* is not UTF-8''… or ISO-8859-1''… with percent escapes")
-        decoded = unquote_to_bytes(encoded.group(1))
-        if extended[:1] in b"iI":
-            decoded = decoded.decode("latin-1").encode()
-        filename = decoded.replace(b'"', b"%22")
+        try:
+            decoded = unquote_to_bytes(encoded.group(1)).decode("latin-1" if extended[:1] in b"iI" else "utf-8")
+        except UnicodeDecodeError:
+            raise MalformedForm("its filename* is not UTF-8") from None
+        filename = decoded.encode().replace(b'"', b"%22")
     if _CONTROL.search(filename):
         raise MalformedForm("its file name holds a control character")
-    if filename.endswith(b"\\"):
-        raise MalformedForm("its file name ends with a backslash")
+    if filename.endswith(b"\\") or b"=?" in filename:
+        raise MalformedForm("its file name ends with a backslash, or holds '=?'")
     return filename

@@ -5,10 +5,12 @@ What the configuration asks of a form, in bytes and ready to be applied.
 from __future__ import annotations
 
 import functools
+import unicodedata
 
 import attrs
 
 from ..config import Config, fold
+from ..errors import MalformedForm
 
 
 @attrs.frozen
@@ -28,7 +30,11 @@ class Rules:
         Whether a client's field of this name, in any spelling, is dropped.
 
         ``_charset_`` always is: a parser that obeys it (RFC 7578 §4.6) would decode our fields by it.
+
+        :raises MalformedForm: when the name holds a control character, at which some parsers would cut it off.
         """
+        if not name.isprintable() and any(unicodedata.category(char) == "Cc" for char in name):
+            raise MalformedForm("The name of a field holds a control character.")
         folded = fold(name)
         return folded in self.ruled or folded == "_charset_"
 

@@ -34,6 +34,22 @@ def rewrite(rules: Rules, body: bytes) -> bytes:
     return b"&".join(forced + kept)
 
 
+def strip_query(rules: Rules, query: bytes) -> bytes:
+    """
+    The query of a transcription without ruled fields; the rest of it to the byte.
+
+    Some frameworks look for a field in the query too, or even first.
+
+    :raises MalformedForm: when a name cannot be judged.
+    """
+    return b"&".join(pair for pair in query.split(b"&") if not any(map(rules.rules, _query_names(pair))))
+
+
+def _query_names(pair: bytes) -> list[str]:
+    """The names that servers may find in one pair of a query; old ones take a semicolon for an ampersand."""
+    return [unquote_plus(part.partition(b"=")[0].decode("latin-1")) for part in pair.split(b";")]
+
+
 def _name(pair: bytes, number: int) -> str:
     """The name of a pair's field, decoded."""
     name, _, value = pair.partition(b"=")

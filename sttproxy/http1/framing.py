@@ -50,6 +50,8 @@ class Counted:
         self.done = length == 0
 
     def feed(self, data: bytes) -> tuple[list[bytes], bytes]:
+        if self.done:
+            return [], data
         left = self._left - len(data)
         if left > 0:
             self._left = left

@@ -29,7 +29,7 @@ _TOKEN = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]")
 _REQUEST_LINE = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]+) ([\x21-\x7e\x80-\xff]+) (HTTP/[0-9]\.[0-9])")
 _STATUS_LINE = re.compile(rb"(HTTP/1\.[01]) ([1-9][0-9][0-9])(?: ([\t\x20-\x7e\x80-\xff]*))?")
 #: RFC 3986 §3.2.2 host and port, as far as a Host header needs it: a name, an IPv4 or a bracketed IPv6 address.
-_HOST = re.compile(rb"(?:\[[0-9A-Fa-f:.%a-z]+\]|[A-Za-z0-9\-._~%!$&'()*+,;=]*)(?::[0-9]{0,5})?")
+_HOST = re.compile(rb"(?:(?:\[[0-9A-Fa-f:.%a-z]+\]|[A-Za-z0-9\-._~%!$&'()*+,;=]+)(?::[0-9]{0,5})?)?")
 _ABSOLUTE = re.compile(rb"(?i:https?)://([^/?#]*)(.*)")
 #: 18 digits: what every implementation's 64-bit integer holds.
 _LENGTH = re.compile(rb"[0-9]{1,18}")
@@ -89,6 +89,8 @@ class RequestHead(Head):
     def shown_target(self) -> str:
         """The target as it may stand in a log line: one line, bounded, without the query, which may hold secrets."""
         path = self.target.partition(b"?")[0].decode("utf-8", "backslashreplace")
+        if not path.isprintable():
+            path = path.encode("unicode-escape").decode()
         return path if len(path) <= 200 else path[:200] + "…"
 
 
@@ -108,7 +110,7 @@ def options(values: list[bytes] | tuple[bytes, ...]) -> frozenset[bytes]:
     """The elements of comma-separated header values, lower-cased."""
     if not values:
         return frozenset()
-    return frozenset(option.strip(b" \t").lower() for option in b",".join(values).split(b","))
+    return frozenset(option.strip(b" \t").lower() for option in b",".join(values).split(b",")) - {b""}
 
 
 class _Fields:
@@ -194,6 +196,8 @@ def parse_request(head: bytes) -> RequestHead:
     headers, index = parse_fields(head[end:])
     length, chunked = _framing(version, index)
     _check_host(version, index)
+    if method == b"CONNECT":
+        raise NotImplementedHere("CONNECT is for forward proxies; this is a reverse proxy.")
     if not target.startswith(b"/"):
         target = _origin_form(method, target, headers, index)
     if length is None and not chunked:
@@ -218,8 +222,6 @@ def _origin_form(method: bytes, target: bytes, headers: list[Header], index: dic
 
     :raises BadRequest: when the target has none of the forms that a reverse proxy serves.
     """
-    if method == b"CONNECT":
-        raise NotImplementedHere("CONNECT is for forward proxies; this is a reverse proxy.")
     if target == b"*" and method == b"OPTIONS":
         return target
     absolute = _ABSOLUTE.fullmatch(target)
@@ -253,7 +255,7 @@ def check_beginning(part: bytes) -> None:
     if part not in (b"", b"\r") and not _TOKEN.match(part):
         raise BadRequest("This is not an HTTP request; if it is TLS: HTTPS is not spoken on this port.")
     line = part.find(b"\r\n")
-    _check_request_line_length(len(part) if line < 0 else line)
+    _check_request_line_length(len(part.rstrip(b"\r")) if line < 0 else line)
     if len(part) >= MAX_HEAD:
         raise HeadTooLarge(f"The head is longer than {MAX_HEAD} bytes.")
     breaks = part.count(b"\r\n")

@@ -82,12 +82,9 @@ class RequestBody:
         if self._expects_continue and not self.complete and not self._held:
             self._channel.send_continue()
         self._expects_continue = False
+        self.resumeProducing()
         held, self._held = self._held, []
-        for data in held:
-            receiver.body_received(data)
-        self._conclude()
-        if not self.complete:
-            self._channel.hold_body(False)
+        self._push(held)
 
     def feed(self, data: bytes) -> bytes:
         """
@@ -105,10 +102,7 @@ class RequestBody:
             raise
         self.complete = self._decoder.done
         if self._receiver is not None:
-            for piece in slices:
-                if not self._stopped:
-                    self._receiver.body_received(piece)
-            self._conclude()
+            self._push(slices)
         elif not self._stopped:
             self._held += slices
             if not self.complete:
@@ -118,6 +112,14 @@ class RequestBody:
     def fail(self, error: ProxyError) -> None:
         """The rest will not come."""
         self._error = error
+        self._conclude()
+
+    def _push(self, pieces: list[bytes]) -> None:
+        """Give a receiver what there is, as long as it wants it."""
+        assert self._receiver is not None
+        for piece in pieces:
+            if not self._stopped:
+                self._receiver.body_received(piece)
         self._conclude()
 
     def _conclude(self) -> None:

@@ -10,11 +10,11 @@ from __future__ import annotations
 import enum
 from typing import TYPE_CHECKING, Any
 
-from twisted.internet.interfaces import IAddress, ISSLTransport
+from twisted.internet.interfaces import IAddress, IPushProducer, ISSLTransport
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.logger import Logger
 from twisted.python.failure import Failure
-from twisted.web.http import RESPONSES
+from zope.interface import implementer
 
 from ..deadline import Deadline
 from ..errors import BadRequest, BodyTooLarge, ProxyError, RequestTimeout
@@ -51,6 +51,7 @@ class _State(enum.Enum):
     CLOSED = "the connection is gone"
 
 
+@implementer(IPushProducer)
 class HTTPChannel(Protocol):
     """One connection of a client."""
 
@@ -64,6 +65,7 @@ class HTTPChannel(Protocol):
         self._request: Request | None = None
         self._body: RequestBody | None = None
         self._body_held = False
+        self._clogged = False
         self._last = False
         self._dispatching = False
         self._progress = 0
@@ -75,7 +77,8 @@ class HTTPChannel(Protocol):
         tune(self.transport)
         self._hold = Hold(self.transport, self.site.clock)
         self.site.opened(self)
-        self._deadline.set(self.site.timeouts.idle)
+        self.transport.registerProducer(self, True)
+        self._await_request()
 
     def dataReceived(self, data: bytes) -> None:
         if self._state is _State.BODY:
@@ -106,13 +109,17 @@ class HTTPChannel(Protocol):
 
     # Reading.
 
+    def _await_request(self) -> None:
+        """Wait for the next request, but not for ever."""
+        self._deadline.set(LINGER_S if self.site.draining else self.site.timeouts.idle)
+
     def _read_heads(self) -> None:
         """Dispatch the requests in the buffer, one after the other, as long as each is answered at once."""
         if self._dispatching:
             return  # an answer given inside a dispatch; the loop below goes on
         self._dispatching = True
         try:
-            while self._state in (_State.IDLE, _State.HEAD) and self._buffer:
+            while self._state in (_State.IDLE, _State.HEAD) and self._buffer and not self._clogged:
                 head = self._take_head()
                 if head is None:
                     break
@@ -132,7 +139,7 @@ class HTTPChannel(Protocol):
         end = self._buffer.find(HEAD_END, 0, MAX_HEAD)
         if end < 0:
             heads.check_beginning(self._buffer)
-            if self._state is _State.IDLE and self._buffer:
+            if self._state is _State.IDLE and self._buffer not in (b"", b"\r"):
                 self._state = _State.HEAD
                 self._deadline.set(self.site.timeouts.head)
             return None
@@ -165,7 +172,7 @@ class HTTPChannel(Protocol):
         body = self._body
         assert body is not None, "the state BODY has one"
         self._progress += len(data)
-        if self._progress >= BODY_PROGRESS:
+        if self._progress >= BODY_PROGRESS and not self._body_held:
             self._progress = 0
             self._deadline.set(self.site.timeouts.body)
         try:
@@ -199,7 +206,8 @@ class HTTPChannel(Protocol):
         self._update_reading()
 
     def _update_reading(self) -> None:
-        self._hold.set(self._body_held or (self._state is _State.ANSWER and len(self._buffer) > MAX_PIPELINED))
+        pipelined = self._state is _State.ANSWER and len(self._buffer) > MAX_PIPELINED
+        self._hold.set(self._body_held or self._clogged or pipelined)
 
     def send_continue(self) -> None:
         """Tell the client to go on with its upload (RFC 9110 §10.1.1)."""
@@ -222,6 +230,7 @@ class HTTPChannel(Protocol):
         :return: what has arrived for it already.
         """
         self._state = _State.TUNNEL
+        self.transport.unregisterProducer()
         self._tunnel = end
         self._deadline.clear()
         end.makeConnection(self.transport)
@@ -238,7 +247,7 @@ class HTTPChannel(Protocol):
             self._end(unread=not body.complete or bool(self._buffer))
             return
         self._state = _State.IDLE
-        self._deadline.set(LINGER_S if self.site.draining else self.site.timeouts.idle)
+        self._await_request()
         self._update_reading()
         self._read_heads()
 
@@ -250,16 +259,26 @@ class HTTPChannel(Protocol):
             take the answer with it, so they are read and dropped for a while (RFC 9112 §9.6).
         """
         if not unread:
-            # No time limit: a slow reader of an answer is as welcome at its end as in its middle.
-            self._state = _State.CLOSED
-            self.transport.loseConnection()
+            self._close()
             return
         self._state = _State.DRAIN
         self._buffer = b""
         self._progress = 0
         self._deadline.set(self.site.timeouts.drain)
+        self._clogged = False
         self._update_reading()
+        self.transport.unregisterProducer()
         self.transport.loseWriteConnection()
+
+    def _close(self) -> None:
+        """
+        Close when what was written is out; there is no time limit on that, for a slow reader of an answer is as welcome
+        at its end as in its middle.
+        """
+        self._state = _State.CLOSED
+        self._deadline.clear()
+        self.transport.unregisterProducer()
+        self.transport.loseConnection()
 
     def _refuse(self, error: ProxyError) -> None:
         """Answer a head that cannot become a request, and close."""
@@ -267,8 +286,8 @@ class HTTPChannel(Protocol):
         log.info("A request was refused: {status} {error}", status=error.status, error=error.message)
         self._last = True
         headers, body = error.answer()
-        phrase = RESPONSES[error.status]
-        self.transport.write(heads.write_response(error.status, phrase, [*headers, (b"Connection", b"close")]) + body)
+        headers.append((b"Connection", b"close"))
+        self.transport.write(heads.write_response(error.status, error.phrase(), headers) + body)
         self._end(unread=True)
 
     def _expired(self) -> None:
@@ -283,8 +302,7 @@ class HTTPChannel(Protocol):
                 )
             )
         elif self._state is _State.IDLE and not readable(self.transport.getHandle()):
-            self._state = _State.CLOSED
-            self.transport.loseConnection()
+            self._close()
         elif self._state is _State.IDLE:
             self._deadline.set(self.site.timeouts.head)
         else:
@@ -293,7 +311,7 @@ class HTTPChannel(Protocol):
     def drain(self) -> None:
         """The daemon stops: do not wait long for a next request."""
         if self._state is _State.IDLE:
-            self._deadline.set(LINGER_S)
+            self._await_request()
 
     def abort(self) -> None:
         """Break the connection, so that nobody takes a part for the whole."""
@@ -308,10 +326,29 @@ class HTTPChannel(Protocol):
         self.transport.writeSequence(data)
 
     def registerProducer(self, producer: Any, streaming: bool) -> None:
+        self.transport.unregisterProducer()
         self.transport.registerProducer(producer, streaming)
 
     def unregisterProducer(self) -> None:
         self.transport.unregisterProducer()
+        if self._state in (_State.BODY, _State.ANSWER):
+            self.transport.registerProducer(self, True)
+
+    # Between two producers the channel itself is one: it answers pipelined requests no faster than the client reads.
+
+    def pauseProducing(self) -> None:
+        self._clogged = True
+        if self._state in (_State.IDLE, _State.HEAD):
+            self._update_reading()
+
+    def resumeProducing(self) -> None:
+        self._clogged = False
+        self._update_reading()
+        if self._state in (_State.IDLE, _State.HEAD):
+            self._read_heads()
+
+    def stopProducing(self) -> None:
+        """The connection is gone; `connectionLost` follows."""
 
     def loseConnection(self) -> None:
         self.transport.loseConnection()

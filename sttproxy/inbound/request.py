@@ -60,6 +60,7 @@ class Request(server.Request):
         self.began = channel.site.clock.seconds()
         self._why = ""
         self._tunnelled = False
+        self._broken_off = False
 
     @property
     def requestHeaders(self) -> Headers:
@@ -169,7 +170,12 @@ class Request(server.Request):
             self.channel.write(LAST_CHUNK)
         self.finished = 1
         self._account()
-        self._cleanup()
+        # Whoever waited for this request hears of its end before the next one on the connection begins.
+        channel, self.channel = self.channel, None
+        notifications, self.notifications = self.notifications, []
+        for waiting in notifications:
+            waiting.callback(None)
+        channel.requestDone(self)
 
     def tunnel(self, head: ResponseHead, headers: list[Header], end: Protocol) -> bytes:
         """
@@ -192,13 +198,13 @@ class Request(server.Request):
         """
         if self.over:
             return
+        self._why = " " + error.message
         if self.startedWriting:
             self.abort()
             return
-        self._why = " " + error.message
         self.body.stopProducing()
         headers, body = error.answer()
-        self.send_head(error.status, RESPONSES[error.status], headers, len(body))
+        self.send_head(error.status, error.phrase(), headers, len(body))
         self.write(body)
         self.finish()
 
@@ -213,12 +219,15 @@ class Request(server.Request):
     def abort(self) -> None:
         """Break the client's connection."""
         if self.channel is not None:
+            self._broken_off = True
             self.channel.abort()
 
     def connectionLost(self, reason: Failure) -> None:
-        """The client has left; that is how a tunnel ends."""
+        """The connection is gone: the client has left, or it was broken off, or that is how a tunnel ends."""
         if self._tunnelled:
             self.finished = 1
+        elif self._broken_off:
+            self.site.stats.broken_off += 1
         else:
             self.site.stats.clients_gone += 1
         self._account()
@@ -230,7 +239,7 @@ class Request(server.Request):
         stats.in_flight -= 1
         if self.finished:
             stats.answered(self.code)
-        outcome = self.code if self.finished else "client gone"
+        outcome = self.code if self.finished else "broken off" if self._broken_off else "client gone"
         seconds = self.site.clock.seconds() - self.began
         # One key: formatting an event key by key costs more than relaying a small request.
         log.info(

@@ -147,7 +147,11 @@ Notify = Callable[["UpstreamConnection"], None]
 
 @implementer(IConsumer)
 class UpstreamConnection(Protocol):
-    """One connection, lent by the pool for one request at a time."""
+    """
+    One connection, lent by the pool for one request at a time.
+
+    :ivar unanswered: it was closed on a request of which not a byte was answered.
+    """
 
     transport: IStreamTransport
 
@@ -168,6 +172,7 @@ class UpstreamConnection(Protocol):
         self._decoder: Decoder | None = None
         self._keep = True
         self._tunnel: Protocol | None = None
+        self.unanswered = False
 
     def connectionMade(self) -> None:
         tune(self.transport)
@@ -365,6 +370,7 @@ class UpstreamConnection(Protocol):
         if state is _State.BODY and decoder is not None and decoder.end() and reason.check(ConnectionDone):
             self._done(reusable=False)
         elif state is _State.HEAD:
+            self.unanswered = not self._buffer
             self._broke(UpstreamBroke("The upstream closed the connection without an answer."))
         elif state is _State.BODY:
             self._broke(UpstreamBroke("The upstream closed the connection in the middle of its answer."))

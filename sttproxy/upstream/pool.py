@@ -33,7 +33,7 @@ Connect = Callable[[IProtocolFactory], "Deferred[Protocol]"]
 #: Of the time after which the upstream was seen to close, the part that a connection may rest.
 _CAUTION = 0.8
 #: Seconds after which what was learned is forgotten: the upstream may only have been restarted just then.
-_FORGET_S = 300.0
+_FORGET_S = 120.0
 
 
 @attrs.frozen
@@ -66,8 +66,10 @@ class Pool:
         self._connect = connect
         #: Resting connections and when they came to rest, oldest first.
         self._resting: deque[tuple[float, UpstreamConnection]] = deque()
-        self._lent: set[UpstreamConnection] = set()
+        #: Connections on which a request is under way, and how long each had rested before; None for new ones.
+        self._lent: dict[UpstreamConnection, float | None] = {}
         self._connecting = 0
+        self._serving = False
         #: Turns to take a connection, oldest first.
         self._waiting: deque[Deferred[None]] = deque()
         self._expiry = Deadline(clock, self._expire)
@@ -110,10 +112,14 @@ class Pool:
 
     def _available(self) -> bool:
         """Whether a connection can be lent at once or made; those that are no longer good are closed."""
+        limit_s = self._rest_s()
         while self._resting:
             rested_at, connection = self._resting[-1]
-            if rested_at + self._rest_s() > self._clock.seconds() and connection.fresh():
-                return True
+            rested_s = self._clock.seconds() - rested_at
+            if rested_s < limit_s:
+                if connection.fresh():
+                    return True
+                self._learn(rested_s)
             self._resting.pop()
             connection.close()
         return not self.limits.total or len(self._lent) + self._connecting < self.limits.total
@@ -121,8 +127,8 @@ class Pool:
     def _take(self) -> Deferred[UpstreamConnection]:
         """Lend what `_available` has found."""
         if self._resting:
-            connection = self._resting.pop()[1]
-            self._lent.add(connection)
+            rested_at, connection = self._resting.pop()
+            self._lent[connection] = self._clock.seconds() - rested_at
             return succeed(connection)
         self._connecting += 1
         connecting: Deferred[UpstreamConnection] = self._connect(self._factory)  # type: ignore[assignment]
@@ -130,7 +136,7 @@ class Pool:
 
     def _connected(self, connection: UpstreamConnection) -> UpstreamConnection:
         self._connecting -= 1
-        self._lent.add(connection)
+        self._lent[connection] = None
         return connection
 
     def _not_connected(self, failure: Failure) -> Failure:
@@ -140,8 +146,12 @@ class Pool:
 
     def _serve(self) -> None:
         """Let those who wait take what there is, in their order."""
+        if self._serving:
+            return  # one was served and failed at once; the loop below goes on
+        self._serving = True
         while self._waiting and self._available():
             self._waiting.popleft().callback(None)
+        self._serving = False
 
     def _waited_too_long(self, turn: Deferred[None]) -> None:
         self._waiting.remove(turn)
@@ -155,7 +165,7 @@ class Pool:
     # Taking back.
 
     def _released(self, connection: UpstreamConnection) -> None:
-        self._lent.discard(connection)
+        del self._lent[connection]
         if self._closed or (self.limits.size == 0 and not self._waiting):
             connection.close()
             return
@@ -167,7 +177,9 @@ class Pool:
         self._serve()
 
     def _lost(self, connection: UpstreamConnection) -> None:
-        self._lent.discard(connection)
+        rested_s = self._lent.pop(connection, None)
+        if rested_s is not None and connection.unanswered:
+            self._learn(rested_s)
         for entry in self._resting:
             if entry[1] is connection:
                 self._resting.remove(entry)

@@ -5,7 +5,6 @@ Whether the upstream is there.
 from __future__ import annotations
 
 from twisted.internet.defer import Deferred, succeed
-from twisted.internet.interfaces import IProtocolFactory
 from twisted.internet.protocol import Factory, Protocol
 from twisted.python.failure import Failure
 
@@ -28,7 +27,8 @@ class Probe:
     def __init__(self, connect: Connect, pool: Pool) -> None:
         self._connect = connect
         self._pool = pool
-        self._factory: IProtocolFactory = Factory.forProtocol(_Hello)
+        self._factory = Factory.forProtocol(_Hello)
+        self._factory.noisy = False
 
     def __call__(self) -> Deferred[str]:
         """
