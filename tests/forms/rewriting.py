@@ -1,0 +1,196 @@
+"""
+What the tests of forms share: a run of the rewriter, and independent readers of what leaves it.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import AsyncGenerator, Iterable
+from email.parser import BytesParser
+from email.policy import HTTP
+from typing import Any
+
+import attrs
+from multipart import PushMultipartParser
+from starlette.datastructures import Headers, UploadFile
+from starlette.formparsers import MultiPartParser
+
+from sttproxy import config
+from sttproxy.forms.multipart import MultipartRewriter
+from sttproxy.forms.rules import Rules, rules_of
+from sttproxy.headers import boundary_of, parse_content_type
+
+#: A boundary like those of clients: longer than the shortest of ours.
+BOUNDARY = b"------------------------d74496d66958873e"
+
+#: Rules that neither write nor drop anything.
+NOTHING = rules_of(config.parse(b"{}"))
+
+
+def rules_for(**fields: Any) -> Rules:
+    """The rules of a configuration with these fields."""
+    return rules_of(config.parse(json.dumps(fields).encode()))
+
+
+_SAID = re.compile(
+    rb'Content-Disposition: form-data; name="([^"]*)"(?:; filename="([^"]*)")?(?:\r\nContent-Type: (.*))?'
+)
+
+
+@attrs.frozen
+class Item:
+    """One field, as a reader of a form sees it."""
+
+    name: str
+    filename: bytes | None
+    content_type: bytes | None
+    value: bytes
+
+
+@attrs.frozen
+class Rewritten:
+    """
+    What left a rewriter.
+
+    :ivar length: what it promised.
+    """
+
+    content_type: bytes
+    length: int | None
+    body: bytes
+
+    @property
+    def boundary(self) -> bytes:
+        """The one that it was given."""
+        return boundary_of(parse_content_type(self.content_type)[1])
+
+    @property
+    def comparable(self) -> bytes:
+        """The body with a boundary that is the same in every run."""
+        return self.body.replace(b"--" + self.boundary, b"--" + b"=" * len(self.boundary))
+
+
+def rewrite(rules: Rules, boundary: bytes, pieces: Iterable[bytes], counted: bool) -> Rewritten:
+    """
+    Run a rewriter over the pieces of a body.
+
+    :param counted: whether the body comes with its length.
+    :raises MalformedForm: what the rewriter raises.
+    """
+    pieces = list(pieces)
+    rewriter = MultipartRewriter(rules, boundary, sum(map(len, pieces)) if counted else None)
+    out = [written for piece in pieces for written in rewriter.feed(piece)]
+    out += rewriter.finish()
+    return Rewritten(rewriter.content_type, rewriter.length, b"".join(out))
+
+
+def bytewise(data: bytes) -> list[bytes]:
+    """The bytes one by one."""
+    return [data[at : at + 1] for at in range(len(data))]
+
+
+def form(*parts: bytes, boundary: bytes = BOUNDARY, end: bytes = b"\r\n") -> bytes:
+    """A form of parts, each a head, an empty line and a value."""
+    return b"".join(b"--%b\r\n%b\r\n" % (boundary, part) for part in parts) + b"--%b--" % boundary + end
+
+
+def field(name: str, value: bytes) -> bytes:
+    """A text field as most clients write it."""
+    return b'Content-Disposition: form-data; name="%b"\r\n\r\n%b' % (name.encode(), value)
+
+
+def upload(name: str, filename: bytes, content_type: bytes, value: bytes) -> bytes:
+    """A file as most clients write it."""
+    return b'Content-Disposition: form-data; name="%b"; filename="%b"\r\nContent-Type: %b\r\n\r\n%b' % (
+        name.encode(),
+        filename,
+        content_type,
+        value,
+    )
+
+
+def items_of(*parts: bytes) -> list[Item]:
+    """What parts made by `field` and `upload` say."""
+    items = []
+    for part in parts:
+        head, _, value = part.partition(b"\r\n\r\n")
+        found = _SAID.fullmatch(head)
+        assert found is not None, head
+        name, filename, content_type = found.groups()
+        items.append(Item(name.decode(), filename, content_type, value))
+    return items
+
+
+def by_multipart(rewritten: Rewritten, strict: bool = False) -> list[Item]:
+    """
+    What the multipart package reads.
+
+    :param strict: whether padding is an error too.
+    """
+    items: list[Item] = []
+    with PushMultipartParser(rewritten.boundary, header_charset="latin-1", strict=strict) as parser:
+        for event in parser.parse(rewritten.body):
+            if event is None:
+                continue
+            if isinstance(event, bytes | bytearray):
+                items[-1] = attrs.evolve(items[-1], value=items[-1].value + bytes(event))
+                continue
+            filename = None if event.filename is None else event.filename.encode("latin-1")
+            written = event.header("Content-Type")
+            content_type = None if written is None else written.encode("latin-1")
+            items.append(Item(event.name.encode("latin-1").decode(), filename, content_type, b""))
+    return items
+
+
+def as_starlette(items: list[Item]) -> list[Item]:
+    """Items as Starlette shows them."""
+    return [each if each.filename is not None else Item(each.name, None, None, _shown(each.value)) for each in items]
+
+
+def _shown(text: bytes) -> bytes:
+    try:
+        text.decode()
+    except UnicodeDecodeError:
+        return text.decode("latin-1").encode()
+    return text
+
+
+def by_starlette(rewritten: Rewritten) -> list[Item]:
+    """What Starlette reads with python-multipart, as the upstream does: text is decoded, and has no content type."""
+
+    async def stream() -> AsyncGenerator[bytes, None]:
+        yield rewritten.body
+
+    headers = Headers(raw=[(b"content-type", rewritten.content_type)])
+    reading = MultiPartParser(headers, stream(), max_files=10_000, max_fields=10_000, max_part_size=1 << 24).parse()
+    try:
+        reading.send(None)
+    except StopIteration as finished:
+        found = finished.value.multi_items()
+    else:
+        raise AssertionError("a body of one piece is read at once")
+    items = []
+    for name, value in found:
+        if isinstance(value, UploadFile):
+            content_type = value.headers.get("content-type")
+            encoded = None if content_type is None else content_type.encode("latin-1")
+            items.append(Item(name, (value.filename or "").encode(), encoded, value.file.read()))
+        else:
+            items.append(Item(name, None, None, value.encode()))
+    return items
+
+
+def by_email(rewritten: Rewritten) -> list[Item]:
+    """What the standard library's reader of mail finds: names, file names and types; text without line breaks."""
+    message = BytesParser(policy=HTTP).parsebytes(
+        b"Content-Type: " + rewritten.content_type + b"\r\n\r\n" + rewritten.body
+    )
+    items = []
+    for part in message.iter_parts():
+        name = part.get_param("name", header="content-disposition")
+        filename = part.get_filename()
+        content_type = part.get_content_type().encode() if "content-type" in part else None
+        encoded = None if filename is None else filename.encode("utf-8", "surrogateescape")
+        items.append(Item(str(name), encoded, content_type, part.get_payload(decode=True) or b""))
+    return items

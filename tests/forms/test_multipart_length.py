@@ -1,0 +1,207 @@
+"""
+Tests for :mod:`sttproxy.forms.multipart`: the length that is promised before the first byte, and how it is kept.
+"""
+
+from __future__ import annotations
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from sttproxy.errors import MalformedForm
+from sttproxy.forms.multipart import MAX_PARTS, MIN_BOUNDARY, MultipartRewriter
+
+from .rewriting import (
+    BOUNDARY,
+    NOTHING,
+    Item,
+    by_multipart,
+    by_starlette,
+    bytewise,
+    field,
+    form,
+    rewrite,
+    rules_for,
+    upload,
+)
+
+#: The shortest head that a part can have.
+LEAST = b"Content-Disposition:form-data;name="
+
+
+def least(count: int) -> list[bytes]:
+    """So many parts of the shortest kind."""
+    return [LEAST + b"abcdefghij"[number % 10 : number % 10 + 1] + b"\r\n\r\n" for number in range(count)]
+
+
+class PromiseTests(SynchronousTestCase):
+    """What is promised when nothing has arrived."""
+
+    def test_promised(self) -> None:
+        """The promise is what comes plus what is forced, before any of it has come."""
+        for fields, forced in (({}, 0), ({"a": None}, 0), ({"a": "x" * 999, "g": [1, 2]}, 3)):
+            parts = sum(map(len, ("x" * 999, "1", "2"))) if forced else 0
+            each = len(b"--" + BOUNDARY + b"\r\n" + field("", b"") + b"\r\n")
+            names = len("a" + "g[]" * 2) if forced else 0
+            rewriter = MultipartRewriter(rules_for(**fields), BOUNDARY, 12345)
+            self.assertEqual(rewriter.length, 12345 + forced * each + parts + names)
+
+    def test_unknown(self) -> None:
+        """A form without a length leaves without one, and is never padded."""
+        left = rewrite(rules_for(a="x"), BOUNDARY, [form(field("a", b"y" * 999))], False)
+        self.assertIsNone(left.length)
+        self.assertTrue(left.body.endswith(b"--\r\n"))
+
+    def test_short_boundary(self) -> None:
+        """Where the client's boundary is too short to be ours, room for the parts that can come is promised too."""
+        for size in (1, MIN_BOUNDARY - 1, MIN_BOUNDARY, MIN_BOUNDARY + 1, 70):
+            for length in (0, 5, 1000, 10**9):
+                rewriter = MultipartRewriter(NOTHING, b"x" * size, length)
+                assert rewriter.length is not None
+                more = rewriter.length - length
+                if size >= MIN_BOUNDARY:
+                    self.assertEqual(more, 0)
+                else:
+                    self.assertTrue(0 < more <= MIN_BOUNDARY * (MAX_PARTS + 1), (size, length, more))
+
+
+class KeptTests(SynchronousTestCase):
+    """The promise is kept to the byte."""
+
+    def kept(self, body: bytes, boundary: bytes = BOUNDARY, **fields: object) -> list[bytes]:
+        """Hold that a form leaves in its promised length however it is cut; the bodies that left."""
+        left = [
+            rewrite(rules_for(**fields), boundary, pieces, True)
+            for pieces in ([body], bytewise(body), [body[:-1], body[-1:]], [body[:-3], body[-3:]])
+        ]
+        for each in left:
+            self.assertEqual(len(each.body), each.length, (body, boundary))
+        return [each.comparable for each in left]
+
+    def test_no_padding(self) -> None:
+        """A form of which nothing is dropped leaves byte for byte, but for its boundary."""
+        parts = field("a", b"1"), upload("file", b"a.wav", b"audio/wav", b"RIFF" * 99)
+        for size in (MIN_BOUNDARY, 40, 70):
+            boundary = b"B" * size
+            for end in (b"", b"\r\n"):
+                body = form(*parts, boundary=boundary, end=end)
+                same = body.replace(b"--" + boundary, b"--" + b"=" * size)
+                self.assertEqual(self.kept(body, boundary), [same] * 4)
+
+    def test_forced_without_padding(self) -> None:
+        """What is only added makes no padding either."""
+        for left in self.kept(form(field("a", b"1")), prompt="x" * 500):
+            self.assertTrue(left.endswith(b"--\r\n"))
+
+    def test_padding(self) -> None:
+        """What is dropped comes back as spaces behind the closing boundary's line, and nowhere else."""
+        dropped = form(field("prompt", b"y" * 100), end=b"").removesuffix(b"--" + BOUNDARY + b"--")
+        for end, line in ((b"\r\n", b"\r\n"), (b"", b"\r\n")):
+            for left in self.kept(form(field("prompt", b"y" * 100), field("a", b"1"), end=end), prompt=None):
+                tail = left.partition(b"--" + b"=" * len(BOUNDARY) + b"--")[2]
+                self.assertEqual(tail, line + b" " * (len(dropped) + len(end) - len(line)))
+
+    def test_little_room(self) -> None:
+        """Where one byte too many has come, it becomes one space; two become the line break."""
+        tight = form(field("a", b"1"), end=b"")
+        for more, tail in ((b"", b""), (b"\r", b" "), (b"x", b" "), (b"\r\n", b"\r\n"), (b"xyz", b"\r\n ")):
+            for left in self.kept(tight + more):
+                self.assertEqual(left.removeprefix(tight.replace(b"--" + BOUNDARY, b"--" + b"=" * len(BOUNDARY))), tail)
+
+    def test_epilogue(self) -> None:
+        """An epilogue of any length is replaced by as many spaces."""
+        for size in (1, 2, 3, 65535, 65536, 65537, 200_000):
+            body = form(field("a", b"1")) + b"e" * size
+            left = rewrite(NOTHING, BOUNDARY, [body[at : at + 50_000] for at in range(0, len(body), 50_000)], True)
+            self.assertEqual(len(left.body), left.length)
+            self.assertTrue(left.body.endswith(b"--\r\n" + b" " * size))
+
+    def test_preamble(self) -> None:
+        """Empty lines in front come back as padding."""
+        for count in (1, 2, 100):
+            for left in self.kept(b"\r\n" * count + form(field("a", b"1"))):
+                self.assertTrue(left.endswith(b"--\r\n" + b"  " * count))
+
+    def test_heads(self) -> None:
+        """A head that becomes shorter makes padding; one that becomes longer pays with its optional white space."""
+        for head, written, padding in (
+            (b'Content-Disposition: form-data; name="a"', b'Content-Disposition: form-data; name="a"', 0),
+            (b'Content-Disposition:  form-data;   name="a"', b'Content-Disposition: form-data; name="a"', 3),
+            (b'Content-Disposition: form-data; name="a"\r\nX: y', b'Content-Disposition: form-data; name="a"', 6),
+            (b"Content-Disposition: form-data; name=a", b'Content-Disposition:form-data;name="a"', 0),
+            (b'Content-Disposition:form-data; name="a"', b'Content-Disposition:form-data;name="a"', 1),
+            (b'Content-Disposition:form-data;name="a"', b'Content-Disposition:form-data;name="a"', 0),
+            (
+                b"Content-Type:a/b\r\nContent-Disposition:form-data;name=a ; filename=b ;",
+                b'Content-Disposition:form-data;name="a";filename="b"\r\nContent-Type:a/b',
+                0,
+            ),
+            (
+                b'Content-Disposition: form-data; name="a"; filename="b\\"c\\"d"',
+                b'Content-Disposition:form-data;name="a";filename="b%22c%22d"',
+                1,
+            ),
+        ):
+            body = form(head + b"\r\n\r\n1")
+            expected = form(written + b"\r\n\r\n1", boundary=b"=" * len(BOUNDARY)) + b" " * padding
+            self.assertEqual(self.kept(body), [expected] * 4, head)
+
+    def test_earlier_room(self) -> None:
+        """What an earlier part was shorter by, a later one may grow by."""
+        for first in (field("prompt", b""), b"X: y\r\n" + field("a", b"1")):
+            for left in self.kept(form(first, LEAST + b"b\r\n\r\n2"), prompt=None):
+                self.assertIn(b'name="b"', left)
+
+
+class TerseTests(SynchronousTestCase):
+    """Clients whose heads are shorter than any of ours."""
+
+    def test_refused(self) -> None:
+        """With a long boundary and a length such a head has no room; the client is told what would help."""
+        for head in (LEAST + b"a", LEAST + b"a;filename=b", b"Content-Disposition: form-data;name=a"):
+            body = form(head + b"\r\n\r\n1")
+            for pieces in ([body], bytewise(body)):
+                error = self.assertRaises(MalformedForm, rewrite, NOTHING, BOUNDARY, pieces, True)
+                self.assertIn("double quotes", error.message)
+                self.assertIn("Part 1 ", error.message)
+
+    def test_without_length(self) -> None:
+        """Without a length there is always room, and the loose spelling is used."""
+        left = rewrite(NOTHING, BOUNDARY, [form(LEAST + b"a\r\n\r\n1")], False)
+        self.assertIn(b'Content-Disposition: form-data; name="a"', left.body)
+
+    def test_promise_never_broken(self) -> None:
+        """However little room a short boundary and terse heads leave, a form is refused or leaves in its length."""
+        for size in range(1, MIN_BOUNDARY + 2):
+            boundary = b"x" * size
+            for count in range(40):
+                for end in (b"", b"\r", b"\r\n", b"\r\n\r\n"):
+                    body = form(*least(count), boundary=boundary, end=end)
+                    for pieces in ([body], [body[:-3], body[-3:]]):
+                        try:
+                            left = rewrite(NOTHING, boundary, pieces, True)
+                        except MalformedForm as error:
+                            self.assertIn("double quotes", error.message)
+                            continue
+                        self.assertEqual(len(left.body), left.length, (size, count, end))
+
+
+class ShortBoundaryTests(SynchronousTestCase):
+    """Boundaries of clients that are too short to be ours."""
+
+    def test_any_size(self) -> None:
+        """From one character on every boundary is taken, with any number of parts, and readers find them all."""
+        for size in (1, 2, 8, MIN_BOUNDARY - 1):
+            boundary = b"x" * size
+            for count in (0, 1, 2, 10, 100, MAX_PARTS):
+                body = form(*(field(str(number), b"") for number in range(count)), boundary=boundary)
+                left = rewrite(NOTHING, boundary, [body], True)
+                self.assertEqual(len(left.body), left.length, (size, count))
+                expected = [Item(str(number), None, None, b"") for number in range(count)]
+                self.assertEqual(by_multipart(left), expected, (size, count))
+                if count < 100:
+                    self.assertEqual(by_starlette(left), expected, (size, count))
+
+    def test_inside_data(self) -> None:
+        """A boundary of one character is looked for behind a line break and two dashes only."""
+        value = b"x\r\n-x\n--x--x\r--x\r\nx"
+        left = rewrite(NOTHING, b"x", [form(upload("file", b"f", b"a/b", value), boundary=b"x")], True)
+        self.assertEqual(by_multipart(left), [Item("file", b"f", b"a/b", value)])

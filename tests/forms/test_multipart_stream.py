@@ -1,0 +1,114 @@
+"""
+Tests for :mod:`sttproxy.forms.multipart`: how bytes go through, and what independent readers find behind it.
+"""
+
+from __future__ import annotations
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from sttproxy.forms.multipart import MIN_BOUNDARY, MultipartRewriter
+
+from .cases import DELIMITER, PASSING, RULED, VALUES, WAV, A
+from .rewriting import (
+    BOUNDARY,
+    NOTHING,
+    Item,
+    as_starlette,
+    by_email,
+    by_multipart,
+    by_starlette,
+    form,
+    items_of,
+    rewrite,
+    rules_for,
+    upload,
+)
+
+
+class StreamTests(SynchronousTestCase):
+    """How bytes go through."""
+
+    def test_prompt(self) -> None:
+        """Of a file at most a delimiter's length is held back; what cannot be part of one goes on at once."""
+        rewriter = MultipartRewriter(NOTHING, BOUNDARY, None)
+        rewriter.feed(form(upload("file", b"a", b"a/b", b""), end=b"").removesuffix(DELIMITER + b"--"))
+        fed = left = 0
+        for piece in (b"abc", b"\r", b"x", DELIMITER[:-1], b"y", b"\r\r\r", b"\r\n", b"--", b"z", DELIMITER[:9] * 20):
+            fed += len(piece)
+            left += sum(map(len, rewriter.feed(piece)))
+            self.assertTrue(fed - left < len(DELIMITER), (piece, fed, left))
+            if piece in (b"abc", b"x", b"y", b"z"):
+                self.assertEqual(left, fed, piece)
+
+    def test_uncopied(self) -> None:
+        """A piece of a file goes on as the very object that came."""
+        rewriter = MultipartRewriter(NOTHING, BOUNDARY, None)
+        rewriter.feed(form(upload("file", b"a", b"a/b", b""), end=b"").removesuffix(DELIMITER + b"--"))
+        for data in (b"x" * 65536, b"\n--" * 1000, b"\r\r" + b"y" * 100):
+            left = rewriter.feed(data)
+            self.assertTrue(len(left) == 1 and left[0] is data)
+
+    def test_forced_at_once(self) -> None:
+        """What is forced leaves with the first boundary, before any part has arrived."""
+        rewriter = MultipartRewriter(rules_for(prompt="x"), BOUNDARY, None)
+        self.assertEqual(b"".join(rewriter.feed(b"--" + BOUNDARY[:-1])), b"")
+        self.assertIn(b'name="prompt"\r\n\r\nx\r\n', b"".join(rewriter.feed(BOUNDARY[-1:])))
+
+    def test_hostile_data(self) -> None:
+        """Megabytes of what almost is a delimiter cost about as much as any others."""
+        for unit in (b"\r", b"\r\n--", DELIMITER[:-1], DELIMITER[2:], b"\r\n" * 3 + b"-"):
+            part = upload("file", b"a", b"a/b", unit * (1_000_000 // len(unit)))
+            body = form(part)
+            pieces = [body[at : at + 65536] for at in range(0, len(body), 65536)]
+            self.assertEqual(len(rewrite(NOTHING, BOUNDARY, pieces, True).body), len(body), unit)
+
+
+class BoundaryTests(SynchronousTestCase):
+    """The boundary of ours."""
+
+    def test_content_type(self) -> None:
+        """What leaves names its boundary and nothing else: no charset by which names could be decoded."""
+        for boundary in (BOUNDARY, b"x", b"a b", b"'()+_,-./:=?", b"y" * 70):
+            left = rewrite(NOTHING, boundary, [form(A, boundary=boundary)], True)
+            self.assertEqual(left.content_type, b"multipart/form-data; boundary=" + left.boundary)
+            self.assertTrue(left.boundary.replace(b"-", b"").replace(b"_", b"").isalnum(), left.boundary)
+            self.assertEqual(len(left.boundary), max(len(boundary), MIN_BOUNDARY))
+
+    def test_unpredictable(self) -> None:
+        """No two forms have the same one."""
+        seen = {rewrite(NOTHING, b"x", [form(boundary=b"x")], False).boundary for _ in range(100)}
+        self.assertEqual(len(seen), 100)
+
+    def test_values_do_not_break_it(self) -> None:
+        """No configured value ends its part early, whatever delimiters, quotes and line breaks it holds."""
+        for value in (*VALUES[:-1], b'"; filename="x', b'\r\nContent-Disposition: form-data; name="file"\r\n\r\n'):
+            left = rewrite(rules_for(prompt=value.decode()), BOUNDARY, [form(A, WAV)], True)
+            expected = [
+                Item("prompt", None, None, value),
+                Item("a", None, None, b"1"),
+                Item("file", b"a.wav", b"audio/wav", b"RIFF\x00\xff\r\n"),
+            ]
+            self.assertEqual(by_multipart(left), expected, value)
+            self.assertEqual(by_starlette(left), expected, value)
+
+
+class ReaderTests(SynchronousTestCase):
+    """Independent readers find what was meant."""
+
+    def test_readers(self) -> None:
+        """Each case is read by three parsers as its forced and its kept parts."""
+        for name, case in {**PASSING, **RULED}.items():
+            expected = items_of(*case.forced, *case.kept)
+            for counted in (True, False):
+                left = rewrite(rules_for(**case.fields), BOUNDARY, [case.body], counted)
+                self.assertEqual(by_multipart(left), expected, name)
+                self.assertEqual(by_starlette(left), as_starlette(expected), name)
+                if expected:
+                    names = [(item.name, item.filename) for item in expected]
+                    self.assertEqual([(item.name, item.filename) for item in by_email(left)], names, name)
+
+    def test_strict(self) -> None:
+        """Where nothing is made up for, also a strict reader finds nothing to complain about."""
+        for name in ("one field", "one file", "file first", "repeated fields", "no final line break", "no parts"):
+            left = rewrite(NOTHING, BOUNDARY, [PASSING[name].body], True)
+            self.assertEqual(len(by_multipart(left, strict=True)), len(PASSING[name].kept), name)

@@ -1,0 +1,109 @@
+"""
+Tests for :mod:`sttproxy.forms.partheads`.
+"""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+from multipart import parse_options_header
+from twisted.trial.unittest import SynchronousTestCase
+
+from sttproxy.errors import MalformedForm
+from sttproxy.forms.partheads import MAX_FIELDS, PartHead, parse
+
+from .heads import ACCEPTED, FORM, REFUSED
+from .strategies import TypedPart, typed_parts
+
+
+class ParseTests(SynchronousTestCase):
+    """Heads are read strictly."""
+
+    def test_accepted(self) -> None:
+        """Every honest spelling of a head says the same."""
+        for said, heads in ACCEPTED:
+            for head in heads:
+                self.assertEqual(parse(head), PartHead(*said), head)
+
+    def test_most_fields(self) -> None:
+        """As many fields as the limit allows are read."""
+        self.assertEqual(parse(FORM + b"name=a" + b"".join(b"\r\nX%d: y" % n for n in range(MAX_FIELDS - 1))).name, "a")
+
+    def test_refused(self) -> None:
+        """What parsers read differently is refused, with its own reason."""
+        for reason, heads in REFUSED.items():
+            for head in heads:
+                try:
+                    accepted = parse(head)
+                except MalformedForm as error:
+                    self.assertIn(reason, error.message, head)
+                else:
+                    self.fail(f"accepted {head!r}: {accepted}")
+
+    def test_linear(self) -> None:
+        """A head as long as a part may have costs one pass, however it tries the patterns."""
+        for filler in (
+            b"; " * 2000,
+            b'; a="' + b"\\" * 3999,
+            b"; a=" + b"a" * 4000,
+            b' ;"' * 1300,
+            b"\t" * 4000 + b"x",
+        ):
+            self.assertRaises(MalformedForm, parse, b"Content-Disposition: form-data" + filler)
+
+
+class WriteTests(SynchronousTestCase):
+    """Heads are written in one spelling."""
+
+    def test_written(self) -> None:
+        """The spelling is the one that browsers and curl use, or the same without optional white space."""
+        for head, loose, tight in (
+            (
+                PartHead("a", None, None),
+                b'Content-Disposition: form-data; name="a"\r\n\r\n',
+                b'Content-Disposition:form-data;name="a"\r\n\r\n',
+            ),
+            (
+                PartHead("会", b"a b", b"a/b"),
+                'Content-Disposition: form-data; name="会"; filename="a b"\r\nContent-Type: a/b\r\n\r\n'.encode(),
+                'Content-Disposition:form-data;name="会";filename="a b"\r\nContent-Type:a/b\r\n\r\n'.encode(),
+            ),
+            (
+                PartHead("", b"", None),
+                b'Content-Disposition: form-data; name=""; filename=""\r\n\r\n',
+                b'Content-Disposition:form-data;name="";filename=""\r\n\r\n',
+            ),
+            (
+                PartHead("a", None, b""),
+                b'Content-Disposition: form-data; name="a"\r\nContent-Type: \r\n\r\n',
+                b'Content-Disposition:form-data;name="a"\r\nContent-Type:\r\n\r\n',
+            ),
+        ):
+            self.assertEqual((head.write(False), head.write(True)), (loose, tight), head)
+
+    def test_read_back(self) -> None:
+        """What is written from any accepted head is read back as the same, in both spellings."""
+        for _, heads in ACCEPTED:
+            for head in heads:
+                said = parse(head)
+                for tight in (False, True):
+                    self.assertEqual(parse(said.write(tight)[: -len(b"\r\n\r\n")]), said, head)
+
+    @given(typed_parts())
+    def test_any(self, part: TypedPart) -> None:
+        """However a client spells a head, the same is read, and both ways of writing it are read back."""
+        said = parse(part.head)
+        self.assertEqual(said, PartHead(part.name, part.filename, part.content_type))
+        for tight in (False, True):
+            written = said.write(tight)
+            self.assertTrue(written.endswith(b"\r\n\r\n"))
+            self.assertEqual(written.count(b"\r\n"), 2 + (part.content_type is not None))
+            self.assertEqual(parse(written[:-4]), said)
+
+    @given(typed_parts(), st.booleans())
+    def test_oracle(self, part: TypedPart, tight: bool) -> None:
+        """The multipart package reads the field name that was judged here."""
+        line = parse(part.head).write(tight).partition(b"\r\n")[0].partition(b":")[2].decode("utf-8", "surrogateescape")
+        kind, options = parse_options_header(line.strip())
+        self.assertEqual((kind, options["name"]), ("form-data", part.name))
+        self.assertEqual("filename" in options, part.filename is not None)

@@ -1,0 +1,291 @@
+"""
+Tests for what :mod:`sttproxy.http1.heads` refuses: whatever two HTTP implementations might read differently.
+"""
+
+from __future__ import annotations
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from sttproxy.errors import BadRequest, ExpectationFailed, HeadTooLarge, NotImplementedHere, TargetTooLong
+from sttproxy.http1.heads import (
+    MAX_FIELDS,
+    MAX_REQUEST_LINE,
+    parse_fields,
+    parse_request,
+)
+
+HOST = b"Host: h\r\n"
+
+#: Request lines that get 400.
+REQUEST_LINES = {
+    "nothing": b"",
+    "a space": b" ",
+    "no version (HTTP/0.9)": b"GET /",
+    "no version, a space": b"GET / ",
+    "no target": b"GET HTTP/1.1",
+    "an empty target": b"GET  HTTP/1.1",
+    "two spaces after the method": b"GET  / HTTP/1.1",
+    "two spaces after the target": b"GET /  HTTP/1.1",
+    "a space in front": b" GET / HTTP/1.1",
+    "a space behind": b"GET / HTTP/1.1 ",
+    "a tab for a space": b"GET\t/ HTTP/1.1",
+    "a tab behind the target": b"GET /\tHTTP/1.1",
+    "a space in the target": b"GET /a b HTTP/1.1",
+    "two requests in one line": b"GET / HTTP/1.1 GET / HTTP/1.1",
+    "a line feed in front": b"\nGET / HTTP/1.1",
+    "a carriage return in front": b"\rGET / HTTP/1.1",
+    "a line feed in the target": b"GET /a\nb HTTP/1.1",
+    "a bare line feed at the end": b"GET / HTTP/1.1\nHost: x",
+    "a bare carriage return at the end": b"GET / HTTP/1.1\r",
+    "a NUL in the target": b"GET /\x00 HTTP/1.1",
+    "a DEL in the target": b"GET /\x7f HTTP/1.1",
+    "a form feed for a space": b"GET\x0c/ HTTP/1.1",
+    "a no-break space": b"GET\xa0/ HTTP/1.1",
+    "an at sign in the method": b"G@T / HTTP/1.1",
+    "a colon in the method": b"GET: / HTTP/1.1",
+    "a NUL in the method": b"GE\x00T / HTTP/1.1",
+    "HTTP/2.0": b"GET / HTTP/2.0",
+    "the preface of HTTP/2": b"PRI * HTTP/2.0",
+    "HTTP/1.2": b"GET / HTTP/1.2",
+    "HTTP/0.9": b"GET / HTTP/0.9",
+    "HTTP/1.10": b"GET / HTTP/1.10",
+    "HTTP/1": b"GET / HTTP/1",
+    "HTTP/1.": b"GET / HTTP/1.",
+    "HTTP/01.1": b"GET / HTTP/01.1",
+    "HTTP/1,1": b"GET / HTTP/1,1",
+    "a lower-case protocol": b"GET / http/1.1",
+    "another protocol": b"GET / RTSP/1.0",
+    "TLS": b"\x16\x03\x01\x02\x00\x01",
+    "an asterisk with GET": b"GET * HTTP/1.1",
+    "an asterisk and more": b"OPTIONS *x HTTP/1.1",
+    "a relative target": b"GET a/b HTTP/1.1",
+    "a query alone": b"GET ?a HTTP/1.1",
+    "an authority with GET": b"GET h:80 HTTP/1.1",
+    "another scheme": b"GET ftp://h/ HTTP/1.1",
+    "a scheme without slashes": b"GET http:/a HTTP/1.1",
+    "no authority": b"GET http:///a HTTP/1.1",
+    "no authority at all": b"GET http:// HTTP/1.1",
+    "an authority with only a port": b"GET http://:80/ HTTP/1.1",
+    "user information": b"GET http://user@h/ HTTP/1.1",
+    "user information and a password": b"GET http://u:p@h/ HTTP/1.1",
+    "an authority with a backslash": b"GET http://h\\@x/ HTTP/1.1",
+    "an authority with a bad port": b"GET http://h:8x/ HTTP/1.1",
+    "an open bracket in the authority": b"GET http://[::1/ HTTP/1.1",
+}
+
+#: Field lines that get 400, beside a Host.
+FIELD_LINES = {
+    "a space before the colon": b"A : b\r\n",
+    "a tab before the colon": b"A\t: b\r\n",
+    "a space before the colon of a length": b"Content-Length : 5\r\n",
+    "a space before the colon of a coding": b"Transfer-Encoding : chunked\r\n",
+    "a space in a name": b"A B: c\r\n",
+    "no name": b": b\r\n",
+    "no colon": b"A\r\n",
+    "no colon, two words": b"A b\r\n",
+    "an at sign in a name": b"A@: b\r\n",
+    "parentheses in a name": b"(A): b\r\n",
+    "quotes in a name": b'"A": b\r\n',
+    "a slash in a name": b"A/B: c\r\n",
+    "a NUL in a name": b"A\x00: b\r\n",
+    "a byte beyond ASCII in a name": b"\xc3\x89: b\r\n",
+    "a soft hyphen in a name": b"Content\xadLength: 5\r\n",
+    "a NUL in a value": b"A: b\x00c\r\n",
+    "a vertical tab in a value": b"A: b\x0bc\r\n",
+    "a form feed in a value": b"A: b\x0cc\r\n",
+    "an escape in a value": b"A: \x1b[31m\r\n",
+    "a DEL in a value": b"A: b\x7f\r\n",
+    "a bare carriage return in a value": b"A: b\rc\r\n",
+    "a bare carriage return before a coding": b"A: b\rTransfer-Encoding: chunked\r\n",
+    "a bare carriage return at the end": b"A: b\r\r\n",
+    "a bare line feed": b"A: b\nB: c\r\n",
+    "a bare line feed before a coding": b"A: b\nTransfer-Encoding: chunked\r\n",
+    "a line of a bare line feed": b"A: b\r\n\nB: c\r\n",
+    "a line of a bare carriage return": b"A: b\r\n\rB: c\r\n",
+    "an obsolete fold": b"A: b\r\n c\r\n",
+    "an obsolete fold by a tab": b"A: b\r\n\tc\r\n",
+    "an empty fold": b"A: b\r\n \r\n",
+    "a folded coding": b"Transfer-Encoding:\r\n chunked\r\n",
+    "a line that begins with a space": b" A: b\r\nB: c\r\n",
+    "two equal lengths": b"Content-Length: 5\r\nContent-Length: 5\r\n",
+    "two lengths": b"Content-Length: 5\r\nContent-Length: 6\r\n",
+    "two spellings of length": b"Content-Length: 5\r\ncontent-length: 5\r\n",
+    "two lengths in a line": b"Content-Length: 5, 5\r\n",
+    "two lengths apart": b"Content-Length: 5\r\nA: b\r\nContent-Length: 5\r\n",
+    "two lengths in an upgrade": b"Connection: upgrade\r\nUpgrade: x\r\nContent-Length: 5\r\nContent-Length: 5\r\n",
+    "an empty length": b"Content-Length:\r\n",
+    "a length of spaces": b"Content-Length:   \r\n",
+    "a length with a sign": b"Content-Length: +5\r\n",
+    "a negative length": b"Content-Length: -5\r\n",
+    "a hexadecimal length": b"Content-Length: 0x5\r\n",
+    "a length with an underscore": b"Content-Length: 1_0\r\n",
+    "a length with a point": b"Content-Length: 5.0\r\n",
+    "a length with an exponent": b"Content-Length: 1e1\r\n",
+    "a length with a space inside": b"Content-Length: 1 0\r\n",
+    "a length in quotes": b'Content-Length: "5"\r\n',
+    "a length in other digits": b"Content-Length: \xd9\xa5\r\n",
+    "a length of 19 digits": b"Content-Length: 1000000000000000000\r\n",
+    "a length of 19 digits, most of them zeros": b"Content-Length: 0000000000000000005\r\n",
+    "a length past 64 bits": b"Content-Length: 18446744073709551621\r\n",
+    "a length and a coding": b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n",
+    "a coding and a length": b"Transfer-Encoding: chunked\r\nContent-Length: 5\r\n",
+    "a coding and no bytes": b"Transfer-Encoding: chunked\r\nContent-Length: 0\r\n",
+    "a length and identity": b"Content-Length: 5\r\nTransfer-Encoding: identity\r\n",
+    "a length with an underscore in its name": b"Content_Length: 5\r\n",
+    "a coding with an underscore in its name": b"transfer_ENCODING: chunked\r\n",
+    "an underscored coding beside a length": b"Content-Length: 5\r\nTransfer_Encoding: chunked\r\n",
+    "a second Host": b"Host: h\r\n",
+    "another Host": b"host: other\r\n",
+    "an empty second Host": b"HOST:\r\n",
+}
+
+#: Transfer codings that get 400 as broken, or 501 as others than chunked.
+CODINGS = {
+    "identity": b"Transfer-Encoding: identity\r\n",
+    "an empty coding": b"Transfer-Encoding:\r\n",
+    "a coding in quotes": b'Transfer-Encoding: "chunked"\r\n',
+    "a coding with a parameter": b"Transfer-Encoding: chunked;q=1\r\n",
+    "a coding behind a vertical tab": b"Transfer-Encoding: \x0bchunked\r\n",
+    "a coding before a NUL": b"Transfer-Encoding: chunked\x00\r\n",
+    "a coding with a prefix": b"Transfer-Encoding: xchunked\r\n",
+    "a coding with a suffix": b"Transfer-Encoding: chunkedx\r\n",
+    "an abbreviated coding": b"Transfer-Encoding: chunk\r\n",
+    "chunked and then another": b"Transfer-Encoding: chunked, gzip\r\n",
+    "chunked and then identity": b"Transfer-Encoding: chunked\r\nTransfer-Encoding: identity\r\n",
+    "chunked twice": b"Transfer-Encoding: chunked, chunked\r\n",
+    "chunked twice in two lines": b"Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n",
+    "chunked and an empty line": b"Transfer-Encoding: chunked\r\nTransfer-Encoding:\r\n",
+    "chunked and a comma": b"Transfer-Encoding: chunked,\r\n",
+}
+
+#: Hosts that get 400.
+HOSTS = (
+    b"a b",
+    b"a/b",
+    b"a?b",
+    b"a#b",
+    b"a@b",
+    b"user@h",
+    b"a\\b",
+    b'a"b',
+    b"a<b>",
+    b"a\tb",
+    b"http://a",
+    b"a:b",
+    b"a:80:80",
+    b"a:-1",
+    b"a:+80",
+    b"a:999999",
+    b"a: 80",
+    b"[::1",
+    b"::1]",
+    b"::1",
+    b"[]",
+    b"[::1]x",
+    b"x[::1]",
+    b"[::1]:x",
+    b"[::1/]",
+    b"\xc3\xa9",
+    b"{h}",
+    b"a|b",
+    b"a^b",
+)
+
+
+class RefusedTests(SynchronousTestCase):
+    """What is refused as ambiguous, with 400."""
+
+    def refused(self, head: bytes, row: object, *statuses: int) -> None:
+        """Hold that a head gets 400, or one of these, and a message."""
+        try:
+            accepted = parse_request(head)
+        except BadRequest as error:
+            self.assertIn(error.status, statuses or (400,), (row, error.message))
+            self.assertTrue(error.message.endswith("."), error.message)
+        else:
+            self.fail(f"accepted {row!r}: {accepted}")
+
+    def test_request_lines(self) -> None:
+        """A request line that is not exactly three words, or whose target is none of a reverse proxy's, is refused."""
+        for row, line in REQUEST_LINES.items():
+            self.refused(line + b"\r\n" + HOST + b"\r\n", row)
+
+    def test_field_lines(self) -> None:
+        """A field line that servers would read differently is refused, wherever in the head it stands."""
+        for row, lines in FIELD_LINES.items():
+            for fields in (HOST + lines, HOST + lines + b"Z: 1\r\n", HOST + b"Y: 1\r\n" + lines):
+                self.refused(b"POST / HTTP/1.1\r\n" + fields + b"\r\n", row)
+        for row, lines in FIELD_LINES.items():
+            self.refused(b"POST / HTTP/1.1\r\n" + lines + HOST + b"\r\n", f"{row}, first")
+
+    def test_codings(self) -> None:
+        """A transfer coding that is not plainly chunked is refused, wherever in the head it stands."""
+        for row, lines in CODINGS.items():
+            for fields in (HOST + lines, lines + HOST, HOST + lines + b"Z: 1\r\n"):
+                self.refused(b"POST / HTTP/1.1\r\n" + fields + b"\r\n", row, 400, 501)
+
+    def test_hosts(self) -> None:
+        """A Host that is not a name or an address with an optional port is refused."""
+        for host in HOSTS:
+            self.refused(b"GET / HTTP/1.1\r\nHost: " + host + b"\r\n\r\n", host)
+
+    def test_no_host(self) -> None:
+        """HTTP/1.1 without a Host is refused, also where the target names one (RFC 9112 §3.2)."""
+        for target in (b"/", b"http://h/"):
+            self.refused(b"GET " + target + b" HTTP/1.1\r\nA: b\r\n\r\n", target)
+        self.refused(b"OPTIONS * HTTP/1.1\r\n\r\n", "*")
+
+    def test_two_hosts(self) -> None:
+        """HTTP/1.0 may do without a Host, but not with two of them."""
+        self.refused(b"GET / HTTP/1.0\r\nHost: a\r\nHost: a\r\n\r\n", "two hosts")
+
+    def test_coding_in_old_version(self) -> None:
+        """HTTP/1.0 has no transfer codings; one that comes with it is refused."""
+        for lines in (b"", HOST, b"Connection: keep-alive\r\n"):
+            self.refused(b"POST / HTTP/1.0\r\n" + lines + b"Transfer-Encoding: chunked\r\n\r\n", lines)
+
+
+class NotHereTests(SynchronousTestCase):
+    """What is understood and not offered."""
+
+    def test_connect(self) -> None:
+        """CONNECT gets 501 whatever its target looks like: an answer to it would be framed in another way."""
+        for target in (b"h:443", b"/", b"/v1/models", b"http://h/", b"*"):
+            head = b"CONNECT " + target + b" HTTP/1.1\r\n" + HOST + b"\r\n"
+            error = self.assertRaises(NotImplementedHere, parse_request, head)
+            self.assertEqual(error.status, 501, target)
+
+    def test_codings(self) -> None:
+        """Another coding before chunked gets 501."""
+        for coding in (b"gzip, chunked", b"gzip,\tchunked", b", chunked", b"gzip\r\nTransfer-Encoding: chunked"):
+            head = b"POST / HTTP/1.1\r\n" + HOST + b"Transfer-Encoding: " + coding + b"\r\n\r\n"
+            self.assertRaises(NotImplementedHere, parse_request, head)
+
+    def test_expectations(self) -> None:
+        """An expectation other than 100-continue gets 417."""
+        for lines in (
+            b"Expect: tea\r\n",
+            b"Expect: 100-continue, tea\r\n",
+            b"Expect: 100-continue\r\nExpect: tea\r\n",
+            b"Expect: 100-continue;q=1\r\n",
+            b"Expect: 100\r\n",
+        ):
+            head = b"POST / HTTP/1.1\r\n" + HOST + lines + b"\r\n"
+            self.assertEqual(self.assertRaises(ExpectationFailed, parse_request, head).status, 417, lines)
+
+
+class LimitTests(SynchronousTestCase):
+    """What is too much."""
+
+    def test_request_line(self) -> None:
+        """A request line past the limit gets 414."""
+        target = b"/".ljust(MAX_REQUEST_LINE + 1 - len(b"GET  HTTP/1.1"), b"a")
+        error = self.assertRaises(TargetTooLong, parse_request, b"GET " + target + b" HTTP/1.1\r\n" + HOST + b"\r\n")
+        self.assertEqual(error.status, 414)
+
+    def test_fields(self) -> None:
+        """One field more than the limit gets 431, in a head and in a trailer section."""
+        lines = b"A: b\r\n" * MAX_FIELDS
+        head = b"GET / HTTP/1.1\r\n" + HOST + lines + b"\r\n"
+        self.assertEqual(self.assertRaises(HeadTooLarge, parse_request, head).status, 431)
+        self.assertRaises(HeadTooLarge, parse_fields, b"\r\n" + HOST + lines + b"\r\n")

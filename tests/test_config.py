@@ -1,0 +1,232 @@
+"""
+Tests for :mod:`sttproxy.config`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+
+import attrs
+from hypothesis import given
+from hypothesis import strategies as st
+from twisted.trial.unittest import SynchronousTestCase
+
+from sttproxy.config import MAX_BYTES, Config, Field, parse
+from sttproxy.errors import ConfigError
+
+#: A configuration's text, and the parts that it writes.
+VALUES: tuple[tuple[str, list[tuple[str, str]]], ...] = (
+    ("{}", []),
+    (" \t\r\n{ } \n", []),
+    ('{"language": "zh"}', [("language", "zh")]),
+    ('{"prompt": ""}', [("prompt", "")]),
+    ('{"prompt": "以下是普通话的会议记录。"}', [("prompt", "以下是普通话的会议记录。")]),
+    (r'{"prompt": "a\"b\\c\r\nd\te\u4f1a\ud83d\ude00"}', [("prompt", 'a"b\\c\r\nd\te会😀')]),
+    (r'{"prompt": "\u0001\u007f\u0085"}', [("prompt", "\x01\x7f\x85")]),
+    ('{"temperature": 0}', [("temperature", "0")]),
+    ('{"temperature": 0.20}', [("temperature", "0.20")]),
+    ('{"temperature": -1.5E+3}', [("temperature", "-1.5E+3")]),
+    ('{"seed": 123456789012345678901234567890}', [("seed", "123456789012345678901234567890")]),
+    ('{"stream": true}', [("stream", "true")]),
+    ('{"stream": false}', [("stream", "false")]),
+    ('{"prompt": null}', []),
+    ('{"g": ["word", "segment"]}', [("g[]", "word"), ("g[]", "segment")]),
+    ('{"g[]": ["word"]}', [("g[]", "word")]),
+    ('{"g[]": "word"}', [("g[]", "word")]),
+    ('{"g": []}', []),
+    ('{"g": ["a", 1, 0.50, true, false, ""]}', [("g[]", x) for x in ("a", "1", "0.50", "true", "false", "")]),
+    ('{"v": {"type": "server_vad", "threshold": 0.50}}', [("v[type]", "server_vad"), ("v[threshold]", "0.50")]),
+    ('{"v": {}}', []),
+    ('{"b": "1", "a": "2"}', [("b", "1"), ("a", "2")]),
+    (
+        '{"vad_config.threshold": 1, "naïve": "x", "名": "y"}',
+        [("vad_config.threshold", "1"), ("naïve", "x"), ("名", "y")],
+    ),
+    ('{"a;b=c:d\'e": "x"}', [("a;b=c:d'e", "x")]),
+)
+
+#: A configuration that is refused, a part of the message, and the place of what is wrong.
+REFUSED: tuple[tuple[str | bytes, str, int, int], ...] = (
+    ("", "a value is missing", 1, 1),
+    (" \n", "a value is missing", 2, 1),
+    ("[]", "JSON object", 1, 1),
+    ('\n "language"', "JSON object", 2, 2),
+    ("null", "JSON object", 1, 1),
+    ("12", "JSON object", 1, 1),
+    ('{"language": "zh"', "closing '}'", 1, 18),
+    ('{"language": "zh",}', "comma after the last", 1, 18),
+    ('{"language": zh}', "begins with 'z'", 1, 14),
+    ('{\n  "language": "zh"\n  "prompt": ""\n}', "comma", 3, 3),
+    ("{'language': 'zh'}", "double quotes", 1, 2),
+    ('{"temperature": NaN}', "begins with 'N'", 1, 17),
+    ('{"temperature": .2}', "begins with '.'", 1, 17),
+    ('{"language": "zh"} {}', "after the end", 1, 20),
+    ('// zh\n{"language": "zh"}', "begins with '/'", 1, 1),
+    ('{"language": "zh", "language": "en"}', "'language' is there twice", 1, 20),
+    ('{\r\n"language": "zh",\r\n"Language[]": "en"}', "'Language[]' and 'language' are the same field", 3, 1),
+    ('{"v": {"a": 1,\n "a": 2}}', "'a' is there twice", 2, 2),
+    ('{"": "x"}', "must not be empty", 1, 2),
+    ('{"[]": "x"}', "must not be empty", 1, 2),
+    ('{"file": "x"}', "'file' is the recording", 1, 2),
+    ('{"a": 1, "FILE[]": null}', "'file' is the recording", 1, 10),
+    ('{"ﬁle": "x"}', "'file' is the recording", 1, 2),
+    ('{"$schema": "x"}', "'$'", 1, 2),
+    ('{"v": {"$a": "x"}}', "'$'", 1, 8),
+    ('{"a\\"b": "x"}', "must not hold quotes", 1, 2),
+    ('{"a\\\\b": "x"}', "must not hold quotes", 1, 2),
+    ('{"a%b": "x"}', "must not hold quotes", 1, 2),
+    ('{"a\\r\\nb": "x"}', "must not hold quotes", 1, 2),
+    ('{"a\\u0000": "x"}', "must not hold quotes", 1, 2),
+    ('{"a\\u007f": "x"}', "must not hold quotes", 1, 2),
+    ('{"a\\u2028b": "x"}', "must not hold quotes", 1, 2),
+    ('{" a": "x"}', "must not hold quotes", 1, 2),
+    ('{"a\\t": "x"}', "must not hold quotes", 1, 2),
+    ('{"v": {"a\\nb": 1}}', "must not hold quotes", 1, 8),
+    ('{"v": {"": 1}}', "must not be empty", 1, 8),
+    ('{"prompt":\n "a\\u0000b"}', "NUL", 2, 2),
+    ('{"g": ["a",\n"\\u0000"]}', "NUL", 2, 1),
+    ('{"v": {"a": "\\u0000"}}', "NUL", 1, 13),
+    ('{"g": ["a", null]}', "inside 'g'", 1, 13),
+    ('{"g": ["a", ["b"]]}', "inside 'g'", 1, 13),
+    ('{"g": [{"a": 1}]}', "inside 'g'", 1, 8),
+    ('{"v": {"a": null}}', "inside 'v'", 1, 13),
+    ('{"v": {"a": {"b": 1}}}', "inside 'v'", 1, 13),
+    ('{"v": {"a": [1]}}', "inside 'v'", 1, 13),
+    ('{"prompt": "a\nb"}', "raw line break", 1, 12),
+    ('{"prompt": "\\x41"}', "escape", 1, 12),
+    ('{"prompt": "\\ud800"}', "surrogate", 1, 12),
+    (b'{"prompt":\n "a\xffb"}', "not UTF-8", 2, 4),
+    (b"\xff\xfe{\x00}\x00", "not UTF-8", 1, 1),
+    (b"\xef\xbb\xbf\n{x", "double quotes", 2, 2),
+    (b"\xef\xbb\xbf\xff", "not UTF-8", 1, 1),
+    (b"\xed\xa0\x80", "not UTF-8", 1, 1),
+    ("\ufeff\ufeff{}", "begins with", 1, 1),
+)
+
+
+def parts(config: Config) -> list[tuple[str, str]]:
+    """What a configuration writes, in its order."""
+    return [part for field in config.fields.values() for part in field.parts]
+
+
+class ParseTests(SynchronousTestCase):
+    """A file becomes a configuration."""
+
+    def test_values(self) -> None:
+        """Each type of value becomes the form fields that the architecture (decision 8) gives it."""
+        for text, expected in VALUES:
+            self.assertEqual(parts(parse(text.encode())), expected, text)
+
+    def test_removed(self) -> None:
+        """A null, an empty list and an empty object leave a rule that writes nothing."""
+        config = parse(b'{"prompt": null, "g": [], "v": {}}')
+        self.assertEqual(
+            [(field.name, field.parts) for field in config.fields.values()], [("prompt", ()), ("g", ()), ("v", ())]
+        )
+
+    def test_folded(self) -> None:
+        """Fields are found by their folded names and keep the spelling of the file."""
+        config = parse('{"Prompt": "x", "ｔemperature[]": [1]}'.encode())
+        self.assertEqual(
+            config.fields,
+            {
+                "prompt": Field("Prompt", (("Prompt", "x"),), '"x"'),
+                "temperature": Field("ｔemperature[]", (("ｔemperature[]", "1"),), "[1]"),
+            },
+        )
+
+    def test_json(self) -> None:
+        """For a JSON body each value stays as it stands in the file; a null has none."""
+        text = '{"a": 0.20, "b" :["x", 1 ], "c": {"k":\n true}, "d": "\\u4f1a", "e": null, "f": []}'
+        values = {name: field.json for name, field in parse(text.encode()).fields.items()}
+        self.assertEqual(
+            values,
+            {"a": "0.20", "b": '["x", 1 ]', "c": '{"k":\n true}', "d": '"\\u4f1a"', "e": None, "f": "[]"},
+        )
+
+    def test_byte_order_mark(self) -> None:
+        """A byte order mark, as Windows editors write it, is no part of the text."""
+        self.assertEqual(parts(parse(b'\xef\xbb\xbf{"a": "b"}')), [("a", "b")])
+
+    def test_digest(self) -> None:
+        """The digest is of the file's bytes, to the last of them."""
+        for data in (b"{}", b"{}\n", b"\xef\xbb\xbf{}", b'{"a": "b"}'):
+            self.assertEqual(parse(data).digest, hashlib.sha256(data).hexdigest()[:16])
+
+    def test_frozen(self) -> None:
+        """What requests keep cannot change under them."""
+        config = parse(b'{"a": "b"}')
+        with self.assertRaises(attrs.exceptions.FrozenInstanceError):
+            config.digest = ""  # type: ignore[misc]
+        with self.assertRaises(attrs.exceptions.FrozenInstanceError):
+            config.fields["a"].parts = ()  # type: ignore[misc]
+
+    def test_identity(self) -> None:
+        """Two readings of the same bytes are two configurations, each with its own place in a cache."""
+        one, other = parse(b"{}"), parse(b"{}")
+        self.assertNotEqual(one, other)
+        self.assertEqual({one: 1, other: 2}[one], 1)
+
+    def test_empty(self) -> None:
+        """The configuration of a missing file rules nothing."""
+        self.assertEqual((Config().fields, Config().digest), ({}, ""))
+
+
+class RefusedTests(SynchronousTestCase):
+    """A file that cannot be used names what is wrong, and where."""
+
+    def test_refused(self) -> None:
+        """Each fault has its message, its line and its column, both counted from 1."""
+        for source, message, line, column in REFUSED:
+            data = source if isinstance(source, bytes) else source.encode()
+            error = self.assertRaises(ConfigError, parse, data)
+            self.assertIn(message, error.message, source)
+            self.assertEqual((error.line, error.column), (line, column), (source, error.message))
+            self.assertTrue(str(error).startswith(f"line {line}, column {column}: "), str(error))
+
+    def test_size(self) -> None:
+        """A file of exactly the limit is read, one byte more is refused."""
+        self.assertEqual(parse(b"{}".ljust(MAX_BYTES)).fields, {})
+        error = self.assertRaises(ConfigError, parse, b"{}".ljust(MAX_BYTES + 1))
+        self.assertIn(str(MAX_BYTES), error.message)
+        self.assertEqual(error.line, 0)
+
+    def test_one_line(self) -> None:
+        """The message is one line for the log, whatever the file holds."""
+        for source, *_ in REFUSED:
+            data = source if isinstance(source, bytes) else source.encode()
+            error = self.assertRaises(ConfigError, parse, data)
+            self.assertEqual(len(str(error).splitlines()), 1, str(error))
+
+    @given(st.binary(max_size=40) | st.text('{}[]":,\\ untrefals01"\n', max_size=30).map(str.encode))
+    def test_any_bytes(self, data: bytes) -> None:
+        """Any bytes become a configuration or a ConfigError, and nothing else."""
+        try:
+            parse(data)
+        except ConfigError as error:
+            self.assertTrue(error.message)
+
+
+class ChangesTests(SynchronousTestCase):
+    """Which fields differ between two configurations."""
+
+    def test_changes(self) -> None:
+        """Added, removed and changed fields are named, in order, and no values."""
+        for old, new, names in (
+            ("{}", "{}", []),
+            ('{"a": "1"}', '{ "a":"1" }', []),
+            ('{"a": "1", "b": "2"}', '{"b": "2", "a": "1"}', []),
+            ("{}", '{"b": "1", "a": "2"}', ["a", "b"]),
+            ('{"b": "1", "a": "2"}', "{}", ["a", "b"]),
+            ('{"a": "1", "b": "2", "c": "3"}', '{"a": "1", "b": "x", "d": "4"}', ["b", "c", "d"]),
+            ('{"a": 0.2}', '{"a": 0.20}', ["a"]),
+            ('{"a": "true"}', '{"a": true}', ["a"]),
+            ('{"a": null}', "{}", ["a"]),
+            ("{}", '{"a": null}', ["a"]),
+            ('{"a": null}', '{"a": []}', ["a"]),
+            ('{"a": ""}', '{"a": null}', ["a"]),
+            ('{"a": ["x"]}', '{"a": "x"}', ["a"]),
+            ('{"a": ["x", "y"]}', '{"a": ["y", "x"]}', ["a"]),
+            ('{"A": "x"}', '{"a": "x"}', ["a"]),
+        ):
+            self.assertEqual(parse(old.encode()).changes(parse(new.encode())), names, f"{old} to {new}")

@@ -1,0 +1,203 @@
+"""
+Tests for :mod:`sttproxy.headers`.
+"""
+
+from __future__ import annotations
+
+from ipaddress import ip_network
+
+from hypothesis import given
+from hypothesis import strategies as st
+from twisted.trial.unittest import SynchronousTestCase
+
+from sttproxy.errors import Header
+from sttproxy.headers import TrustedPeers, end_to_end, forwarded, upgrade_of
+
+#: Headers of one connection, none of which may reach the next one.
+CONNECTION_HEADERS = (
+    b"Connection",
+    b"Expect",
+    b"Keep-Alive",
+    b"Proxy-Authenticate",
+    b"Proxy-Authorization",
+    b"Proxy-Connection",
+    b"TE",
+    b"Trailer",
+    b"Transfer-Encoding",
+    b"Upgrade",
+)
+
+TOKENS = st.text("abcXYZ019!#$%&'*+-.^_`|~", min_size=1, max_size=12).map(str.encode)
+HEADERS = st.lists(st.tuples(st.sampled_from(CONNECTION_HEADERS) | TOKENS, st.binary(max_size=8)), max_size=12)
+
+
+class EndToEndTests(SynchronousTestCase):
+    """Which headers are passed on."""
+
+    def test_hop_by_hop(self) -> None:
+        """Each header of a connection stops here, in any spelling of its name."""
+        for name in CONNECTION_HEADERS:
+            for spelling in (name, name.lower(), name.upper(), name.swapcase()):
+                headers = [(b"A", b"1"), (spelling, b"x"), (b"B", b"2"), (spelling, b"y")]
+                self.assertEqual(end_to_end(headers, frozenset()), [(b"A", b"1"), (b"B", b"2")], spelling)
+                self.assertEqual(end_to_end(headers, {b"close"}), [(b"A", b"1"), (b"B", b"2")], spelling)
+
+    def test_untouched(self) -> None:
+        """Everything else keeps its order, its spelling and its repetitions."""
+        headers = [(b"x-B", b"1"), (b"Set-Cookie", b"a"), (b"X-b", b" 2"), (b"set-cookie", b"b"), (b"TEa", b"")]
+        self.assertEqual(end_to_end(headers, frozenset()), headers)
+
+    def test_named_by_connection(self) -> None:
+        """What Connection names stops here too, every line of it."""
+        headers = [(b"X-Secret", b"1"), (b"x-SECRET", b"2"), (b"X-Other", b"3")]
+        self.assertEqual(end_to_end(headers, {b"close", b"x-secret"}), [(b"X-Other", b"3")])
+
+    def test_protected(self) -> None:
+        """Connection cannot take off what a message needs to be understood and permitted."""
+        for name in (b"Host", b"Content-Length", b"Content-Type", b"Authorization"):
+            headers = [(name, b"x")]
+            self.assertEqual(end_to_end(headers, {name.lower(), b"close"}), headers, name)
+
+    def test_empty_option(self) -> None:
+        """The empty element of a Connection line such as ``close,`` names nothing."""
+        self.assertEqual(end_to_end([(b"A", b"1")], {b"", b"close"}), [(b"A", b"1")])
+
+    def test_argument_untouched(self) -> None:
+        """The caller's own list stays as it was."""
+        headers = [(b"Connection", b"close"), (b"A", b"1")]
+        end_to_end(headers, {b"close"})
+        self.assertEqual(headers, [(b"Connection", b"close"), (b"A", b"1")])
+
+    @given(HEADERS, st.frozensets(TOKENS.map(bytes.lower)))
+    def test_subsequence(self, headers: list[Header], connection: frozenset[bytes]) -> None:
+        """What is passed on are the client's own lines in their order, less exactly those that had to stop."""
+        passed = end_to_end(headers, connection)
+        protected = {b"host", b"content-length", b"content-type", b"authorization"}
+        stop = {name.lower() for name in CONNECTION_HEADERS} | connection - protected
+        self.assertEqual(passed, [header for header in headers if header[0].lower() not in stop])
+
+
+class ForwardedTests(SynchronousTestCase):
+    """What the forwarded headers say."""
+
+    CLAIMED: tuple[Header, ...] = (
+        (b"x-forwarded-for", b"10.0.0.1"),
+        (b"A", b"1"),
+        (b"X-Forwarded-Proto", b"https"),
+        (b"X-FORWARDED-HOST", b"public.example"),
+        (b"X-Forwarded-For", b"10.0.0.2, 10.0.0.3"),
+    )
+
+    def told(self, claimed: list[Header], trusted: bool, host: bytes | None = b"h:1") -> list[Header]:
+        """What is passed on from a client at 192.0.2.1 over HTTP."""
+        return forwarded(claimed, b"192.0.2.1", b"http", host, trusted)
+
+    def test_written(self) -> None:
+        """All three are written, behind the client's headers."""
+        for trusted in (False, True):
+            self.assertEqual(
+                self.told([(b"A", b"1")], trusted),
+                [
+                    (b"A", b"1"),
+                    (b"X-Forwarded-For", b"192.0.2.1"),
+                    (b"X-Forwarded-Proto", b"http"),
+                    (b"X-Forwarded-Host", b"h:1"),
+                ],
+            )
+
+    def test_untrusted(self) -> None:
+        """Claims of a client that nobody trusts are replaced, in every spelling and repetition."""
+        self.assertEqual(self.told(list(self.CLAIMED), False), self.told([(b"A", b"1")], False))
+
+    def test_trusted(self) -> None:
+        """A trusted proxy's For is added to, from all its lines; its Proto and Host stand."""
+        self.assertEqual(
+            self.told(list(self.CLAIMED), True),
+            [
+                (b"A", b"1"),
+                (b"X-Forwarded-For", b"10.0.0.1, 10.0.0.2, 10.0.0.3, 192.0.2.1"),
+                (b"X-Forwarded-Proto", b"https"),
+                (b"X-Forwarded-Host", b"public.example"),
+            ],
+        )
+
+    def test_trusted_in_part(self) -> None:
+        """What a trusted proxy leaves out is written from the connection."""
+        self.assertEqual(
+            self.told([(b"X-Forwarded-Proto", b"https")], True),
+            [
+                (b"X-Forwarded-For", b"192.0.2.1"),
+                (b"X-Forwarded-Proto", b"https"),
+                (b"X-Forwarded-Host", b"h:1"),
+            ],
+        )
+
+    def test_no_host(self) -> None:
+        """Without a Host none is made up, and an untrusted claim goes all the same."""
+        names = [name for name, _ in self.told(list(self.CLAIMED), False, host=None)]
+        self.assertEqual(names, [b"A", b"X-Forwarded-For", b"X-Forwarded-Proto"])
+
+    def test_trusted_without_host(self) -> None:
+        """A trusted proxy's Host stands also where the request itself had none."""
+        self.assertIn((b"X-Forwarded-Host", b"public.example"), self.told(list(self.CLAIMED), True, host=None))
+
+    def test_argument_untouched(self) -> None:
+        """The caller's own list stays as it was."""
+        for trusted in (False, True):
+            headers = list(self.CLAIMED)
+            self.told(headers, trusted)
+            self.assertEqual(headers, list(self.CLAIMED))
+
+
+class TrustedPeersTests(SynchronousTestCase):
+    """Whose forwarded headers are believed."""
+
+    def test_members(self) -> None:
+        """Addresses in one of the networks are, also an IPv4 one that came mapped into IPv6; all others are not."""
+        peers = TrustedPeers(map(ip_network, ("10.0.0.0/8", "192.0.2.7", "2001:db8::/32")))
+        for address in ("10.0.0.0", "10.255.255.255", "192.0.2.7", "::ffff:10.1.2.3", "2001:db8::1", "2001:DB8:0:0::f"):
+            self.assertTrue(address in peers, address)
+        for address in ("9.255.255.255", "11.0.0.0", "192.0.2.8", "::ffff:11.1.2.3", "2001:db9::1", "::1", "127.0.0.1"):
+            self.assertFalse(address in peers, address)
+
+    def test_no_address(self) -> None:
+        """A peer without an address, as on a Unix socket, is never one of them."""
+        everybody = TrustedPeers(map(ip_network, ("0.0.0.0/0", "::/0")))
+        self.assertTrue("203.0.113.9" in everybody)
+        for address in ("", "unknown", "localhost", "10.0.0", "10.0.0.0/8", "/run/socket", "010.0.0.1"):
+            self.assertFalse(address in everybody, address)
+
+    def test_nobody(self) -> None:
+        """Without networks nobody is trusted."""
+        for address in ("127.0.0.1", "::1", "unknown"):
+            self.assertFalse(address in TrustedPeers(), address)
+
+    def test_generator(self) -> None:
+        """The networks may come from an iterator that runs only once."""
+        peers = TrustedPeers(ip_network(text) for text in ("10.0.0.0/8",))
+        self.assertTrue("10.0.0.1" in peers and "10.0.0.1" in peers)
+
+
+class UpgradeTests(SynchronousTestCase):
+    """Which requests ask to switch protocols."""
+
+    def test_asked(self) -> None:
+        """One Upgrade that Connection names is taken as it was written."""
+        for value in (b"websocket", b"WebSocket", b"a/1, b/2", b"TLS/1.3"):
+            self.assertEqual(upgrade_of({b"upgrade", b"keep-alive"}, [value]), value)
+
+    def test_not_asked(self) -> None:
+        """Without the option, without a protocol, or with two lines nothing is asked for."""
+        for options, values in (
+            (set(), [b"websocket"]),
+            ({b"close"}, [b"websocket"]),
+            ({b"upgrade"}, []),
+            ({b"upgrade"}, [b""]),
+            ({b"upgrade"}, [b"websocket", b"websocket"]),
+        ):
+            self.assertEqual(upgrade_of(options, values), None, (options, values))
+
+    def test_no_http2(self) -> None:
+        """HTTP/2 is not taken up, alone or among others, in whatever spelling."""
+        for value in (b"h2c", b"H2C", b"websocket, h2c", b"h2c,websocket", b"websocket,\th2c ", b"h2c-14"):
+            self.assertEqual(upgrade_of({b"upgrade"}, [value]), None, value)

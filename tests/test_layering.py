@@ -1,0 +1,256 @@
+"""
+The architecture's table of rooms: which of them may import which others, and which know nothing of Twisted.
+"""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import attrs
+from twisted.trial.unittest import SynchronousTestCase
+
+import sttproxy
+
+PACKAGE = Path(sttproxy.__file__).parent
+ROOT = "sttproxy"
+
+#: What a room may import of ours, one row a room.  A room is a module or a folder of the package; within itself a
+#: folder may import what it likes.
+ROOMS: dict[str, frozenset[str]] = {
+    room: frozenset(allowed.split())
+    for room, allowed in {
+        "errors": "",
+        "stats": "",
+        "routes": "http1",
+        "jsontext": "",
+        "headers": "errors",
+        "http1": "errors",
+        "config": "errors jsontext",
+        "forms": "errors headers config jsontext",
+        "deadline": "",
+        "transport": "deadline",
+        "watch": "errors config",
+        "inbound": "errors headers http1 deadline transport stats",
+        "upstream": "errors headers http1 deadline transport",
+        "embedded": "errors",
+        "admission": "errors",
+        "tunnel": "transport",
+        "relay": "errors headers http1 deadline tunnel inbound upstream",
+        "resources": "errors headers http1 config forms stats routes inbound upstream admission relay",
+        "daemon": "transport inbound upstream",
+        "console": "",
+        "tap": "*",
+    }.items()
+}
+
+#: Rooms that are tested with plain bytes, and the packages from elsewhere that each may import.
+PURE: dict[str, frozenset[str]] = {
+    room: frozenset(allowed.split())
+    for room, allowed in {
+        "errors": "",
+        "stats": "",
+        "routes": "",
+        "jsontext": "attrs",
+        "headers": "",
+        "http1": "attrs httptools",
+        "config": "attrs",
+        "forms": "attrs",
+    }.items()
+}
+
+#: Rooms that see of Twisted only its interfaces.
+INTERFACES_ONLY = ("deadline", "transport")
+
+
+@attrs.frozen
+class Import:
+    """
+    One import statement's one name.
+
+    :ivar by: the dotted name of the importing module.
+    :ivar of: the dotted name of what is imported; its last part may be a module's attribute.
+    :ivar line: where.
+    :ivar at_top: whether it is run when the module is: it stands in no function.
+    """
+
+    by: str
+    of: str
+    line: int
+    at_top: bool
+
+    @property
+    def where(self) -> str:
+        """For messages."""
+        return f"{self.by}, line {self.line}, imports {self.of}"
+
+    def room(self) -> str:
+        """The room of ours that is imported; empty for what comes from elsewhere, and for the package's own names."""
+        parts = self.of.split(".")
+        return parts[1] if parts[0] == ROOT and len(parts) > 1 and parts[1] in ROOMS else ""
+
+    def elsewhere(self) -> str:
+        """The distribution's top package if it is neither ours nor Python's own; else empty."""
+        top = self.of.partition(".")[0]
+        return "" if top == ROOT or top in sys.stdlib_module_names else top
+
+
+def imports_of(source: str, module: str, is_package: bool) -> Iterator[Import]:
+    """Every import in a module's text, also those in functions and for type checkers only."""
+    tree = ast.parse(source)
+    in_functions = {
+        inner
+        for outer in ast.walk(tree)
+        if isinstance(outer, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
+        for inner in ast.walk(outer)
+    }
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            base, names = "", [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            parts = module.split(".")
+            above = parts[: len(parts) - node.level + is_package] if node.level else []
+            base, names = ".".join([*above, *filter(None, [node.module])]) + ".", [alias.name for alias in node.names]
+        else:
+            continue
+        for name in names:
+            yield Import(module, base + name, node.lineno, node not in in_functions)
+
+
+def all_imports() -> list[Import]:
+    """The imports of every module of the package."""
+    found = []
+    for path in sorted(PACKAGE.rglob("*.py")):
+        parts = [ROOT, *path.relative_to(PACKAGE).with_suffix("").parts]
+        is_package = parts[-1] == "__init__"
+        module = ".".join(parts[:-1] if is_package else parts)
+        found += imports_of(path.read_text(encoding="utf-8"), module, is_package)
+    return found
+
+
+def room_of(module: str) -> str:
+    """The room that a module of ours is in; empty for the package itself."""
+    return module.partition(".")[2].partition(".")[0]
+
+
+class LayeringTests(SynchronousTestCase):
+    """The package keeps to the table."""
+
+    def test_every_room(self) -> None:
+        """Every module and folder of the package has its row."""
+        found = {path.stem for path in PACKAGE.glob("*.py")} | {
+            path.parent.name for path in PACKAGE.glob("*/__init__.py")
+        }
+        self.assertEqual(sorted(found - {"__init__"} - ROOMS.keys()), [])
+
+    def test_ours(self) -> None:
+        """No room imports another one of ours that its row does not name."""
+        wrong = []
+        for each in all_imports():
+            room, other = room_of(each.by), each.room()
+            if other and other != room and "*" not in ROOMS[room] and other not in ROOMS[room]:
+                wrong.append(each.where)
+        self.assertEqual(wrong, [])
+
+    def test_package(self) -> None:
+        """The package itself imports none of its rooms, so that its version can be read without them."""
+        self.assertEqual(
+            [each.where for each in all_imports() if each.by == ROOT and each.of != "__future__.annotations"], []
+        )
+
+    def test_no_circles(self) -> None:
+        """Rooms can be put in an order in which each imports only earlier ones."""
+        done: set[str] = set()
+        left = {room: set(allowed) - {"*"} for room, allowed in ROOMS.items() if "*" not in allowed}
+        while ready := {room for room, allowed in left.items() if allowed <= done}:
+            done |= ready
+            left = {room: allowed for room, allowed in left.items() if room not in ready}
+        self.assertEqual(left, {})
+
+    def test_pure(self) -> None:
+        """The pure rooms import nothing from elsewhere but what their rows name: no twisted, no treq, no zope."""
+        wrong = [
+            each.where
+            for each in all_imports()
+            if room_of(each.by) in PURE and each.elsewhere() and each.elsewhere() not in PURE[room_of(each.by)]
+        ]
+        self.assertEqual(wrong, [])
+
+    def test_pure_of_pure(self) -> None:
+        """What a pure room may import of ours is pure."""
+        self.assertEqual([(room, other) for room in PURE for other in ROOMS[room] if other not in PURE], [])
+
+    def test_interfaces_only(self) -> None:
+        """The rooms that need a clock or a transport as an argument know only their interfaces."""
+        wrong = [
+            each.where
+            for each in all_imports()
+            if room_of(each.by) in INTERFACES_ONLY
+            and each.elsewhere()
+            and not each.of.startswith("twisted.internet.interfaces.")
+        ]
+        self.assertEqual(wrong, [])
+
+    def test_reactor(self) -> None:
+        """No module imports the reactor when it is imported itself, so that whoever runs it can choose one."""
+        wrong = [each.where for each in all_imports() if each.at_top and each.of.startswith("twisted.internet.reactor")]
+        self.assertEqual(wrong, [])
+
+    def test_composer(self) -> None:
+        """Nothing but the composer's own callers imports the composer."""
+        wrong = [each.where for each in all_imports() if each.room() == "tap" and room_of(each.by) != "tap"]
+        self.assertEqual(wrong, [])
+
+
+class ImportTests(SynchronousTestCase):
+    """The walk finds what it has to find."""
+
+    def found(self, source: str, module: str = "sttproxy.inbound.channel", is_package: bool = False) -> list[str]:
+        """The names that a text imports."""
+        return [each.of for each in imports_of(source, module, is_package)]
+
+    def test_spellings(self) -> None:
+        """Each way of importing is seen under its full name."""
+        for source, name in (
+            ("import a.b", "a.b"),
+            ("import a.b as c", "a.b"),
+            ("from a import b", "a.b"),
+            ("from . import body", "sttproxy.inbound.body"),
+            ("from .body import RequestBody", "sttproxy.inbound.body.RequestBody"),
+            ("from .. import errors", "sttproxy.errors"),
+            ("from ..errors import BadRequest", "sttproxy.errors.BadRequest"),
+            ("from sttproxy.errors import BadRequest", "sttproxy.errors.BadRequest"),
+            ("if TYPE_CHECKING:\n    from ..stats import Stats", "sttproxy.stats.Stats"),
+            ("def f():\n    from ..stats import Stats", "sttproxy.stats.Stats"),
+            ("try:\n    import a\nexcept ImportError:\n    pass", "a"),
+        ):
+            self.assertEqual(self.found(source), [name], source)
+        self.assertEqual(self.found("from . import site", "sttproxy.inbound", True), ["sttproxy.inbound.site"])
+        self.assertEqual(self.found("from .. import stats", "sttproxy.inbound", True), ["sttproxy.stats"])
+        self.assertEqual(self.found("from . import stats", "sttproxy.tap"), ["sttproxy.stats"])
+
+    def test_rooms(self) -> None:
+        """A name belongs to its room, to the package itself, or to somebody else."""
+        for name, room, elsewhere in (
+            ("sttproxy.http1.heads.Head", "http1", ""),
+            ("sttproxy.errors", "errors", ""),
+            ("sttproxy.__version__", "", ""),
+            ("twisted.internet.reactor", "", "twisted"),
+            ("json.loads", "", ""),
+        ):
+            each = Import("sttproxy.x", name, 1, True)
+            self.assertEqual((each.room(), each.elsewhere()), (room, elsewhere), name)
+
+    def test_at_top(self) -> None:
+        """An import inside a function is told from one that runs with its module, also in a class or a condition."""
+        for source, at_top in (
+            ("import a", True),
+            ("if True:\n    import a", True),
+            ("class A:\n    import a", True),
+            ("def f():\n    import a", False),
+            ("async def f():\n    import a", False),
+            ("class A:\n    def f(self):\n        if True:\n            import a", False),
+        ):
+            self.assertEqual([each.at_top for each in imports_of(source, "sttproxy.x", False)], [at_top], source)

@@ -1,0 +1,132 @@
+"""
+Tests for :mod:`sttproxy.routes`.
+"""
+
+from __future__ import annotations
+
+from urllib.parse import quote_from_bytes
+
+from hypothesis import given
+from hypothesis import strategies as st
+from twisted.trial.unittest import SynchronousTestCase
+
+from sttproxy.routes import Route, route
+
+#: Paths that one decoding of percent escapes takes to the handler.
+TRANSCRIPTIONS = (
+    b"/audio/transcriptions",
+    b"/v1/audio/transcriptions",
+    b"/v1/audio/transcriptions/",
+    b"/openai/v1/audio/transcriptions",
+    b"/v1/%61udio/transcriptions",
+    b"/v1/audio%2ftranscriptions",
+    b"/v1%2Faudio%2Ftranscriptions",
+    b"/v1/audio/transcription%73",
+    b"/v1/audio/transcriptions%0a",
+    b"/v1/audio/transcriptions/%0A",
+    b"/v1/audio/transcriptions%2f",
+    b"//audio/transcriptions",
+    b"/../audio/transcriptions",
+    b"/\xff/audio/transcriptions",
+)
+
+#: Paths that some server would take there.
+ODD = (
+    b"/V1/Audio/Transcriptions",
+    b"/v1/audio/TRANSCRIPTIONS",
+    b"/v1/audio//transcriptions",
+    b"/v1/audio/./transcriptions",
+    b"/v1/audio/transcriptions/.",
+    b"/v1/audio/transcriptions//",
+    b"/v1/audio/x/../transcriptions",
+    b"/v1/audio/x/%2e%2E/transcriptions",
+    b"/v1/audio/transcriptions/x/..",
+    b"/v1/audio\\transcriptions",
+    b"/v1/audio%5Ctranscriptions",
+    b"/v1/audio/transcriptions;x=y",
+    b"/v1/audio;x/transcriptions",
+    b"/v1/audio/transcriptions%3bx",
+    b"/v1/audio/transcriptions#x",
+    b"/v1/audio/transcriptions%23x",
+    b"/v1/audio/transcriptions%3fx=y",
+    b"/v1/audio/transcriptions%00",
+    b"/v1/audio/transcriptions%00.json",
+    b"/v1/audio/transcriptions%0d%0a",
+    b"/v1/audio/transcriptions%20",
+    b"/v1/audio%09/transcriptions",
+    b"/v1/%2561udio/transcriptions",
+    b"/v1/audio%252ftranscriptions",
+    b"/v1/audio/%252574ranscriptions",
+    b"/v1/audio/%25252525252574ranscriptions",
+    "/v1/ａudio/transcriptions".encode(),
+    "/v1/audio／transcriptions".encode(),
+    "/v1/audio/tran\u00adscriptions".encode(),
+    "/v1/audio/tran\u200bscriptions".encode(),
+    "/v1/audio/tranſcriptions".encode(),
+)
+
+#: Paths that lead nowhere near it.
+OTHERS = (
+    b"/",
+    b"",
+    b"*",
+    b"/v1/audio",
+    b"/v1/audio/speech",
+    b"/v1/audio/translations",
+    b"/v1/audio/transcription",
+    b"/v1/audio/transcriptionsx",
+    b"/v1/audio/transcriptions/1",
+    b"/v1/audio/transcriptions/../speech",
+    b"/v1/audio/transcriptions/..",
+    b"/v1/myaudio/transcriptions",
+    b"/v1/audio/x/transcriptions",
+    b"/v1/audiotranscriptions",
+    b"/v1/chat/completions",
+    b"/health",
+    b"/v1/files/a%20b%25c",
+    b"/v1/files/100%",
+    "/v1/files/会议.wav".encode(),
+    b"/v1/files/\xff",
+    b"/v1/audio?/audio/transcriptions.",
+)
+
+
+class RouteTests(SynchronousTestCase):
+    """Where a request leads."""
+
+    def test_table(self) -> None:
+        """Every path has its verdict."""
+        for verdict, paths in ((Route.TRANSCRIPTION, TRANSCRIPTIONS), (Route.ODD, ODD), (Route.OTHER, OTHERS)):
+            for path in paths:
+                self.assertIs(route(b"POST", path), verdict, path)
+
+    def test_methods(self) -> None:
+        """No other method reaches the handler; a server that ignores case takes post for POST."""
+        for method in (b"GET", b"HEAD", b"PUT", b"PATCH", b"DELETE", b"OPTIONS", b"POSTS", b""):
+            self.assertIs(route(method, b"/v1/audio/transcriptions"), Route.OTHER, method)
+        for method in (b"post", b"Post"):
+            self.assertIs(route(method, b"/v1/audio/transcriptions"), Route.TRANSCRIPTION, method)
+
+    @given(st.binary(max_size=20))
+    def test_any_prefix(self, prefix: bytes) -> None:
+        """No bytes in front hide the endpoint."""
+        self.assertIsNot(route(b"POST", b"/" + prefix + b"/audio/transcriptions"), Route.OTHER)
+
+    @given(st.lists(st.booleans(), min_size=24, max_size=24), st.integers(1, 3))
+    def test_any_escapes(self, escaped: list[bool], rounds: int) -> None:
+        """Whatever characters are percent-encoded, and how often, the endpoint is not hidden."""
+        path = b"".join(
+            b"%%%02x" % code if escape and code != ord("/") else bytes((code,))
+            for code, escape in zip(b"/v1/audio/transcriptions", escaped, strict=True)
+        )
+        for _ in range(rounds - 1):
+            path = quote_from_bytes(path).encode()
+        verdicts = {Route.TRANSCRIPTION} if rounds == 1 else {Route.TRANSCRIPTION, Route.ODD}
+        self.assertIn(route(b"POST", path), verdicts)
+
+    @given(st.binary(max_size=30).map(lambda tail: b"/" + tail))
+    def test_any_bytes(self, path: bytes) -> None:
+        """Any path has a verdict, and one without the endpoint's words in any reading is nothing special."""
+        verdict = route(b"POST", path)
+        if b"%" not in path and path.isascii() and b"transcriptions" not in path.lower():
+            self.assertIs(verdict, Route.OTHER)

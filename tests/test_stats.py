@@ -1,0 +1,64 @@
+"""
+Tests for :mod:`sttproxy.stats`.
+"""
+
+from __future__ import annotations
+
+import json
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from sttproxy.stats import Stats
+
+
+class StatsTests(SynchronousTestCase):
+    """Counters, and what ``/stats`` tells of them."""
+
+    def test_fresh(self) -> None:
+        """Everything begins at nothing, and the three counters that monitoring relies on are there."""
+        snapshot = Stats().snapshot()
+        for name in ("total_requests", "stt_requests", "forwarded_requests", "in_flight"):
+            self.assertEqual(snapshot[name], 0, name)
+        self.assertEqual([value for value in snapshot.values() if value], [])
+
+    def test_answers(self) -> None:
+        """Answers are counted by class."""
+        stats = Stats()
+        for status in (200, 204, 299, 304, 400, 415, 502, 599, 101):
+            stats.answered(status)
+        self.assertEqual(stats.snapshot()["answers"], {"1xx": 1, "2xx": 3, "3xx": 1, "4xx": 2, "5xx": 2})
+
+    def test_sorted(self) -> None:
+        """Classes and error codes come in order, however they were counted."""
+        stats = Stats()
+        for status in (500, 200, 400):
+            stats.answered(status)
+        for code in ("upstream_timeout", "bad_gateway"):
+            stats.upstream_errors[code] += 1
+        self.assertEqual(list(stats.snapshot()["answers"]), ["2xx", "4xx", "5xx"])
+        self.assertEqual(list(stats.snapshot()["upstream_errors"]), ["bad_gateway", "upstream_timeout"])
+
+    def test_json(self) -> None:
+        """A snapshot is ready for JSON and survives it."""
+        stats = Stats()
+        stats.total_requests += 3
+        stats.answered(200)
+        snapshot = stats.snapshot()
+        self.assertEqual(json.loads(json.dumps(snapshot)), snapshot)
+
+    def test_detached(self) -> None:
+        """A snapshot stays as it was when counting goes on."""
+        stats = Stats()
+        stats.answered(200)
+        before = stats.snapshot()
+        stats.answered(200)
+        stats.total_requests += 1
+        self.assertEqual(before["answers"], {"2xx": 1})
+        self.assertEqual(before["total_requests"], 0)
+
+    def test_apart(self) -> None:
+        """Two objects share nothing."""
+        one, other = Stats(), Stats()
+        one.answered(200)
+        one.upstream_errors["bad_gateway"] += 1
+        self.assertEqual(other.snapshot(), Stats().snapshot())
