@@ -43,7 +43,11 @@ class Listener(Service):
     has connected and not been accepted yet would be reset by a mere close.
     """
 
-    def __init__(self, endpoint: IStreamServerEndpoint, site: Site) -> None:
+    def __init__(self, endpoint: IStreamServerEndpoint, name: str, site: Site) -> None:
+        """
+        :param name: the endpoint as messages call it.
+        """
+        self._name = name
         self._endpoint = endpoint
         self._site = site
         self._port: IListeningPort | None = None
@@ -58,7 +62,10 @@ class Listener(Service):
         failures: list[Failure] = []
         self._endpoint.listen(self._site).addCallbacks(self._listening, failures.append)
         if failures:
-            raise _explained(failures[0].value)
+            error = failures[0].value
+            if isinstance(error, CannotListenError):
+                error = error.socketError
+            raise StartError(f"cannot listen on {self._name}: {getattr(error, 'strerror', None) or error}")
 
     def _listening(self, port: IListeningPort) -> None:
         self._port = port
@@ -103,9 +110,13 @@ class Daemon(MultiService):
         self._reload = reload
         self._terminated = False
 
-    def listen(self, endpoint: IStreamServerEndpoint) -> None:
-        """Listen at an endpoint too."""
-        Listener(endpoint, self._site).setServiceParent(self)
+    def listen(self, endpoint: IStreamServerEndpoint, name: str) -> None:
+        """
+        Listen at an endpoint too.
+
+        :param name: the endpoint as messages call it.
+        """
+        Listener(endpoint, name, self._site).setServiceParent(self)
 
     def privilegedStartService(self) -> None:
         """
@@ -158,12 +169,3 @@ class Daemon(MultiService):
         else:
             self._terminated = True
             self._reactor.stop()
-
-
-def _explained(error: BaseException | None) -> StartError:
-    """Why an address cannot be listened on."""
-    where = "where it was told to"
-    if isinstance(error, CannotListenError):
-        where = f"on {error.interface}:{error.port}" if error.interface else f"on {error.port!r}"
-        error = error.socketError
-    return StartError(f"cannot listen {where}: {getattr(error, 'strerror', None) or error}")

@@ -343,18 +343,19 @@ def makeService(options: Options) -> Daemon:
     if engine is not None:
         engine.setServiceParent(daemon)
     watcher.setServiceParent(daemon)
-    for description in options["listen"] or [_tcp(options["host"], options["port"])]:
+    wanted = [(description, description) for description in options["listen"]]
+    for description, where in wanted or [_tcp(options["host"], options["port"])]:
         try:
-            daemon.listen(endpoints.serverFromString(clock, description))
+            daemon.listen(endpoints.serverFromString(clock, description), where)
         except (ValueError, TypeError) as error:
             raise StartError(f"--listen {description!r} is not an endpoint: {error}") from None
     return daemon
 
 
-def _tcp(host: str, number: int) -> str:
-    """The endpoint of --host and --port."""
+def _tcp(host: str, number: int) -> tuple[str, str]:
+    """The endpoint of --host and --port, and how messages call it."""
     interface = host[1:-1] if host.startswith("[") and host.endswith("]") else host
-    return f"tcp:{number}:interface={endpoints.quoteStringArgument(interface)}"
+    return f"tcp:{number}:interface={endpoints.quoteStringArgument(interface)}", f"{interface}:{number}"
 
 
 def _engine(reactor: Any, model: str | None) -> Any:

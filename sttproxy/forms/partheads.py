@@ -82,7 +82,9 @@ def parse(head: bytes) -> PartHead:
         raise MalformedForm("its Content-Transfer-Encoding is not one that leaves the bytes as they are")
     content_type = fields.get(b"content-type")
     if content_type is not None and content_type.lower().startswith((b"multipart/", b"message/")):
-        raise MalformedForm("it holds parts of its own; send each file as one part of the form")
+        raise MalformedForm(
+            "it holds parts of its own (a multipart or a message); send each file as one part of the form"
+        )
     return PartHead(_name(parameters[b"name"]), _filename(parameters), content_type)
 
 
