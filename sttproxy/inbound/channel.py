@@ -65,6 +65,7 @@ class HTTPChannel(Protocol):
         self._request: Request | None = None
         self._body: RequestBody | None = None
         self._body_held = False
+        self._producer: Any = None
         self._clogged = False
         self._last = False
         self._dispatching = False
@@ -207,7 +208,8 @@ class HTTPChannel(Protocol):
 
     def _update_reading(self) -> None:
         pipelined = self._state is _State.ANSWER and len(self._buffer) > MAX_PIPELINED
-        self._hold.set(self._body_held or self._clogged or pipelined)
+        waiting = self._state in (_State.IDLE, _State.HEAD)
+        self._hold.set(self._body_held or pipelined or (waiting and self._clogged))
 
     def send_continue(self) -> None:
         """Tell the client to go on with its upload (RFC 9110 §10.1.1)."""
@@ -265,7 +267,6 @@ class HTTPChannel(Protocol):
         self._buffer = b""
         self._progress = 0
         self._deadline.set(self.site.timeouts.drain)
-        self._clogged = False
         self._update_reading()
         self.transport.unregisterProducer()
         self.transport.loseWriteConnection()
@@ -326,26 +327,30 @@ class HTTPChannel(Protocol):
         self.transport.writeSequence(data)
 
     def registerProducer(self, producer: Any, streaming: bool) -> None:
-        self.transport.unregisterProducer()
-        self.transport.registerProducer(producer, streaming)
+        """Pace whoever produces the answer; only push producers are known here."""
+        assert streaming and self._producer is None
+        self._producer = producer
+        if self._clogged:
+            producer.pauseProducing()
 
     def unregisterProducer(self) -> None:
-        self.transport.unregisterProducer()
-        if self._state in (_State.BODY, _State.ANSWER):
-            self.transport.registerProducer(self, True)
+        self._producer = None
 
-    # Between two producers the channel itself is one: it answers pipelined requests no faster than the client reads.
+    # The transport's only producer is the channel.  It passes the pace on, and between two answers it keeps it itself:
+    # pipelined requests are answered no faster than the client reads.
 
     def pauseProducing(self) -> None:
         self._clogged = True
-        if self._state in (_State.IDLE, _State.HEAD):
-            self._update_reading()
+        if self._producer is not None:
+            self._producer.pauseProducing()
+        self._update_reading()
 
     def resumeProducing(self) -> None:
         self._clogged = False
+        if self._producer is not None:
+            self._producer.resumeProducing()
         self._update_reading()
-        if self._state in (_State.IDLE, _State.HEAD):
-            self._read_heads()
+        self._read_heads()
 
     def stopProducing(self) -> None:
         """The connection is gone; `connectionLost` follows."""
