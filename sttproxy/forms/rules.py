@@ -36,7 +36,10 @@ class Rules:
         if not name.isprintable() and any(unicodedata.category(char) == "Cc" for char in name):
             raise MalformedForm("The name of a field holds a control character.")
         folded = fold(name)
-        return folded in self.ruled or folded == "_charset_"
+        if folded in self.ruled or folded == "_charset_":
+            return True
+        # PHP makes an underscore of a bracket that is never closed.
+        return "[" in name and "]" not in name and fold(name.replace("[", "_")) in self.ruled
 
 
 @functools.lru_cache(maxsize=8)

@@ -47,7 +47,7 @@ def strip_query(rules: Rules, query: bytes) -> bytes:
 
 def _query_names(pair: bytes) -> list[str]:
     """The names that servers may find in one pair of a query; old ones take a semicolon for an ampersand."""
-    return [unquote_plus(part.partition(b"=")[0].decode("latin-1")) for part in pair.split(b";")]
+    return [unquote_plus(part.partition(b"=")[0].decode("utf-8", "replace")) for part in pair.split(b";")]
 
 
 def _name(pair: bytes, number: int) -> str:
