@@ -30,6 +30,7 @@ class Admission:
         self._queue = queue
         self._inside: set[Deferred[None]] = set()
         self._waiting: deque[Deferred[None]] = deque()
+        self._serving = False
 
     @property
     def waiting(self) -> int:
@@ -60,9 +61,17 @@ class Admission:
         """The one with this turn is done, or has gone."""
         if turn in self._inside:
             self._inside.remove(turn)
-            if self._waiting:
-                following = self._waiting.popleft()
-                self._inside.add(following)
-                following.callback(None)
+            self._serve()
         else:
             self._waiting.remove(turn)
+
+    def _serve(self) -> None:
+        """Let those who wait in, in their order."""
+        if self._serving:
+            return  # one was let in and left at once; the loop below goes on
+        self._serving = True
+        while self._waiting and len(self._inside) < self._most:
+            following = self._waiting.popleft()
+            self._inside.add(following)
+            following.callback(None)
+        self._serving = False

@@ -24,6 +24,10 @@ from .upstream.pool import Pool
 log = Logger()
 
 
+#: How often whoever has connected is accepted before a port is closed; a flood must not keep it open.
+ACCEPT_ROUNDS = 100
+
+
 class StartError(SystemExit, Exception):
     """
     Why the daemon cannot start: one line on stderr and exit status 1.
@@ -77,7 +81,9 @@ class Listener(Service):
             return None
         port, self._port = self._port, None
         if IReadDescriptor.providedBy(port):
-            while readable(port):
+            for _ in range(ACCEPT_ROUNDS):
+                if not readable(port):
+                    break
                 port.doRead()
             # At once: stopListening would leave it open for another turn of the reactor, with nobody accepting.
             port.connectionLost(Failure(ConnectionDone()))
@@ -146,7 +152,10 @@ class Daemon(MultiService):
 
     async def _stop(self) -> None:
         for listener in [child for child in self if isinstance(child, Listener)]:
-            await maybeDeferred(listener.disownServiceParent)
+            try:
+                await maybeDeferred(listener.disownServiceParent)
+            except Exception:
+                log.failure("A port could not be closed")
         if self._site.channels:
             log.info("Waiting for requests in flight, {grace:g} s at most.", grace=self._grace_s)
         await self._site.drain(self._grace_s)

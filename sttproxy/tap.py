@@ -347,7 +347,7 @@ def makeService(options: Options) -> Daemon:
     for description, where in wanted or [_tcp(options["host"], options["port"])]:
         try:
             daemon.listen(endpoints.serverFromString(clock, description), where)
-        except (ValueError, TypeError) as error:
+        except Exception as error:  # endpoint parsers are plugins and raise what they like
             raise StartError(f"--listen {description!r} is not an endpoint: {error}") from None
     return daemon
 
