@@ -1,0 +1,199 @@
+"""
+Test cases whose tests share processes.
+"""
+
+from __future__ import annotations
+
+import atexit
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any, ClassVar
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from .daemon import Daemon
+from .forms import BOUNDARY, Part, content_type, form
+from .message import CHUNKED, Header, Message, chunked, counted, request
+from .process import LIMIT_S
+from .raw import Listener, Peer, connect
+from .upstream import Echo, shared_echo
+
+
+class _Standing:
+    """
+    The stage that stands.  trial has no fixtures for classes, but runs one class after the other.
+
+    :ivar failure: why it could not be set up; its other tests need not try again.
+    """
+
+    owner: type[StagedTestCase] | None = None
+    failure: BaseException | None = None
+    stack = ExitStack()
+
+    @classmethod
+    def enter(cls, owner: type[StagedTestCase]) -> None:
+        """Have the stage of a class stand."""
+        if cls.owner is not owner:
+            cls.leave()
+            cls.owner = owner
+            try:
+                owner.stage(cls.stack)
+            except BaseException as failure:
+                cls.failure = failure
+                raise
+        elif cls.failure is not None:
+            raise RuntimeError(f"{owner.__name__} has no stage, see the first of its tests") from cls.failure
+
+    @classmethod
+    def leave(cls) -> None:
+        """Take down what stands."""
+        cls.owner = cls.failure = None
+        stack, cls.stack = cls.stack, ExitStack()
+        stack.close()
+
+
+atexit.register(_Standing.leave)
+
+
+class StagedTestCase(SynchronousTestCase):
+    """Tests before one stage, which is set up before the first and taken down after the last of the class."""
+
+    @classmethod
+    def stage(cls, stack: ExitStack) -> None:
+        """Start what the tests of the class share; the stack ends it."""
+
+    @staticmethod
+    @contextmanager
+    def naming(what: object) -> Iterator[None]:
+        """Have a failure say of which of a test's cases it speaks; trial knows no subtests."""
+        try:
+            yield
+        except Exception as error:
+            error.args = (f"[{what}] {error}", *error.args[1:])
+            raise
+
+    def setUp(self) -> None:
+        _Standing.enter(type(self))
+
+    def start_daemon(self, *options: str, **settings: Any) -> Daemon:
+        """A daemon of the test's own."""
+        daemon = Daemon(*options, **settings)
+        self.addCleanup(daemon.close)
+        return daemon
+
+
+class DaemonTestCase(StagedTestCase):
+    """
+    Tests of one daemon.
+
+    :cvar config: its configuration, see `daemon.written`.
+    :cvar options: of its command line, beside its upstream's.
+    """
+
+    config: ClassVar[Any] = None
+    options: ClassVar[tuple[str, ...]] = ()
+    daemon: ClassVar[Daemon]
+
+    @classmethod
+    def start(cls, stack: ExitStack, upstream_port: int) -> None:
+        """Start the daemon before an upstream."""
+        target = ("--target-host", "127.0.0.1", "--target-port", str(upstream_port))
+        cls.daemon = Daemon(*target, *cls.options, config=cls.config)
+        stack.callback(cls.daemon.close)
+
+    def connect(self) -> Peer:
+        """A connection to the daemon."""
+        client = connect(self.daemon.port)
+        self.addCleanup(client.close)
+        return client
+
+
+class EchoTestCase(DaemonTestCase):
+    """Tests of a daemon before the echo server."""
+
+    echo: ClassVar[Echo]
+
+    @classmethod
+    def stage(cls, stack: ExitStack) -> None:
+        cls.echo = shared_echo()
+        cls.start(stack, cls.echo.port)
+
+    def transcribe(self, parts: list[Part], chunks: int = 0, path: str = "/v1/audio/transcriptions") -> Any:
+        """
+        What the upstream read of a form.
+
+        :param chunks: how many chunks to send it in; 0 sends it with its length.
+        """
+        return self.transcribe_bytes(form(parts), chunks, path)
+
+    def transcribe_bytes(self, body: bytes, chunks: int = 0, path: str = "/v1/audio/transcriptions") -> Any:
+        """Likewise, of a form's bytes."""
+        client = self.connect()
+        client.send(transcription(body, chunks, path))
+        answer = client.read_message()
+        self.assertEqual(answer.status, 200, answer.body)
+        return answer.json()
+
+
+#: Options with which each request to the upstream has a connection of its own.
+UNPOOLED = ("--pool-size", "0")
+
+
+class RawTestCase(DaemonTestCase):
+    """
+    Tests of a daemon before a listener: the test itself plays the upstream.
+
+    :cvar listener: the upstream.  Unless the options are `UNPOOLED`, requests may come on a connection that it has
+        accepted for an earlier one.
+    """
+
+    listener: ClassVar[Listener]
+
+    @classmethod
+    def stage(cls, stack: ExitStack) -> None:
+        cls.listener = stack.enter_context(Listener())
+        cls.start(stack, cls.listener.port)
+
+    def tearDown(self) -> None:
+        self.forget()
+        self.listener.check()
+
+    def forget(self) -> None:
+        """Close all connections from the daemon, so that the next test's requests come on new ones."""
+        self.listener.forget()
+        self.catch_up()
+
+    def catch_up(self) -> None:
+        """
+        Wait until the daemon has seen whatever has been sent to it on any connection.
+
+        It serves connections in the order in which they have something to say, so it has when it answers this.
+        """
+        self.daemon.stats()
+
+    def exchange(self, sent: bytes, answer: bytes, bodiless: bool = False) -> tuple[Message, Message]:
+        """What the upstream receives of a request, and what the client receives of an answer."""
+        client = self.connect()
+        self.send_apart(client, sent)
+        upstream = self.listener.accept()
+        received = upstream.read_message()
+        self.send_apart(upstream, answer)
+        return received, client.read_message(bodiless)
+
+    def send_apart(self, peer: Peer, data: bytes) -> None:
+        """Send in a thread: it may be more than all sockets on the way hold before the other end reads."""
+        sending = threading.Thread(target=peer.send_while_taken, args=([data],), daemon=True)
+        sending.start()
+        self.addCleanup(sending.join, LIMIT_S)
+
+
+def transcription(
+    body: bytes, chunks: int = 0, path: str = "/v1/audio/transcriptions", *headers: Header, boundary: str = BOUNDARY
+) -> bytes:
+    """A transcription request of a form's bytes, with their length or in so many chunks."""
+    if not chunks:
+        return request("POST", path, *headers, content_type(boundary), counted(body)) + body
+    size = len(body) // chunks + 1
+    pieces = [body[at : at + size] for at in range(0, len(body), size)]
+    return request("POST", path, *headers, content_type(boundary), CHUNKED) + chunked(pieces)

@@ -1,0 +1,195 @@
+"""
+The daemon under twistd, as tests start, ask, configure and stop it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import json
+import os
+import re
+import shutil
+import signal
+import sys
+import sysconfig
+import tempfile
+from collections.abc import Mapping
+from typing import Any
+
+from .message import request
+from .process import LIMIT_S, Process, read, until
+from .raw import Peer, connect
+
+#: What a listener says in the log: a port, or the path of a socket.
+_STARTING = r"Site starting on '?([^'\s]+)"
+
+
+def twistd() -> list[str]:
+    """The command twistd of the Python that runs the tests."""
+    for folder in (os.path.dirname(sys.executable), sysconfig.get_path("scripts")):
+        if os.path.exists(os.path.join(folder, "twistd")):
+            return [sys.executable, os.path.join(folder, "twistd")]
+    return [sys.executable, "-c", "from twisted.scripts.twistd import run; run()"]
+
+
+def foreground(*options: str) -> list[str]:
+    """The command line of a daemon that stays in the foreground and leaves no pidfile."""
+    return [*twistd(), "-n", "--pidfile=", "sttproxy", *options]
+
+
+def written(fields: Any) -> bytes:
+    """A configuration file's bytes: of an object as JSON; text and bytes as they are, for what JSON cannot say."""
+    if isinstance(fields, bytes):
+        return fields
+    return (fields if isinstance(fields, str) else json.dumps(fields, ensure_ascii=False)).encode()
+
+
+class Daemon:
+    """
+    A daemon in the foreground, in a folder of its own that is its working directory and takes its temporary files.
+
+    :ivar folder: the folder.
+    :ivar path: of its configuration, by default where it looks for one that was not named.
+    :ivar addresses: what it listens on, in the order given: ports and paths of sockets.
+    """
+
+    def __init__(self, *options: str, config: Any = None, env: Mapping[str, str] | None = None) -> None:
+        """
+        Start it and wait until it answers.
+
+        :param options: of sttproxy; unless they say where to listen, it does on a free port of 127.0.0.1.
+        :param config: the configuration, see `written`; None leaves the file out.
+        """
+        self.folder = tempfile.mkdtemp(prefix="stt-")
+        self.path = os.path.join(self.folder, "stt_config.json")
+        self.temporary = os.path.join(self.folder, "tmp")
+        os.mkdir(self.temporary)
+        self._config = b""
+        if config is not None:
+            self._replace(written(config))
+        listen = () if {"--listen", "--port"}.intersection(options) else ("--host", "127.0.0.1", "--port", "0")
+        try:
+            self._process = Process(
+                foreground(*listen, *options), self.folder, "daemon", env={"TMPDIR": self.temporary, **(env or {})}
+            )
+        except BaseException:
+            shutil.rmtree(self.folder)
+            raise
+        try:
+            count = max(1, options.count("--listen"))
+            self._process.wait_for(rf"(?:{_STARTING}[^$]*?){{{count}}}")
+            self.addresses = listeners(self.log())
+            # The log speaks a moment before the ports are open, and signals mean what they should only when it answers.
+            until(lambda: answers(self.addresses[-1]), f"a daemon on {self.addresses[-1]}")
+        except BaseException:
+            self.close()
+            raise
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    @property
+    def port(self) -> int:
+        """The port of its first listener."""
+        return int(self.addresses[0])
+
+    def url(self, path: str = "") -> str:
+        """The URL of a path on 127.0.0.1."""
+        return f"http://127.0.0.1:{self.port}{path}"
+
+    def log(self) -> str:
+        """What it has logged so far."""
+        return read(self._process.out)
+
+    def errors(self) -> str:
+        """What it has said on its standard error."""
+        return read(self._process.err)
+
+    def wait_for_log(self, pattern: str) -> None:
+        """Wait until it has logged a line."""
+        self._process.wait_for(pattern)
+
+    def stats(self) -> Any:
+        """Its /stats."""
+        return get_json(self.port, "/stats")
+
+    def configure(self, fields: Any) -> None:
+        """Put another configuration into force, at once and whole, and wait until it is."""
+        data = written(fields)
+        if data == self._config:
+            return
+        generation = self.stats()["config"]["generation"]
+        self._replace(data)
+        self.signal(signal.SIGHUP)
+        self.wait_for_generation(generation + 1)
+
+    def wait_for_generation(self, number: int) -> None:
+        """Wait until the configuration of this generation is in force."""
+        until(lambda: self.stats()["config"]["generation"] >= number, f"generation {number} in force")
+
+    def _replace(self, data: bytes) -> None:
+        with open(self.path + ".new", "wb") as file:
+            file.write(data)
+        os.replace(self.path + ".new", self.path)
+        self._config = data
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send it a signal."""
+        self._process.signal(number)
+
+    def wait(self) -> int:
+        """Its exit status, once it has ended."""
+        return self._process.wait()
+
+    def stop(self) -> int:
+        """Tell it to end; its exit status."""
+        self.signal(signal.SIGTERM)
+        return self.wait()
+
+    def close(self) -> None:
+        """End it by force if it still runs, and remove its folder."""
+        self._process.end()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def listeners(log: str) -> list[str]:
+    """The ports and sockets that a log says are listened on."""
+    return re.findall(_STARTING, log)
+
+
+def opens(address: str) -> bool:
+    """Whether something takes connections on a port, of either loopback address, or on a socket's path."""
+    peer = _reach(address)
+    if peer is not None:
+        peer.close()
+    return peer is not None
+
+
+def answers(address: str) -> bool:
+    """Whether a daemon answers there."""
+    peer = _reach(address)
+    if peer is None:
+        return False
+    peer.send(request("GET", "/stats"))
+    peer.read_message()
+    peer.close()
+    return True
+
+
+def _reach(address: str) -> Peer | None:
+    for host in ("127.0.0.1", "::1"):
+        with contextlib.suppress(OSError):
+            return connect(int(address) if address.isdigit() else address, host)
+    return None
+
+
+def get_json(port: int, path: str) -> Any:
+    """A JSON page of 127.0.0.1, whatever its status."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=LIMIT_S)
+    try:
+        connection.request("GET", path)
+        return json.load(connection.getresponse())
+    finally:
+        connection.close()

@@ -1,0 +1,144 @@
+"""
+A speech server's stand-in: Starlette on uvicorn, which answers with what it read.
+
+It is a script that serves on a free port of the address it is given and prints that port; `upstream.Echo` starts it.
+It keeps nothing between requests, so tests share one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import hashlib
+import re
+import socket
+import sys
+from typing import Any
+
+import uvicorn
+from python_multipart.multipart import MultipartParser
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+#: Requests that wait for company, by how many are to be there at once.
+_waiting: dict[int, list[asyncio.Event]] = {}
+
+
+async def together(request: Request) -> None:
+    """Hold a request that says ``X-Together: N`` until N such requests are here."""
+    count = int(request.headers.get("x-together", "0"))
+    if not count:
+        return
+    event = asyncio.Event()
+    here = _waiting.setdefault(count, [])
+    here.append(event)
+    if len(here) == count:
+        for other in _waiting.pop(count):
+            other.set()
+    await event.wait()
+
+
+def heard(request: Request) -> dict[str, Any]:
+    """What there is to say of a request's head."""
+    return {
+        "method": request.method,
+        "path": request.scope["raw_path"].decode("latin-1"),
+        "query": request.scope["query_string"].decode("latin-1"),
+        "headers": [[name.decode("latin-1"), value.decode("latin-1")] for name, value in request.headers.raw],
+        "content_length": request.headers.get("content-length"),
+        "transfer_encoding": request.headers.get("transfer-encoding"),
+    }
+
+
+async def form(request: Request) -> Response:
+    """Answer with the form as Starlette's parser read it: its items in their order, files by their digest."""
+    items: list[list[Any]] = []
+    async with request.form(max_files=2000, max_fields=2000) as read:
+        for name, value in read.multi_items():
+            if isinstance(value, str):
+                items.append([name, value])
+                continue
+            digest, size = hashlib.sha256(), 0
+            while data := await value.read(1 << 20):
+                digest.update(data)
+                size += len(data)
+            file = {"filename": value.filename, "type": value.content_type, "size": size, "sha256": digest.hexdigest()}
+            items.append([name, file])
+    await together(request)
+    return JSONResponse({"text": "echo", "form": items, **heard(request)})
+
+
+async def measure(request: Request) -> Response:
+    """Answer with the size and the digest of the largest part of a form, of which nothing is stored."""
+    largest: list[Any] = [0, ""]
+    now: list[Any] = []
+
+    def begin() -> None:
+        now[:] = [hashlib.sha256(), 0]
+
+    def data(piece: bytes, start: int, end: int) -> None:
+        now[0].update(memoryview(piece)[start:end])
+        now[1] += end - start
+
+    def end() -> None:
+        if now[1] >= largest[0]:
+            largest[:] = [now[1], now[0].hexdigest()]
+
+    boundary = re.search("boundary=([^;]*)", request.headers["content-type"])
+    assert boundary is not None
+    parser = MultipartParser(
+        boundary.group(1).encode(), {"on_part_begin": begin, "on_part_data": data, "on_part_end": end}
+    )
+    async for piece in request.stream():
+        parser.write(piece)
+    parser.finalize()
+    return JSONResponse({"text": "measured", "size": largest[0], "sha256": largest[1], **heard(request)})
+
+
+async def anything(request: Request) -> Response:
+    """Answer with the request, its body as a digest."""
+    body = await request.body()
+    return JSONResponse({"size": len(body), "sha256": hashlib.sha256(body).hexdigest(), **heard(request)})
+
+
+async def compressed(request: Request) -> Response:
+    """Answer in gzip, whatever the client accepts."""
+    return Response(gzip.compress(b"compressed " * 100), headers={"Content-Encoding": "gzip"}, media_type="text/plain")
+
+
+async def moved(request: Request) -> Response:
+    """Answer with a redirect to here."""
+    return Response(status_code=307, headers={"Location": "/elsewhere?a=b"})
+
+
+async def cookie(request: Request) -> Response:
+    """Answer with the cookies that came, and set one named by the query."""
+    headers = {"Set-Cookie": f"{request.url.query}=1; Path=/"}
+    return JSONResponse({"came": request.headers.getlist("cookie")}, headers=headers)
+
+
+def main(host: str) -> None:
+    """Serve for ever."""
+    app = Starlette(
+        routes=[
+            Route("/measure/{version:path}/audio/transcriptions", measure, methods=["POST"]),
+            Route("/audio/transcriptions", form, methods=["POST"]),
+            Route("/{version:path}/audio/transcriptions", form, methods=["POST"]),
+            Route("/gzip", compressed),
+            Route("/moved", moved),
+            Route("/cookie", cookie),
+            Route("/{path:path}", anything, methods=["DELETE", "GET", "OPTIONS", "PATCH", "POST", "PUT"]),
+        ]
+    )
+    # asyncio sets TCP_NODELAY only where the protocol is named.
+    sock = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    sock.bind((host, 0))
+    sock.listen(1024)
+    print("port", sock.getsockname()[1], flush=True)
+    uvicorn.Server(uvicorn.Config(app, log_level="warning")).run([sock])
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

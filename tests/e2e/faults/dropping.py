@@ -1,0 +1,41 @@
+"""
+A script: an upstream that drops connections which were idle for so many seconds, to the millisecond and without a word.
+It answers like `keepalive`, and is a process of its own as well, for in one with its clients it would close late.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import sys
+from collections import Counter
+
+_asked: Counter[bytes] = Counter()
+
+
+async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, idle_s: float) -> None:
+    """Answer requests that have a length until none comes for a while."""
+    try:
+        while True:
+            head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), idle_s)
+            fields = dict(re.findall(rb"\r\n([^:]+): ([^\r]*)", head))
+            await reader.readexactly(int(fields[b"Content-Length"]))
+            number = fields[b"X-Number"]
+            _asked[number] += 1
+            body = b"%b %d" % (number, _asked[number])
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body))
+    except (asyncio.TimeoutError, asyncio.IncompleteReadError, ConnectionError):
+        writer.close()
+
+
+async def main(idle_s: str) -> None:
+    """Serve for ever."""
+    server = await asyncio.start_server(
+        lambda reader, writer: serve(reader, writer, float(idle_s)), "127.0.0.1", 0, backlog=1024
+    )
+    print("port", server.sockets[0].getsockname()[1], flush=True)
+    await server.serve_forever()
+
+
+if __name__ == "__main__":
+    asyncio.run(main(*sys.argv[1:]))

@@ -1,0 +1,236 @@
+"""
+Upstreams that break: a broken answer never looks whole, and no answer is a 502 at once.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from itertools import chain
+
+from ..message import CHUNKED, Header, counted, head, request
+from ..raw import Ending, Peer
+from .tools import SOON_S, FaultTestCase, Sending, pieces, upload_head
+
+LENGTH = 1 << 30
+OK = b"HTTP/1.1 200 OK"
+
+#: What an upstream may say of its answer, and what it sends of it before it breaks off, by the name of the framing.
+PARTS: dict[str, tuple[list[Header], bytes]] = {
+    "length short": ([(b"Content-Length", b"10")], b"12345"),
+    "length one short": ([(b"Content-Length", b"6")], b"12345"),
+    "no last chunk": ([CHUNKED], b"5\r\n12345\r\n"),
+    "in a chunk": ([CHUNKED], b"9\r\n12345"),
+    "before the end of a chunk": ([CHUNKED], b"5\r\n12345"),
+    "in the last chunk": ([CHUNKED], b"5\r\n12345\r\n0\r\n"),
+    "in the trailers": ([CHUNKED], b"5\r\n12345\r\n0\r\nSome: trailer\r\n"),
+}
+
+
+class BrokenAnswers(FaultTestCase):
+    """An upstream that breaks off in mid-response breaks the client's connection."""
+
+    def break_off(self, sent: bytes, headers: list[Header], part: bytes, leave: Callable[[Peer], None]) -> Peer:
+        """The client of a response that breaks off, once it has its beginning."""
+        client = self.connect()
+        client.send(sent)
+        upstream = self.listener.accept()
+        upstream.read_message()
+        upstream.send(head(OK, headers) + part)
+        client.read_until(b"12345")
+        leave(upstream)
+        return client
+
+    def assert_broken(self, client: Peer) -> None:
+        """The connection ends soon, and what has come is no whole answer."""
+        self.assert_ends(client)
+        answer = bytes(client.received)
+        if b"Transfer-Encoding: chunked\r\n" in answer:
+            self.assertFalse(answer.endswith(b"0\r\n\r\n"), answer)
+        elif b"Content-Length" not in answer:
+            self.assertIs(client.ending, Ending.RESET)
+
+    def test_every_framing(self) -> None:
+        """By FIN and by RST, in each framing: its length short, no last chunk."""
+        for leave in (Peer.close, Peer.reset):
+            for headers, part in PARTS.values():
+                self.assert_broken(self.break_off(request("GET", "/"), headers, part, leave))
+
+    def test_http_1_0_client(self) -> None:
+        """An HTTP/1.0 client is told of no chunks; it learns by a reset that its answer is not whole."""
+        for leave in (Peer.close, Peer.reset):
+            for headers, part in PARTS.values():
+                client = self.break_off(b"GET / HTTP/1.0\r\n\r\n", headers, part, leave)
+                self.assert_broken(client)
+                self.assertIs(client.ending, Ending.RESET)
+
+    def test_reset_of_a_close_delimited_answer(self) -> None:
+        """An answer that ends with its connection is broken off by a reset, for clients of both versions."""
+        for version in (b"HTTP/1.1", b"HTTP/1.0"):
+            client = self.break_off(b"GET / %b\r\nHost: x\r\n\r\n" % version, [], b"12345", Peer.reset)
+            self.assert_broken(client)
+
+    def test_end_of_a_close_delimited_answer(self) -> None:
+        """By FIN it ends well, for both."""
+        client = self.break_off(request("GET", "/"), [], b"12345", Peer.close)
+        self.assertEqual(client.read_until(b"0\r\n\r\n"), b"\r\n0\r\n\r\n")
+        client = self.break_off(b"GET / HTTP/1.0\r\n\r\n", [], b"12345", Peer.close)
+        self.assert_closed(client)
+
+    def test_chunks_that_make_no_sense(self) -> None:
+        """Broken chunks break the answer."""
+        for part in (b"zz\r\n", b"3\r\nabcd\r\n", b"-1\r\n", b"1" * 20 + b"\r\n", b"\r\n", b"5;" + b"x" * 10_000):
+            first = b"5\r\n12345\r\n"
+            client = self.break_off(request("GET", "/"), [CHUNKED], first, lambda peer, part=part: peer.send(part))
+            self.assert_broken(client)
+            self.assert_ends(self.listener.peers[-1])
+
+    def test_slow_reader(self) -> None:
+        """A client that reads late gets what had come, and then sees that it was not all."""
+        client = self.narrow()
+        client.send(request("GET", "/"))
+        upstream = self.listener.accept()
+        upstream.read_message()
+        body = b"x" * 400_000
+        upstream.send(head(OK, [(b"Content-Length", b"%d" % (len(body) + 1))]) + body)
+        upstream.close()
+        self.assertLess(len(client.read_to_end().partition(b"\r\n\r\n")[2]), len(body) + 1)
+        self.assert_works()
+
+
+#: What is not HTTP, or none that can be passed on.
+GARBAGE = {
+    "another protocol": b"SSH-2.0-OpenSSH_9.6\r\n\r\n",
+    "binary": bytes(range(256)) + b"\r\n\r\n",
+    "HTTP/0.9": b"<html>it works</html>\r\n\r\n",
+    "version": b"HTTP/2.0 200 OK\r\n\r\n",
+    "no status": b"HTTP/1.1 OK\r\n\r\n",
+    "status": b"HTTP/1.1 20 OK\r\n\r\n",
+    "long status": b"HTTP/1.1 2000 OK\r\n\r\n",
+    "space": b"HTTP/1.1  200 OK\r\n\r\n",
+    "two lengths": b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\nabc",
+    "length": b"HTTP/1.1 200 OK\r\nContent-Length: 0x2\r\n\r\nab",
+    "negative length": b"HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n",
+    "length and chunks": b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    "coding": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\n",
+    "space before the colon": b"HTTP/1.1 200 OK\r\nContent-Length : 0\r\n\r\n",
+    "folding": b"HTTP/1.1 200 OK\r\nA: b\r\n c\r\nContent-Length: 0\r\n\r\n",
+    "no colon": b"HTTP/1.1 200 OK\r\nnonsense\r\n\r\n",
+    "NUL": b"HTTP/1.1 200 OK\r\nA: \0\r\n\r\n",
+    "101": b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n",
+    "endless head": b"HTTP/1.1 200 OK\r\n" + b"A: b\r\n" * 12_000,
+    "long head": b"HTTP/1.1 200 OK\r\nA: " + b"b" * 66_000 + b"\r\nContent-Length: 0\r\n\r\n",
+    "long line": b"H" * 70_000,
+}
+
+
+class NoAnswer(FaultTestCase):
+    """An upstream that gives no answer at all: 502 at once, also while the upload still comes."""
+
+    config = '{"language": "zh"}'
+
+    def assert_bad_gateway(self, client: Peer, begun: float, *codes: str) -> None:
+        """The client is told so within the bound, and why."""
+        answer = client.read_message()
+        self.assertLess(time.monotonic() - begun, SOON_S)
+        self.assertEqual(answer.status, 502)
+        self.assertIn(json.loads(answer.body)["error"]["code"], codes)
+
+    def test_closes(self) -> None:
+        """It closes before or after it has read the request, or within the head of its answer."""
+        for leave in (Peer.close, Peer.reset):
+            for part in (b"", b"H", b"HTTP/1.1 200 OK\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r"):
+                client = self.connect()
+                client.send(request("GET", "/"))
+                upstream = self.listener.accept()
+                upstream.read_message()
+                upstream.send(part)
+                leave(upstream)
+                self.assert_bad_gateway(client, time.monotonic(), "upstream_closed")
+                client.send(request("GET", "/stats"))
+                self.assertEqual(client.read_message().status, 200, "a whole request's connection lives on")
+
+    def test_closes_in_mid_upload(self) -> None:
+        """The client is told although it is still uploading."""
+        for leave in (Peer.close, Peer.reset):
+            for length in (LENGTH, None):
+                client = self.connect()
+                client.send(upload_head(length))
+                with Sending(client, pieces(1 << 23, length is None)):
+                    upstream = self.listener.accept()
+                    upstream.read_head()
+                    begun = time.monotonic()
+                    leave(upstream)
+                    self.assert_bad_gateway(client, begun, "upstream_closed")
+                    self.assert_closed(client)
+
+    def test_closes_as_it_accepts(self) -> None:
+        """It closes each connection without having read anything."""
+        for leave in (Peer.close, Peer.reset):
+            client = self.connect()
+            client.send(request("POST", "/x", counted(b"whole")) + b"whole")
+            begun = time.monotonic()
+            leave(self.listener.accept())
+            # A connection that is reset as soon as it is there may look as if it had never been.
+            self.assert_bad_gateway(client, begun, "upstream_closed", "upstream_unreachable")
+            self.assertIsNone(self.listener.accept_waiting(), "nothing is sent twice")
+
+    def test_garbage(self) -> None:
+        """It says something else than HTTP, or too much of it; its connection ends, whatever it does itself."""
+        for name, garbage in GARBAGE.items():
+            client = self.connect()
+            client.send(request("GET", "/"))
+            upstream = self.listener.accept()
+            upstream.read_message()
+            begun = time.monotonic()
+            with Sending(upstream, iter([garbage])):
+                try:
+                    self.assert_bad_gateway(client, begun, "bad_gateway")
+                except AssertionError as error:
+                    raise AssertionError(name) from error
+                self.assert_ends(upstream)
+
+    def test_garbage_in_mid_upload(self) -> None:
+        """The same while the client uploads."""
+        for number, garbage in enumerate(GARBAGE.values()):
+            length = LENGTH if number % 2 else None
+            client = self.connect()
+            client.send(upload_head(length))
+            with Sending(client, pieces(1 << 23, length is None)):
+                upstream = self.listener.accept()
+                upstream.read_head()
+                begun = time.monotonic()
+                with Sending(upstream, iter([garbage])):
+                    self.assert_bad_gateway(client, begun, "bad_gateway")
+                    self.assert_closed(client)
+                    self.assert_ends(upstream)
+                self.assert_incomplete(upstream.received, length)
+
+    def test_counted(self) -> None:
+        """What failed is counted by its kind."""
+        before = self.daemon.stats()["upstream_errors"].get("bad_gateway", 0)
+        self.test_garbage()
+        self.assertEqual(self.daemon.stats()["upstream_errors"]["bad_gateway"], before + len(GARBAGE))
+        self.assert_works()
+
+
+class NobodyThere(FaultTestCase):
+    """Nothing listens where the upstream should be."""
+
+    def test_refused(self) -> None:
+        """The client is told at once, before it has uploaded, and its connection does not hang."""
+        self.listener.close()
+        for length in (LENGTH, None):
+            client = self.connect()
+            client.send(upload_head(length))
+            begun = time.monotonic()
+            with Sending(client, chain(pieces(1 << 23, length is None))):
+                answer = client.read_message()
+                self.assertEqual(answer.status, 502)
+                self.assertEqual(json.loads(answer.body)["error"]["code"], "upstream_unreachable")
+                self.assertLess(time.monotonic() - begun, SOON_S)
+                self.assert_closed(client)
+
+    def tearDown(self) -> None:
+        """There is nothing to take back from the listener."""

@@ -1,0 +1,125 @@
+"""
+When connections end and when they live on: bytes behind an answer, and ``Connection: close`` in any spelling.
+"""
+
+from __future__ import annotations
+
+from ..message import CHUNKED, Header, chunked, counted, head, request
+from ..process import until
+from ..raw import Peer
+from .tools import FaultTestCase
+
+OK = b"HTTP/1.1 200 OK"
+
+
+class AnswerTestCase(FaultTestCase):
+    """Tests of whole answers and what comes of their connections."""
+
+    def get(self, client: Peer, upstream: Peer | None, answer: bytes, target: str = "/") -> Peer:
+        """Exchange one request and a whole answer; return the upstream's connection."""
+        client.send(request("GET", target))
+        upstream = upstream or self.listener.accept()
+        self.assertEqual(upstream.read_message().target, target.encode())
+        upstream.send(answer)
+        self.assertEqual(client.read_message().body, b"ok")
+        return upstream
+
+
+class Leftovers(AnswerTestCase):
+    """What comes behind an answer, and what an upstream says of its connection."""
+
+    def test_extra_bytes(self) -> None:
+        """Bytes behind an answer belong to no request: that connection is not used again."""
+        whole = head(OK, [counted(b"ok")]) + b"ok"
+        for answer in (whole + b"x", whole + whole, head(OK, [CHUNKED]) + chunked([b"ok"]) + b"0\r\n\r\n"):
+            client = self.connect()
+            upstream = self.get(client, None, answer)
+            self.assert_ends(upstream)
+            self.get(client, None, whole)
+
+    def test_extra_bytes_later(self) -> None:
+        """Nor is one on which something comes while nobody has asked."""
+        whole = head(OK, [counted(b"ok")]) + b"ok"
+        client = self.connect()
+        upstream = self.get(client, None, whole)
+        upstream.send(head(OK, [counted(b"no")]) + b"no")
+        self.assert_ends(upstream)
+        self.get(client, None, whole)
+
+    def test_body_where_there_may_be_none(self) -> None:
+        """A body behind a 204, a 304 or the answer to a HEAD is such extra bytes."""
+        for method, start in (("GET", b"HTTP/1.1 204 No Content"), ("GET", b"HTTP/1.1 304 Not Modified"), ("HEAD", OK)):
+            client = self.connect()
+            client.send(request(method, "/"))
+            upstream = self.listener.accept()
+            upstream.read_message()
+            upstream.send(head(start, [counted(b"no")]) + b"no")
+            self.assertEqual(client.read_message(bodiless=True).start, start)
+            self.assert_ends(upstream)
+            self.get(client, None, head(OK, [counted(b"ok")]) + b"ok").close()
+            self.catch_up()
+
+    def test_says_that_it_closes(self) -> None:
+        """An upstream that says it closes is not asked again on that connection, in whatever way it says it."""
+        spellings: list[list[Header]] = [
+            [(b"Connection", b"close")],
+            [(b"connection", b"Close")],
+            [(b"CONNECTION", b"CLOSE")],
+            [(b"Connection", b"keep-alive, close")],
+            [(b"Connection", b"foo ,\tclose,bar")],
+            [(b"Connection", b"keep-alive"), (b"Connection", b"close")],
+            [(b"Connection", b"close"), (b"Connection", b"keep-alive")],
+        ]
+        answers = [head(OK, [counted(b"ok"), *headers]) + b"ok" for headers in spellings]
+        answers.append(head(b"HTTP/1.0 200 OK", [counted(b"ok")]) + b"ok")
+        for answer in answers:
+            client = self.connect()
+            upstream = self.get(client, None, answer)
+            self.assert_ends(upstream)
+            self.get(client, None, answer)
+            self.assertIsNone(client.ending, "the client's connection lives on all the same")
+
+    def test_client_says_that_it_closes(self) -> None:
+        """A client's close is honoured in any spelling, told back, and not forwarded."""
+        for value in (b"close", b"Close", b"CLOSE", b"keep-alive, close", b"x,close ,y"):
+            client = self.connect()
+            client.send(request("GET", "/", (b"connection", value)) + request("GET", "/never"))
+            upstream = self.listener.accept()
+            self.assertEqual(upstream.read_message().values(b"Connection"), [])
+            upstream.send(head(OK, [counted(b"ok")]) + b"ok")
+            answer = client.read_message()
+            self.assertEqual((answer.body, answer.values(b"Connection")), (b"ok", [b"close"]))
+            self.assert_closed(client)
+            self.assertIsNone(self.listener.accept_waiting())
+            self.assertEqual(upstream.unread, b"")
+            upstream.close()
+            client.close()
+            until(lambda: self.daemon.stats()["connections"] == 1, "the end of the connection")
+
+    def test_http_1_0_client(self) -> None:
+        """HTTP/1.0 closes unless asked to stay."""
+        for headers, connection in (([], [b"close"]), ([(b"Connection", b"Keep-Alive")], [b"keep-alive"])):
+            client = self.connect()
+            client.send(head(b"GET / HTTP/1.0", headers))
+            upstream = self.listener.accept()
+            upstream.read_message()
+            upstream.send(head(OK, [counted(b"ok")]) + b"ok")
+            answer = client.read_message()
+            self.assertEqual((answer.body, answer.values(b"Connection")), (b"ok", connection))
+            if connection == [b"close"]:
+                self.assert_closed(client)
+            upstream.close()
+            self.catch_up()
+
+
+class Kept(AnswerTestCase):
+    """Connections that rest; in a class of its own, for what a daemon has learned of an upstream's closing lasts."""
+
+    def test_says_that_it_stays(self) -> None:
+        """One that says it stays, be it of HTTP/1.0, is asked again."""
+        client = self.connect()
+        upstream: Peer | None = None
+        old = head(b"HTTP/1.0 200 OK", [(b"Connection", b"Keep-Alive"), counted(b"ok")])
+        for answer in (head(OK, [counted(b"ok")]), old):
+            for _ in range(2):
+                upstream = self.get(client, upstream, answer + b"ok")

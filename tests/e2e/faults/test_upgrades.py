@@ -1,0 +1,260 @@
+"""
+Other protocols: a WebSocket passes, in both directions and at both ends' pace.
+"""
+
+from __future__ import annotations
+
+import threading
+from contextlib import ExitStack
+from typing import ClassVar
+
+from websockets.exceptions import ConnectionClosed, ConnectionClosedError
+from websockets.sync.client import ClientConnection
+from websockets.sync.client import connect as connect_websocket
+from websockets.sync.server import Server, ServerConnection, serve
+
+from ..case import DaemonTestCase
+from ..message import Header, counted, head, request
+from ..process import LIMIT_S, until
+from ..raw import Ending, Peer
+from .tools import SOON_S, FaultTestCase, Sending, pieces, reset_while_sending, still
+
+UPGRADE: list[Header] = [(b"Connection", b"Upgrade"), (b"Upgrade", b"websocket")]
+SWITCHING = head(b"HTTP/1.1 101 Switching Protocols", UPGRADE)
+
+
+class WebSockets(DaemonTestCase):
+    """A real client and a real server."""
+
+    server: ClassVar[Server]
+    #: How each connection ended for the server: code and reason.
+    endings: ClassVar[list[tuple[int, str]]]
+
+    @classmethod
+    def stage(cls, stack: ExitStack) -> None:
+        cls.endings = []
+        cls.server = stack.enter_context(serve(cls.handle, "127.0.0.1", 0, max_size=None, compression=None))
+        threading.Thread(target=cls.server.serve_forever, daemon=True).start()
+        cls.start(stack, cls.server.socket.getsockname()[1])
+
+    @classmethod
+    def handle(cls, connection: ServerConnection) -> None:
+        """Do what the messages say; echo the others."""
+        assert connection.request is not None
+        try:
+            for message in connection:
+                if message == "close":
+                    connection.close(4000, "as you say")
+                elif message == "break":
+                    connection.socket.close()
+                elif message == "wait":
+                    threading.Event().wait(1)
+                else:
+                    connection.send(message)
+        except ConnectionClosed:
+            pass
+        finally:
+            cls.endings.append((connection.close_code or 0, connection.close_reason or ""))
+
+    def open(self, path: str = "/v1/realtime?model=m") -> ClientConnection:
+        """A WebSocket through the daemon."""
+        client = connect_websocket(
+            f"ws://127.0.0.1:{self.daemon.port}{path}",
+            max_size=None,
+            compression=None,
+            open_timeout=LIMIT_S,
+            proxy=None,
+        )
+        self.addCleanup(client.socket.close)
+        return client
+
+    def wait_for_none(self) -> None:
+        """Wait until nothing is in flight but the question."""
+        until(lambda: self.daemon.stats()["in_flight"] == 1, "the end of the tunnel", SOON_S)
+
+    def test_echo(self) -> None:
+        """Messages of every size pass both ways, text and bytes."""
+        with self.open() as client:
+            for message in ("", "a", "ä" * 100, b"\0\xff" * 40_000, b"x" * 1_000_000):
+                client.send(message)
+                self.assertEqual(client.recv(LIMIT_S), message)
+            client.ping().wait(LIMIT_S)
+        self.wait_for_none()
+
+    def test_backpressure(self) -> None:
+        """Megabytes pass both ways at once while neither end reads for a while."""
+        count, message = 16, b"x" * 1_000_000
+        with self.open() as client:
+            client.send("wait")
+            thread = threading.Thread(target=lambda: [client.send(message) for _ in range(count)], daemon=True)
+            thread.start()
+            thread.join(0.5)
+            for _ in range(count):
+                self.assertEqual(client.recv(LIMIT_S), message)
+            thread.join(LIMIT_S)
+
+    def test_client_closes(self) -> None:
+        """The client's close reaches the server, with its code."""
+        client = self.open()
+        client.close(4001, "enough")
+        until(lambda: (4001, "enough") in self.endings, "the end at the server", SOON_S)
+        self.wait_for_none()
+
+    def test_server_closes(self) -> None:
+        """The server's close reaches the client, with its code."""
+        client = self.open()
+        client.send("close")
+        with self.assertRaises(ConnectionClosedError) as caught:
+            client.recv(LIMIT_S)
+        assert caught.exception.rcvd is not None
+        self.assertEqual((caught.exception.rcvd.code, caught.exception.rcvd.reason), (4000, "as you say"))
+        self.wait_for_none()
+
+    def test_many(self) -> None:
+        """Many tunnels do not get in each other's way."""
+        with ExitStack() as stack:
+            clients = [stack.enter_context(self.open()) for _ in range(30)]
+            for number, client in enumerate(clients):
+                client.send(str(number))
+            for number, client in enumerate(clients):
+                self.assertEqual(client.recv(LIMIT_S), str(number))
+        self.wait_for_none()
+
+    def test_not_a_websocket(self) -> None:
+        """What the server says to a request that is none arrives."""
+        client = self.connect()
+        client.send(request("GET", "/"))
+        self.assertEqual(client.read_message().status, 426)
+
+
+class Upgrades(FaultTestCase):
+    """Byte by byte."""
+
+    def tunnel(self, early: bytes = b"", answer: bytes = SWITCHING) -> tuple[Peer, Peer]:
+        """The two ends of a tunnel."""
+        client = self.connect()
+        client.send(request("GET", "/ws", *UPGRADE) + early)
+        upstream = self.listener.accept()
+        upstream.read_head()
+        upstream.send(answer)
+        self.assertEqual(client.read_head().start, b"HTTP/1.1 101 Switching Protocols")
+        return client, upstream
+
+    def wait_for_none(self) -> None:
+        """Wait until no connection is left but the one that asks."""
+        until(lambda: self.daemon.stats()["connections"] == 1, "the end of the tunnel", SOON_S)
+
+    def test_heads(self) -> None:
+        """The upgrade passes with its headers, and so does its answer; both are named in Connection again."""
+        own = [(b"Sec-WebSocket-Key", b"dGhl"), (b"Sec-WebSocket-Version", b"13"), (b"Origin", b"http://a")]
+        client = self.connect()
+        client.send(
+            request("GET", "/ws?a=b", *own, (b"connection", b"keep-alive, Upgrade"), (b"upgrade", b"WebSocket"))
+        )
+        upstream = self.listener.accept()
+        received = upstream.read_message()
+        self.assertEqual((received.target, received.headers[1:4]), (b"/ws?a=b", own))
+        self.assertEqual(received.values(b"Connection") + received.values(b"Upgrade"), [b"Upgrade", b"WebSocket"])
+        accept = (b"Sec-WebSocket-Accept", b"x")
+        upstream.send(head(b"HTTP/1.1 101 Sure", [accept, *UPGRADE]))
+        answer = client.read_message()
+        self.assertEqual((answer.start, answer.headers), (b"HTTP/1.1 101 Sure", [accept, *UPGRADE]))
+
+    def test_early_bytes(self) -> None:
+        """What either end says at once, behind its head, reaches the other."""
+        client, upstream = self.tunnel(b"early client", SWITCHING + b"early upstream")
+        self.assertEqual(upstream.read_exactly(12), b"early client")
+        self.assertEqual(client.read_exactly(14), b"early upstream")
+
+    def test_not_http_any_more(self) -> None:
+        """What passes a tunnel is nobody's request."""
+        client, upstream = self.tunnel()
+        client.send(request("GET", "/stats") + b"\r\n\0\xff")
+        self.assertEqual(upstream.read_exactly(len(request("GET", "/stats")) + 4)[-2:], b"\0\xff")
+        upstream.send(b"HTTP/1.1 200 OK\r\n\r\n\0")
+        self.assertEqual(client.read_exactly(20), b"HTTP/1.1 200 OK\r\n\r\n\0")
+
+    def test_close_reaches_the_other(self) -> None:
+        """Either end's close, and either end's reset, ends the other, with all that was said before."""
+        for ends in ("client", "upstream"):
+            for leave in (Peer.close, Peer.reset):
+                client, upstream = self.tunnel()
+                near, far = (client, upstream) if ends == "client" else (upstream, client)
+                near.send(b"last words")
+                self.assertEqual(far.read_exactly(10), b"last words")
+                leave(near)
+                self.assert_ends(far, Ending.FIN if leave is Peer.close else None)
+                self.wait_for_none()
+
+    def test_held_back(self) -> None:
+        """Either end may hold the other back; then a reset is noticed all the same."""
+        for fast in ("client", "upstream"):
+            client, upstream = self.tunnel()
+            sender, reader = (client, upstream) if fast == "client" else (upstream, client)
+            with Sending(sender, pieces(1 << 27, False)) as sending:
+                still(lambda sending=sending: sending.sent)
+                self.assertFalse(sending.over, "nobody was held back")
+                reader.read_exactly(1 << 20)
+                still(lambda sending=sending: sending.sent)
+                reset_while_sending(sender)
+                self.wait_for_none()
+            self.assert_ends(reader)
+
+    def test_idle(self) -> None:
+        """A tunnel may be silent longer than a connection may be idle between requests."""
+        target = ("--target-host", "127.0.0.1", "--target-port", str(self.listener.port))
+        limits = ("--idle-timeout", "0.5", "--head-timeout", "0.5", "--body-timeout", "0.5", "--answer-timeout", "0.5")
+        daemon = self.start_daemon(*target, *limits)
+        self.patch(type(self), "daemon", daemon)
+        client, upstream = self.tunnel()
+        client._sock.settimeout(2)
+        self.assertRaises(TimeoutError, client.read_some)
+        upstream.send(b"still there")
+        self.assertEqual(client.read_exactly(11), b"still there")
+
+    def test_refused(self) -> None:
+        """A refusal passes as any response, and the connections go on as such."""
+        for start in (b"HTTP/1.1 200 OK", b"HTTP/1.1 403 Forbidden", b"HTTP/1.1 426 Upgrade Required"):
+            client = self.connect()
+            client.send(request("GET", "/ws", *UPGRADE) + request("GET", "/stats"))
+            upstream = self.listener.accept()
+            upstream.read_head()
+            upstream.send(head(start, [counted(b"no")]) + b"no")
+            answer = client.read_message()
+            self.assertEqual((answer.start, answer.body), (start, b"no"))
+            self.assertEqual(client.read_message().values(b"Content-Type"), [b"application/json"])
+            upstream.close()
+            self.catch_up()
+
+    def test_not_taken(self) -> None:
+        """h2c, what Connection does not name, what has a body, and HTTP/1.0's are requests like any other."""
+        h2c = [(b"Connection", b"Upgrade, HTTP2-Settings"), (b"Upgrade", b"h2c"), (b"HTTP2-Settings", b"AAMAAABk")]
+        rows = [
+            request("GET", "/", *h2c),
+            request("GET", "/", (b"Connection", b"Upgrade"), (b"Upgrade", b"websocket, H2C")),
+            request("GET", "/", (b"Upgrade", b"websocket")),
+            request("GET", "/", (b"Connection", b"Upgrade")),
+            request("POST", "/", *UPGRADE, counted(b"whole")) + b"whole",
+            head(b"GET / HTTP/1.0", UPGRADE),
+        ]
+        for sent in rows:
+            client = self.connect()
+            client.send(sent)
+            upstream = self.listener.accept()
+            received = upstream.read_message()
+            for name in (b"Connection", b"Upgrade", b"HTTP2-Settings"):
+                self.assertEqual(received.values(name), [])
+            upstream.send(head(b"HTTP/1.1 200 OK", [counted(b"ok")]) + b"ok")
+            self.assertEqual(client.read_message().body, b"ok")
+            upstream.close()
+            self.catch_up()
+
+    def test_breaks_before_the_answer(self) -> None:
+        """An upstream that closes instead of an answer is 502."""
+        client = self.connect()
+        client.send(request("GET", "/ws", *UPGRADE))
+        upstream = self.listener.accept()
+        upstream.read_head()
+        upstream.close()
+        self.assertEqual(client.read_message().status, 502)
+        self.assert_works()

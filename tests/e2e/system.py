@@ -1,0 +1,70 @@
+"""
+What the system says of a process: whether it lives, its memory, its files.  Linux tells by /proc, others by ps.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+
+#: Whether this system has what only Linux tells: peak memory, open files, bytes written.
+LINUX = os.path.exists("/proc/self/io")
+
+
+def alive(pid: int) -> bool:
+    """Whether a process runs; one that has ended and that nobody has waited for does not."""
+    if LINUX:
+        try:
+            return _status(pid, "State")[0] not in "ZX"
+        except (FileNotFoundError, ProcessLookupError):
+            return False
+    state = _ps(pid, "stat")
+    return bool(state) and not state.startswith("Z")
+
+
+def peak_memory(pid: int) -> int:
+    """The most memory that a process has had at any time, in bytes; where only ps tells, what it has now."""
+    if LINUX:
+        return int(_status(pid, "VmHWM").split()[0]) * 1024
+    return int(_ps(pid, "rss")) * 1024
+
+
+def bytes_written(pid: int) -> int:
+    """What a process has written to disks, in bytes, its log included."""
+    with open(f"/proc/{pid}/io") as file:
+        found = re.search(r"^write_bytes: (\d+)", file.read(), re.MULTILINE)
+    assert found is not None
+    return int(found.group(1))
+
+
+def open_files(pid: int) -> list[str]:
+    """Paths of the files that a process has open: no sockets, pipes or devices."""
+    folder = f"/proc/{pid}/fd"
+    links = []
+    for name in os.listdir(folder):
+        try:
+            links.append(os.readlink(os.path.join(folder, name)))
+        except FileNotFoundError:
+            continue  # closed meanwhile
+    return sorted(link for link in links if link.startswith("/") and not link.startswith("/dev/"))
+
+
+def queue_limit() -> int:
+    """How many connections may wait at a port to be taken, whatever a program asks for."""
+    if not LINUX:
+        return 128  # what macOS comes with
+    with open("/proc/sys/net/core/somaxconn") as file:
+        return int(file.read())
+
+
+def _status(pid: int, name: str) -> str:
+    with open(f"/proc/{pid}/status") as file:
+        found = re.search(rf"^{name}:\s*(.*)", file.read(), re.MULTILINE)
+    assert found is not None, f"/proc/{pid}/status has no {name}"
+    return found.group(1)
+
+
+def _ps(pid: int, column: str) -> str:
+    found = subprocess.run(["ps", "-o", column + "=", "-p", str(pid)], capture_output=True, text=True, timeout=30)
+    return found.stdout.strip()

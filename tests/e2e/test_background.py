@@ -1,0 +1,244 @@
+"""
+The daemon in the background, and how a daemon ends.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+
+from . import system
+from .case import RawTestCase, StagedTestCase, transcription
+from .daemon import Daemon, answers, get_json, listeners, opens, twistd
+from .forms import File, echoed, form
+from .message import request
+from .process import LIMIT_S, environment, keep, read, release, until
+from .raw import Listener, Peer, connect
+from .upstream import shared_echo
+
+OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+
+
+class Background(StagedTestCase):
+    """twistd without -n, in a folder of the test's own."""
+
+    def setUp(self) -> None:
+        self.folder = tempfile.mkdtemp(prefix="stt-background-")
+        self.addCleanup(shutil.rmtree, self.folder)
+        self.pid = 0
+        self.addCleanup(self.end)
+
+    def end(self) -> None:
+        """End by force what a test has left."""
+        if self.pid and system.alive(self.pid):
+            os.kill(self.pid, signal.SIGKILL)
+        if self.pid:
+            release(self.pid)
+
+    def twistd(self, *options: str) -> subprocess.CompletedProcess[str]:
+        """Start in the background; what the command in the foreground did."""
+        command = [*twistd(), "--pidfile=stt.pid", "--logfile=stt.log", "sttproxy", *options]
+        listen = ("--host", "127.0.0.1", "--port", "0")
+        return subprocess.run(
+            [*command, *listen], cwd=self.folder, env=environment(), capture_output=True, text=True, timeout=LIMIT_S
+        )
+
+    def start(self, *options: str) -> int:
+        """Start; the port that it listens on."""
+        done = self.twistd(*options)
+        self.assertEqual((done.returncode, done.stdout, done.stderr), (0, "", ""))
+        pidfile = os.path.join(self.folder, "stt.pid")
+        self.pid = int(until(lambda: read(pidfile), "a pidfile"))
+        keep(self.pid)
+        (address,) = until(lambda: listeners(self.log()), "a listener")
+        until(lambda: answers(address), "a daemon that answers")
+        return int(address)
+
+    def log(self) -> str:
+        """What it has logged."""
+        return read(os.path.join(self.folder, "stt.log"))
+
+    def wait_for_the_end(self) -> None:
+        """Wait until the process is gone; it leaves no pidfile and no socket."""
+        until(lambda: not system.alive(self.pid), "the end of the daemon")
+        self.assertFalse(os.path.exists(os.path.join(self.folder, "stt.pid")))
+
+    def test_relative_paths(self) -> None:
+        """A configuration named by a relative path is found, and found again when it changes."""
+        os.mkdir(os.path.join(self.folder, "etc"))
+        path = os.path.join(self.folder, "etc", "relative.json")
+        with open(path, "w") as file:
+            file.write('{"language": "zh"}')
+        port = self.start("--config", "etc/relative.json", "--target", f"http://127.0.0.1:{shared_echo().port}")
+        config = get_json(port, "/stats")["config"]
+        self.assertEqual((os.path.realpath(config["path"]), config["fields"]), (os.path.realpath(path), ["language"]))
+        client = connect(port)
+        self.addCleanup(client.close)
+        audio = File(b"audio")
+        client.send(transcription(form([("file", audio)])))
+        self.assertEqual(client.read_message().json()["form"], echoed([("language", "zh"), ("file", audio)]))
+        with open(path, "w") as file:
+            file.write('{"prompt": "p"}')
+        until(lambda: get_json(port, "/stats")["config"]["fields"] == ["prompt"], "the new configuration")
+        os.kill(self.pid, signal.SIGHUP)
+        until(lambda: "again" in self.log(), "what SIGHUP does")
+        os.kill(self.pid, signal.SIGTERM)
+        self.wait_for_the_end()
+
+    def test_default_path(self) -> None:
+        """So is the default one, where the command was given."""
+        with open(os.path.join(self.folder, "stt_config.json"), "w") as file:
+            file.write('{"language": "zh"}')
+        port = self.start()
+        self.assertEqual(get_json(port, "/stats")["config"]["fields"], ["language"])
+        os.kill(self.pid, signal.SIGTERM)
+        self.wait_for_the_end()
+
+    def test_request_in_flight(self) -> None:
+        """SIGTERM lets a request in flight end; then the process goes."""
+        with Listener() as listener:
+            port = self.start("--target", f"http://127.0.0.1:{listener.port}")
+            client = connect(port)
+            self.addCleanup(client.close)
+            client.send(request("GET", "/"))
+            upstream = listener.accept()
+            upstream.read_message()
+            os.kill(self.pid, signal.SIGTERM)
+            until(lambda: not opens(str(port)), "a closed port")
+            upstream.send(OK)
+            self.assertEqual(client.read_message().body, b"ok")
+            self.wait_for_the_end()
+
+    def test_second_start(self) -> None:
+        """A second start with the same pidfile says that one runs, and leaves that one alone."""
+        port = self.start()
+        done = self.twistd()
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("Another twistd server is running", done.stdout + done.stderr)
+        self.assertIn(str(self.pid), done.stdout + done.stderr)
+        self.assertNotIn("Traceback", done.stdout + done.stderr)
+        self.assertTrue(answers(str(port)))
+        os.kill(self.pid, signal.SIGTERM)
+        self.wait_for_the_end()
+
+    def test_refused_start(self) -> None:
+        """What keeps it from starting is said where the command was given, and no pidfile stays."""
+        with open(os.path.join(self.folder, "stt_config.json"), "w") as file:
+            file.write("[]")
+        done = self.twistd()
+        self.assertEqual((done.returncode, len(done.stderr.splitlines())), (1, 1), done.stderr)
+        self.assertIn("line 1", done.stderr)
+        os.unlink(os.path.join(self.folder, "stt_config.json"))
+        with Listener() as listener:
+            done = self.twistd("--listen", f"tcp:{listener.port}:interface=127.0.0.1")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn(f"{listener.port}", done.stdout + done.stderr)
+        self.assertFalse(os.path.exists(os.path.join(self.folder, "stt.pid")))
+
+
+class Ends(RawTestCase):
+    """The end of a daemon in the foreground, of which each test has its own."""
+
+    def setUp(self) -> None:
+        self.upstreams = Listener()
+        self.addCleanup(self.upstreams.close)
+        self.own = self.before()
+
+    def tearDown(self) -> None:
+        """There is no stage to tidy up."""
+
+    def before(self, *options: str) -> Daemon:
+        """A daemon before the listener."""
+        return self.start_daemon("--target", f"http://127.0.0.1:{self.upstreams.port}", *options)
+
+    def begin(self, sent: bytes) -> tuple[Peer, Peer]:
+        """A client with a request under way, and the upstream that has its head."""
+        client = connect(self.own.port)
+        self.addCleanup(client.close)
+        client.send(sent)
+        upstream = self.upstreams.accept()
+        upstream.read_head()
+        return client, upstream
+
+    def tell_to_end(self, number: signal.Signals = signal.SIGTERM) -> None:
+        """Send a signal, and wait until no more connections are taken."""
+        self.own.signal(number)
+        until(lambda: not opens(self.own.addresses[0]), "a closed port")
+
+    def test_idle(self) -> None:
+        """With nothing to do it ends at once with status 0, on SIGTERM and on SIGINT, idle connections or not."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            idle = connect(self.own.port)
+            idle.send(request("GET", "/stats"))
+            idle.read_message()
+            self.own.signal(number)
+            self.assertEqual(self.own.wait(), 0)
+            self.assertEqual(idle.read_to_end(), b"")
+            idle.close()
+            self.own = self.before()
+
+    def test_answer_in_flight(self) -> None:
+        """An answer under way comes to its end, and says that the connection does, too."""
+        client, upstream = self.begin(request("GET", "/"))
+        self.tell_to_end()
+        upstream.send(OK)
+        answer = client.read_message()
+        self.assertEqual((answer.body, answer.values(b"Connection")), (b"ok", [b"close"]))
+        self.assertEqual(self.own.wait(), 0)
+
+    def test_upload_in_flight(self) -> None:
+        """So does an upload, and the answer to it."""
+        body = form([("file", File(bytes(50_000)))])
+        sent = transcription(body)
+        client, upstream = self.begin(sent[:-30_000])
+        self.tell_to_end()
+        client.send(sent[-30_000:])
+        upstream.read_until(b"--\r\n")
+        upstream.send(OK)
+        self.assertEqual(client.read_message().body, b"ok")
+        self.assertEqual(self.own.wait(), 0)
+
+    def test_stream_in_flight(self) -> None:
+        """So does a stream of events that has begun before."""
+        client, upstream = self.begin(request("GET", "/"))
+        upstream.send(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\ndata: 1\n\n")
+        client.read_until(b"data: 1\n\n")
+        self.tell_to_end()
+        upstream.send(b"data: 2\n\n")
+        client.read_until(b"data: 2\n\n")
+        upstream.close()
+        client.read_until(b"0\r\n\r\n")
+        self.assertEqual(self.own.wait(), 0)
+
+    def test_limit(self) -> None:
+        """What is not done when --grace is over is broken off; the status is 0 all the same."""
+        self.own = self.before("--grace", "0.2")
+        client, _ = self.begin(request("GET", "/"))
+        begun = time.monotonic()
+        self.assertEqual(self.own.stop(), 0)
+        self.assertGreaterEqual(time.monotonic() - begun, 0.2)
+        self.assertEqual(client.read_to_end(), b"")
+
+    def test_second_signal(self) -> None:
+        """A second signal breaks off what the first one left to end."""
+        client, _ = self.begin(request("GET", "/"))
+        self.tell_to_end()
+        self.own.signal(signal.SIGTERM)
+        self.assertEqual(self.own.wait(), 0)
+        self.assertEqual(client.read_to_end(), b"")
+
+    def test_nothing_is_left(self) -> None:
+        """It leaves no files where it was started but those that were there."""
+        before = sorted(os.listdir(self.own.folder))
+        client, upstream = self.begin(request("GET", "/"))
+        upstream.send(OK)
+        self.assertEqual(client.read_message().body, b"ok")
+        self.assertEqual(self.own.stop(), 0)
+        self.assertEqual(sorted(os.listdir(self.own.folder)), before)
+        self.assertEqual(os.listdir(self.own.temporary), [])
+        self.assertEqual(self.own.errors(), "")
+        self.assertNotIn("Traceback", self.own.log())

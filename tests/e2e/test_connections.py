@@ -1,0 +1,121 @@
+"""
+Connections live on behind a response, on both sides, whatever the response was like.
+"""
+
+from __future__ import annotations
+
+from .case import RawTestCase
+from .forms import noise
+from .message import CHUNKED, Header, Message, chunked, counted, head, request
+from .raw import Listener, Peer, connect
+
+OK = head(b"HTTP/1.1 200 OK", [(b"Content-Length", b"2")]) + b"ok"
+
+
+class KeptConnections(RawTestCase):
+    """Each test has a daemon of its own, with an empty pool that keeps connections for as long as the test runs."""
+
+    def setUp(self) -> None:
+        listener = Listener()
+        self.addCleanup(listener.close)
+        target = ("--target-host", "127.0.0.1", "--target-port", str(listener.port))
+        self.own = self.start_daemon(*target, "--pool-idle", "1000")
+        self.client = connect(self.own.port)
+        self.addCleanup(self.client.close)
+        self.upstreams = listener
+
+    def tearDown(self) -> None:
+        """There is no stage to tidy up."""
+
+    def begin(self, method: str = "GET") -> Peer:
+        """The upstream's end of the first connection, with the client's request read."""
+        self.client.send(request(method, "/first"))
+        upstream = self.upstreams.accept()
+        upstream.read_message()
+        return upstream
+
+    def assert_kept(self, upstream: Peer) -> None:
+        """Another request goes over the same two connections, and nothing is left over."""
+        self.client.send(request("GET", "/next"))
+        self.assertEqual(upstream.read_message().start, b"GET /next HTTP/1.1")
+        upstream.send(OK)
+        self.assertEqual(self.client.read_message(), Message(b"HTTP/1.1 200 OK", [(b"Content-Length", b"2")], b"ok"))
+        self.assertEqual(self.client.unread, b"")
+        self.assertIsNone(self.upstreams.accept_waiting())
+
+    def test_bodies(self) -> None:
+        """Bodies with a length and in chunks end where they end."""
+        upstream = self.begin()
+        for headers, body in (
+            ([counted(b"body")], b"body"),
+            ([counted(b"")], b""),
+            ([CHUNKED], chunked([b"one", b"two"])),
+            ([CHUNKED], chunked([])),
+        ):
+            with self.naming(headers):
+                upstream.send(head(b"HTTP/1.1 200 OK", headers) + body)
+                self.assertEqual(len(self.client.read_message().body), 4 * bool(b"body" in body) + 6 * (b"one" in body))
+                self.client.send(request("GET", "/again"))
+                upstream.read_message()
+        upstream.send(OK)
+        self.client.read_message()
+        self.assert_kept(upstream)
+
+    def test_large_bodies(self) -> None:
+        """So do bodies that come faster than the client takes them, so that the upstream was held back."""
+        body = noise(3_000_000)
+        upstream = self.begin()
+        for _ in range(3):
+            self.send_apart(upstream, head(b"HTTP/1.1 200 OK", [counted(body)]) + body)
+            self.assertEqual(self.client.read_message().raw_body, body)
+            self.assert_kept(upstream)
+            self.client.send(request("GET", "/large"))
+            upstream.read_message()
+
+    def test_large_uploads(self) -> None:
+        """So do uploads that come faster than the upstream takes them."""
+        body = noise(3_000_000)
+        upstream = self.begin()
+        upstream.send(OK)
+        self.client.read_message()
+        for _ in range(3):
+            self.send_apart(self.client, request("POST", "/upload", counted(body)) + body)
+            self.assertEqual(upstream.read_message().raw_body, body)
+            upstream.send(OK)
+            self.assertEqual(self.client.read_message().raw_body, b"ok")
+            self.assert_kept(upstream)
+
+    def test_head(self) -> None:
+        """The answer to HEAD has the headers that GET would have, its length among them, and no body."""
+        upstream = self.begin("HEAD")
+        headers = [(b"Content-Length", b"1234"), (b"ETag", b'"x"')]
+        upstream.send(head(b"HTTP/1.1 200 OK", headers))
+        self.assertEqual(self.client.read_message(bodiless=True).headers, headers)
+        self.assert_kept(upstream)
+
+    def test_no_content_and_not_modified(self) -> None:
+        """204 and 304 have no body, whatever their head says of one."""
+        cases: list[tuple[bytes, list[Header]]] = [
+            (b"HTTP/1.1 204 No Content", []),
+            (b"HTTP/1.1 304 Not Modified", [(b"ETag", b'"x"')]),
+            (b"HTTP/1.1 304 Not Modified", [(b"Content-Length", b"1234")]),
+        ]
+        upstream = self.begin()
+        for line, headers in cases:
+            with self.naming(line):
+                upstream.send(head(line, headers))
+                received = self.client.read_message()
+                self.assertEqual((received.start, received.headers), (line, headers))
+                self.assert_kept(upstream)
+                self.client.send(request("GET", "/again"))
+                upstream.read_message()
+
+    def test_two_clients(self) -> None:
+        """A connection that one client's request came on serves another client's next."""
+        upstream = self.begin()
+        upstream.send(OK)
+        self.client.read_message()
+        self.client.close()
+        self.client = connect(self.own.port)
+        self.addCleanup(self.client.close)
+        self.assert_kept(upstream)

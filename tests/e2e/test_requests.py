@@ -1,0 +1,160 @@
+"""
+Requests that are no transcriptions reach the upstream as they came.
+"""
+
+from __future__ import annotations
+
+from .case import UNPOOLED, RawTestCase
+from .forms import content_type, form, noise
+from .message import CHUNKED, Header, Message, chunked, counted, request
+
+NO_CONTENT = b"HTTP/1.1 204 No Content\r\n\r\n"
+
+#: What the proxy writes into each request, whatever the client wrote there.
+FORWARDED = (b"x-forwarded-for", b"x-forwarded-proto", b"x-forwarded-host")
+
+
+class Requests(RawTestCase):
+    """The test plays the upstream, so it sees every byte."""
+
+    #: It would show in anything that is taken for a transcription.
+    config = '{"language": "zh"}'
+    options = UNPOOLED
+
+    def received(self, sent: bytes) -> Message:
+        """What the upstream receives of a request."""
+        received, answer = self.exchange(sent, NO_CONTENT)
+        self.assertEqual(answer.status, 204)
+        return received
+
+    def end_to_end(self, message: Message) -> list[Header]:
+        """Its headers without those that the proxy writes."""
+        return [header for header in message.headers if header[0].lower() not in FORWARDED]
+
+    def test_any_method(self) -> None:
+        """Methods pass, known or not, with a body or without."""
+        for method in ("GET", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "PROPFIND", "M-SEARCH", "x!y"):
+            with self.naming(method):
+                received = self.received(request(method, "/v1/models/x"))
+                self.assertEqual(received.start, method.encode() + b" /v1/models/x HTTP/1.1")
+                self.assertEqual(self.end_to_end(received), [(b"Host", b"stt.test")])
+                body = b"some bytes"
+                received = self.received(request(method, "/v1/models/x", counted(body)) + body)
+                self.assertEqual(received.raw_body, body)
+
+    def test_target_to_the_byte(self) -> None:
+        """The request target passes as written: nothing is decoded, encoded, merged, sorted or dropped."""
+        for target in (
+            "/",
+            "/?",
+            "/??a=b?&&",
+            "//double//slashes/",
+            "/a%2Fb%2fc%20d%00%0d%0a",
+            "/a/./b/../c",
+            "/%E4%BC%9A%e8%ae%ae?q=%E4%BC%9A&q=%e4%bc%9a&b&a=+%2B",
+            "/会议?问=答",
+            "/a;b=c,d:e@f!$'()*+~[]{}|^`\"<>\\",
+            "/v1/models/a%2Fb?x=/audio/transcriptions",
+            "/v1/audio/transcriptions/more",
+            "/v1/audio/translations",
+            "/health/",
+            "/stats/x",
+            "/" + "x" * 8000,
+        ):
+            with self.naming(target):
+                self.assertEqual(self.received(request("GET", target)).target, target.encode())
+
+    def test_server_wide_options(self) -> None:
+        """OPTIONS * passes."""
+        self.assertEqual(self.received(request("OPTIONS", "*")).start, b"OPTIONS * HTTP/1.1")
+
+    def test_transcriptions_with_other_methods(self) -> None:
+        """Only POST is a transcription; other methods on its path pass."""
+        body = form([("language", "en")])
+        for method in ("GET", "PUT", "OPTIONS"):
+            received = self.received(request(method, "/v1/audio/transcriptions", content_type(), counted(body)) + body)
+            self.assertEqual(received.raw_body, body)
+
+    def test_headers(self) -> None:
+        """Headers keep their order, spelling and repetition; none is added but the forwarded ones."""
+        headers: list[Header] = [
+            (b"User-Agent", b"curl/8.0"),
+            (b"accept", b"*/*"),
+            (b"X-Repeated", b"2"),
+            (b"ACCEPT-ENCODING", b"br, gzip;q=0.5"),
+            (b"x-repeated", b"1"),
+            (b"X-Empty", b""),
+            (b"X-Latin", b"caf\xe9"),
+            (b"X-UTF8", "会议".encode()),
+            (b"Authorization", b"Bearer s3cret"),
+            (b"X-Repeated", b"2"),
+            (b"Cookie", b"a=b; c=d"),
+            (b"Accept-Encoding", b"gzip"),
+            (b"Forwarded", b"for=192.0.2.1"),
+            (b"Via", b"1.1 other"),
+            (b"x_under_score", b"y"),
+        ]
+        received = self.received(request("GET", "/v1/models", *headers))
+        self.assertEqual(self.end_to_end(received), [(b"Host", b"stt.test"), *headers])
+        self.assertEqual([received.values(name) for name in FORWARDED], [[b"127.0.0.1"], [b"http"], [b"stt.test"]])
+
+    def test_no_accept_encoding_is_added(self) -> None:
+        """A client that accepts no coding is not said to accept any."""
+        self.assertEqual(self.received(request("GET", "/")).values(b"Accept-Encoding"), [])
+
+    def test_hop_by_hop_headers(self) -> None:
+        """Headers that speak of the client's connection stop here, and so do those that any Connection names."""
+        stop: list[Header] = [
+            (b"Connection", b"X-Named, keep-alive"),
+            (b"Keep-Alive", b"timeout=5"),
+            (b"x-named", b"1"),
+            (b"TE", b"trailers"),
+            (b"Proxy-Connection", b"keep-alive"),
+            (b"Proxy-Authorization", b"Basic eA=="),
+            (b"connection", b"x-Other"),
+            (b"X-Other", b"2"),
+            (b"Trailer", b"X-T"),
+        ]
+        keep: list[Header] = [(b"X-Kept", b"3"), (b"Authorization", b"Bearer x")]
+        received = self.received(request("GET", "/", *stop[:5], keep[0], *stop[5:], keep[1]))
+        self.assertEqual(self.end_to_end(received), [(b"Host", b"stt.test"), *keep])
+
+    def test_bodies_in_both_framings(self) -> None:
+        """A body passes as it came: with its length, or in chunks, whose sizes are nobody's business."""
+        body = noise(300_000)
+        received = self.received(request("POST", "/v1/embeddings", counted(body), (b"X-After", b"1")) + body)
+        self.assertEqual(received.raw_body, body)
+        self.assertEqual(self.end_to_end(received), [(b"Host", b"stt.test"), counted(body), (b"X-After", b"1")])
+        pieces = [body[:1], body[1:50_000], body[50_000:]]
+        received = self.received(request("PUT", "/x", CHUNKED) + chunked(pieces))
+        self.assertEqual(received.body, body)
+        self.assertEqual(sorted(self.end_to_end(received)), [(b"Host", b"stt.test"), CHUNKED])
+
+    def test_empty_bodies(self) -> None:
+        """A body of no bytes is announced upstream as it was by the client, or not at all."""
+        for headers, after in (([], b""), ([(b"Content-Length", b"0")], b""), ([CHUNKED], b"0\r\n\r\n")):
+            with self.naming(headers):
+                received = self.received(request("POST", "/v1/x", *headers) + after)
+                self.assertEqual(received.raw_body, after)
+                self.assertEqual(self.end_to_end(received), [(b"Host", b"stt.test"), *headers])
+
+    def test_forms_elsewhere(self) -> None:
+        """A form that goes to another endpoint is not touched, boundary and all."""
+        body = form([("language", "en"), ("prompt", "x")])
+        received = self.received(request("POST", "/v1/audio/translations", content_type(), counted(body)) + body)
+        self.assertEqual(received.raw_body, body)
+        self.assertEqual(received.values(b"Content-Type"), [content_type()[1]])
+
+    def test_body_while_it_comes(self) -> None:
+        """Each piece of a body reaches the upstream before the client sends the next."""
+        client = self.connect()
+        client.send(request("POST", "/v1/x", CHUNKED))
+        upstream = self.listener.accept()
+        upstream.read_head()
+        for number in range(5):
+            client.send(b"6\r\npiece%d\r\n" % number)
+            upstream.read_until(b"piece%d" % number)
+        client.send(b"0\r\n\r\n")
+        upstream.read_until(b"0\r\n\r\n")
+        upstream.send(NO_CONTENT)
+        self.assertEqual(client.read_message().status, 204)

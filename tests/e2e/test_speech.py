@@ -1,0 +1,138 @@
+"""
+Real speech through the whole of it: the embedded engine with the smallest model, a recording, and a configuration that
+is edited in between.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import re
+import signal
+from contextlib import ExitStack
+from typing import Any
+
+from .case import DaemonTestCase
+from .clients import curl, openai_client
+from .daemon import Daemon
+
+#: Four seconds of English; ``etc/README.md`` tells how it was made.
+SAMPLE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "etc", "sample.wav")
+#: What it says, as letters only: the model is not asked to agree on commas.
+SAID = "the meeting has been moved to monday afternoon catherine will take the notes"
+#: Seconds that a transcription may take, the loading of the model included.
+SPEECH_S = 120.0
+
+
+def letters(text: str) -> str:
+    """The words of a text, in lower case."""
+    return " ".join(re.findall(r"[a-z]+", text.lower()))
+
+
+def cues(text: str) -> str:
+    """The words of subtitles."""
+    spoken = [line for line in text.splitlines() if not re.fullmatch(r"\d+|WEBVTT|.*-->.*", line)]
+    return letters(" ".join(spoken))
+
+
+class Speech(DaemonTestCase):
+    """One daemon with --embedded; its engine has loaded the model when it first answers."""
+
+    if importlib.util.find_spec("faster_whisper") is None:
+        skip = "faster-whisper is not installed: pip install 'sttproxy[embedded]'"
+
+    @classmethod
+    def stage(cls, stack: ExitStack) -> None:
+        cls.daemon = Daemon("--embedded", config="{}")
+        stack.callback(cls.daemon.close)
+
+    def curl(self, *fields: str) -> str:
+        """What curl gets for the recording and these fields."""
+        form = [option for field in fields for option in ("-F", field)]
+        url = self.daemon.url("/v1/audio/transcriptions")
+        limit = ("--max-time", f"{SPEECH_S:g}")
+        return curl(url, *limit, "-F", f"file=@{self.sample()}", "-F", "model=whisper-1", *form)
+
+    def sample(self) -> str:
+        """The recording's path."""
+        if not os.path.exists(SAMPLE):
+            self.skipTest(f"{SAMPLE} is not there: run from the checkout")
+        return SAMPLE
+
+    def assert_said(self, words: str) -> None:
+        """The words are what the recording says."""
+        self.assertEqual(words, SAID)
+
+    def test_health(self) -> None:
+        """The daemon is healthy, and knows that its upstream is inside."""
+        health = json.loads(curl(self.daemon.url("/health")))
+        self.assertEqual((health["status"], "embedded" in health["upstream"]), ("healthy", True))
+
+    def test_curl(self) -> None:
+        """curl gets the text in each format."""
+        self.daemon.configure("{}")
+        self.assert_said(letters(json.loads(self.curl())["text"]))
+        self.assert_said(letters(json.loads(self.curl("response_format=json"))["text"]))
+        self.assert_said(letters(self.curl("response_format=text")))
+        srt = self.curl("response_format=srt")
+        self.assertRegex(srt, r"\A1\n00:00:00,\d{3} --> 00:00:0\d,\d{3}\n")
+        self.assert_said(cues(srt))
+        vtt = self.curl("response_format=vtt")
+        self.assertRegex(vtt, r"\AWEBVTT\n\n00:00:00\.\d{3} --> 00:00:0\d\.\d{3}\n")
+        self.assert_said(cues(vtt))
+        verbose = json.loads(self.curl("response_format=verbose_json", "timestamp_granularities[]=word"))
+        self.assert_said(letters(verbose["text"]))
+        self.assertEqual(verbose["language"], "en")
+        self.assert_said(letters(" ".join(word["word"] for word in verbose["words"])))
+        self.assertEqual(round(verbose["duration"]), 4)
+
+    def test_sdk(self) -> None:
+        """So does the OpenAI SDK, in its own types."""
+        self.daemon.configure("{}")
+        with openai_client(self.daemon) as client, open(self.sample(), "rb") as file:
+            transcriptions = client.with_options(timeout=SPEECH_S).audio.transcriptions
+
+            def create(**options: Any) -> Any:
+                file.seek(0)
+                return transcriptions.create(model="whisper-1", file=file, **options)
+
+            self.assert_said(letters(create().text))
+            self.assert_said(letters(create(response_format="text")))
+            self.assert_said(cues(create(response_format="srt")))
+            self.assert_said(cues(create(response_format="vtt")))
+            verbose = create(response_format="verbose_json", timestamp_granularities=["word", "segment"], language="en")
+            self.assert_said(letters(verbose.text))
+            self.assert_said(letters(" ".join(word.word for word in verbose.words)))
+            self.assert_said(letters(" ".join(segment.text for segment in verbose.segments)))
+
+    def test_edited(self) -> None:
+        """What is written into the configuration while the daemon runs is what the next request obeys."""
+        self.daemon.configure("{}")
+        self.assert_said(letters(json.loads(self.curl())["text"]))
+        edits = (("srt", r"\A1\n00:00:00,"), ("text", r"\AThe meeting"), ("vtt", r"\AWEBVTT"))
+        for number, (form, pattern) in enumerate(edits, self.daemon.stats()["config"]["generation"] + 1):
+            with open(self.daemon.path, "w") as file:
+                json.dump({"response_format": form}, file)
+            self.daemon.wait_for_generation(number)
+            said = self.curl("response_format=json")
+            self.assertRegex(said, pattern)
+            self.assert_said(cues(said))
+
+    def test_forced_prompt(self) -> None:
+        """A forced prompt reaches the model: it spells a name as told, whatever the client's prompt says."""
+        self.daemon.configure('{"prompt": "Katharine"}')
+        self.assertIn("Katharine", self.curl("response_format=text", "prompt=Kathryn"))
+
+    def test_forced_language(self) -> None:
+        """A forced language that the model does not know is its own error, which names the field."""
+        self.daemon.configure('{"language": "zh"}')
+        error = json.loads(self.curl("language=en"))["error"]
+        self.assertEqual((error["param"], error["type"]), ("language", "invalid_request_error"))
+
+    def test_ends(self) -> None:
+        """A daemon with an engine ends on SIGTERM like any other, whether its model is loaded yet or not."""
+        own = self.start_daemon("--embedded")
+        own.signal(signal.SIGTERM)
+        self.assertEqual(own.wait(), 0)
+        self.assertNotIn("Traceback", own.log())

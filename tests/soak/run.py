@@ -1,0 +1,159 @@
+"""
+The soak itself: clients, daemon and upstream, and what has to hold at the end.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import re
+import threading
+import time
+from collections import Counter
+
+from tests.e2e.daemon import Daemon
+from tests.e2e.process import until
+from tests.e2e.raw import Listener
+
+from . import upstream
+from .clients import Client
+
+#: Most that the daemon's memory may have grown by, in bytes.  Allocators keep what was needed at once, and the log
+#: of the soak is not kept in memory; a leak of a request's objects, some 20 KB, would be ten times this.
+GROWTH = 48 << 20
+#: Limits short enough that nothing of the soak outlives it.
+OPTIONS = (
+    *("--pool-idle", "1", "--head-timeout", "3", "--body-timeout", "5", "--idle-timeout", "5", "--drain-timeout", "3"),
+    *("--max-transcriptions", "8", "--max-queue", "1000", "--max-connections", "24", "--pool-wait", "0"),
+)
+#: Seconds that clean-up may take after the last request.
+SETTLE_S = 30.0
+
+
+@dataclasses.dataclass
+class Report:
+    """
+    What came of it.
+
+    :ivar faults: what was not as it had to be; empty where all was well.
+    """
+
+    requests: int
+    seconds: float
+    memory: tuple[int, int]
+    files: tuple[int, int]
+    deeds: dict[str, int]
+    faults: list[str]
+
+    def __str__(self) -> str:
+        before, after = (size >> 20 for size in self.memory)
+        lines = [
+            f"{self.requests} requests in {self.seconds:.1f} s; memory {before} -> {after} MiB, "
+            f"open files {self.files[0]} -> {self.files[1]}",
+            ", ".join(f"{name} {count}" for name, count in sorted(self.deeds.items())),
+            *[f"FAULT {fault}" for fault in self.faults[:50]],
+        ]
+        return "\n".join(lines)
+
+
+def memory(pid: int) -> int:
+    """What a process has now, in bytes."""
+    with open(f"/proc/{pid}/status") as file:
+        found = re.search(r"^VmRSS:\s*(\d+) kB", file.read(), re.MULTILINE)
+    assert found is not None
+    return int(found.group(1)) * 1024
+
+
+def files(pid: int) -> int:
+    """How many descriptors a process has open."""
+    return len(os.listdir(f"/proc/{pid}/fd"))
+
+
+def soak(requests: int, seed: int, clients: int = 16) -> Report:
+    """Send about so many requests; the seed decides over what each client does."""
+    begun = time.monotonic()
+    with Listener() as listener:
+        listener.serve(upstream.serve)
+        target = ("--target-host", "127.0.0.1", "--target-port", str(listener.port))
+        daemon = Daemon(*target, *OPTIONS, config='{"language": "zh", "prompt": "soaked"}')
+        try:
+            report = _soak(daemon, requests, seed, clients)
+        finally:
+            daemon.close()
+    report.seconds = time.monotonic() - begun
+    return report
+
+
+def _soak(daemon: Daemon, requests: int, seed: int, clients: int) -> Report:
+    # The first requests import and allocate what stays; they count for nothing.
+    _run(daemon, 200, f"{seed} before", clients)
+    faults = _settle(daemon, None)
+    before = memory(daemon.pid), files(daemon.pid)
+    crowd = _run(daemon, requests, str(seed), clients)
+    for client in crowd:
+        faults += client.faults
+    faults += _settle(daemon, before[1])
+    after = memory(daemon.pid), files(daemon.pid)
+    if after[0] - before[0] > GROWTH:
+        faults.append(f"memory has grown by {after[0] - before[0] >> 20} MiB")
+    status = daemon.stop()
+    if status != 0:
+        faults.append(f"the daemon ended with {status}")
+    log = daemon.log() + daemon.errors()
+    for sign in ("Traceback", "Unhandled"):
+        if sign in log:
+            at = log.index(sign)
+            faults.append(f"the log says: {log[max(0, at - 500) : at + 3000]}")
+    deeds = sum((client.deeds for client in crowd), Counter())
+    count = sum(client.requests for client in crowd)
+    return Report(count, 0.0, (before[0], after[0]), (before[1], after[1]), dict(deeds), faults)
+
+
+def _run(daemon: Daemon, requests: int, seed: str, clients: int) -> list[Client]:
+    """Have clients send about so many requests."""
+    crowd = [Client(daemon.port, f"{seed} {number}") for number in range(clients)]
+
+    def work(client: Client) -> None:
+        while client.requests < requests / clients:
+            client.step()
+
+    threads = [threading.Thread(target=work, args=(client,), daemon=True) for client in crowd]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return crowd
+
+
+def _settle(daemon: Daemon, open_files: int | None) -> list[str]:
+    """Wait until nothing is under way; what does not end is a fault."""
+    state: dict[str, int] = {}
+
+    def settled() -> bool:
+        if open_files is not None:
+            state["files"] = files(daemon.pid)
+        stats = daemon.stats()
+        # The question itself is a request, on a connection of its own.
+        state.update(in_flight=stats["in_flight"] - 1, connections=stats["connections"] - 1, queued=stats["queued"])
+        idle = not (state["in_flight"] or state["connections"] or state["queued"])
+        if open_files is not None:
+            return idle and state["files"] <= open_files
+        # Connections to the upstream rest for a second; without a number to compare with, their end is awaited.
+        return idle and _sockets(daemon.pid) <= 1
+
+    try:
+        until(settled, "an end", SETTLE_S)
+    except AssertionError:
+        return [f"{SETTLE_S:g} s after the last request there was still {state}; {files(daemon.pid)} files open"]
+    return []
+
+
+def _sockets(pid: int) -> int:
+    """How many sockets of a process are there beside those that it has from its start: its listener and its waker."""
+    count = 0
+    for name in os.listdir(f"/proc/{pid}/fd"):
+        try:
+            count += os.readlink(f"/proc/{pid}/fd/{name}").startswith("socket:")
+        except OSError:
+            continue
+    return count - 2
