@@ -29,6 +29,9 @@ from .upstream.pool import Pool, PoolLimits
 from .upstream.probe import Probe
 from .watch import ConfigWatcher
 
+#: Connections that may wait to be accepted; Twisted's 50 are less than one burst of clients.
+BACKLOG = 1024
+
 DEFAULT_CONFIG = "stt_config.json"
 
 
@@ -236,7 +239,7 @@ class Options(usage.Options):
                 number = port(os.environ.get("TARGET_PORT") or "10240")
             except ValueError as error:
                 raise usage.UsageError(f"TARGET_PORT: {error}") from None
-        return Destination(_check_host(host), number)
+        return Destination(_check_host("--target-host", host), number)
 
 
 def _parse_target(url: str) -> Destination:
@@ -252,17 +255,17 @@ def _parse_target(url: str) -> Destination:
     prefix = parts.path.rstrip("/")
     if not prefix.isascii() or not prefix.isprintable() or " " in prefix:
         raise usage.UsageError(f"--target {url!r}: the path must be percent-encoded")
-    return Destination(_check_host(parts.hostname), 80 if number is None else number, prefix)
+    return Destination(_check_host("--target", parts.hostname), 80 if number is None else number, prefix)
 
 
-def _check_host(host: str) -> str:
+def _check_host(option: str, host: str) -> str:
     host = host[1:-1] if host.startswith("[") and host.endswith("]") else host
     try:
         if not host.isprintable() or " " in host or "/" in host:
             raise UnicodeError
         host.encode("idna")
     except UnicodeError:
-        raise usage.UsageError(f"{host!r} is not a host name or address") from None
+        raise usage.UsageError(f"{option}: {host!r} is not a host name or address") from None
     return host
 
 
@@ -355,7 +358,8 @@ def makeService(options: Options) -> Daemon:
 def _tcp(host: str, number: int) -> tuple[str, str]:
     """The endpoint of --host and --port, and how messages call it."""
     interface = host[1:-1] if host.startswith("[") and host.endswith("]") else host
-    return f"tcp:{number}:interface={endpoints.quoteStringArgument(interface)}", f"{interface}:{number}"
+    quoted = endpoints.quoteStringArgument(interface)
+    return f"tcp:{number}:interface={quoted}:backlog={BACKLOG}", f"{interface}:{number}"
 
 
 def _engine(reactor: Any, model: str | None) -> Any:

@@ -4,6 +4,7 @@ What both sides ask of a transport, and what Twisted's do not tell by themselves
 
 from __future__ import annotations
 
+import contextlib
 import select
 from collections.abc import Callable
 from typing import Any
@@ -31,8 +32,10 @@ class IStreamTransport(ITCPTransport, IConsumer, IPushProducer):
 
 def tune(transport: IStreamTransport) -> None:
     """Send small writes at once, and find out in the end about a peer that vanished without a word."""
-    transport.setTcpNoDelay(True)
-    transport.setTcpKeepAlive(True)
+    # A Unix socket knows neither; macOS refuses both on a connection that the peer has reset already.
+    with contextlib.suppress(OSError):
+        transport.setTcpNoDelay(True)
+        transport.setTcpKeepAlive(True)
 
 
 def departed(handle: Any) -> bool:

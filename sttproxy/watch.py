@@ -132,9 +132,12 @@ class ConfigWatcher(Service):
         try:
             # Non-blocking, for what was meant to be a file may be a pipe.
             fd = os.open(self.path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-            with open(fd, "rb") as file:
+            try:
                 if not stat.S_ISREG(os.fstat(fd).st_mode):
                     return "it is not a regular file"
-                return file.read(config.MAX_BYTES + 1)
+                with open(fd, "rb", closefd=False) as file:
+                    return file.read(config.MAX_BYTES + 1)
+            finally:
+                os.close(fd)
         except OSError as error:
             return f"it cannot be read: {error.strerror}"

@@ -81,6 +81,8 @@ def parse(head: bytes) -> PartHead:
     if encoding is not None and encoding.lower() not in _TRANSPARENT_ENCODINGS:
         raise MalformedForm("its Content-Transfer-Encoding is not one that leaves the bytes as they are")
     content_type = fields.get(b"content-type")
+    if content_type is not None and b"=?" in content_type:
+        raise MalformedForm("its Content-Type holds '=?', which some read as an encoded word")
     if content_type is not None and content_type.lower().startswith((b"multipart/", b"message/")):
         raise MalformedForm(
             "it holds parts of its own (a multipart or a message); send each file as one part of the form"

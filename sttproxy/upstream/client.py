@@ -4,12 +4,11 @@ treq, as a proxy needs it: no cookies, no redirects, no decoding, and not a byte
 
 from __future__ import annotations
 
-from http.cookiejar import Cookie
+from http.cookiejar import Cookie, CookieJar
 from typing import Any, cast
 
 import hyperlink
 from treq.client import HTTPClient
-from treq.cookies import IndexableCookieJar
 from twisted.internet.defer import Deferred
 from twisted.web.http_headers import Headers
 from twisted.web.iweb import IAgent, IBodyProducer, IResponse
@@ -19,7 +18,7 @@ from .connection import IOutgoing, Response, UpstreamConnection
 from .pool import Pool
 
 
-class _NoCookies(IndexableCookieJar):
+class _NoCookies(CookieJar):
     """Stores and sends nothing: treq's jar would send one caller's cookie with the next caller's request."""
 
     def add_cookie_header(self, request: Any) -> None:
@@ -80,7 +79,7 @@ class Upstream:
     def __init__(self, clock: Any, agent: IAgent) -> None:
         self._clock = clock
         self._jar = _NoCookies()
-        self._client = HTTPClient(agent, self._jar)
+        self._client = HTTPClient(agent, cast(Any, self._jar))  # which jar treq names depends on its version
 
     def request(self, outgoing: IOutgoing) -> Deferred[Response]:
         """

@@ -33,7 +33,18 @@ class RulesTests(SynchronousTestCase):
         """Every field of the file is ruled, also one that is only removed; nothing else is."""
         rules = rules_of(parse(b'{"prompt": null, "Gran[]": ["a"], "v": {}}'))
         self.assertEqual(rules.forced, ((b"Gran[]", b"a"),))
-        for name in ("prompt", "Prompt", "prompt[]", " prompt ", "[prompt]", "gran", "GRAN[0]", "ｇran［］", "v[k]", "V"):
+        for name in (
+            "prompt",
+            "Prompt",
+            "prompt[]",
+            " prompt ",
+            "[prompt]",
+            "gran",
+            "GRAN[0]",
+            "ｇran［］",
+            "v[k]",
+            "V",
+        ):
             self.assertTrue(rules.rules(name), name)
         for name in ("prompts", "", "file", "model", "initial_prompt", "k"):
             self.assertFalse(rules.rules(name), name)

@@ -1,0 +1,168 @@
+"""
+How the fuzzer's bytes become a form, or a head, and what must hold of it.
+
+An input of the forms: a byte of choices, a byte that says how the body is cut, then the body, under a fixed boundary.
+An input of the heads: the head itself.
+"""
+
+from __future__ import annotations
+
+import h11
+
+from sttproxy.config import parse
+from sttproxy.errors import ProxyError
+from sttproxy.forms import json as json_form
+from sttproxy.forms import urlencoded
+from sttproxy.forms.rules import Rules, rules_of
+from sttproxy.http1 import heads
+from sttproxy.http1.framing import Chunked
+from sttproxy.routes import Route, route
+
+from ..vectors.reading import by_json, by_pairs
+from .invariants import check_rewriter
+
+#: Short, so that the fuzzer finds it; one of ours is longer, so that the promise is put to the test.
+SHORT = b"B"
+#: As long as one of ours.
+LONG = b"0123456789abcdefghijklmnopqrstuv"
+#: What forms are rewritten by: all kinds of values, and nothing at all.
+RULES = (
+    rules_of(parse(b'{"prompt": "P", "l": ["1", "2"], "o": {"k": true}, "language": null, "t": 0.20}')),
+    rules_of(parse(b"{}")),
+)
+
+
+def check_form(data: bytes) -> None:
+    """Hold the invariants of one input."""
+    if len(data) < 2:
+        return
+    choices, cut, body = data[0], data[1], data[2:]
+    rules = RULES[choices & 1]
+    kind = choices >> 4 & 3
+    if kind == 2:
+        check_pairs(rules, body)
+    elif kind == 3:
+        check_json(rules, body)
+    else:
+        step = cut + 1
+        pieces = [body[at : at + step] for at in range(0, len(body), step)]
+        check_rewriter(rules, LONG if choices & 4 else SHORT, pieces, bool(choices & 2))
+
+
+def check_pairs(rules: Rules, body: bytes) -> None:
+    """Hold that pairs are refused, or read as the forced ones and others."""
+    try:
+        left = urlencoded.rewrite(rules, body)
+    except ProxyError:
+        return
+    items = [(item.name.encode(), item.value) for item in by_pairs(left)] if left else []
+    assert items[: len(rules.forced)] == list(rules.forced), "it does not begin with the forced pairs"
+    assert not any(rules.rules(name.decode()) for name, _ in items[len(rules.forced) :]), "a ruled pair is left"
+    assert urlencoded.rewrite(rules, left) == left, "rewritten once more, it says something else"
+
+
+def check_json(rules: Rules, body: bytes) -> None:
+    """Hold that an object is refused, or read as the forced members and others."""
+    try:
+        left = json_form.rewrite(rules, body)
+    except ProxyError:
+        return
+    names = [name for name, _ in by_json(left)]
+    assert names[: len(rules.forced_json)] == [name for name, _ in rules.forced_json], "the forced ones are not first"
+    assert len(set(names)) == len(names), "a member is repeated"
+    assert not any(rules.rules(name) for name in names[len(rules.forced_json) :]), "a ruled member is left"
+    assert json_form.rewrite(rules, left) == left, "rewritten once more, it says something else"
+
+
+def check_head(data: bytes) -> None:
+    """Hold the invariants of one input: of a request's head, and of what follows it."""
+    end = data.find(heads.HEAD_END)
+    if end < 0:
+        check_beginning(data)
+        return
+    block, rest = heads.skip_empty_lines(data[: end + 4]), data[end + 4 :]
+    if heads.HEAD_END not in block:
+        return
+    try:
+        head = heads.parse_request(block)
+    except ProxyError:
+        return
+    check_beginning(block[:-4])
+    if head.version == b"HTTP/1.1":
+        again = heads.parse_request(heads.write_request(head.method, head.target, head.headers))
+        assert again == head, "written, it is read otherwise"
+    assert b"\n" not in head.target and b" " not in head.target, "the target could end early"
+    check_h11(head, block)
+    assert route(head.method, head.target.partition(b"?")[0]) in Route
+    if head.chunked:
+        check_chunks(rest)
+
+
+def check_beginning(data: bytes) -> None:
+    """Hold that no beginning of what is accepted is refused, and that nothing but an error of ours is raised."""
+    for cut in {0, 1, 2, len(data) // 2, len(data)}:
+        part = heads.skip_empty_lines(data[:cut])
+        try:
+            heads.check_beginning(part)
+        except ProxyError:
+            if heads.HEAD_END in data:
+                continue
+            whole = heads.skip_empty_lines(data) + heads.HEAD_END
+            try:
+                heads.parse_request(whole)
+            except ProxyError:
+                continue
+            raise AssertionError("the beginning is refused and the whole is not") from None
+
+
+def check_h11(head: heads.RequestHead, block: bytes) -> None:
+    """Hold that h11, which is strict too, reads the same pairs and the same framing."""
+    if not head.target.isascii():
+        return  # the only thing in which it is stricter; servers take such targets and keep them as they are
+    peer = h11.Connection(h11.SERVER, max_incomplete_event_size=1 << 20)
+    peer.receive_data(block)
+    try:
+        event = peer.next_event()
+    except h11.RemoteProtocolError as error:
+        raise AssertionError(f"h11 refuses it: {error}") from None
+    assert isinstance(event, h11.Request), event
+    assert event.method == head.method
+    mine = [(name.lower(), value) for name, value in head.headers if name.lower() != b"host"]
+    theirs = [(bytes(name), bytes(value)) for name, value in event.headers if name != b"host"]
+    assert [name for name, _ in mine] == [name for name, _ in theirs], "the names differ"
+    for (name, value), (_, other) in zip(mine, theirs, strict=True):
+        assert value == other or (name == b"transfer-encoding" and value.lower() == other), (name, value, other)
+    ended = isinstance(peer.next_event(), h11.EndOfMessage)
+    assert ended == (head.length == 0), "one sees a body where the other sees none"
+
+
+def check_chunks(data: bytes) -> None:
+    """Hold that chunks are decoded the same byte by byte, and as h11 does."""
+    whole = _decoded([data])
+    assert _decoded([data[at : at + 1] for at in range(len(data))]) == whole, "it depends on the cuts"
+    if isinstance(whole, str) or not whole[2]:
+        return
+    peer = h11.Connection(h11.SERVER, max_incomplete_event_size=1 << 20)
+    peer.receive_data(b"POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n" + data)
+    body = b""
+    while not isinstance(event := peer.next_event(), h11.EndOfMessage):
+        assert event is not h11.NEED_DATA, "h11 sees no end"
+        if isinstance(event, h11.Data):
+            body += event.data
+    assert (body, peer.trailing_data[0]) == whole[:2], "h11 reads another body"
+
+
+def _decoded(pieces: list[bytes]) -> tuple[bytes, bytes, bool] | str:
+    """Body, what comes behind it, and whether it is complete; or the words of the refusal."""
+    decoder = Chunked()
+    body, rest = b"", b""
+    for number, piece in enumerate(pieces):
+        if decoder.done:
+            rest += b"".join(pieces[number:])
+            break
+        try:
+            slices, rest = decoder.feed(piece)
+        except ProxyError as error:
+            return error.message
+        body += b"".join(slices)
+    return body, rest, decoder.done

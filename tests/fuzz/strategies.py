@@ -1,0 +1,114 @@
+"""
+Strategies for bodies that try to get past the rules, beside those of the forms' own tests.
+"""
+
+from __future__ import annotations
+
+import attrs
+from hypothesis import strategies as st
+
+from ..forms.strategies import Form, bent, boundaries, configurations, cuts, forms
+from ..vectors import envelopes, parameters, parts, spellings
+from ..vectors.vector import BOUNDARY, CONFIG, MULTIPART
+
+
+@attrs.frozen
+class Attempt:
+    """
+    A form before a configuration.
+
+    :ivar pieces: the body, as the network cuts it.
+    """
+
+    boundary: bytes
+    configuration: bytes
+    pieces: list[bytes]
+    counted: bool
+
+
+_VECTORS = [
+    vector.body
+    for vector in (*parameters.ROWS, *parts.ROWS, *envelopes.ROWS, *spellings.ROWS)
+    if vector.content_type == MULTIPART and len(vector.body) < 3000
+]
+
+#: Names of ruled fields as somebody disguises them.
+disguises = st.sampled_from(("prompt", "language", "temperature", "model", "response_format")).flatmap(
+    lambda name: st.sampled_from(
+        (
+            name,
+            name.upper(),
+            name + "[]",
+            f"[{name}]",
+            name + "\u00a0",
+            name.replace("_", "."),
+            "".join(chr(ord(char) + 0xFEE0) if char.isalpha() else char for char in name),
+            f"=?utf-8?q?{name}?=",
+            f"x; name={name}; y",
+            f"x\u2028name={name}",
+            f"{name}*=utf-8''",
+            "%" + format(ord(name[0]), "02x") + name[1:],
+            f"'{name}'",
+            f"{name}\u200b",
+            f"({name})",
+            f"{name} (x)",
+            f"<{name}>",
+        )
+    )
+)
+_TYPES = st.sampled_from(
+    (
+        b"text/plain; charset=utf-7",
+        b"text/plain; charset=utf-16",
+        b"message/rfc822",
+        b"message/external-body",
+        b"(x)multipart/mixed; boundary=i",
+        b'"multipart"/mixed; boundary=i',
+        b"multipart; boundary=i",
+        b"text/plain; name=prompt",
+        b"text/plain; name*0=pro; name*1=mpt",
+        b"application/x-www-form-urlencoded",
+        b"application/json",
+        b"",
+        b";;",
+        b"=?utf-8?q?multipart/mixed?=; boundary=i",
+    )
+)
+_INNER = (
+    b"--i\r\nContent-Disposition: form-data; name=prompt\r\n\r\nevil\r\n--i--",
+    b"Content-Disposition: form-data; name=prompt\r\n\r\nevil",
+    b"prompt=evil",
+    b'{"prompt": "evil"}',
+)
+
+
+@st.composite
+def disguised(draw: st.DrawFn) -> Form:
+    """Forms whose parts are well-formed and say something else than they seem to."""
+    boundary = draw(boundaries(16))
+    body = b""
+    for _ in range(draw(st.integers(1, 3))):
+        lines = [b'Content-Disposition: form-data; name="%b"' % draw(disguises).encode()]
+        if draw(st.booleans()):
+            lines[0] += b'; filename="%b"' % draw(disguises).encode()
+        if draw(st.booleans()):
+            lines.append(b"Content-Type: " + draw(_TYPES))
+        if draw(st.booleans()):
+            lines.append(
+                draw(st.sampled_from((b"Content-Transfer-Encoding: binary", b"Content-ID: x", b"MIME-Version: 1")))
+            )
+        value = draw(st.sampled_from(_INNER) | st.binary(max_size=20))
+        body += b"--%b\r\n%b\r\n\r\n%b\r\n" % (boundary, b"\r\n".join(draw(st.permutations(lines))), value)
+    return Form(boundary, (), body + b"--%b--\r\n" % boundary)
+
+
+_seeds = st.sampled_from(_VECTORS).map(lambda body: Form(BOUNDARY, (), body))
+
+
+@st.composite
+def attempts(draw: st.DrawFn) -> Attempt:
+    """Forms of all kinds, as they are or bent once more."""
+    form = draw(st.one_of(forms(), forms(min_boundary=16), disguised(), _seeds))
+    body = draw(bent(form)) if draw(st.booleans()) else form.body
+    configuration = draw(configurations() | st.just(CONFIG))
+    return Attempt(form.boundary, configuration, draw(cuts(body)), draw(st.booleans()))

@@ -1,0 +1,38 @@
+"""
+What the fuzzer found worth keeping holds without it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from .inputs import check_form, check_head
+
+_CORPUS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "corpus")
+
+
+class CorpusTests(SynchronousTestCase):
+    """The corpus, replayed."""
+
+    def replayed(self, folder: str, check: Callable[[bytes], None]) -> None:
+        """Hold the invariants of every input in a folder; at least there is one."""
+        names = sorted(os.listdir(os.path.join(_CORPUS, folder)))
+        self.assertTrue(names)
+        for name in names:
+            with open(os.path.join(_CORPUS, folder, name), "rb") as file:
+                data = file.read()
+            try:
+                check(data)
+            except Exception as error:
+                raise AssertionError(f"{folder}/{name}: {error!r}: {data!r}") from error
+
+    def test_forms(self) -> None:
+        """Forms are refused or rewritten so that the invariants hold."""
+        self.replayed("forms", check_form)
+
+    def test_heads(self) -> None:
+        """Heads are refused, or read as h11 reads them."""
+        self.replayed("heads", check_head)

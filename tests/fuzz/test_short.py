@@ -1,0 +1,34 @@
+"""
+A short run of the strategies, the same every time.
+"""
+
+from __future__ import annotations
+
+from hypothesis import HealthCheck, given, settings
+from twisted.trial.unittest import SynchronousTestCase
+
+from .long import Tally
+from .strategies import Attempt, attempts
+
+
+class ShortTests(SynchronousTestCase):
+    """What a long run does, for seconds."""
+
+    def test_attempts(self) -> None:
+        """A form is refused, or every parser reads what is configured, and of ruled fields nothing else."""
+        tally = Tally()
+
+        @settings(
+            max_examples=500,
+            derandomize=True,
+            database=None,
+            deadline=None,
+            suppress_health_check=list(HealthCheck),
+        )
+        @given(attempts())
+        def judge(attempt: Attempt) -> None:
+            tally.judge(attempt)
+
+        judge()
+        self.assertGreater(tally.accepted, 100, "the strategies reach nothing but refusals")
+        self.assertGreater(tally.bodies - tally.accepted, 50, "the strategies reach no refusal")

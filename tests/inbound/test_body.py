@@ -1,0 +1,306 @@
+"""
+Tests for :mod:`sttproxy.inbound.body`: bodies and their receivers, without a connection.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from typing import Any
+
+from twisted.internet.interfaces import IPushProducer
+from twisted.trial.unittest import SynchronousTestCase
+from zope.interface.verify import verifyClass, verifyObject
+
+from sttproxy.errors import BadRequest, BodyTooLarge, ProxyError, RequestTimeout
+from sttproxy.http1.framing import decoder_for
+from sttproxy.http1.heads import parse_request
+from sttproxy.inbound.body import Collected, RequestBody, WholeBody
+
+from ..stage import Taken, chunked, post
+
+
+class FakeChannel:
+    """
+    What a body asks of its channel.
+
+    :ivar held: whether the client is held back.
+    :ivar continued: how often it was told to go on.
+    """
+
+    def __init__(self) -> None:
+        self.held = False
+        self.continued = 0
+
+    def hold_body(self, hold: bool) -> None:
+        self.held = hold
+
+    def send_continue(self) -> None:
+        self.continued += 1
+
+
+class Pausing(Taken):
+    """Has had enough at its first piece."""
+
+    def __init__(self, body: RequestBody) -> None:
+        super().__init__()
+        self.body = body
+
+    def body_received(self, data: bytes) -> None:
+        super().body_received(data)
+        self.body.pauseProducing()
+
+
+class Stopping(Taken):
+    """Wants no more after its first piece."""
+
+    def __init__(self, body: RequestBody) -> None:
+        super().__init__()
+        self.body = body
+
+    def body_received(self, data: bytes) -> None:
+        super().body_received(data)
+        self.body.stopProducing()
+
+
+class BodyTestCase(SynchronousTestCase):
+    """Tests of bodies that arrive."""
+
+    def body(self, length: int | None, *fields: bytes, most: int | None = None) -> RequestBody:
+        """The body of a request, and its channel."""
+        self.channel = FakeChannel()
+        head = parse_request(post(length, *fields))
+        channel: Any = self.channel
+        return RequestBody(channel, head, decoder_for(head), most)
+
+
+class RequestBodyTests(BodyTestCase):
+    """A body that arrives."""
+
+    def test_interface(self) -> None:
+        """A body can be paced as any push producer."""
+        self.assertTrue(verifyClass(IPushProducer, RequestBody))
+        self.assertTrue(verifyObject(IPushProducer, self.body(1)))
+
+    def test_counted(self) -> None:
+        """A body of a known length goes on as it comes, and ends with its last byte; what follows is handed back."""
+        body = self.body(5)
+        self.assertEqual((body.length, body.complete), (5, False))
+        taken = Taken(body)
+        self.assertEqual(body.feed(b"ab"), b"")
+        self.assertEqual((taken.pieces, taken.ended, body.complete), ([b"ab"], False, False))
+        self.assertEqual(body.feed(b"cdeNEXT"), b"NEXT")
+        self.assertEqual((taken.pieces, taken.ended, body.complete), ([b"ab", b"cde"], True, True))
+
+    def test_chunked(self) -> None:
+        """A chunked body goes on without its coding."""
+        body = self.body(None)
+        self.assertIsNone(body.length)
+        taken = Taken(body)
+        self.assertEqual(body.feed(chunked(b"ab", b"cde") + b"NEXT"), b"NEXT")
+        self.assertEqual((taken.data, taken.ended), (b"abcde", True))
+
+    def test_empty(self) -> None:
+        """A body of no bytes is complete from the beginning, and ends as soon as somebody takes it."""
+        body = self.body(0)
+        self.assertTrue(body.complete)
+        self.assertTrue(Taken(body).ended)
+
+    def test_held(self) -> None:
+        """Before somebody takes the body the client is held back, and what has come is delivered then."""
+        body = self.body(6)
+        body.feed(b"ab")
+        self.assertTrue(self.channel.held)
+        body.feed(b"cd")
+        taken = Taken(body)
+        self.assertEqual((taken.data, taken.ended, self.channel.held), (b"abcd", False, False))
+        body.feed(b"ef")
+        self.assertEqual((taken.data, taken.ended), (b"abcdef", True))
+
+    def test_held_whole(self) -> None:
+        """A body that has come whole before somebody takes it does not hold anything back."""
+        body = self.body(2)
+        self.assertEqual(body.feed(b"abNEXT"), b"NEXT")
+        self.assertFalse(self.channel.held)
+        taken = Taken(body)
+        self.assertEqual((taken.data, taken.ended), (b"ab", True))
+
+    def test_pause(self) -> None:
+        """Pausing holds the client back, resuming lets it go on; neither means anything once the body is complete."""
+        body = self.body(2)
+        Taken(body)
+        body.pauseProducing()
+        self.assertTrue(self.channel.held)
+        body.resumeProducing()
+        self.assertFalse(self.channel.held)
+        body.feed(b"ab")
+        body.pauseProducing()
+        self.assertFalse(self.channel.held)
+
+    def test_pause_at_delivery(self) -> None:
+        """A receiver that pauses over what was held has the client held back further."""
+        body = self.body(10)
+        body.feed(b"ab")
+        body.deliver(Pausing(body))
+        self.assertTrue(self.channel.held)
+
+    def test_stop(self) -> None:
+        """After a stop what comes is read and dropped, and the receiver hears no more, not even of the end."""
+        body = self.body(6)
+        taken = Taken(body)
+        body.feed(b"ab")
+        body.pauseProducing()
+        body.stopProducing()
+        self.assertFalse(self.channel.held)
+        self.assertEqual(body.feed(b"cdefNEXT"), b"NEXT")
+        self.assertEqual((taken.data, taken.ended, body.complete), (b"ab", False, True))
+
+    def test_stop_in_between(self) -> None:
+        """A receiver that stops at one of several pieces gets none of the others, held or just arrived."""
+        for held in (True, False):
+            body = self.body(None)
+            stopping = Stopping(body)
+            if held:
+                body.feed(chunked(b"ab", b"cd", b"ef"))
+                body.deliver(stopping)
+            else:
+                body.deliver(stopping)
+                body.feed(chunked(b"ab", b"cd", b"ef"))
+            self.assertEqual((stopping.pieces, stopping.ended), ([b"ab"], False), held)
+
+    def test_stop_before_delivery(self) -> None:
+        """A body that nobody will take keeps nothing."""
+        body = self.body(100)
+        body.feed(b"ab")
+        body.stopProducing()
+        self.assertFalse(self.channel.held)
+        body.feed(b"cd")
+        self.assertFalse(self.channel.held)
+        taken = Taken(body)
+        self.assertEqual((taken.data, taken.ended), (b"", False))
+
+    def test_awaited(self) -> None:
+        """The rest of a body is wanted while a receiver takes it."""
+        body = self.body(2)
+        self.assertFalse(body.awaited)
+        Taken(body)
+        self.assertTrue(body.awaited)
+        body.stopProducing()
+        self.assertFalse(body.awaited)
+
+    def test_malformed(self) -> None:
+        """Broken framing fails the body with the error that is raised too, behind the pieces before it."""
+        body = self.body(None)
+        taken = Taken(body)
+        body.feed(chunked(b"ab", last=False))
+        error = self.assertRaises(BadRequest, body.feed, b"xyz\r\n")
+        self.assertIs(taken.error, error)
+        self.assertEqual((taken.data, taken.ended), (b"ab", False))
+
+    def test_malformed_again(self) -> None:
+        """A broken body stays broken: what looks like a good one behind it is not delivered."""
+        body = self.body(None)
+        taken = Taken(body)
+        error = self.assertRaises(BadRequest, body.feed, b"xyz\r\n")
+        with contextlib.suppress(BadRequest):
+            body.feed(chunked(b"ab"))
+        self.assertEqual((taken.error, taken.data, taken.ended), (error, b"", False))
+
+    def test_malformed_before_delivery(self) -> None:
+        """Whoever takes a body that is broken already hears so."""
+        body = self.body(None)
+        self.assertRaises(BadRequest, body.feed, chunked(b"ab", last=False) + b"xyz\r\n")
+        self.assertIsInstance(Taken(body).error, BadRequest)
+
+    def test_limit(self) -> None:
+        """A chunked body is failed at the first byte over the limit; one of just that size is not."""
+        body = self.body(None, most=4)
+        taken = Taken(body)
+        body.feed(chunked(b"ab", b"cd", last=False))
+        self.assertRaises(BodyTooLarge, body.feed, chunked(b"e"))
+        self.assertIsInstance(taken.error, BodyTooLarge)
+        self.assertEqual(taken.data, b"abcd")
+        whole = self.body(None, most=4)
+        taken = Taken(whole)
+        whole.feed(chunked(b"ab", b"cd"))
+        self.assertTrue(taken.ended)
+
+    def test_failed(self) -> None:
+        """A body can be failed from outside, once, before or after somebody takes it."""
+        error = RequestTimeout("too slow")
+        for early in (True, False):
+            body = self.body(4)
+            taken = Taken()
+            if early:
+                body.fail(error)
+            body.deliver(taken)
+            if not early:
+                body.fail(error)
+            self.assertIs(taken.error, error)
+            body.fail(RequestTimeout("again"))
+            body.feed(b"abcd")
+            self.assertEqual((taken.error, taken.data, taken.ended), (error, b"", False))
+
+    def test_continue(self) -> None:
+        """A client that asked is told to go on when somebody takes the body, once."""
+        body = self.body(2, b"Expect: 100-continue")
+        self.assertEqual(self.channel.continued, 0)
+        Taken(body)
+        self.assertEqual(self.channel.continued, 1)
+
+    def test_no_continue(self) -> None:
+        """Nobody is told to go on who did not ask, has begun, or has nothing to send."""
+        began = self.body(2, b"Expect: 100-continue")
+        began.feed(b"a")
+        for body in (began, self.body(2), self.body(0, b"Expect: 100-continue")):
+            channel: Any = body._channel
+            Taken(body)
+            self.assertEqual(channel.continued, 0)
+
+
+class WholeBodyTests(SynchronousTestCase):
+    """A body that is at hand."""
+
+    def test_whole(self) -> None:
+        """It is delivered at once, and pacing it means nothing."""
+        body = WholeBody(b"abc")
+        body.pauseProducing()
+        self.assertEqual(body.length, 3)
+        taken = Taken(body)
+        self.assertEqual((taken.pieces, taken.ended), ([b"abc"], True))
+        body.resumeProducing()
+        body.stopProducing()
+
+    def test_nothing(self) -> None:
+        """One of no bytes just ends."""
+        taken = Taken(WholeBody(b""))
+        self.assertEqual((taken.pieces, taken.ended), ([], True))
+
+
+class CollectedTests(BodyTestCase):
+    """A small body, taken whole."""
+
+    def test_collected(self) -> None:
+        """The pieces are put together."""
+        body = self.body(None)
+        whole = Collected(body, 5).whole
+        body.feed(chunked(b"ab", b"cd", last=False))
+        self.assertNoResult(whole)
+        body.feed(chunked(b"e"))
+        self.assertEqual(self.successResultOf(whole), b"abcde")
+
+    def test_too_much(self) -> None:
+        """One byte too many, and nothing is kept and no more taken; the error says what may be sent."""
+        body = self.body(None)
+        whole = Collected(body, 5).whole
+        body.feed(chunked(b"abcdef", b"g", last=False))
+        error = self.failureResultOf(whole, BodyTooLarge).value
+        self.assertIn("5 bytes", error.message)
+        body.feed(chunked(b"h"))
+        self.assertFalse(body.awaited)
+
+    def test_broken(self) -> None:
+        """A body that fails fails the whole."""
+        body = self.body(None)
+        whole = Collected(body, 5).whole
+        self.assertRaises(ProxyError, body.feed, b"xyz\r\n")
+        self.failureResultOf(whole, BadRequest)

@@ -1,0 +1,169 @@
+"""
+Tests for :mod:`sttproxy.inbound.site`: the factory, and the end of its connections.
+"""
+
+from __future__ import annotations
+
+import attrs
+from twisted.internet.interfaces import IProtocolFactory
+from zope.interface.verify import verifyObject
+
+from sttproxy.inbound.channel import LINGER_S, HTTPChannel
+from sttproxy.inbound.site import Limits, Site, Timeouts
+from sttproxy.stats import Stats
+
+from ..fakes import Ending, FakeReactor
+from ..stage import ScriptedTestCase, get, post
+
+
+class SiteTests(ScriptedTestCase):
+    """The factory for inbound connections."""
+
+    def test_interface(self) -> None:
+        """It is a factory as Twisted knows it."""
+        self.assertTrue(verifyObject(IProtocolFactory, self.site))
+
+    def test_no_work_of_its_own(self) -> None:
+        """Starting and stopping it opens no log and schedules nothing, unlike the stock one."""
+        reactor = FakeReactor()
+        site = Site(self.site.resource, reactor, Stats())
+        site.doStart()
+        self.assertEqual(reactor.pending(), [])
+        site.doStop()
+
+    def test_connections(self) -> None:
+        """It knows its connections, and counts them."""
+        one, other = self.client(), self.client(get())
+        self.assertEqual(self.site.channels, {one.protocol, other.protocol})
+        self.assertEqual(self.stats.connections, 2)
+        one.close()
+        self.assertEqual((self.site.channels, self.stats.connections), ({other.protocol}, 1))
+
+    def test_apart(self) -> None:
+        """Connections share nothing: each gets the answers to its own requests."""
+        one, other = self.client(get(b"/one")), self.client(get(b"/other"))
+        for request in reversed(self.requests):
+            request.write(request.path)
+            request.finish()
+        self.reactor.settle()
+        self.assertIn(b"/one", one.received)
+        self.assertIn(b"/other", other.received)
+        self.assertIsInstance(self.site.buildProtocol(None), HTTPChannel)
+
+    def test_abort_nothing(self) -> None:
+        """Breaking everything off is possible when there is nothing."""
+        self.site.abort()
+
+    def test_abort(self) -> None:
+        """Breaking everything off reaches each connection."""
+        clients = [self.client(), self.client(get())]
+        self.site.abort()
+        self.reactor.settle()
+        self.assertEqual([client.ending for client in clients], [Ending.RESET] * 2)
+
+
+class SettingsTests(ScriptedTestCase):
+    """Limits as they are unless told otherwise."""
+
+    def test_defaults(self) -> None:
+        """Every phase has its limit, and a body may have any size."""
+        self.assertEqual(attrs.astuple(Timeouts()), (10, 30, 75, 30))
+        self.assertIsNone(Limits().body)
+
+
+class EndTests(ScriptedTestCase):
+    """The daemon stops: connections end with the requests that they carry."""
+
+    def test_nobody(self) -> None:
+        """Without connections there is nothing to wait for."""
+        self.successResultOf(self.site.drain(30))
+
+    def test_idle(self) -> None:
+        """Idle connections are closed after a moment, and not before everybody could have been."""
+        idle, used = self.client(), self.client(get(b"/now"))
+        drained = self.site.drain(30)
+        self.reactor.advance(LINGER_S - 0.1)
+        self.assertEqual({idle.ending, used.ending}, {Ending.OPEN})
+        self.reactor.advance(0.2)
+        self.assertEqual({idle.ending, used.ending}, {Ending.CLOSED})
+        self.successResultOf(drained)
+
+    def test_late_request(self) -> None:
+        """A request that comes in that moment is answered, and told that it was the last one."""
+        client = self.client()
+        drained = self.site.drain(30)
+        client.send(get(b"/now"))
+        self.assertIn(b"\r\nConnection: close\r\n", client.received)
+        self.assertEqual(client.ending, Ending.CLOSED)
+        self.successResultOf(drained)
+
+    def test_in_flight(self) -> None:
+        """A request in flight is answered in full, and told so."""
+        client = self.client(get())
+        drained = self.site.drain(30)
+        self.reactor.pass_time(29, 1)
+        self.requests[0].write(b"hi")
+        self.requests[0].finish()
+        self.assertNoResult(drained)
+        self.reactor.settle()
+        self.assertRegex(client.received, rb"(?s)\r\nConnection: close\r\n.*hi.*0\r\n\r\n\Z")
+        self.successResultOf(drained)
+
+    def test_half_answered(self) -> None:
+        """Where the head of the answer was out before, the connection lingers like an idle one behind the answer."""
+        client = self.client(get())
+        self.requests[0].write(b"hi")
+        drained = self.site.drain(30)
+        self.reactor.pass_time(10, 1)
+        self.requests[0].finish()
+        self.reactor.pass_time(LINGER_S + 0.2)
+        self.assertTrue(client.received.endswith(b"0\r\n\r\n"))
+        self.assertEqual(client.ending, Ending.CLOSED)
+        self.successResultOf(drained)
+
+    def test_pipelined(self) -> None:
+        """Of pipelined requests the one in flight is the last."""
+        client = self.client(get() + get())
+        self.site.drain(30)
+        self.requests[0].finish()
+        self.reactor.settle()
+        self.assertIn(b"\r\nConnection: close\r\n", client.received)
+        self.assertEqual(len(self.requests), 1)
+
+    def test_in_a_head(self) -> None:
+        """A head that has begun may be completed."""
+        client = self.client(get(b"/now")[:5])
+        self.site.drain(30)
+        self.reactor.pass_time(5)
+        client.send(get(b"/now")[5:])
+        self.assertIn(b"\r\nConnection: close\r\n", client.received)
+
+    def test_latecomer(self) -> None:
+        """A connection that was accepted when the end had begun may ask once, and does not hold it up otherwise."""
+        self.client()
+        drained = self.site.drain(30)
+        late, silent = self.client(get(b"/now")), self.client()
+        self.assertIn(b"\r\nConnection: close\r\n", late.received)
+        self.reactor.pass_time(LINGER_S + 0.2)
+        self.assertEqual(silent.ending, Ending.CLOSED)
+        self.successResultOf(drained)
+
+    def test_limit(self) -> None:
+        """What is left at the limit is broken off, wherever it is."""
+        clients = [self.client(*sent) for sent in ((get(),), (post(1000, body=b"x"),), (get()[:5],))]
+        drained = self.site.drain(5)
+        self.reactor.advance(4.9)
+        self.assertEqual({client.ending for client in clients}, {Ending.OPEN})
+        self.reactor.advance(0.2)
+        self.assertEqual({client.ending for client in clients}, {Ending.RESET})
+        self.successResultOf(drained)
+        self.assertEqual(self.stats.clients_gone, 2)
+
+    def test_abort(self) -> None:
+        """Everything can be broken off at once."""
+        clients = [self.client(*sent) for sent in ((), (get(),), (post(1000, body=b"x"),))]
+        drained = self.site.drain(30)
+        self.site.abort()
+        self.reactor.settle()
+        self.assertEqual({client.ending for client in clients}, {Ending.RESET})
+        self.successResultOf(drained)

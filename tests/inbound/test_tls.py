@@ -1,0 +1,158 @@
+"""
+Tests for :mod:`sttproxy.inbound` below TLS, as an endpoint like ``ssl:…`` gives it: the transport is no socket then.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import functools
+import ssl
+from typing import Any
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+from OpenSSL import crypto
+from twisted.internet.ssl import CertificateOptions
+from twisted.protocols.tls import TLSMemoryBIOFactory
+
+from sttproxy.errors import UpstreamError
+from sttproxy.inbound.site import Timeouts
+
+from ..fakes import Ending, FakeReactor, Peer
+from ..stage import ScriptedTestCase, Taken, error_of, get, ok, post
+
+
+@functools.cache
+def server_side() -> CertificateOptions:
+    """What a server needs: a key and a certificate that nobody checks."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "h")])
+    began = datetime.datetime(2000, 1, 1, tzinfo=datetime.timezone.utc)
+    builder = x509.CertificateBuilder(name, name, key.public_key(), 1, began, began.replace(year=2100))
+    pem = serialization.Encoding.PEM
+    secret = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    public = builder.sign(key, hashes.SHA256()).public_bytes(pem)
+    return CertificateOptions(
+        privateKey=crypto.load_privatekey(crypto.FILETYPE_PEM, secret),
+        certificate=crypto.load_certificate(crypto.FILETYPE_PEM, public),
+    )
+
+
+class SecureClient:
+    """
+    A client that speaks TLS, by another implementation than the server's.
+
+    :ivar received: what came, decrypted.
+    :ivar told_end: whether the server has said that no more will come, as TLS wants it said.
+    """
+
+    def __init__(self, reactor: FakeReactor, protocol: Any) -> None:
+        self.peer = Peer(reactor, protocol)
+        self.received = b""
+        self.told_end = False
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self._tls = context.wrap_bio(self._incoming, self._outgoing)
+        self._reactor = reactor
+        for _ in range(3):
+            with contextlib.suppress(ssl.SSLWantReadError):
+                self._tls.do_handshake()
+            self._exchange()
+        self.send(b"")
+
+    def send(self, data: bytes) -> None:
+        """Send something, and read what comes."""
+        if data:
+            self._tls.write(data)
+        self._exchange()
+        try:
+            while piece := self._tls.read(65_536):
+                self.received += piece
+            self.told_end = True
+        except ssl.SSLWantReadError:
+            pass
+        except ssl.SSLZeroReturnError:
+            self.told_end = True
+
+    def _exchange(self) -> None:
+        self.peer.send(self._outgoing.read())
+        self._reactor.settle()
+        self._incoming.write(self.peer.news())
+
+
+class TLSTests(ScriptedTestCase):
+    """What differs where the transport is not a socket."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.serve_with(Timeouts(head=10, body=30, idle=75, drain=20))
+
+    def secure_client(self, data: bytes = b"") -> SecureClient:
+        """A new client, and what it sends at once."""
+        factory = TLSMemoryBIOFactory(server_side(), False, self.site, self.reactor)
+        client = SecureClient(self.reactor, factory.buildProtocol(None))  # type: ignore[arg-type]
+        self.peers.append(client.peer)
+        client.send(data)
+        return client
+
+    def test_answered(self) -> None:
+        """Requests are answered, one after the other, and know that nobody else could read them."""
+        client = self.secure_client(get(b"/now"))
+        client.send(get(b"/now"))
+        self.assertEqual(client.received, ok(b"/now") * 2)
+        client.send(get())
+        self.assertTrue(self.requests[2].isSecure())
+
+    def test_idle(self) -> None:
+        """An idle connection is closed in time."""
+        client = self.secure_client(get(b"/now"))
+        self.reactor.pass_time(74, 1)
+        self.assertEqual(client.peer.ending, Ending.OPEN)
+        self.reactor.pass_time(2)
+        client.send(b"")
+        self.assertTrue(client.told_end)
+
+    def test_drained(self) -> None:
+        """When the daemon stops, idle connections do not hold it up."""
+        client = self.secure_client(get(b"/now"))
+        self.site.drain(30)
+        self.reactor.pass_time(2)
+        client.send(b"")
+        self.assertTrue(client.told_end)
+
+    def test_last_answer(self) -> None:
+        """The end of the connection is said behind the last answer."""
+        client = self.secure_client(get(b"/now", b"Connection: close"))
+        self.assertTrue(client.received.endswith(b"\r\n\r\n/now"))
+        self.assertTrue(client.told_end)
+
+    def test_refused(self) -> None:
+        """A refusal arrives, and what the client does then goes without an error in the log."""
+        client = self.secure_client(b"GARBAGE\r\n\r\n")
+        self.assertEqual(error_of(client.received), (400, "bad_request"))
+        client.send(b"more garbage")
+        client.peer.close()
+
+    def test_early_answer(self) -> None:
+        """So does an answer that comes before the upload's end, and the rest of that is dropped."""
+        client = self.secure_client(post(1_000_000, body=b"x" * 1000))
+        self.requests[0].fail(UpstreamError("nobody there"))
+        for _ in range(10):
+            client.send(b"x" * 10_000)
+        self.assertEqual(error_of(client.received), (502, "bad_gateway"))
+        client.peer.close()
+
+    def test_held_back(self) -> None:
+        """A client that is held back and leaves is noticed, and one that stays goes on later."""
+        staying = self.secure_client(post(1_000_000, body=b"x" * 1000))
+        leaving = self.secure_client(post(1_000_000, body=b"x" * 1000))
+        leaving.peer.close()
+        self.reactor.pass_time(2)
+        self.assertEqual(self.stats.in_flight, 1)
+        taken = Taken(self.requests[0].body)
+        staying.send(b"x" * 1000)
+        self.assertEqual(len(taken.data), 2000)

@@ -1,0 +1,271 @@
+"""
+The whole proxy in memory, but for its command line: a test plays its clients and the server behind it.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from twisted.trial.unittest import SynchronousTestCase
+from twisted.web.resource import IResource, Resource
+from twisted.web.server import NOT_DONE_YET
+
+from sttproxy import config
+from sttproxy.admission import Admission
+from sttproxy.errors import ProxyError
+from sttproxy.headers import TrustedPeers
+from sttproxy.inbound.body import BodySource
+from sttproxy.inbound.request import Request
+from sttproxy.inbound.site import Limits, Site, Timeouts
+from sttproxy.resources import Health, PassThrough, Root, StatsPage, Target, Transcriptions
+from sttproxy.stats import Stats
+from sttproxy.upstream.client import Upstream, UpstreamAgent
+from sttproxy.upstream.pool import Pool, PoolLimits
+from sttproxy.upstream.probe import Probe
+
+from .fakes import Ending, FakeReactor, FakeUpstream, Peer
+
+#: Where transcriptions go.
+PATH = b"/v1/audio/transcriptions"
+FORM_TYPE = b"Content-Type: multipart/form-data; boundary=b"
+#: A form with a recording between two fields.
+FORM = (
+    b'--b\r\nContent-Disposition: form-data; name="language"\r\n\r\nen\r\n'
+    b'--b\r\nContent-Disposition: form-data; name="file"; filename="a.wav"\r\nContent-Type: audio/wav\r\n\r\n'
+    b"RIFF\r\n\0\xff\r\n"
+    b'--b\r\nContent-Disposition: form-data; name="prompt"\r\n\r\nhi\r\n'
+    b"--b--\r\n"
+)
+
+
+def message(first_line: bytes, *fields: bytes, body: bytes = b"") -> bytes:
+    """A message as it is on the wire."""
+    return b"\r\n".join([first_line, *fields, b"", b""]) + body
+
+
+def get(target: bytes = b"/x", *fields: bytes, method: bytes = b"GET", version: bytes = b"HTTP/1.1") -> bytes:
+    """A request without a body."""
+    return message(b"%b %b %b" % (method, target, version), b"Host: h", *fields)
+
+
+def post(length: int | None, *fields: bytes, target: bytes = b"/x", body: bytes = b"") -> bytes:
+    """
+    A request with a body.
+
+    :param length: None for a chunked one.
+    :param body: what is sent of it at once.
+    """
+    framing = b"Transfer-Encoding: chunked" if length is None else b"Content-Length: %d" % length
+    return message(b"POST %b HTTP/1.1" % target, b"Host: h", framing, *fields, body=body)
+
+
+def transcription(body: bytes = FORM, content_type: bytes = FORM_TYPE, *fields: bytes, target: bytes = PATH) -> bytes:
+    """A transcription request with its length."""
+    return post(len(body), content_type, *fields, target=target, body=body)
+
+
+def ok(body: bytes = b"hi", *fields: bytes) -> bytes:
+    """A response with a length."""
+    return message(b"HTTP/1.1 200 OK", b"Content-Length: %d" % len(body), *fields, body=body)
+
+
+def chunked(*pieces: bytes, last: bool = True) -> bytes:
+    """A body in the chunked coding."""
+    return b"".join(b"%x\r\n%b\r\n" % (len(piece), piece) for piece in pieces) + b"0\r\n\r\n" * last
+
+
+def error_of(received: bytes) -> tuple[int, str]:
+    """Status and code of an error that is the proxy's own, and the only thing received."""
+    head, _, body = received.partition(b"\r\n\r\n")
+    assert b"\r\nContent-Length: %d" % len(body) in head, received
+    return int(head.split(b" ")[1]), json.loads(body)["error"]["code"]
+
+
+class MemoryTestCase(SynchronousTestCase):
+    """
+    Tests on a reactor in memory.  At their end no transport may want to read or write, and no delayed call be left.
+    """
+
+    def setUp(self) -> None:
+        self.reactor = FakeReactor()
+
+    def assert_nothing_left(self) -> None:
+        """Nobody waits for anything any more."""
+        self.assertEqual(self.reactor.pending(), [])
+        self.assertEqual(self.reactor.readers | self.reactor.writers, set())
+
+
+class SiteTestCase(MemoryTestCase):
+    """
+    Tests of a site with a Resource.  At their end all clients leave.
+
+    :ivar peers: the clients.
+    """
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.peers: list[Peer] = []
+        self.stats = Stats()
+
+    def serve(self, resource: IResource, timeouts: Timeouts | None = None, body: int | None = None) -> None:
+        """Set up the site; without limits on time it has those that it has by itself."""
+        self.site = Site(resource, self.reactor, self.stats, timeouts or Timeouts(), Limits(body))
+
+    def client(self, *segments: bytes) -> Peer:
+        """A new client, and what it sends at once."""
+        peer = Peer(self.reactor, self.site.buildProtocol(None))
+        self.peers.append(peer)
+        peer.send(*segments)
+        return peer
+
+    def tearDown(self) -> None:
+        for peer in self.peers:
+            if peer.ending in (Ending.OPEN, Ending.HALF):
+                peer.reset()
+                peer.read()
+        self.reactor.advance(1.0)  # who is held back is asked from time to time
+        self.assertEqual((self.stats.connections, self.stats.in_flight), (0, 0))
+        self.assertEqual(self.site.channels, set())
+        self.assert_nothing_left()
+
+
+class Scripted(Resource):
+    """
+    Answers when the test does; what is below ``/now`` is answered with its own path at once.
+
+    :ivar requests: all requests, in the order in which they came.
+    """
+
+    isLeaf = True
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.requests: list[Request] = []
+
+    def render(self, request: Request) -> bytes | int:
+        self.requests.append(request)
+        return request.path if request.path.startswith(b"/now") else NOT_DONE_YET
+
+
+class Taken:
+    """
+    A receiver of bodies.
+
+    :ivar pieces: what came.
+    :ivar ended: whether it was all.
+    :ivar error: why the rest will not come.
+    """
+
+    def __init__(self, body: BodySource | None = None) -> None:
+        """
+        :param body: what to take.
+        """
+        self.pieces: list[bytes] = []
+        self.ended = False
+        self.error: ProxyError | None = None
+        if body is not None:
+            body.deliver(self)
+
+    @property
+    def data(self) -> bytes:
+        """All that came."""
+        return b"".join(self.pieces)
+
+    def body_received(self, data: bytes) -> None:
+        assert data and not self.ended and self.error is None, "a body ends once, and pieces are not empty"
+        self.pieces.append(data)
+
+    def body_ended(self) -> None:
+        assert not self.ended and self.error is None, "a body ends once"
+        self.ended = True
+
+    def body_failed(self, error: ProxyError) -> None:
+        assert not self.ended and self.error is None, "a body ends once"
+        self.error = error
+
+
+class ScriptedTestCase(SiteTestCase):
+    """
+    Tests of a site whose requests the tests answer themselves.
+
+    :ivar requests: those that were dispatched.
+    """
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.serve_with()
+
+    def serve_with(self, timeouts: Timeouts | None = None, body: int | None = None) -> None:
+        """Set the site up anew."""
+        resource = Scripted()
+        self.requests = resource.requests
+        self.serve(resource, timeouts, body)
+
+
+class ProxyTestCase(SiteTestCase):
+    """
+    Tests of the whole.
+
+    :ivar upstream: the server.
+    """
+
+    def setUp(self) -> None:
+        super().setUp()
+        self._pools: list[Pool] = []
+        self._upstreams: list[FakeUpstream] = []
+        self.proxy()
+
+    def proxy(
+        self,
+        *,
+        fields: bytes = b"{}",
+        pool: PoolLimits | None = None,
+        timeouts: Timeouts | None = None,
+        body: int | None = None,
+        most: int = 0,
+        queue: int = 0,
+        **target: Any,
+    ) -> None:
+        """
+        Set it up anew, before another upstream.
+
+        :param fields: the configuration file.
+        :param most: transcriptions at once, `queue` those that may wait.
+        :param target: further attributes of the `Target`.
+        """
+        self.config = config.parse(fields)
+        self.upstream = FakeUpstream(self.reactor)
+        self.pool = Pool(self.reactor, self.upstream.connect, pool or PoolLimits())
+        self._upstreams.append(self.upstream)
+        self._pools.append(self.pool)
+        self.admission = Admission(most, queue)
+        settings = {"prefix": b"", "host": b"upstream:1", "trusted": TrustedPeers(), **target}
+        to = Target(Upstream(self.reactor, UpstreamAgent(self.pool)), **settings)
+        pages: dict[bytes, IResource] = {
+            b"/health": Health(Probe(self.upstream.connect, self.pool), {"version": "1"}),
+            b"/stats": StatsPage(self.stats.snapshot),
+        }
+        transcriptions = Transcriptions(to, self.stats, lambda: self.config, self.admission)
+        self.serve(Root(pages, to.prefix, transcriptions, PassThrough(to, self.stats)), timeouts, body)
+
+    @property
+    def server(self) -> Peer:
+        """The connection that the upstream took last."""
+        return self.upstream.peers[-1]
+
+    def tearDown(self) -> None:
+        for peer in self.peers:
+            if peer.ending in (Ending.OPEN, Ending.HALF):
+                peer.reset()
+                peer.read()
+        self.reactor.advance(1.0)
+        for pool in self._pools:
+            self.assertFalse(pool.busy, "a connection is still lent")
+            pool.close()
+        self.assertEqual(self.admission.waiting, 0)
+        for upstream in self._upstreams:
+            for peer in upstream.peers:
+                peer.read()
+                peer.close()
+        super().tearDown()

@@ -1,0 +1,127 @@
+"""
+Tests for :mod:`sttproxy.relay` and :mod:`sttproxy.resources`: what an upstream is asked, and when a client is told to
+go on.
+"""
+
+from __future__ import annotations
+
+from ipaddress import ip_network
+
+from sttproxy.headers import TrustedPeers
+from sttproxy.http1.heads import parse_request
+from sttproxy.upstream.pool import PoolLimits
+
+from .stage import ProxyTestCase, get, message, ok, post
+
+CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+
+
+class TargetTests(ProxyTestCase):
+    """What is asked of the upstream."""
+
+    def asked(self, data: bytes) -> bytes:
+        """What the upstream gets of a request."""
+        self.client(data)
+        parse_request(self.server.received.partition(b"\r\n\r\n")[0] + b"\r\n\r\n")
+        return self.server.received
+
+    def test_kept(self) -> None:
+        """Method, target and headers leave as they came, to the byte and in their order."""
+        for method in (b"GET", b"get", b"PROPFIND", b"sTrange!"):
+            for target in (b"/", b"/a%2Fb//../c?x=%00&&y", b"/\xff?q", b"/v1/models?token=a b".replace(b" ", b"+")):
+                fields = (b"x-B: 1", b"X-a: 2", b"x-b: 3", b"Cookie: a=b", b"Accept-Encoding: br")
+                received = self.asked(get(target, *fields, method=method))
+                head = message(method + b" " + target + b" HTTP/1.1", b"Host: h", *fields)
+                self.assertTrue(received.startswith(head[:-2]), received)
+                self.assertNotIn(b"gzip", received)
+
+    def test_prefix(self) -> None:
+        """A prefix goes before the path, and not before the server as a whole."""
+        self.proxy(prefix=b"/api")
+        self.assertIn(b"GET /api/x?y HTTP/1.1\r\n", self.asked(get(b"/x?y")))
+        self.assertIn(b"OPTIONS * HTTP/1.1\r\n", self.asked(get(b"*", method=b"OPTIONS")))
+
+    def test_absolute(self) -> None:
+        """An absolute target is reduced to its path, and its authority is the Host."""
+        received = self.asked(get(b"http://other:1/x?y"))
+        self.assertTrue(received.startswith(message(b"GET /x?y HTTP/1.1", b"Host: other:1")[:-2]), received)
+
+    def test_hop_by_hop(self) -> None:
+        """What speaks of the client's connection stops here."""
+        hops = (
+            b"Connection: X-Hop, keep-alive",
+            b"X-Hop: 1",
+            b"Keep-Alive: 5",
+            b"TE: trailers",
+            b"Proxy-Connection: x",
+        )
+        received = self.asked(get(b"/x", *hops, b"X: y"))
+        self.assertTrue(received.startswith(message(b"GET /x HTTP/1.1", b"Host: h", b"X: y")[:-2]), received)
+        self.assertNotIn(b"Hop", received)
+
+    def test_http10(self) -> None:
+        """A request of HTTP/1.0 without a Host leaves as one of HTTP/1.1 with the upstream's own."""
+        received = self.asked(b"GET /x HTTP/1.0\r\n\r\n")
+        self.assertTrue(received.startswith(message(b"GET /x HTTP/1.1", b"Host: upstream:1")[:-2]), received)
+
+    def test_forwarded(self) -> None:
+        """The upstream is told who asked, how and for what; what the client says of that itself is not believed."""
+        received = self.asked(get(b"/x", b"X-Forwarded-For: 9.9.9.9", b"x-forwarded-proto: https"))
+        told = (b"X-Forwarded-For: 192.0.2.7", b"X-Forwarded-Proto: http", b"X-Forwarded-Host: h")
+        self.assertEqual(received, message(b"GET /x HTTP/1.1", b"Host: h", *told))
+
+    def test_trusted(self) -> None:
+        """What a trusted proxy says of the client behind it is added to."""
+        self.proxy(trusted=TrustedPeers([ip_network("192.0.2.0/24")]))
+        received = self.asked(get(b"/x", b"X-Forwarded-For: 9.9.9.9", b"X-Forwarded-Proto: https"))
+        told = (b"X-Forwarded-For: 9.9.9.9, 192.0.2.7", b"X-Forwarded-Proto: https", b"X-Forwarded-Host: h")
+        self.assertEqual(received, message(b"GET /x HTTP/1.1", b"Host: h", *told))
+
+
+class ContinueTests(ProxyTestCase):
+    """Clients that ask whether to send their body."""
+
+    def test_when_connected(self) -> None:
+        """They are told to when the upstream connection stands, and not before; the upstream hears nothing of it."""
+        self.upstream.at_once = False
+        client = self.client(post(4, b"Expect: 100-continue"))
+        self.reactor.pass_time(3)
+        self.assertEqual(client.received, b"")
+        self.upstream.accept()
+        self.assertEqual(client.news(), CONTINUE)
+        self.assertNotIn(b"xpect", self.server.received)
+        client.send(b"abcd")
+        self.server.send(ok())
+        self.assertEqual(client.news(), ok())
+
+    def test_resting_connection(self) -> None:
+        """On a connection that rests they are told to at once."""
+        client = self.client(get())
+        self.server.send(ok())
+        client.news()
+        client.send(post(4, b"Expect: 100-continue"))
+        self.assertEqual(client.news(), CONTINUE)
+
+    def test_free_connection(self) -> None:
+        """They are not while all connections are busy."""
+        self.proxy(pool=PoolLimits(total=1))
+        self.client(get())
+        client = self.client(post(4, b"Expect: 100-continue"))
+        self.assertEqual(client.received, b"")
+        self.server.send(ok())
+        self.assertEqual(client.received, CONTINUE)
+
+    def test_refused_by_upstream(self) -> None:
+        """A refusal that comes instead is passed on, without a second answer to what the client sends all the same."""
+        client = self.client(post(4, b"Expect: 100-continue"))
+        client.news()
+        self.server.send(message(b"HTTP/1.1 401 -", b"Content-Length: 0"))
+        self.assertEqual(client.news(), message(b"HTTP/1.1 401 -", b"Content-Length: 0", b"Connection: close"))
+        client.send(b"abcd")
+        self.assertEqual(client.news(), b"")
+
+    def test_upstream_says_so_too(self) -> None:
+        """What the upstream says to the same purpose is swallowed."""
+        client = self.client(post(4, b"Expect: 100-continue"))
+        self.server.send(CONTINUE)
+        self.assertEqual(client.received, CONTINUE)

@@ -1,0 +1,253 @@
+"""
+Tests for :mod:`sttproxy.relay`: bodies and responses on their way, from socket to socket.  What goes wrong with them
+is in `test_relay_failures` and `test_relay_departures`.
+"""
+
+from __future__ import annotations
+
+import itertools
+from typing import Any
+
+from zope.interface.verify import verifyClass, verifyObject
+
+from sttproxy.inbound.body import WholeBody
+from sttproxy.relay import Untouched, Upload
+from sttproxy.upstream.connection import IOutgoing, OutgoingHead
+
+from .fakes import Ending, Peer
+from .stage import ProxyTestCase, chunked, get, message, ok, post
+
+CHUNKED = b"Transfer-Encoding: chunked"
+
+
+class UploadTests(ProxyTestCase):
+    """A body on its way to the upstream."""
+
+    def test_interface(self) -> None:
+        """An upload is a request that treq hands through."""
+        request: Any = None
+        head = OutgoingHead(b"POST", b"/", [], False, False)
+        self.assertTrue(verifyClass(IOutgoing, Upload))
+        self.assertTrue(verifyObject(IOutgoing, Upload(request, WholeBody(b""), head, Untouched(), 0)))
+
+    def test_head_before_body(self) -> None:
+        """The upstream sees the head before the client has sent any of the body, and each byte as it comes."""
+        client = self.client(post(4))
+        head, _, rest = self.server.news().partition(b"\r\n\r\n")
+        self.assertIn(b"Content-Length: 4", head)
+        self.assertEqual(rest, b"")
+        for piece in (b"a", b"bc", b"d"):
+            client.send(piece)
+            self.assertEqual(self.server.news(), piece)
+
+    def test_framings(self) -> None:
+        """A body with a length leaves with it, a chunked one leaves chunked, and none leaves without either."""
+        self.client(post(4, body=b"abcd"))
+        self.assertTrue(self.server.news().endswith(b"\r\n\r\nabcd"))
+        client = self.client(post(None, body=chunked(b"ab", last=False)))
+        received = self.server.news()
+        self.assertTrue(received.endswith(b"\r\n\r\n" + chunked(b"ab", last=False)))
+        self.assertIn(b"\r\nTransfer-Encoding: chunked\r\n", received)
+        client.send(chunked())
+        self.assertEqual(self.server.news(), chunked())
+        self.client(get())
+        received = self.server.news()
+        self.assertNotIn(b"Content-Length", received)
+        self.assertNotIn(b"Transfer-Encoding", received)
+        self.client(post(0))
+        self.assertIn(b"\r\nContent-Length: 0\r\n", self.server.news())
+
+    def test_trailers(self) -> None:
+        """Chunk extensions and trailers stop here and never become headers or body."""
+        self.client(post(None, body=b"2;x=y\r\nab\r\n0\r\nX-Evil: 1\r\n\r\n"))
+        self.assertTrue(self.server.received.endswith(b"\r\n\r\n" + chunked(b"ab")))
+
+    def test_any_cut(self) -> None:
+        """The upstream receives the same, however the network cut what the client sent."""
+        for data in (post(11, body=b"hello world"), post(None, body=chunked(b"hello ", b"world"))):
+            for cut in range(1, len(data)):
+                self.proxy()
+                self.client(data[:cut], data[cut:])
+                parsed = self.server.received.partition(b"\r\n\r\n")[2]
+                if b"chunked" in data:
+                    parsed = b"".join(parsed.split(b"\r\n")[1::2])
+                self.assertEqual(parsed, b"hello world", cut)
+
+    def test_held_until_connected(self) -> None:
+        """The client is held back until the upstream connection stands; then all that it sent goes on, in order."""
+        self.upstream.at_once = False
+        client = self.client(post(200_000, body=b"a" * 1000), *[b"b" * 50_000] * 3)
+        self.assertFalse(client.heard)
+        self.upstream.accept()
+        self.assertTrue(self.server.received.endswith(b"a" * 1000 + b"b" * 150_000))
+
+    def test_backpressure(self) -> None:
+        """An upstream that does not read holds the client back; nothing is stored, and nothing is lost."""
+        client = self.client(post(10_000_000))
+        self.server.stall()
+        for _ in range(100):
+            client.send(b"z" * 50_000)
+        self.assertFalse(client.heard)
+        self.assertLess(self.server.unsent, 200_000)
+        while client.socket.arriving:
+            self.server.read(70_000)
+        self.server.read()
+        self.assertEqual(self.server.received.count(b"z"), 5_000_000)
+        self.assertTrue(client.heard)
+
+    def test_backpressure_at_delivery(self) -> None:
+        """So does one that does not even read what the client had sent while the connection was being made."""
+        self.upstream.at_once = False
+        client = self.client(post(10_000_000) + b"x" * 65_536, *[b"x" * 50_000] * 10)
+        self.upstream.accept()
+        self.server.stall()
+        self.reactor.settle()
+        self.assertLess(self.server.unsent, 200_000)
+        self.server.read()
+        self.assertTrue(client.heard)
+
+
+class ResponseTests(ProxyTestCase):
+    """A response on its way to the client."""
+
+    def answered(self, answer: bytes, request: bytes = get()) -> tuple[Peer, bytes]:
+        """A client, and what it gets of an upstream's answer."""
+        client = self.client(request)
+        self.server.send(answer)
+        return client, client.received
+
+    def test_as_it_came(self) -> None:
+        """Status, phrase, headers in their order and spelling, and body come as they were."""
+        fields = (b"dAte: yesterday", b"sErver: x", b"Set-Cookie: a=1", b"Set-Cookie: b=2", b"X-\xe4: \xe4")
+        for line in (b"HTTP/1.1 200 OK", b"HTTP/1.1 299 Odd  phrase", b"HTTP/1.1 500 ", b"HTTP/1.1 404"):
+            answer = message(line, *fields[:4], b"Content-Length: 3", body=b"abc")
+            self.assertEqual(self.answered(answer)[1], answer)
+
+    def test_framings(self) -> None:
+        """A length stays, chunks stay, and what ends with the upstream's connection leaves in chunks."""
+        self.assertEqual(self.answered(ok())[1], ok())
+        answer = message(b"HTTP/1.1 200 OK", CHUNKED, body=chunked(b"hel", b"lo"))
+        self.assertEqual(self.answered(answer)[1], answer)
+        client, _ = self.answered(message(b"HTTP/1.1 200 OK", body=b"hello"))
+        self.server.close()
+        self.assertEqual(client.received, message(b"HTTP/1.1 200 OK", CHUNKED, body=chunked(b"hello")))
+        self.assertEqual(client.ending, Ending.OPEN)
+
+    def test_trailers(self) -> None:
+        """Chunk extensions and trailers of the upstream's stop here."""
+        answer = message(b"HTTP/1.1 200 OK", CHUNKED, b"Trailer: X", body=b"2;x=y\r\nhi\r\n0\r\nX: 1\r\n\r\n")
+        self.assertEqual(self.answered(answer)[1], message(b"HTTP/1.1 200 OK", CHUNKED, body=chunked(b"hi")))
+
+    def test_http10_client(self) -> None:
+        """To an HTTP/1.0 client a body without a length ends with the connection."""
+        answer = message(b"HTTP/1.1 200 OK", CHUNKED, body=chunked(b"hel", b"lo"))
+        client, received = self.answered(answer, get(b"/x", b"Connection: keep-alive", version=b"HTTP/1.0"))
+        self.assertEqual(received, message(b"HTTP/1.1 200 OK", b"Connection: close", body=b"hello"))
+        self.assertEqual(client.ending, Ending.CLOSED)
+
+    def test_bodiless(self) -> None:
+        """HEAD, 204 and 304 keep their length and have no body; connections on both sides live on."""
+        client = self.client()
+        for method, answer in (
+            (b"HEAD", message(b"HTTP/1.1 200 OK", b"Content-Length: 10")),
+            (b"GET", message(b"HTTP/1.1 204 No Content")),
+            (b"GET", message(b"HTTP/1.1 304 Not Modified", b"Content-Length: 10")),
+        ):
+            client.send(get(method=method))
+            self.server.send(answer)
+            self.assertEqual(client.news(), answer)
+        self.assertEqual((client.ending, len(self.upstream.peers)), (Ending.OPEN, 1))
+
+    def test_hop_by_hop(self) -> None:
+        """What speaks of the upstream's connection stops here."""
+        fields = (b"Connection: X-Hop, close", b"Keep-Alive: timeout=5", b"X-Hop: 1", b"Trailer: X", b"X: y")
+        self.assertEqual(self.answered(ok(b"hi", *fields))[1], ok(b"hi", b"X: y"))
+
+    def test_streamed(self) -> None:
+        """Events arrive as they are sent."""
+        client = self.client(get())
+        self.server.send(message(b"HTTP/1.1 200 OK", b"Content-Type: text/event-stream", CHUNKED))
+        self.assertTrue(client.news().endswith(b"\r\n\r\n"))
+        for event in (b"data: 1\n\n", b"data: 2\n\n"):
+            self.server.send(chunked(event, last=False))
+            self.assertEqual(client.news(), chunked(event, last=False))
+
+    def test_interim(self) -> None:
+        """103 is passed on without what speaks of the connection, 100 is not; HTTP/1.0 clients get neither."""
+        early = message(b"HTTP/1.1 103 Early Hints", b"Link: </s>", b"Keep-Alive: 5")
+        answer = early + message(b"HTTP/1.1 100 Continue") + ok()
+        self.assertEqual(self.answered(answer)[1], message(b"HTTP/1.1 103 Early Hints", b"Link: </s>") + ok())
+        received = self.answered(answer, get(version=b"HTTP/1.0"))[1]
+        self.assertTrue(received.startswith(b"HTTP/1.1 200 OK"))
+
+    def test_backpressure(self) -> None:
+        """A client that does not read holds the upstream back; nothing is stored, and nothing is lost."""
+        client = self.client(get())
+        client.stall()
+        self.server.send(message(b"HTTP/1.1 200 OK", b"Content-Length: 5000000"))
+        for _ in range(100):
+            self.server.send(b"x" * 50_000)
+        self.assertFalse(self.server.heard)
+        self.assertLess(client.unsent, 200_000)
+        while self.server.socket.arriving:
+            client.read(70_000)
+        client.read()
+        self.assertEqual(client.received.count(b"x"), 5_000_000)
+        self.assertFalse(self.pool.busy)
+
+    def test_backpressure_at_the_end(self) -> None:
+        """A client that still reads one response does not hold back another one on the same upstream connection."""
+        slow = self.client(get())
+        slow.stall()
+        self.server.send(message(b"HTTP/1.1 200 OK", b"Content-Length: 100000", body=b"x" * 40_000), b"x" * 60_000)
+        other = self.client(get())
+        self.server.send(ok())
+        self.assertEqual((other.received, len(self.upstream.peers)), (ok(), 1))
+        slow.read()
+        self.assertEqual(slow.received.count(b"x"), 100_000)
+
+    def test_slow_reader_is_answered_on(self) -> None:
+        """Who pipelines requests and reads nothing does not make us fetch answers without end."""
+        client = self.client()
+        client.stall()
+        client.send(get() * 1000)
+        for _ in range(100):
+            if self.server.heard and self.pool.busy:
+                self.server.send(ok(b"x" * 10_000))
+        self.assertLess(client.unsent, 300_000)
+
+    def test_slow_reader_goes_on(self) -> None:
+        """Who pipelines requests and reads in bits, or pauses anywhere in the answers, gets all of them in the end."""
+        answers = [ok(b"x" * 66_000), ok(b"hello"), ok(b"x" * 66_000), ok(b"hi")]
+        for cuts in itertools.product((-3, 70_000), repeat=2):
+            for goes_on_at in range(2 * len(answers) + 1):
+                for bit in (0, 66_000):
+                    self.proxy()
+                    client = self.client()
+                    client.stall()
+                    client.send(get() * len(answers))
+                    for number in range(2 * len(answers)):
+                        answer, cut = answers[number // 2], cuts[number // 2 % 2]
+                        asked = self.server.received.count(b"GET") > number // 2
+                        client.read(None if number >= goes_on_at or not asked else bit)
+                        self.assertGreater(self.server.received.count(b"GET"), number // 2, (cuts, goes_on_at, bit))
+                        self.server.send(answer[cut:] if number % 2 else answer[:cut])
+                    client.read()
+                    self.assertEqual(client.received, b"".join(answers), (cuts, goes_on_at, bit))
+
+    def test_pipelined(self) -> None:
+        """Pipelined requests are answered in order, over one upstream connection."""
+        client = self.client(b"".join(get(b"/%d" % number) for number in range(5)))
+        for number in range(5):
+            self.assertIn(b"GET /%d " % number, self.server.news())
+            self.server.send(ok(b"%d" % number))
+        self.assertEqual(client.received, b"".join(ok(b"%d" % number) for number in range(5)))
+        self.assertEqual(len(self.upstream.peers), 1)
+
+    def test_two_clients(self) -> None:
+        """Two clients share nothing but resting connections."""
+        one, other = self.client(get(b"/one")), self.client(get(b"/other"))
+        first, second = self.upstream.peers
+        second.send(ok(b"other"))
+        first.send(ok(b"one"))
+        self.assertEqual((one.received, other.received), (ok(b"one"), ok(b"other")))

@@ -1,0 +1,145 @@
+"""
+Tests for :mod:`sttproxy.resources`: which Resource answers what, and the proxy's own pages.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from twisted.web.resource import IResource
+from zope.interface.verify import verifyObject
+
+from sttproxy.errors import UpstreamUnreachable
+from sttproxy.resources import Page
+
+from .fakes import Ending, Peer
+from .stage import PATH, ProxyTestCase, error_of, get, post, transcription
+
+
+class RootTests(ProxyTestCase):
+    """Which Resource answers what."""
+
+    def counted(self, data: bytes) -> tuple[int, int, bool]:
+        """What a request is counted as: transcriptions, others that pass, and whether it was answered at once."""
+        before = self.stats.stt_requests, self.stats.forwarded_requests
+        client = self.client(data)
+        stt, forwarded = self.stats.stt_requests - before[0], self.stats.forwarded_requests - before[1]
+        client.close()
+        return stt, forwarded, bool(client.received)
+
+    def test_interface(self) -> None:
+        """The root is a Resource."""
+        self.assertTrue(verifyObject(IResource, self.site.resource))
+
+    def test_own_pages(self) -> None:
+        """The proxy's own pages have their exact path and nothing else; a query does not hide them."""
+        self.assertEqual(self.counted(get(b"/stats")), (0, 0, True))
+        self.assertEqual(self.counted(get(b"/stats?x")), (0, 0, True))
+        for target in (b"/stats/", b"/Stats", b"//stats", b"/v1/stats", b"/%73tats", b"/", b"*"):
+            method = b"OPTIONS" if target == b"*" else b"GET"
+            self.assertEqual(self.counted(get(target, method=method)), (0, 1, False), target)
+
+    def test_transcriptions(self) -> None:
+        """POST to a path that ends in audio/transcriptions is one; whatever else is none."""
+        for target in (PATH, b"/audio/transcriptions", b"/a/b/audio/transcriptions?x=y", PATH + b"/"):
+            self.assertEqual(self.counted(transcription(target=target)), (1, 0, False), target)
+        for data in (get(PATH), get(PATH, method=b"PUT"), post(2, target=b"/v1/audio/translations", body=b"ab")):
+            self.assertEqual(self.counted(data), (0, 1, False), data)
+
+    def test_detours(self) -> None:
+        """A path of which servers differ on whether it is one is refused, and reaches nobody."""
+        for target in (b"/v1/AUDIO/transcriptions", b"/v1//audio/./transcriptions", b"/x/../audio/transcriptions;a"):
+            client = self.client(transcription(target=target))
+            self.assertEqual(error_of(client.received), (400, "bad_request"), target)
+        self.assertEqual(self.upstream.peers, [])
+
+    def test_prefix_counts(self) -> None:
+        """What counts is the path that the upstream sees."""
+        self.proxy(prefix=b"/v1/audio")
+        self.assertEqual(self.counted(transcription(target=b"/transcriptions")), (1, 0, False))
+
+
+class HealthTests(ProxyTestCase):
+    """``/health``."""
+
+    def asked(self, method: bytes = b"GET") -> tuple[Peer, bytes, dict[str, Any]]:
+        """Ask; return the answer's status line and content."""
+        client = self.client(get(b"/health", method=method))
+        head, _, body = client.received.partition(b"\r\n\r\n")
+        return client, head, json.loads(body or b"{}")
+
+    def test_healthy(self) -> None:
+        """An upstream that takes connections is healthy."""
+        _, head, content = self.asked()
+        self.assertTrue(head.startswith(b"HTTP/1.1 200 OK\r\n"))
+        self.assertIn(b"Content-Type: application/json", head)
+        self.assertIn(b"Cache-Control: no-store", head)
+        self.assertEqual(content, {"status": "healthy", "version": "1"})
+
+    def test_degraded(self) -> None:
+        """One that does not is degraded, with the reason."""
+        self.upstream.at_once = False
+        client = self.client(get(b"/health"))
+        self.upstream.refuse(UpstreamUnreachable("Nobody is there."))
+        head, _, body = client.received.partition(b"\r\n\r\n")
+        self.assertTrue(head.startswith(b"HTTP/1.1 503 "))
+        expected = {"status": "degraded", "version": "1", "error": "Nobody is there."}
+        self.assertEqual(json.loads(body), expected)
+
+    def test_busy(self) -> None:
+        """One at which a request of ours is under way is healthy without being asked."""
+        self.client(get())
+        self.upstream.at_once = False
+        self.assertEqual(self.asked()[2]["status"], "healthy")
+
+    def test_reaches_nobody(self) -> None:
+        """Nothing is sent there for it."""
+        self.asked()
+        self.assertEqual(self.server.received, b"")
+
+    def test_head(self) -> None:
+        """HEAD gets the head."""
+        client, head, content = self.asked(b"HEAD")
+        self.assertTrue(head.startswith(b"HTTP/1.1 200 OK\r\n"))
+        self.assertEqual((content, client.ending), ({}, Ending.OPEN))
+
+    def test_other_methods(self) -> None:
+        """Other methods are refused with those that are not."""
+        client, head, _ = self.asked(b"DELETE")
+        self.assertEqual(error_of(client.received), (405, "method_not_allowed"))
+        self.assertIn(b"\r\nAllow: GET, HEAD", head)
+
+    def test_client_gone(self) -> None:
+        """A client that leaves before the answer leaves nothing behind."""
+        self.upstream.at_once = False
+        self.client(get(b"/health")).close()
+        self.upstream.accept()
+        self.assertEqual(self.stats.in_flight, 0)
+
+    def test_hundreds_pipelined(self) -> None:
+        """Hundreds of pipelined questions are answered without recursion, whether or not anybody has to be asked."""
+        for busy in (False, True):
+            if busy:
+                self.client(get())
+            client = self.client(get(b"/health") * 1000)
+            self.assertEqual(client.received.count(b"HTTP/1.1 200 OK"), 1000)
+
+    def test_page_of_its_own(self) -> None:
+        """A page has to say what it shows."""
+        request: Any = None
+        self.assertRaises(NotImplementedError, Page().render_GET, request)
+
+
+class StatsPageTests(ProxyTestCase):
+    """``/stats``."""
+
+    def test_shown(self) -> None:
+        """It shows what is counted, as JSON; the question itself is in flight."""
+        self.client(get()).close()
+        client = self.client(get(b"/stats"))
+        head, _, body = client.received.partition(b"\r\n\r\n")
+        self.assertIn(b"Content-Type: application/json", head)
+        shown = json.loads(body)
+        self.assertEqual((shown["total_requests"], shown["forwarded_requests"], shown["in_flight"]), (2, 1, 1))
+        self.assertEqual(shown.keys(), self.stats.snapshot().keys())

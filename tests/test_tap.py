@@ -1,0 +1,178 @@
+"""
+Tests for :mod:`sttproxy.tap`: the whole daemon, on a reactor in memory.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+from typing import Any
+
+import twisted.internet
+from twisted.application.service import IServiceMaker
+from twisted.plugin import IPlugin
+from zope.interface.verify import verifyObject
+
+from sttproxy import __version__, embedded
+from sttproxy.daemon import Daemon, StartError
+from sttproxy.tap import Options, makeService
+
+from .fakes import FakeReactor, Peer
+from .stage import get, ok
+from .test_options import OptionsTestCase
+
+
+class ServiceTests(OptionsTestCase):
+    """The daemon, put together."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        importlib.import_module("twisted.internet.reactor")  # there must be one to put another in its place
+        self.reactor = FakeReactor()
+        self.patch(twisted.internet, "reactor", self.reactor)
+        self.path = self.mktemp()
+        with open(self.path, "w") as file:
+            file.write('{"language": "zh"}')
+
+    def make(self, *arguments: str) -> Daemon:
+        """The daemon of a command line."""
+        return makeService(self.options("--config", self.path, *arguments))
+
+    def start(self, *arguments: str) -> Daemon:
+        """The same, running."""
+        daemon = self.make(*arguments)
+        daemon.privilegedStartService()
+        daemon.startService()
+        self.addCleanup(daemon.stopService)
+        return daemon
+
+    def ask(self, data: bytes) -> Peer:
+        """A client of the port that was opened first, and what it asks."""
+        factory: Any = self.reactor.tcpServers[0][1]
+        peer = Peer(self.reactor, factory.buildProtocol(None))
+        peer.send(data)
+        self.addCleanup(peer.close)
+        return peer
+
+    def test_plugin(self) -> None:
+        """twistd finds it, by a maker that does nothing but name this module."""
+        from twisted.plugins import sttproxy_plugin
+
+        maker = sttproxy_plugin.sttproxy
+        self.assertTrue(verifyObject(IPlugin, maker))
+        self.assertTrue(verifyObject(IServiceMaker, maker))
+        self.assertEqual((maker.tapname, maker.options, maker.makeService), ("sttproxy", Options, makeService))
+
+    def test_nothing_before_start(self) -> None:
+        """Putting it together opens nothing and schedules nothing."""
+        self.make()
+        self.assertEqual((self.reactor.tcpServers, self.reactor.pending()), ([], []))
+
+    def test_listens(self) -> None:
+        """It listens where it was told to: at host and port, or at each endpoint instead."""
+        for arguments, expected in (
+            ((), [(10241, "0.0.0.0")]),
+            (("--host", "::1", "--port", "1"), [(1, "::1")]),
+            (("--host", "[::]", "--port", "1"), [(1, "::")]),
+            (("--listen", "tcp:1", "--listen", "tcp6:2:interface=\\:\\:1"), [(1, ""), (2, "::1")]),
+        ):
+            self.reactor.tcpServers.clear()
+            self.start(*arguments)
+            self.assertEqual([(each[0], each[3]) for each in self.reactor.tcpServers], expected)
+
+    def test_wrong_endpoint(self) -> None:
+        """An endpoint that cannot be understood, or used, is one line that quotes it."""
+        for description in (
+            "nonsense:1",
+            "tcp:x",
+            "tcp",
+            "tcp:1:y=z",
+            "",
+            "ssl:1:privateKey=/nowhere/key.pem",
+            "systemd:domain=INET:index=7",
+        ):
+            error = self.assertRaises(StartError, self.make, "--listen", description)
+            self.assertIn(f"--listen {description!r}", str(error))
+            self.assertEqual(len(str(error).splitlines()), 1)
+
+    def test_configuration(self) -> None:
+        """A configuration that cannot be used, or was named and is missing, is one line with its path."""
+        for content in ("{", "[]", None):
+            if content is None:
+                os.unlink(self.path)
+            else:
+                with open(self.path, "w") as file:
+                    file.write(content)
+            error = str(self.assertRaises(StartError, self.make))
+            self.assertIn(self.path, error)
+            self.assertEqual(len(error.splitlines()), 1)
+
+    def test_default_configuration(self) -> None:
+        """The one at the default path may be missing."""
+        folder = self.mktemp()
+        os.mkdir(folder)
+        self.addCleanup(os.chdir, os.getcwd())
+        os.chdir(folder)
+        self.assertIsInstance(makeService(self.options()), Daemon)
+
+    def test_stats(self) -> None:
+        """The statistics tell what runs, where requests go and which configuration is in force, without its values."""
+        self.start("--target", "http://h:1/x")
+        self.reactor.advance(5)
+        shown = json.loads(self.ask(get(b"/stats")).received.partition(b"\r\n\r\n")[2])
+        self.assertEqual((shown["version"], shown["upstream"], shown["uptime_s"]), (__version__, "h:1", 5))
+        self.assertEqual((shown["total_requests"], shown["queued"], shown["in_flight"]), (1, 0, 1))
+        expected = {
+            "path": os.path.abspath(self.path),
+            "generation": 1,
+            "age_s": 5,
+            "fields": ["language"],
+            "error": None,
+        }
+        self.assertEqual(shown["config"], expected)
+
+    def test_configuration_watched(self) -> None:
+        """The file is watched while the daemon runs, and not after."""
+        daemon = self.start()
+        with open(self.path, "w") as file:
+            file.write("{")
+        for _ in range(4):
+            self.reactor.advance(0.25)
+        shown = json.loads(self.ask(get(b"/stats")).received.partition(b"\r\n\r\n")[2])
+        self.assertIn("line 1", shown["config"]["error"])
+        stopped = daemon.stopService()
+        self.reactor.advance(2)
+        self.successResultOf(stopped)
+        self.assertEqual(self.reactor.pending(), [])
+
+    def test_upstream(self) -> None:
+        """A request goes to the upstream that was named, below the prefix, and its answer comes back."""
+        self.start("--target", "http://127.0.0.1:1/api")
+        client = self.ask(get(b"/v1/models"))
+        (host, port, factory, *_), *_ = self.reactor.tcpClients
+        self.assertEqual((host, port), ("127.0.0.1", 1))
+        server = Peer(self.reactor, factory.buildProtocol(None))  # type: ignore[arg-type]
+        self.reactor.settle()
+        self.assertTrue(server.received.startswith(b"GET /api/v1/models HTTP/1.1\r\n"), server.received)
+        server.send(ok())
+        self.assertEqual(client.received, ok())
+
+    def test_limits(self) -> None:
+        """The limits of the command line are in force."""
+        daemon = self.start("--head-timeout", "1", "--max-body", "5", "--idle-timeout", "9")
+        self.assertEqual((daemon._site.timeouts.head, daemon._site.timeouts.idle), (1.0, 9.0))
+        client = self.ask(get(b"/stats")[:9])
+        self.reactor.advance(1.1)
+        self.assertIn(b"HTTP/1.1 408 ", client.received)
+        self.assertEqual(daemon._site.limits.body, 5)
+        self.assertIsNone(self.make()._site.limits.body)
+
+    def test_embedded_missing(self) -> None:
+        """The embedded engine, where it is not installed, is one line that says how to install it."""
+
+        def missing() -> None:
+            raise embedded.EmbeddedError("install it with: pip install 'sttproxy[embedded]'")
+
+        self.patch(embedded, "check_installed", missing)
+        self.assertIn("pip install", str(self.assertRaises(StartError, self.make, "--embedded")))

@@ -1,0 +1,260 @@
+"""
+Tests for :mod:`sttproxy.resources`: transcriptions on their way.
+"""
+
+from __future__ import annotations
+
+import json
+
+from multipart import MultipartSegment, PushMultipartParser
+
+from sttproxy import config
+from sttproxy.resources import MAX_SMALL_FORM
+
+from .fakes import Ending
+from .stage import FORM, FORM_TYPE, PATH, ProxyTestCase, chunked, error_of, get, message, ok, post, transcription
+
+FIELDS = b'{"language": "zh", "temperature": 0.2, "prompt": null, "tags": ["a", "b"]}'
+FORCED = [("language", b"zh"), ("temperature", b"0.2"), ("tags[]", b"a"), ("tags[]", b"b"), ("file", b"RIFF\r\n\0\xff")]
+
+
+def form_of(received: bytes) -> list[tuple[str, bytes]]:
+    """Names and values of a form that an upstream received, read by a parser that is not ours."""
+    head, _, body = received.partition(b"\r\n\r\n")
+    if b"\r\nTransfer-Encoding: chunked" in head:
+        pieces, body = body, b""
+        while pieces:
+            size, _, pieces = pieces.partition(b"\r\n")
+            body, pieces = body + pieces[: int(size, 16)], pieces[int(size, 16) + 2 :]
+    else:
+        length = int(head.partition(b"Content-Length: ")[2].partition(b"\r\n")[0])
+        assert len(body) == length, (len(body), length)
+    boundary = head.partition(b"boundary=")[2].partition(b"\r\n")[0].decode()
+    values: list[tuple[str, bytes]] = []
+    with PushMultipartParser(boundary) as parser:
+        for event in parser.parse(body):
+            if isinstance(event, MultipartSegment):
+                values.append((event.name, b""))
+            elif event:
+                values[-1] = values[-1][0], values[-1][1] + event
+    return values
+
+
+class FormTests(ProxyTestCase):
+    """A transcription's form on its way."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.proxy(fields=FIELDS)
+
+    def sent(self, data: bytes) -> bytes:
+        """What the upstream receives."""
+        self.client(data)
+        return self.server.received
+
+    def test_forced(self) -> None:
+        """The configured fields replace the client's, and everything else passes; a length stays a length."""
+        received = self.sent(transcription())
+        self.assertEqual(sorted(form_of(received)), sorted(FORCED))
+        self.assertNotIn(b"chunked", received.partition(b"\r\n\r\n")[0])
+
+    def test_chunked(self) -> None:
+        """So they do in a chunked form, which stays chunked."""
+        received = self.sent(post(None, FORM_TYPE, target=PATH, body=chunked(FORM[:50], FORM[50:])))
+        self.assertEqual(sorted(form_of(received)), sorted(FORCED))
+        self.assertNotIn(b"Content-Length", received.partition(b"\r\n\r\n")[0])
+
+    def test_headers(self) -> None:
+        """Content-Type and Content-Length are replaced where they stood, in their spelling; no other header is."""
+        body = b"x: 1\r\ncontent-TYPE: multipart/form-data; boundary=b\r\nx: 2\r\ncontent-LENGTH: %d\r\nx: 3" % len(
+            FORM
+        )
+        received = self.sent(message(b"POST %b HTTP/1.1" % PATH, b"Host: h", body, body=FORM))
+        names = [line.partition(b":")[0] for line in received.partition(b"\r\n\r\n")[0].split(b"\r\n")[1:]]
+        self.assertEqual(names[:6], [b"Host", b"x", b"content-TYPE", b"x", b"content-LENGTH", b"x"])
+
+    def test_streamed(self) -> None:
+        """The upstream sees the head before the client has sent the form, and the recording as it comes."""
+        head, form = transcription()[: -len(FORM)], FORM
+        client = self.client(head)
+        self.assertIn(b"POST " + PATH, self.server.news())
+        at = form.index(b"RIFF") + 2
+        client.send(form[:at])
+        self.assertTrue(self.server.news().endswith(b"\r\n\r\nRI"))
+        client.send(form[at:])
+        self.assertEqual(sorted(form_of(self.server.received)), sorted(FORCED))
+
+    def test_kept_to_the_end(self) -> None:
+        """A request keeps the configuration that it started with; the next one obeys the new one."""
+        data = transcription()
+        client = self.client(data[:-30])
+        self.config = config.parse(b'{"language": "fr"}')
+        client.send(data[-30:])
+        self.assertEqual(sorted(form_of(self.server.received)), sorted(FORCED))
+        self.server.send(ok())
+        self.server.news()
+        client.send(data)
+        self.assertIn(("language", b"fr"), form_of(self.server.news()))
+
+    def test_empty_configuration(self) -> None:
+        """Without configured fields all of the client's pass."""
+        self.proxy()
+        expected = [("language", b"en"), ("file", b"RIFF\r\n\0\xff"), ("prompt", b"hi")]
+        self.assertEqual(form_of(self.sent(transcription())), expected)
+
+    def test_refused(self) -> None:
+        """What cannot be rewritten is refused and reaches nobody."""
+        for data, status, code in (
+            (transcription(FORM, b"X: y"), 415, "unsupported_media_type"),
+            (transcription(FORM, FORM_TYPE, FORM_TYPE), 415, "unsupported_media_type"),
+            (transcription(FORM, b"Content-Type: text/plain"), 415, "unsupported_media_type"),
+            (transcription(FORM, b"Content-Type: multipart/form-data"), 415, "unsupported_media_type"),
+            (transcription(FORM, b"Content-Type: garbage"), 415, "unsupported_media_type"),
+            (transcription(FORM, FORM_TYPE, b"Content-Encoding: gzip"), 415, "unsupported_media_type"),
+            (post(0, FORM_TYPE, target=PATH), 400, "bad_request"),
+            (get(PATH, FORM_TYPE, method=b"POST"), 400, "bad_request"),
+            (transcription(b"{}", b"Content-Type: application/json; charset=utf-16"), 415, "unsupported_media_type"),
+        ):
+            self.assertEqual(error_of(self.client(data).received), (status, code), data)
+        self.assertEqual(self.upstream.peers, [])
+
+    def test_malformed(self) -> None:
+        """A form that is none is refused; what the upstream got of it is broken off."""
+        client = self.client(transcription(FORM.replace(b"--b--", b"--c--")))
+        self.assertEqual(error_of(client.received), (400, "malformed_form"))
+        self.assertEqual(self.server.ending, Ending.RESET)
+
+
+class SmallFormTests(ProxyTestCase):
+    """Forms that hold no recording, rewritten whole."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.proxy(fields=b'{"language": "zh"}')
+
+    def test_urlencoded(self) -> None:
+        """A urlencoded form carries the configured fields, with its new length."""
+        self.client(transcription(b"url=x&language=en", b"Content-Type: application/x-www-form-urlencoded"))
+        head, _, body = self.server.received.partition(b"\r\n\r\n")
+        self.assertEqual(sorted(body.split(b"&")), [b"language=zh", b"url=x"])
+        self.assertIn(b"\r\nContent-Length: %d\r\n" % len(body), head)
+
+    def test_json(self) -> None:
+        """So does a JSON object; one that was chunked leaves with a length."""
+        body = chunked(b'{"url": "x", ', b'"language": "en"}')
+        self.client(post(None, b"Content-Type: application/json", target=PATH, body=body))
+        head, _, body = self.server.received.partition(b"\r\n\r\n")
+        self.assertEqual(json.loads(body), {"url": "x", "language": "zh"})
+        self.assertIn(b"\r\nContent-Length: %d" % len(body), head)
+        self.assertNotIn(b"chunked", head)
+
+    def test_waits_for_all(self) -> None:
+        """Nothing is sent before all of it has come."""
+        data = transcription(b'{"url": "x"}', b"Content-Type: application/json")
+        client = self.client(data[:-1])
+        self.assertEqual(self.upstream.peers, [])
+        client.send(data[-1:])
+        self.assertEqual(len(self.upstream.peers), 1)
+
+    def test_malformed(self) -> None:
+        """One that is malformed is refused and reaches nobody."""
+        for content_type, body in ((b"application/json", b"{"), (b"application/x-www-form-urlencoded", b"a=%zz")):
+            client = self.client(transcription(body, b"Content-Type: " + content_type))
+            self.assertEqual(error_of(client.received), (400, "malformed_form"))
+        self.assertEqual(self.upstream.peers, [])
+
+    def test_too_large(self) -> None:
+        """One that is too large for a form without a recording is refused when it is, and not kept."""
+        kind = b"Content-Type: application/json"
+        client = self.client(post(None, kind, target=PATH))
+        piece = chunked(b"x" * 65_536, last=False)
+        for _ in range(MAX_SMALL_FORM // 65_536):
+            client.send(piece)
+            self.assertEqual(client.received, b"")
+        client.send(piece)
+        self.assertEqual(error_of(client.received), (413, "body_too_large"))
+        self.assertEqual((self.upstream.peers, client.ending), ([], Ending.HALF))
+
+    def test_client_gone(self) -> None:
+        """A client that leaves in the middle of it leaves nothing behind."""
+        self.client(transcription(b"{}", b"Content-Type: application/json")[:-1]).close()
+        self.assertEqual((self.stats.in_flight, self.upstream.peers), (0, []))
+
+
+class AdmissionTests(ProxyTestCase):
+    """Transcriptions let through a few at a time."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.proxy(most=1, queue=2)
+
+    def test_queue(self) -> None:
+        """One is let through, the others wait unheard and unconnected, in their order."""
+        clients = [self.client(transcription(target=b"/%d/audio/transcriptions" % number)) for number in range(3)]
+        self.assertEqual((len(self.upstream.peers), self.admission.waiting), (1, 2))
+        for number, client in enumerate(clients):
+            self.assertIn(b"POST /%d/" % number, self.server.news())
+            self.server.send(ok())
+            self.assertEqual(client.received, ok())
+        self.assertEqual(self.admission.waiting, 0)
+
+    def test_held_back(self) -> None:
+        """Who waits is held back with its upload, and not told to go on with it."""
+        self.client(transcription())
+        waiting = self.client(transcription()[:-10], b"--b")
+        asking = self.client(post(100, FORM_TYPE, b"Expect: 100-continue", target=PATH))
+        self.assertEqual((waiting.heard, len(waiting.socket.arriving), asking.received), (False, 1, b""))
+
+    def test_full(self) -> None:
+        """Who finds the queue full is turned away at once, with the time after which to ask again."""
+        for _ in range(3):
+            self.client(transcription())
+        client = self.client(transcription()[:-10])
+        self.assertEqual(error_of(client.received), (503, "upstream_busy"))
+        self.assertIn(b"\r\nRetry-After: ", client.received)
+        self.assertEqual((self.stats.in_flight, self.admission.waiting), (3, 2))
+
+    def test_leaving(self) -> None:
+        """Who leaves the queue, held back or not, is skipped within a second; who leaves inside makes room."""
+        inside = self.client(transcription())
+        held = self.client(transcription(), b"x")
+        last = self.client(transcription(target=b"/last/audio/transcriptions"))
+        held.close()
+        self.reactor.pass_time(1)
+        self.assertEqual(self.admission.waiting, 1)
+        inside.reset()
+        self.assertIn(b"POST /last/", self.server.received)
+        self.server.send(ok())
+        self.assertEqual(last.received, ok())
+
+    def test_failing(self) -> None:
+        """A transcription that fails makes room like one that succeeds."""
+        self.client(transcription())
+        waiting = self.client(transcription())
+        self.server.close()
+        self.server.send(ok())
+        self.assertEqual(waiting.received, ok())
+
+    def test_others_pass(self) -> None:
+        """Whatever is no transcription passes by."""
+        self.client(transcription())
+        client = self.client(get())
+        self.server.send(ok())
+        self.assertEqual(client.received, ok())
+
+    def test_small_forms(self) -> None:
+        """A small form waits its turn like the others."""
+        self.client(transcription())
+        client = self.client(transcription(b"{}", b"Content-Type: application/json"))
+        self.assertEqual((len(self.upstream.peers), self.admission.waiting), (1, 1))
+        self.server.send(ok())
+        self.server.send(ok())
+        self.assertEqual(client.received, ok())
+
+    def test_pipelined(self) -> None:
+        """A client that asks again when it is answered finds room, also where it had sent the question before."""
+        self.proxy(most=1, queue=0)
+        client = self.client(transcription() * 2)
+        self.server.send(ok())
+        self.server.send(ok())
+        self.assertEqual(client.received, ok() * 2)

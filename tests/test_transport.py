@@ -1,0 +1,181 @@
+"""
+Tests for :mod:`sttproxy.transport`.
+"""
+
+from __future__ import annotations
+
+import errno
+import socket
+
+from twisted.internet.protocol import Protocol
+
+from sttproxy.transport import LOOK_EVERY_S, Hold, departed, outlive_write_errors, readable, tune
+
+from .fakes import Ending, Peer
+from .stage import MemoryTestCase
+
+
+class Recorder(Protocol):
+    """Keeps what arrives."""
+
+    def __init__(self) -> None:
+        self.data = b""
+        self.lost = 0
+
+    def dataReceived(self, data: bytes) -> None:
+        self.data += data
+
+    def connectionLost(self, reason: object = None) -> None:
+        self.lost += 1
+
+
+class TransportTestCase(MemoryTestCase):
+    """Tests of a transport and its peer."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.protocol = Recorder()
+        self.peer = Peer(self.reactor, self.protocol)
+        self.transport = self.peer.transport
+
+
+class PollTests(TransportTestCase):
+    """Asking the socket what the reactor has not read."""
+
+    def test_quiet(self) -> None:
+        """On a quiet connection nothing has arrived and nobody has left."""
+        self.assertFalse(departed(self.transport.getHandle()))
+        self.assertFalse(readable(self.transport.getHandle()))
+
+    def test_arrived(self) -> None:
+        """Bytes are no departure."""
+        self.peer.socket.arriving.append(b"x")
+        self.assertFalse(departed(self.transport.getHandle()))
+        self.assertTrue(readable(self.transport.getHandle()))
+
+    def test_departed(self) -> None:
+        """A close or a reset is one, also behind bytes that nobody has read."""
+        for ending in (b"", ConnectionResetError(errno.ECONNRESET, "reset")):
+            for before in ([], [b"x"]):
+                self.peer.socket.arriving.clear()
+                self.peer.socket.arriving.extend([*before, ending])
+                self.assertTrue(departed(self.transport.getHandle()))
+                self.assertTrue(readable(self.transport.getHandle()))
+
+    def test_tune(self) -> None:
+        """Small writes leave at once, and vanished peers are found out."""
+        tune(self.transport)
+        self.assertTrue(self.peer.socket.options[socket.IPPROTO_TCP, socket.TCP_NODELAY])
+        self.assertTrue(self.peer.socket.options[socket.SOL_SOCKET, socket.SO_KEEPALIVE])
+
+
+class HoldTests(TransportTestCase):
+    """Holding a peer back."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.hold = Hold(self.transport, self.reactor)
+        self.addCleanup(self.assert_nothing_left)
+        self.addCleanup(self.hold.cancel)
+        self.addCleanup(self.peer.close)
+
+    def test_held(self) -> None:
+        """What a peer sends stays in its socket until it may go on; then all of it comes."""
+        self.hold.set(True)
+        self.peer.send(b"a", b"b")
+        self.assertEqual(self.protocol.data, b"")
+        self.hold.set(False)
+        self.peer.send(b"c")
+        self.assertEqual(self.protocol.data, b"abc")
+
+    def test_again(self) -> None:
+        """Saying the same twice means nothing."""
+        self.hold.set(False)
+        self.hold.set(True)
+        self.hold.set(True)
+        self.hold.set(False)
+        self.hold.set(False)
+        self.peer.send(b"a")
+        self.assertEqual(self.protocol.data, b"a")
+
+    def test_leaves(self) -> None:
+        """A peer that leaves meanwhile is noticed within a second, although it had sent more, and broken off."""
+        self.hold.set(True)
+        self.reactor.pass_time(60)
+        self.peer.send(b"a")
+        self.peer.close()
+        self.assertEqual((self.peer.ending, self.protocol.lost), (Ending.OPEN, 0))
+        self.reactor.pass_time(LOOK_EVERY_S)
+        self.assertLess(LOOK_EVERY_S, 1)
+        self.assertEqual((self.peer.ending, self.protocol.lost), (Ending.RESET, 1))
+
+    def test_stays(self) -> None:
+        """One that stays is not."""
+        self.hold.set(True)
+        self.peer.send(b"a")
+        self.reactor.pass_time(60)
+        self.assertEqual(self.peer.ending, Ending.OPEN)
+
+    def test_let_go(self) -> None:
+        """Nobody looks any more when it is let go: what it sent last is read before its close."""
+        self.hold.set(True)
+        self.peer.send(b"a")
+        self.peer.close()
+        self.hold.set(False)
+        self.reactor.settle()
+        self.assertEqual((self.protocol.data, self.peer.ending), (b"a", Ending.CLOSED))
+        self.reactor.pass_time(2)
+
+    def test_cancel(self) -> None:
+        """Nor when the connection is gone."""
+        self.hold.set(True)
+        self.hold.cancel()
+        self.assertEqual(self.reactor.pending(), [])
+
+
+class WriteErrorTests(TransportTestCase):
+    """Reading on when writing fails."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.broken = 0
+        outlive_write_errors(self.transport, self.breaks)
+        self.addCleanup(self.peer.close)
+
+    def breaks(self) -> None:
+        """Count the calls."""
+        self.broken += 1
+
+    def test_good(self) -> None:
+        """While writing works nothing changes, also where it is slow."""
+        self.peer.stall()
+        self.transport.write(b"abc")
+        self.peer.read(2)
+        self.assertEqual((self.peer.received, self.broken), (b"ab", 0))
+        self.peer.read()
+        self.assertEqual((self.peer.received, self.broken), (b"abc", 0))
+
+    def test_read_on(self) -> None:
+        """After a failure, told of once, what the peer has sent is still read, and the end of it is the end."""
+        self.peer.refuse_to_read()
+        for _ in range(3):
+            self.transport.write(b"abc")
+            self.reactor.settle()
+        self.assertEqual((self.broken, self.peer.unsent, self.peer.ending), (1, 0, Ending.OPEN))
+        self.peer.send(b"answer")
+        self.assertEqual((self.protocol.data, self.protocol.lost), (b"answer", 0))
+        self.peer.close()
+        self.assertEqual(self.protocol.lost, 1)
+
+    def test_close(self) -> None:
+        """A connection that cannot be written to can still be closed."""
+        self.peer.refuse_to_read()
+        self.transport.write(b"abc")
+        self.transport.loseConnection()
+        self.reactor.settle()
+        self.assertEqual(self.protocol.lost, 1)
+
+    def test_without_a_socket(self) -> None:
+        """A transport that writes through another one is left as it is."""
+        outlive_write_errors(object(), self.breaks)
+        self.assertEqual(self.broken, 0)

@@ -1,0 +1,219 @@
+"""
+Tests for :mod:`sttproxy.tunnel`, and for upgrades from socket to socket.
+"""
+
+from __future__ import annotations
+
+from twisted.internet.interfaces import IProtocol, IPushProducer
+from zope.interface.verify import verifyClass, verifyObject
+
+from sttproxy.inbound.site import Timeouts
+from sttproxy.tunnel import TunnelEnd, connect, ends
+
+from .fakes import Ending, FakeReactor, Peer
+from .stage import ProxyTestCase, error_of, get, message, ok, post
+
+UPGRADE = (b"Connection: keep-alive, Upgrade", b"Upgrade: websocket", b"Sec-WebSocket-Key: k")
+SWITCH = message(b"HTTP/1.1 101 Switching Protocols", b"Connection: Upgrade", b"Upgrade: websocket")
+
+
+class EndsTests(ProxyTestCase):
+    """The two ends themselves."""
+
+    def test_interfaces(self) -> None:
+        """An end is a protocol and paces the other."""
+        end, other = ends(FakeReactor())
+        self.assertTrue(verifyClass(IPushProducer, TunnelEnd))
+        self.assertTrue(verifyObject(IPushProducer, end))
+        self.assertTrue(verifyObject(IProtocol, other))
+
+    def test_early(self) -> None:
+        """What had arrived at either end goes through before anything else."""
+        end, other = ends(self.reactor)
+        here, there = Peer(self.reactor, end), Peer(self.reactor, other)
+        connect(end, b"early here", b"early there")
+        here.send(b", late here")
+        there.send(b", late there")
+        self.assertEqual((there.received, here.received), (b"early here, late here", b"early there, late there"))
+        here.close()
+
+
+class UpgradeTests(ProxyTestCase):
+    """Whether a connection becomes a tunnel."""
+
+    def test_asked(self) -> None:
+        """The upstream is asked for the protocol that the client asked for, and for nothing else of its connection."""
+        self.client(get(b"/x", *UPGRADE, b"TE: trailers"))
+        received = self.server.received
+        self.assertIn(b"\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n", received)
+        self.assertIn(b"\r\nSec-WebSocket-Key: k\r\n", received)
+        self.assertEqual((received.lower().count(b"connection:"), received.count(b"TE:")), (1, 0))
+
+    def test_switched(self) -> None:
+        """The upstream's 101 reaches the client with what it says, and from then on the bytes do."""
+        client = self.client(get(b"/x", *UPGRADE))
+        self.server.news()
+        self.server.send(SWITCH.replace(b"\r\n\r\n", b"\r\nSec-WebSocket-Accept: a\r\nKeep-Alive: 5\r\n\r\n"))
+        head = (b"Sec-WebSocket-Accept: a", b"Connection: Upgrade", b"Upgrade: websocket")
+        self.assertEqual(client.news(), message(b"HTTP/1.1 101 Switching Protocols", *head))
+        for data in (b"\x81\x05hello", get(), b"\0" * 1000):
+            client.send(data)
+            self.assertEqual(self.server.news(), data)
+            self.server.send(data)
+            self.assertEqual(client.news(), data)
+
+    def test_early_bytes(self) -> None:
+        """Bytes that came along with the request or with the 101 are the first in the tunnel."""
+        client = self.client(get(b"/x", *UPGRADE) + b"client first", b", second")
+        self.assertTrue(self.server.news().endswith(b"\r\n\r\n"))
+        self.server.send(SWITCH + b"server first", b", second")
+        self.assertEqual(self.server.news(), b"client first, second")
+        self.assertTrue(client.received.endswith(b"\r\n\r\nserver first, second"))
+
+    def test_any_cut(self) -> None:
+        """However the 101 and what follows it are cut."""
+        data = SWITCH + b"\x81\x05hello"
+        for cut in range(1, len(data)):
+            client = self.client(get(b"/x", *UPGRADE))
+            self.server.send(data[:cut], data[cut:])
+            self.assertTrue(client.received.endswith(b"\r\n\r\n\x81\x05hello"), cut)
+            client.close()
+
+    def test_refused(self) -> None:
+        """A refusal is a response like any other, and both connections live on."""
+        client = self.client(get(b"/x", *UPGRADE))
+        self.server.send(ok())
+        self.assertEqual(client.news(), ok())
+        client.send(get())
+        self.server.send(ok())
+        self.assertEqual((client.news(), len(self.upstream.peers)), (ok(), 1))
+
+    def test_not_asked(self) -> None:
+        """Where nobody asked, and where what was asked is not passed on, a 101 is garbage."""
+        for data in (
+            get(),
+            get(b"/x", b"Upgrade: websocket"),
+            get(b"/x", b"Connection: upgrade"),
+            get(b"/x", b"Connection: Upgrade, HTTP2-Settings", b"Upgrade: h2c", b"HTTP2-Settings: x"),
+            get(b"/x", *UPGRADE, version=b"HTTP/1.0"),
+            post(4, *UPGRADE, body=b"abcd"),
+        ):
+            client = self.client(data)
+            self.assertNotIn(b"pgrade:", self.server.received)
+            self.server.send(SWITCH)
+            self.assertEqual(error_of(client.received), (502, "bad_gateway"))
+
+    def test_upstream_gone(self) -> None:
+        """An upstream that leaves instead of switching is as broken as any."""
+        client = self.client(get(b"/x", *UPGRADE) + b"early")
+        self.server.close()
+        self.assertEqual(error_of(client.news()), (502, "upstream_closed"))
+
+
+class TunnelTests(ProxyTestCase):
+    """A tunnel that stands."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.proxy(timeouts=Timeouts(10, 10, 10, 10), answer_s=10.0)
+        self.open()
+
+    def open(self) -> None:
+        """Have a new tunnel."""
+        self.near = self.client(get(b"/x", *UPGRADE))
+        self.far = self.server
+        self.far.send(SWITCH)
+        for peer in (self.near, self.far):
+            peer.news()
+
+    def test_no_limits(self) -> None:
+        """Silence ends it as little as talk: none of the limits for requests is in force."""
+        self.reactor.pass_time(600, 1)
+        self.near.send(b"x" * 100)
+        self.reactor.pass_time(600, 1)
+        self.assertEqual((self.far.news(), self.near.ending), (b"x" * 100, Ending.OPEN))
+
+    def test_counted(self) -> None:
+        """It is one request in flight, and one answered when it ends."""
+        self.assertEqual((self.stats.in_flight, self.pool.busy), (1, True))
+        self.near.close()
+        self.assertEqual((self.stats.in_flight, self.pool.busy, self.stats.answers), (0, False, {"1xx": 1}))
+        self.assertEqual(self.stats.clients_gone, 0)
+
+    def test_backpressure(self) -> None:
+        """Each side's pace is the other's; nothing is stored, and nothing is lost."""
+        for source, sink in ((self.near, self.far), (self.far, self.near)):
+            sink.stall()
+            for _ in range(50):
+                source.send(b"z" * 50_000)
+            self.assertFalse(source.heard)
+            self.assertLess(sink.unsent, 200_000)
+            self.assertTrue(sink.heard)
+            sink.read()
+            self.assertEqual(sink.news(), b"z" * 2_500_000)
+            self.assertTrue(source.heard)
+
+    def test_backpressure_is_one_way(self) -> None:
+        """A side that does not read can still be heard."""
+        self.far.stall()
+        for _ in range(5):
+            self.near.send(b"z" * 50_000)
+        self.far.send(b"hello")
+        self.assertEqual(self.near.news(), b"hello")
+
+    def test_close(self) -> None:
+        """Each side's close reaches the other, behind what it sent before."""
+        for leaving, staying in (("near", "far"), ("far", "near")):
+            self.open()
+            getattr(self, leaving).send(b"bye")
+            getattr(self, leaving).close()
+            self.assertEqual(getattr(self, staying).news(), b"bye")
+            self.assertEqual({self.near.ending, self.far.ending}, {Ending.CLOSED})
+
+    def test_reset(self) -> None:
+        """So does each side's reset."""
+        for leaving, staying in (("near", "far"), ("far", "near")):
+            self.open()
+            getattr(self, leaving).reset()
+            self.assertEqual(getattr(self, staying).ending, Ending.RESET)
+
+    def test_close_behind_a_slow_reader(self) -> None:
+        """The close waits for a side that still reads."""
+        for leaving, staying in (("near", "far"), ("far", "near")):
+            self.open()
+            slow = getattr(self, staying)
+            slow.stall()
+            getattr(self, leaving).send(b"z" * 30_000)
+            getattr(self, leaving).close()
+            self.assertEqual(slow.ending, Ending.OPEN)
+            slow.read()
+            self.assertEqual((slow.news(), slow.ending), (b"z" * 30_000, Ending.CLOSED))
+
+    def test_leaving_while_held_back(self) -> None:
+        """A side that is held back and leaves is noticed within a second, and the other side is told."""
+        for leaving, staying in (("near", "far"), ("far", "near")):
+            self.open()
+            getattr(self, staying).stall()
+            source = getattr(self, leaving)
+            while source.heard:
+                source.send(b"z" * 50_000)
+            source.close()
+            self.reactor.pass_time(1)
+            self.assertEqual({self.near.ending, self.far.ending}, {Ending.RESET})
+
+    def test_write_fails(self) -> None:
+        """A side that can be written to no more is at its end."""
+        self.near.refuse_to_read()
+        self.far.send(b"hello")
+        self.assertNotEqual(self.near.ending, Ending.OPEN)
+        self.assertNotEqual(self.far.ending, Ending.OPEN)
+
+    def test_daemon_stops(self) -> None:
+        """When the daemon stops a tunnel has until the limit."""
+        drained = self.site.drain(5)
+        self.reactor.pass_time(4.5)
+        self.near.send(b"still here")
+        self.assertEqual(self.far.news(), b"still here")
+        self.reactor.pass_time(1)
+        self.assertEqual({self.near.ending, self.far.ending}, {Ending.RESET})
+        self.successResultOf(drained)

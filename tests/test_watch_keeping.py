@@ -1,0 +1,126 @@
+"""
+Tests for :mod:`sttproxy.watch`: the last good configuration, reloading, and what the log says.
+"""
+
+from __future__ import annotations
+
+import os
+
+from twisted.logger import LogLevel, formatEvent
+
+from .test_watch import BAD, EN, ZH, WatcherTestCase
+
+
+class KeepingTests(WatcherTestCase):
+    """What is in force when the file cannot be used."""
+
+    def test_last_good(self) -> None:
+        """The last good configuration stays, the reason is told, and logged once with its place."""
+        self.watch()
+        current = self.watcher.current
+        for number, (data, reason) in enumerate(BAD.items(), 1):
+            self.write(data)
+            self.looks(10)
+            self.assertIs(self.watcher.current, current)
+            self.assertIn(reason, self.watcher.error)
+            self.assertEqual(len(self.logged(LogLevel.error)), number)
+            self.assertIn(reason, self.logged(LogLevel.error)[-1])
+            self.assertIn(self.path, self.logged(LogLevel.error)[-1])
+        self.assertEqual(self.watcher.generation, 1)
+
+    def test_gone(self) -> None:
+        """Likewise where the file is gone, or is none any more."""
+        for required in (True, False):
+            self.watch(required=required)
+            os.unlink(self.path)
+            self.looks(10)
+            self.assertEqual(self.language(), "zh")
+            self.assertIn("No such file", self.watcher.error)
+            self.assertEqual(len(self.logged(LogLevel.error)), 1)
+
+    def test_folder(self) -> None:
+        """A folder in the file's place costs no file descriptors, however often it is looked at."""
+        self.watch()
+        os.unlink(self.path)
+        os.mkdir(self.path)
+        self.looks(2)
+        before = len(os.listdir("/dev/fd"))
+        self.looks(50)
+        self.assertEqual(len(os.listdir("/dev/fd")), before)
+        self.assertEqual(len(self.logged(LogLevel.error)), 1)
+
+    def test_recovers(self) -> None:
+        """A good file is in force again, with something new or with what was there before, and the error is gone."""
+        self.watch()
+        for data, language, generation in ((EN, "en", 2), (EN, "en", 2), (ZH, "zh", 3)):
+            self.write(b"{")
+            self.looks()
+            self.assertNotEqual(self.watcher.error, "")
+            self.logs.clear()
+            self.write(data)
+            self.looks()
+            self.assertEqual((self.language(), self.watcher.generation, self.watcher.error), (language, generation, ""))
+            self.assertEqual(len(self.logged(LogLevel.info)), 1)
+
+    def test_goes_on(self) -> None:
+        """Whatever reading and judging raise, the next look comes."""
+        self.watch()
+        self.patch(os, "open", lambda *args: (_ for _ in ()).throw(OSError(5, "Input/output error")))
+        self.looks(3)
+        self.assertIn("Input/output", self.watcher.error)
+        self.assertEqual(len(self.clock.getDelayedCalls()), 1)
+
+
+class ReloadTests(WatcherTestCase):
+    """Being told to look."""
+
+    def test_at_once(self) -> None:
+        """What is there is in force at once, without a second look."""
+        self.watch()
+        self.write(EN)
+        self.watcher.reload()
+        self.assertEqual((self.language(), self.watcher.generation), ("en", 2))
+        self.looks(3)
+        self.assertEqual(self.watcher.generation, 2)
+
+    def test_unchanged(self) -> None:
+        """Where nothing changed, nothing does; it is logged that somebody asked."""
+        self.watch()
+        current = self.watcher.current
+        self.watcher.reload()
+        self.assertIs(self.watcher.current, current)
+        self.assertEqual((self.watcher.generation, len(self.logged(LogLevel.info))), (1, 1))
+
+    def test_unusable(self) -> None:
+        """Whoever asks is told each time why the file is not in force; the last good one is."""
+        self.watch()
+        self.write(b"{")
+        for number in (1, 2):
+            self.watcher.reload()
+            self.assertEqual((self.language(), len(self.logged(LogLevel.error))), ("zh", number))
+        self.looks(5)
+        self.assertEqual(len(self.logged(LogLevel.error)), 2)
+
+
+class LogTests(WatcherTestCase):
+    """What the log says of a change."""
+
+    def test_fields(self) -> None:
+        """It names the fields that changed, came or went, and never what they hold."""
+        self.watch(b'{"language": "secret1", "prompt": "secret2", "temperature": 0}')
+        self.write(b'{"language": "secret3", "temperature": 0, "model": "secret4"}')
+        self.looks()
+        (line,) = self.logged(LogLevel.info)
+        self.assertIn("changed: language, model, prompt.", line)
+        self.assertIn("generation 2", line)
+        self.write(b'{"language": "secret5" "x"}')
+        self.looks()
+        for event in self.logs:
+            self.assertNotIn("secret", formatEvent(event))
+
+    def test_same_meaning(self) -> None:
+        """A file that says the same in other words changes nothing, and nothing is said."""
+        self.watch(b'{"language": "zh", "prompt": "a"}')
+        self.write(b'\n{ "prompt" : "a",\t"language" : "zh" }')
+        self.looks(5)
+        self.assertEqual((self.watcher.generation, list(self.logs)), (1, []))

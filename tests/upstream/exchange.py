@@ -1,0 +1,175 @@
+"""
+Both ends of an exchange with an upstream: requests that a test produces, and bodies that it takes.
+"""
+
+from __future__ import annotations
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IConsumer
+from twisted.internet.protocol import Protocol, connectionDone
+from twisted.python.failure import Failure
+from twisted.web.client import ResponseDone
+from zope.interface import implementer
+
+from sttproxy.errors import ProxyError
+from sttproxy.http1.heads import ResponseHead
+from sttproxy.upstream.connection import IOutgoing, OutgoingHead, Response, UpstreamConnection
+
+from ..fakes import Ending, Peer
+from ..stage import MemoryTestCase
+
+
+@implementer(IOutgoing)
+class FakeOutgoing:
+    """
+    A request whose body a test sends.
+
+    :ivar paused: whether the connection has paused it.
+    :ivar stopped: how often it has stopped it.
+    :ivar hints: interim responses that it was told of.
+    """
+
+    def __init__(
+        self,
+        method: bytes = b"GET",
+        target: bytes = b"/x",
+        length: int | None = 0,
+        upgrades: bool = False,
+        whole: bool = True,
+    ) -> None:
+        """
+        :param length: None for a chunked body.
+        :param whole: the body, of which nothing is left to send, ends at once.
+        """
+        framing = (b"Transfer-Encoding", b"chunked") if length is None else (b"Content-Length", b"%d" % length)
+        headers = [(b"hOst", b"h"), framing]
+        self.head = OutgoingHead(method, target, headers, length is None, upgrades)
+        self.length = length
+        self.done: Deferred[None] = Deferred()
+        self.consumer: IConsumer | None = None
+        self.paused = False
+        self.stopped = 0
+        self.hints: list[ResponseHead] = []
+        self._whole = whole
+
+    def startProducing(self, consumer: IConsumer) -> Deferred[None]:
+        self.consumer = consumer
+        if self._whole:
+            self.done.callback(None)
+        return self.done
+
+    def send(self, data: bytes) -> None:
+        """Send bytes of the body."""
+        assert self.consumer is not None and not self.stopped
+        self.consumer.write(data)
+
+    def end(self) -> None:
+        """The body is complete."""
+        self.done.callback(None)
+
+    def fail(self, error: ProxyError) -> None:
+        """It never will be."""
+        self.stopProducing()
+        self.done.errback(error)
+
+    def pauseProducing(self) -> None:
+        self.paused = True
+
+    def resumeProducing(self) -> None:
+        self.paused = False
+
+    def stopProducing(self) -> None:
+        self.stopped += 1
+
+    def informed(self, head: ResponseHead) -> None:
+        self.hints.append(head)
+
+
+def upload(length: int | None = 4, method: bytes = b"POST") -> FakeOutgoing:
+    """A request whose body is still to be sent."""
+    return FakeOutgoing(method, length=length, whole=False)
+
+
+class Body(Protocol):
+    """
+    Takes a response's body.
+
+    :ivar data: what came.
+    :ivar reason: why there is no more; None while there may be.
+    """
+
+    def __init__(self, response: Response) -> None:
+        self.data = b""
+        self.reason: Failure | None = None
+        response.deliverBody(self)
+
+    def dataReceived(self, data: bytes) -> None:
+        assert self.reason is None, "nothing comes after the end"
+        self.data += data
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        assert self.reason is None, "it ends once"
+        self.reason = reason
+
+    @property
+    def whole(self) -> bool:
+        """Whether all of it has come."""
+        return self.reason is not None and bool(self.reason.check(ResponseDone))
+
+
+class ConnectionTestCase(MemoryTestCase):
+    """
+    Tests of one connection.
+
+    :ivar server: what it is connected to.
+    :ivar released: how often it gave itself back, `lost` how often it said that it is gone.
+    """
+
+    def setUp(self) -> None:
+        super().setUp()
+        self._servers: list[Peer] = []
+        self._answers: list[Deferred[Response]] = []
+        self.connect()
+
+    def connect(self) -> None:
+        """Have a new one, beside those before."""
+        self.released: list[UpstreamConnection] = []
+        self.lost: list[UpstreamConnection] = []
+        self.connection = UpstreamConnection(self.released.append, self.lost.append)
+        self.server = Peer(self.reactor, self.connection)
+        self._servers.append(self.server)
+
+    def request(self, outgoing: FakeOutgoing) -> Deferred[Response]:
+        """Send a request on it."""
+        answer = self.connection.request(outgoing)
+        self._answers.append(answer)
+        self.reactor.settle()
+        return answer
+
+    def body(self, answer: Deferred[Response]) -> Body:
+        """Take the body of a response whose head has come."""
+        body = Body(self.successResultOf(answer))
+        self.reactor.settle()
+        return body
+
+    def exchange(self, *segments: bytes, method: bytes = b"GET") -> tuple[Deferred[Response], list[Body]]:
+        """
+        Send a request, and a response in so many segments.
+
+        :return: also the body, taken as soon as the head had come.
+        """
+        bodies: list[Body] = []
+        answer = self.connection.request(FakeOutgoing(method))
+        answer.addCallback(lambda response: bodies.append(Body(response)) or response)
+        self.server.send(*segments)
+        return answer, bodies
+
+    def tearDown(self) -> None:
+        for answer in self._answers:
+            answer.addErrback(lambda _: None)  # of those that nobody answered
+        for server in self._servers:
+            server.read()
+            server.close()
+            self.assertIsNot(server.ending, Ending.OPEN)
+        self.assertEqual(self.lost, [self.connection])
+        self.assert_nothing_left()

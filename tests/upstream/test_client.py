@@ -1,0 +1,180 @@
+"""
+Tests for :mod:`sttproxy.upstream.client`: treq changes nothing of a request or its response.
+"""
+
+from __future__ import annotations
+
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.web.iweb import IAgent
+from zope.interface.verify import verifyClass, verifyObject
+
+from sttproxy.errors import UpstreamBroke, UpstreamError, UpstreamUnreachable
+from sttproxy.upstream.client import Upstream, UpstreamAgent
+from sttproxy.upstream.connection import Response
+from sttproxy.upstream.pool import Pool, PoolLimits
+
+from ..fakes import Ending, FakeUpstream, Peer
+from ..stage import MemoryTestCase, message, ok
+from .exchange import Body, FakeOutgoing, upload
+
+
+class UpstreamTestCase(MemoryTestCase):
+    """Tests of treq before a server that the test plays."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.upstream = FakeUpstream(self.reactor)
+        self.pool = Pool(self.reactor, self.upstream.connect, PoolLimits())
+        self.agent = UpstreamAgent(self.pool)
+        self.client = Upstream(self.reactor, self.agent)
+
+    @property
+    def server(self) -> Peer:
+        """The connection that was made last."""
+        return self.upstream.peers[-1]
+
+    def exchange(self, outgoing: FakeOutgoing, answer: bytes) -> tuple[bytes, Response, Body]:
+        """What the server gets of a request, and what comes of its answer."""
+        answering = self.client.request(outgoing)
+        self.reactor.settle()
+        received = self.server.news()
+        self.server.send(answer)
+        response = self.successResultOf(answering)
+        return received, response, Body(response)
+
+    def tearDown(self) -> None:
+        self.pool.close()
+        for peer in self.upstream.peers:
+            peer.close()
+        self.assert_nothing_left()
+
+
+class TransparencyTests(UpstreamTestCase):
+    """What treq would do and may not."""
+
+    def test_interface(self) -> None:
+        """Below treq is an agent as Twisted knows it."""
+        self.assertTrue(verifyClass(IAgent, UpstreamAgent))
+        self.assertTrue(verifyObject(IAgent, self.agent))
+
+    def test_request(self) -> None:
+        """The request leaves as it was given: nothing added, no method raised, no target understood."""
+        for method, target in (
+            (b"get", b"/"),
+            (b"sTrange", b"/%2e%2E/a%2fb//../c?x=%00&&y#z"),
+            (b"OPTIONS", b"*"),
+            (b"POST", b'/\xff\xfe{}|\\^`"<>'),
+            (b"GET", b"//other.example/x"),
+        ):
+            received, _, _ = self.exchange(FakeOutgoing(method, target), ok())
+            line = method + b" " + target + b" HTTP/1.1"
+            self.assertEqual(received, message(line, b"hOst: h", b"Content-Length: 0"))
+
+    def test_cookies(self) -> None:
+        """A cookie is handed to the client it was meant for and to nobody else."""
+        cookie = b"Set-Cookie: session=secret; Path=/"
+        _, response, _ = self.exchange(FakeOutgoing(), ok(b"", cookie))
+        self.assertIn((b"Set-Cookie", b"session=secret; Path=/"), response.head.headers)
+        received, _, _ = self.exchange(FakeOutgoing(), ok())
+        self.assertNotIn(b"secret", received)
+        self.assertNotIn(b"ookie", received)
+        self.assertEqual(list(self.client._jar), [])
+
+    def test_redirects(self) -> None:
+        """No redirect is followed."""
+        for status in (301, 302, 303, 307, 308):
+            head = b"HTTP/1.1 %d -" % status
+            answer = message(head, b"Location: http://other.example/", b"Content-Length: 2", body=b"go")
+            _, response, body = self.exchange(FakeOutgoing(), answer)
+            self.assertEqual((response.head.status, body.data), (status, b"go"))
+        self.assertEqual((len(self.upstream.peers), self.server.news()), (1, b""))
+
+    def test_codings(self) -> None:
+        """Nothing is decoded, and the header that says so stands."""
+        packed = b"\x1f\x8b not really gzip"
+        _, response, body = self.exchange(FakeOutgoing(), ok(packed, b"Content-Encoding: gzip"))
+        self.assertEqual(body.data, packed)
+        self.assertEqual(response.head.values(b"content-encoding"), [b"gzip"])
+        self.assertEqual(response.head.length, len(packed))
+
+    def test_credentials(self) -> None:
+        """A demand for credentials is passed on, not met."""
+        answer = message(b"HTTP/1.1 401 -", b'WWW-Authenticate: Basic realm="x"', b"Content-Length: 0")
+        _, response, body = self.exchange(FakeOutgoing(), answer)
+        self.assertEqual((response.head.status, body.whole), (401, True))
+
+    def test_streams(self) -> None:
+        """Neither the request's body nor the response's waits for its end."""
+        outgoing = upload()
+        answering = self.client.request(outgoing)
+        outgoing.send(b"ab")
+        self.reactor.settle()
+        self.assertTrue(self.server.received.endswith(b"\r\n\r\nab"))
+        self.server.send(ok(b"hello")[:-2])
+        body = Body(self.successResultOf(answering))
+        self.assertEqual((body.data, body.reason), (b"hel", None))
+        outgoing.send(b"cd")
+        outgoing.end()
+        self.server.send(b"lo")
+        self.assertEqual((body.data, body.whole, self.pool.busy), (b"hello", True, False))
+
+
+class FailureTests(UpstreamTestCase):
+    """What fails says so in our own words, not in treq's."""
+
+    def test_unreachable(self) -> None:
+        """What connecting fails with comes through."""
+        self.upstream.at_once = False
+        outgoing = upload()
+        answering = self.client.request(outgoing)
+        self.upstream.refuse(UpstreamUnreachable("nobody there"))
+        self.failureResultOf(answering, UpstreamUnreachable)
+        self.assertIsNone(outgoing.consumer)
+
+    def test_not_before_connected(self) -> None:
+        """The body is not asked for before there is a connection."""
+        self.upstream.at_once = False
+        outgoing = upload()
+        answering = self.client.request(outgoing)
+        self.assertIsNone(outgoing.consumer)
+        self.upstream.accept()
+        self.assertIsNotNone(outgoing.consumer)
+        self.server.close()
+        self.failureResultOf(answering, UpstreamBroke)
+
+    def test_broken(self) -> None:
+        """So does what the connection fails with."""
+        for said, error in ((b"garbage\r\n\r\n", UpstreamError), (b"", UpstreamBroke)):
+            answering = self.client.request(FakeOutgoing())
+            self.server.send(said)
+            self.server.close()
+            self.failureResultOf(answering, error)
+
+    def cancel(self, answering: Deferred[Response]) -> None:
+        """Cancel a request, wherever it is."""
+        answering.cancel()
+        self.failureResultOf(answering, CancelledError)
+        self.reactor.settle()
+        self.assertFalse(self.pool.busy)
+
+    def test_cancel_connecting(self) -> None:
+        """Cancelling reaches a connection that is being made."""
+        self.upstream.at_once = False
+        self.cancel(self.client.request(upload()))
+        self.assertEqual(self.upstream.attempts, [])
+
+    def test_cancel_waiting(self) -> None:
+        """It reaches the pool's queue."""
+        self.pool = Pool(self.reactor, self.upstream.connect, PoolLimits(total=1))
+        client = Upstream(self.reactor, UpstreamAgent(self.pool))
+        first, second = client.request(upload()), client.request(upload())
+        second.cancel()
+        self.failureResultOf(second, CancelledError)
+        self.cancel(first)
+        self.assertEqual(len(self.upstream.peers), 1)
+
+    def test_cancel_sent(self) -> None:
+        """It reaches the connection that carries the request."""
+        outgoing = upload()
+        self.cancel(self.client.request(outgoing))
+        self.assertEqual((self.server.ending, outgoing.stopped), (Ending.RESET, 1))

@@ -1,0 +1,291 @@
+"""
+Tests for :mod:`sttproxy.upstream.connection`: requests and responses that go as they should, and the interfaces.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet.interfaces import IConsumer, IProtocol
+from twisted.web.iweb import UNKNOWN_LENGTH, IBodyProducer, IResponse
+from zope.interface.verify import verifyClass, verifyObject
+
+from sttproxy.upstream.connection import IOutgoing, Response, UpstreamConnection
+
+from ..fakes import Ending
+from ..stage import chunked, message, ok
+from .exchange import ConnectionTestCase, FakeOutgoing, upload
+
+#: Responses to GET in each framing, and the body of each.
+FRAMINGS = {
+    "counted": (ok(b"hello"), b"hello"),
+    "empty": (ok(b""), b""),
+    "chunked": (message(b"HTTP/1.1 200 OK", b"Transfer-Encoding: chunked", body=chunked(b"hel", b"lo")), b"hello"),
+    "no content": (message(b"HTTP/1.1 204 No Content"), b""),
+    "not modified": (message(b"HTTP/1.1 304 Not Modified", b"Content-Length: 10"), b""),
+}
+
+
+class InterfaceTests(ConnectionTestCase):
+    """What others may expect."""
+
+    def test_connection(self) -> None:
+        """A connection is a protocol, and consumes the body of its request."""
+        self.assertTrue(verifyObject(IProtocol, self.connection))
+        self.assertTrue(verifyClass(IConsumer, UpstreamConnection))
+
+    def test_response(self) -> None:
+        """A response is one as treq knows it."""
+        answer, _ = self.exchange(ok())
+        self.assertTrue(verifyClass(IResponse, Response))
+        self.assertTrue(verifyObject(IResponse, self.successResultOf(answer)))
+
+    def test_outgoing(self) -> None:
+        """A request is a body producer, so that treq hands it through; the fake of these tests keeps to that."""
+        self.assertTrue(IOutgoing.extends(IBodyProducer))
+        self.assertTrue(verifyObject(IOutgoing, FakeOutgoing()))
+
+    def test_consumer(self) -> None:
+        """A producer that registers itself, as body producers do, changes nothing: the transport sees to the pace."""
+        outgoing = upload()
+        self.request(outgoing)
+        self.connection.registerProducer(outgoing, True)
+        self.connection.unregisterProducer()
+        self.assertIs(self.server.transport.producer, outgoing)
+
+
+class RequestTests(ConnectionTestCase):
+    """What is sent."""
+
+    def test_head(self) -> None:
+        """The head is sent as it was given, to the byte."""
+        self.request(FakeOutgoing(b"sTrange", b"/a%2Fb//?q=\xe4&x"))
+        head = message(b"sTrange /a%2Fb//?q=\xe4&x HTTP/1.1", b"hOst: h", b"Content-Length: 0")
+        self.assertEqual(self.server.received, head)
+
+    def test_head_first(self) -> None:
+        """The head is sent before there is any body."""
+        outgoing = upload()
+        self.request(outgoing)
+        self.assertTrue(self.server.news().endswith(b"\r\n\r\n"))
+        for data in (b"ab", b"cd"):
+            outgoing.send(data)
+            self.reactor.settle()
+            self.assertEqual(self.server.news(), data)
+        outgoing.end()
+        self.reactor.settle()
+        self.assertEqual(self.server.news(), b"")
+
+    def test_chunked(self) -> None:
+        """A body without a length leaves in chunks, and its end is said only when it has come."""
+        outgoing = upload(None)
+        self.request(outgoing)
+        self.server.news()
+        outgoing.send(b"ab")
+        outgoing.send(b"cdefghijklmno")
+        self.reactor.settle()
+        self.assertEqual(self.server.news(), chunked(b"ab", b"cdefghijklmno", last=False))
+        outgoing.end()
+        self.reactor.settle()
+        self.assertEqual(self.server.news(), chunked())
+
+    def test_pace(self) -> None:
+        """The upload is paced by what the server takes."""
+        outgoing = upload(1_000_000)
+        self.request(outgoing)
+        self.server.stall()
+        sent = 0
+        while not outgoing.paused:
+            outgoing.send(b"x" * 10_000)
+            sent += 10_000
+            self.reactor.settle()
+        self.assertLess(sent, 200_000)
+        self.server.read(sent - 1)
+        self.assertTrue(outgoing.paused)
+        self.server.read(1)
+        self.assertFalse(outgoing.paused)
+
+    def test_pace_ends(self) -> None:
+        """A request that is complete is paced no more, although the server may still be reading it."""
+        outgoing = upload(100_000)
+        self.request(outgoing)
+        self.server.stall()
+        outgoing.send(b"x" * 100_000)
+        outgoing.end()
+        self.assertIsNone(self.server.transport.producer)
+        self.server.read()
+        self.assertTrue(self.server.received.endswith(b"x" * 100_000))
+
+
+class ResponseTests(ConnectionTestCase):
+    """What comes back."""
+
+    def test_head(self) -> None:
+        """A response shows its head as the server sent it, and to treq nothing that it could act on."""
+        fields = (b"sEt-Cookie: a=b", b"Content-Encoding: gzip", b"Location: /y")
+        answer, bodies = self.exchange(message(b"HTTP/1.1 302  Over there", b"Content-Length: 3", *fields, body=b"abc"))
+        response = self.successResultOf(answer)
+        self.assertEqual((response.head.status, response.head.phrase), (302, b" Over there"))
+        self.assertEqual(response.head.headers[1:3], [(b"sEt-Cookie", b"a=b"), (b"Content-Encoding", b"gzip")])
+        self.assertEqual((response.code, response.phrase, response.length), (302, b" Over there", 3))
+        self.assertEqual(list(response.headers.getAllRawHeaders()), [])
+        self.assertEqual(bodies[0].data, b"abc")
+
+    def test_unknown_length(self) -> None:
+        """A response without a length says so."""
+        answer, _ = self.exchange(FRAMINGS["chunked"][0])
+        self.assertEqual(self.successResultOf(answer).length, UNKNOWN_LENGTH)
+
+    def test_any_cut(self) -> None:
+        """What comes does not depend on where the network cut it, and the connection can be used again."""
+        for name, (data, expected) in FRAMINGS.items():
+            for cut in range(1, len(data)):
+                answer, bodies = self.exchange(data[:cut], data[cut:])
+                self.assertEqual(self.successResultOf(answer).head.phrase, data.split(b"\r\n")[0][13:])
+                self.assertEqual((bodies[0].data, bodies[0].whole), (expected, True), (name, cut))
+        self.assertEqual((self.server.ending, self.lost), (Ending.OPEN, []))
+
+    def test_byte_by_byte(self) -> None:
+        """Nor on how often it did."""
+        for name, (data, expected) in FRAMINGS.items():
+            _, bodies = self.exchange(*(data[at : at + 1] for at in range(len(data))))
+            self.assertEqual((bodies[0].data, bodies[0].whole), (expected, True), name)
+
+    def test_streamed(self) -> None:
+        """A body goes on as it comes, without delay."""
+        _, bodies = self.exchange(message(b"HTTP/1.1 200 OK", b"Transfer-Encoding: chunked"))
+        for number, piece in enumerate((b"a", b"b", b"c"), 1):
+            self.server.send(chunked(piece, last=False))
+            self.assertEqual(bodies[0].data, b"abc"[:number])
+        self.assertIsNone(bodies[0].reason)
+
+    def test_head_has_no_body(self) -> None:
+        """A response to HEAD is complete with its head, whatever that announces."""
+        for field in (b"Content-Length: 10", b"Transfer-Encoding: chunked", b"X: y"):
+            _, bodies = self.exchange(message(b"HTTP/1.1 200 OK", field), method=b"HEAD")
+            self.assertTrue(bodies[0].whole, field)
+        self.assertEqual(len(self.released), 3)
+
+    def test_until_close(self) -> None:
+        """A body without any framing ends with its connection."""
+        for head in (b"HTTP/1.1 200 OK", b"HTTP/1.0 200 OK"):
+            self.connect()
+            _, bodies = self.exchange(message(head), b"hel", b"lo")
+            self.assertEqual((bodies[0].data, bodies[0].reason), (b"hello", None))
+            self.server.close()
+            self.assertTrue(bodies[0].whole)
+            self.assertEqual(self.released, [])
+
+    def test_held(self) -> None:
+        """Before somebody takes the body the server is held back."""
+        answer = self.request(FakeOutgoing())
+        self.server.send(ok(b"x" * 200_000)[:50_000])
+        self.assertFalse(self.server.heard)
+        body = self.body(answer)
+        self.server.send(b"x" * 1000)
+        self.assertTrue(self.server.heard)
+        self.assertGreater(len(body.data), 50_000)
+        self.assertEqual(set(body.data), {ord("x")})
+
+    def test_held_to_its_end(self) -> None:
+        """A body that ended before somebody took it is there whole, and so is the reason of one that broke."""
+        for ending in (True, False):
+            self.connect()
+            answer = self.request(FakeOutgoing())
+            self.server.send(ok(b"hello")[: None if ending else -1])
+            self.server.transport.resumeProducing()
+            self.server.close()
+            body = self.body(answer)
+            self.assertEqual((body.data, body.whole), (b"hello"[: None if ending else -1], ending))
+
+    def test_delivered_once(self) -> None:
+        """A body can be delivered once."""
+        answer, _ = self.exchange(ok())
+        self.assertRaises(AssertionError, self.successResultOf(answer).deliverBody, None)
+
+    def test_no_redirects(self) -> None:
+        """Nobody may follow a redirect on the client's behalf."""
+        answer, _ = self.exchange(ok())
+        response: Any = self.successResultOf(answer)
+        self.assertRaises(NotImplementedError, response.setPreviousResponse, response)
+
+
+class InterimTests(ConnectionTestCase):
+    """Responses before the response."""
+
+    def test_swallowed_and_passed(self) -> None:
+        """100 is swallowed; others are told of in their order; the final one answers. However they are cut."""
+        hint = message(b"HTTP/1.1 103 Early Hints", b"Link: </s>")
+        data = message(b"HTTP/1.1 100 Continue") + hint + message(b"HTTP/1.1 199 -") + ok()
+        for cut in range(1, len(data)):
+            outgoing = FakeOutgoing()
+            answer = self.request(outgoing)
+            self.server.send(data[:cut], data[cut:])
+            self.assertEqual([head.status for head in outgoing.hints], [103, 199])
+            self.assertEqual(outgoing.hints[0].headers, [(b"Link", b"</s>")])
+            self.assertEqual(self.body(answer).data, b"hi")
+
+    def test_not_yet_answered(self) -> None:
+        """An interim response is no answer."""
+        answer = self.request(FakeOutgoing())
+        self.server.send(message(b"HTTP/1.1 103 Early Hints"))
+        self.assertNoResult(answer)
+        self.server.send(ok())
+        self.body(answer)
+
+
+class ReuseTests(ConnectionTestCase):
+    """Whether a connection is fit for another request."""
+
+    def test_again(self) -> None:
+        """A connection carries one request after the other."""
+        for number in range(3):
+            _, bodies = self.exchange(ok(b"%d" % number))
+            self.assertEqual(bodies[0].data, b"%d" % number)
+            self.assertTrue(self.connection.fresh())
+        self.assertEqual(self.released, [self.connection] * 3)
+
+    def test_one_at_a_time(self) -> None:
+        """But not two at once."""
+        self.request(upload())
+        self.assertFalse(self.connection.fresh())
+        self.assertRaises(AssertionError, self.connection.request, FakeOutgoing())
+
+    def test_close(self) -> None:
+        """One whose server says close, in any spelling, is used no more; so is one of HTTP/1.0 that does not object."""
+        for data, reused in (
+            (ok(b"hi", b"Connection: close"), 0),
+            (ok(b"hi", b"connection: x, ClOsE"), 0),
+            (ok(b"hi", b"Connection: x\r\nConnection: close"), 0),
+            (ok().replace(b"1.1", b"1.0"), 0),
+            (ok(b"hi", b"Connection: keep-alive").replace(b"1.1", b"1.0"), 1),
+        ):
+            self.connect()
+            _, bodies = self.exchange(data)
+            self.assertTrue(bodies[0].whole)
+            self.assertEqual(len(self.released), reused, data)
+            self.assertEqual(self.server.ending is Ending.OPEN, bool(reused))
+
+    def test_paused_at_the_end(self) -> None:
+        """One that was held back over its last bytes is heard again when it carries the next request."""
+        _, bodies = self.exchange(ok(b"hello")[:-1])
+        bodies[0].dataReceived = lambda data: self.server.transport.pauseProducing()  # type: ignore[method-assign]
+        self.server.send(b"o")
+        self.assertEqual(self.released, [self.connection])
+        _, bodies = self.exchange(ok(b"again"))
+        self.assertEqual([body.data for body in bodies], [b"again"])
+
+    def test_stale(self) -> None:
+        """One on which something has arrived that nobody has read, be it the close, is not fresh."""
+        for arrived in (b"HTTP/1.1 408 \r\n\r\n", b"", ConnectionResetError(104, "reset")):
+            self.connect()
+            self.assertTrue(self.connection.fresh())
+            self.server.socket.arriving.append(arrived)
+            self.assertFalse(self.connection.fresh())
+            self.reactor.settle()
+            self.assertFalse(self.connection.fresh())
+
+    def test_closed(self) -> None:
+        """One that was closed is not fresh either."""
+        self.connection.close()
+        self.assertFalse(self.connection.fresh())

@@ -1,0 +1,156 @@
+"""
+Tests for :mod:`sttproxy.upstream.connection`: requests that end before their answer, and switched protocols.
+"""
+
+from __future__ import annotations
+
+from twisted.internet.defer import CancelledError
+from twisted.internet.protocol import Protocol
+
+from sttproxy.errors import BadRequest, MalformedForm
+
+from ..fakes import Ending, Peer
+from ..stage import chunked, message, ok
+from .exchange import Body, ConnectionTestCase, FakeOutgoing, upload
+
+
+class EndingTests(ConnectionTestCase):
+    """Requests that end on our side before their answer does."""
+
+    def test_cancelled(self) -> None:
+        """Cancelling breaks the connection and stops the upload, which never looks complete."""
+        for outgoing in (upload(), upload(None)):
+            self.connect()
+            answer = self.request(outgoing)
+            outgoing.send(b"ab")
+            answer.cancel()
+            self.failureResultOf(answer, CancelledError)
+            self.assertEqual(outgoing.stopped, 1)
+            self.reactor.settle()
+            self.assertEqual((self.server.ending, self.released), (Ending.RESET, []))
+            self.assertFalse(self.server.received.endswith(chunked()))
+
+    def test_cancelled_and_answered(self) -> None:
+        """An answer that crosses the cancelling goes nowhere."""
+        answer = self.request(FakeOutgoing())
+        answer.cancel()
+        self.failureResultOf(answer, CancelledError)
+        self.server.send(ok())
+        self.assertEqual(self.released, [])
+
+    def test_body_failed(self) -> None:
+        """A body that will not be complete breaks the connection, and its error is the request's."""
+        for outgoing in (upload(), upload(None)):
+            self.connect()
+            answer = self.request(outgoing)
+            outgoing.send(b"ab")
+            outgoing.fail(MalformedForm("no"))
+            self.failureResultOf(answer, MalformedForm)
+            self.reactor.settle()
+            self.assertEqual(self.server.ending, Ending.RESET)
+            self.assertFalse(self.server.received.endswith(chunked()))
+
+    def test_body_failed_at_once(self) -> None:
+        """So does one that fails as soon as it is asked for."""
+        outgoing = FakeOutgoing(length=4, whole=False)
+        outgoing.done.errback(MalformedForm("no"))
+        self.failureResultOf(self.connection.request(outgoing), MalformedForm)
+        self.reactor.settle()
+        self.assertEqual(self.server.ending, Ending.RESET)
+
+    def test_body_failed_during_answer(self) -> None:
+        """One that fails while the answer is on its way breaks the answer."""
+        outgoing = upload()
+        answer = self.request(outgoing)
+        self.server.send(ok(b"hello")[:-1])
+        body = self.body(answer)
+        outgoing.fail(BadRequest("no"))
+        assert body.reason is not None
+        self.assertTrue(body.reason.check(BadRequest))
+
+    def test_aborted(self) -> None:
+        """Whoever wants no more of a response breaks the connection, and hears no more of it."""
+        answer, bodies = self.exchange(ok(b"hello")[:-1])
+        self.successResultOf(answer).abort()
+        self.server.send(b"o")
+        self.assertEqual((self.server.ending, bodies[0].reason, self.released), (Ending.RESET, None, []))
+
+    def test_aborted_when_complete(self) -> None:
+        """Not so a connection whose response is complete: it may be another request's by now."""
+        answer, _ = self.exchange(ok())
+        other = self.request(FakeOutgoing())
+        self.successResultOf(answer).abort()
+        self.server.send(ok(b"other"))
+        self.assertEqual(self.body(other).data, b"other")
+
+    def test_late_end_of_upload(self) -> None:
+        """The end of an upload whose request is over says nothing on the connection."""
+        outgoing = upload(None)
+        answer = self.request(outgoing)
+        answer.cancel()
+        self.failureResultOf(answer, CancelledError)
+        sent = self.server.received
+        outgoing.done.callback(None)
+        self.reactor.settle()
+        self.assertEqual(self.server.received, sent)
+
+    def test_aborted_between_pieces(self) -> None:
+        """An abort in the middle of what one read brought is an end too."""
+
+        class Fed(Body):
+            def dataReceived(self, data: bytes) -> None:
+                super().dataReceived(data)
+                response.abort()
+
+        answer = self.request(FakeOutgoing())
+        self.server.send(message(b"HTTP/1.1 200 OK", b"Transfer-Encoding: chunked"))
+        response = self.successResultOf(answer)
+        body = Fed(response)
+        self.server.send(chunked(b"ab", b"cd"))
+        self.assertEqual((body.data, body.reason, self.released), (b"ab", None, []))
+
+
+class SwitchTests(ConnectionTestCase):
+    """After a 101 that was asked for."""
+
+    SWITCH = message(b"HTTP/1.1 101 Switching Protocols", b"Upgrade: x")
+
+    def switch(self, early: bytes = b"") -> tuple[bytes, list[bytes]]:
+        """Switch; return what had arrived early, and where everything else goes."""
+        self.connect()
+        answer = self.request(FakeOutgoing(upgrades=True))
+        self.server.send(self.SWITCH + early)
+        received: list[bytes] = []
+        self.end = Protocol()
+        self.end.dataReceived = received.append  # type: ignore[method-assign]
+        self.reasons: list[object] = []
+        self.end.connectionLost = self.reasons.append  # type: ignore[method-assign]
+        return self.successResultOf(answer).tunnel(self.end), received
+
+    def test_early(self) -> None:
+        """What came with the 101 is handed over, whatever it looks like."""
+        self.assertEqual(self.switch(ok())[0], ok())
+
+    def test_both_ways(self) -> None:
+        """Everything that arrives goes to the other protocol, which can write."""
+        early, received = self.switch()
+        self.server.send(b"\0", ok())
+        assert self.end.transport is not None
+        self.end.transport.write(b"\1")
+        self.reactor.settle()
+        self.assertEqual((early, received), (b"", [b"\0", ok()]))
+        self.assertTrue(self.server.received.endswith(b"\r\n\r\n\1"))
+
+    def test_end(self) -> None:
+        """The end of the connection is the other protocol's, once, and the owner's."""
+        for leave in (Peer.close, Peer.reset):
+            self.switch()
+            leave(self.server)
+            self.assertEqual((len(self.reasons), self.released, self.lost), (1, [], [self.connection]))
+
+    def test_refused(self) -> None:
+        """A refusal of the switch is a response like any other."""
+        answer = self.request(FakeOutgoing(upgrades=True))
+        self.server.send(ok())
+        self.assertEqual(self.body(answer).data, b"hi")
+        self.assertEqual(self.released, [self.connection])

@@ -1,0 +1,284 @@
+"""
+Tests for :mod:`sttproxy.upstream.pool`: which connection is lent, and how long each rests.
+"""
+
+from __future__ import annotations
+
+import attrs
+from twisted.internet.defer import CancelledError
+
+from sttproxy.errors import UpstreamBroke, UpstreamUnreachable
+from sttproxy.upstream.connection import UpstreamConnection
+from sttproxy.upstream.pool import Pool, PoolLimits
+
+from ..fakes import Ending, FakeUpstream, Peer
+from ..stage import MemoryTestCase, ok
+from .exchange import Body, FakeOutgoing
+
+
+class PoolTestCase(MemoryTestCase):
+    """Tests of one pool and what it connects to."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.set_up(PoolLimits())
+
+    def set_up(self, limits: PoolLimits) -> None:
+        """Have another pool; the one before has nothing left to do."""
+        self.upstream = FakeUpstream(self.reactor)
+        self.pool = Pool(self.reactor, self.upstream.connect, limits)
+
+    def lend(self) -> UpstreamConnection:
+        """A connection that is there at once."""
+        return self.successResultOf(self.pool.acquire())
+
+    def peer(self, connection: UpstreamConnection) -> Peer:
+        """The upstream's end of a connection."""
+        return next(peer for peer in self.upstream.peers if peer.protocol is connection)
+
+    def give_back(self, *connections: UpstreamConnection) -> None:
+        """Have each carry a request, so that it goes back."""
+        for connection in connections:
+            connection.request(FakeOutgoing()).addCallback(Body)
+            self.peer(connection).send(ok())
+
+    def open_peers(self) -> int:
+        """How many connections the upstream has."""
+        return len([peer for peer in self.upstream.peers if peer.ending is Ending.OPEN])
+
+    def tearDown(self) -> None:
+        self.pool.close()
+        for peer in self.upstream.peers:
+            peer.close()
+        self.assertFalse(self.pool.busy)
+        self.assert_nothing_left()
+
+
+class LendingTests(PoolTestCase):
+    """Which connection is lent."""
+
+    def test_new(self) -> None:
+        """Where none rests, a new one is made."""
+        connections = {self.lend(), self.lend()}
+        self.assertEqual({peer.protocol for peer in self.upstream.peers}, connections)
+        self.assertTrue(self.pool.busy)
+
+    def test_again(self) -> None:
+        """One that came back is lent again."""
+        connection = self.lend()
+        self.give_back(connection)
+        self.assertFalse(self.pool.busy)
+        self.assertIs(self.lend(), connection)
+        self.assertEqual(len(self.upstream.peers), 1)
+
+    def test_most_recent(self) -> None:
+        """The one used most recently is lent first: the others are closer to their end."""
+        one, two, three = (self.lend() for _ in range(3))
+        for connection in (two, three, one):
+            self.give_back(connection)
+            self.reactor.advance(0.1)
+        self.assertEqual([self.lend(), self.lend(), self.lend()], [one, three, two])
+
+    def test_lost_in_use(self) -> None:
+        """One that is lost while it is lent does not come back."""
+        connection = self.lend()
+        self.peer(connection).close()
+        self.assertFalse(self.pool.busy)
+        self.assertIsNot(self.lend(), connection)
+
+    def test_closed_by_upstream(self) -> None:
+        """One that the upstream closed while it rested is not lent, whether or not the close has been read."""
+        for read in (True, False):
+            connection = self.lend()
+            self.give_back(connection)
+            self.reactor.advance(2)
+            if read:
+                self.peer(connection).close()
+            else:
+                self.peer(connection).socket.arriving.append(b"")
+            other = self.lend()
+            self.assertIsNot(other, connection)
+            self.reactor.settle()
+            self.assertEqual(self.open_peers(), 1)
+            self.peer(other).close()
+
+    def test_spoken_to(self) -> None:
+        """Nor is one on which the upstream has said something unasked."""
+        connection = self.lend()
+        self.give_back(connection)
+        self.peer(connection).socket.arriving.append(ok())
+        other = self.lend()
+        self.assertIsNot(other, connection)
+        self.reactor.settle()
+        self.assertNotEqual(self.peer(connection).ending, Ending.OPEN)
+
+    def test_only_the_bad_ones(self) -> None:
+        """A good one beneath bad ones is still found."""
+        one, two = self.lend(), self.lend()
+        self.give_back(one, two)
+        self.peer(two).socket.arriving.append(b"")
+        self.assertIs(self.lend(), one)
+
+    def test_unreachable(self) -> None:
+        """What connecting fails with is the request's failure, and no connection is counted for it."""
+        self.set_up(PoolLimits(total=1))
+        self.upstream.at_once = False
+        for _ in range(3):
+            acquiring = self.pool.acquire()
+            self.upstream.refuse(UpstreamUnreachable("nobody there"))
+            self.failureResultOf(acquiring, UpstreamUnreachable)
+        self.assertFalse(self.pool.busy)
+
+    def test_cancelled_connecting(self) -> None:
+        """Who leaves while a connection is being made for it leaves nothing behind."""
+        self.set_up(PoolLimits(total=1))
+        self.upstream.at_once = False
+        acquiring = self.pool.acquire()
+        acquiring.cancel()
+        self.failureResultOf(acquiring, CancelledError)
+        self.assertEqual(self.upstream.attempts, [])
+        self.upstream.at_once = True
+        self.lend()
+
+
+class RestTests(PoolTestCase):
+    """How long connections rest, and how many."""
+
+    def test_defaults(self) -> None:
+        """They rest less than the five seconds of uvicorn; there may be any number of them in use."""
+        self.assertEqual(attrs.astuple(PoolLimits()), (32, 4.0, 0, 30.0))
+
+    def test_expiry(self) -> None:
+        """Each is closed when it has rested its time."""
+        one, two = self.lend(), self.lend()
+        self.give_back(one)
+        self.reactor.advance(2)
+        self.give_back(two)
+        self.reactor.advance(1.9)
+        self.assertEqual(self.open_peers(), 2)
+        self.reactor.advance(0.2)
+        self.assertEqual((self.open_peers(), self.peer(one).ending), (1, Ending.CLOSED))
+        self.reactor.advance(1.8)
+        self.assertEqual(self.open_peers(), 1)
+        self.reactor.advance(0.2)
+        self.assertEqual(self.open_peers(), 0)
+        self.assertEqual(self.reactor.pending(), [])
+
+    def test_expiry_again(self) -> None:
+        """The time counts from the last use."""
+        connection = self.lend()
+        for _ in range(5):
+            self.give_back(connection)
+            self.reactor.advance(3.9)
+            self.assertIs(self.lend(), connection)
+
+    def test_too_old(self) -> None:
+        """One that is too old is not lent, even if nobody came to close it."""
+        connection = self.lend()
+        self.give_back(connection)
+        self.reactor.rightNow += 4.1
+        self.assertIsNot(self.lend(), connection)
+
+    def test_size(self) -> None:
+        """Only so many rest; the one that has rested longest makes room."""
+        self.set_up(PoolLimits(size=2))
+        one, two, three = (self.lend() for _ in range(3))
+        self.give_back(one, two, three)
+        self.reactor.settle()
+        self.assertEqual(self.peer(one).ending, Ending.CLOSED)
+        self.assertEqual([self.lend(), self.lend()], [three, two])
+
+    def test_none_rests(self) -> None:
+        """With a size of nothing each request has a connection of its own."""
+        self.set_up(PoolLimits(size=0))
+        connection = self.lend()
+        self.give_back(connection)
+        self.assertEqual(self.peer(connection).ending, Ending.CLOSED)
+        self.assertIsNot(self.lend(), connection)
+
+    def test_close(self) -> None:
+        """Closing ends what rests at once, and what is in use when it comes back."""
+        resting, used = self.lend(), self.lend()
+        self.give_back(resting)
+        self.pool.close()
+        self.reactor.settle()
+        self.assertEqual((self.peer(resting).ending, self.peer(used).ending), (Ending.CLOSED, Ending.OPEN))
+        self.assertEqual(self.reactor.pending(), [])
+        self.give_back(used)
+        self.assertEqual(self.peer(used).ending, Ending.CLOSED)
+
+
+class LearningTests(PoolTestCase):
+    """The pool learns when the upstream closes."""
+
+    def rest(self, seconds: float) -> Peer:
+        """A connection that has rested so long; the upstream's end of it."""
+        connection = self.lend()
+        self.give_back(connection)
+        self.reactor.advance(seconds)
+        return self.peer(connection)
+
+    def used_after(self, seconds: float) -> bool:
+        """Whether a connection that has rested so long is used again."""
+        rested = self.rest(seconds)
+        used = self.lend() is rested.protocol
+        self.peer(self.upstream.peers[-1].protocol).close()
+        return used
+
+    def test_learns(self) -> None:
+        """After the upstream closed one that had rested a second, none is used that has rested nearly as long."""
+        self.assertTrue(self.used_after(3.9))
+        self.rest(1.0).close()
+        self.assertTrue(self.used_after(0.7))
+        self.assertFalse(self.used_after(0.85))
+
+    def test_learns_less(self) -> None:
+        """The shortest rest counts, and a longer one teaches nothing."""
+        self.rest(0.5).close()
+        self.rest(0.39).close()
+        self.assertFalse(self.used_after(0.35))
+        self.rest(0.1).close()
+        self.assertTrue(self.used_after(0.07))
+        self.assertFalse(self.used_after(0.09))
+
+    def test_our_own_close(self) -> None:
+        """What the pool itself closed teaches nothing."""
+        self.rest(4.1)
+        self.assertTrue(self.used_after(3.9))
+
+    def test_lost_in_use(self) -> None:
+        """Nor does a close on the first request of a connection, nor one in the middle of an answer."""
+        self.peer(self.lend()).close()
+        rested = self.rest(1.0)
+        self.lend().request(FakeOutgoing()).addCallback(Body)
+        rested.send(ok()[:-1])
+        rested.close()
+        self.assertTrue(self.used_after(3.9))
+
+    def test_lost_unanswered(self) -> None:
+        """A close that meets the request that is sent after a rest teaches as much as one that came before it."""
+        rested = self.rest(1.0)
+        answer = self.lend().request(FakeOutgoing())
+        rested.close()
+        self.failureResultOf(answer, UpstreamBroke)
+        self.assertFalse(self.used_after(0.85))
+
+    def test_noticed_by_asking(self) -> None:
+        """A close that is noticed when the connection is about to be lent teaches as much as one that was read."""
+        self.rest(1.0).socket.arriving.append(b"")
+        self.lend()
+        self.reactor.settle()
+        self.assertFalse(self.used_after(0.85))
+
+    def test_at_once(self) -> None:
+        """An upstream that closes without saying so behind each response gets no second request on a connection."""
+        self.rest(0.0).close()
+        self.assertFalse(self.used_after(0.0))
+
+    def test_forgets(self) -> None:
+        """What was learned is forgotten after some minutes: perhaps the upstream was only restarted."""
+        self.rest(1.0).close()
+        self.reactor.advance(30)
+        self.assertFalse(self.used_after(0.85))
+        self.reactor.advance(600)
+        self.assertTrue(self.used_after(3.5))

@@ -1,0 +1,157 @@
+"""
+Tests for :mod:`sttproxy.upstream.pool`: no more connections than allowed.
+"""
+
+from __future__ import annotations
+
+from twisted.internet.defer import CancelledError, Deferred
+
+from sttproxy.errors import UpstreamBusy, UpstreamUnreachable
+from sttproxy.upstream.connection import UpstreamConnection
+from sttproxy.upstream.pool import PoolLimits
+
+from ..stage import ok
+from .exchange import Body, FakeOutgoing
+from .test_pool import PoolTestCase
+
+
+class TotalTests(PoolTestCase):
+    """No more connections than allowed; the others wait."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.set_up(PoolLimits(total=2, wait_s=30.0))
+
+    def test_waits(self) -> None:
+        """Past the limit a request waits for the next connection that comes back."""
+        _, two = self.lend(), self.lend()
+        waiting = self.pool.acquire()
+        self.assertNoResult(waiting)
+        self.give_back(two)
+        self.assertIs(self.successResultOf(waiting), two)
+        self.assertEqual(len(self.upstream.peers), 2)
+
+    def test_order(self) -> None:
+        """Those who wait are served in the order in which they came, before whoever comes then."""
+        connections = [self.lend(), self.lend()]
+        waiting = [self.pool.acquire() for _ in range(4)]
+        for number in range(4):
+            self.give_back(connections[number % 2])
+            for turn, acquiring in enumerate(waiting):
+                self.assertEqual(acquiring.called, turn <= number)
+
+    def test_connecting_counts(self) -> None:
+        """A connection that is being made counts."""
+        self.upstream.at_once = False
+        acquirings = [self.pool.acquire() for _ in range(3)]
+        self.assertEqual(len(self.upstream.attempts), 2)
+        self.upstream.accept()
+        self.successResultOf(acquirings[0])
+        self.assertEqual(len(self.upstream.attempts), 1)
+        self.upstream.accept()
+        self.successResultOf(acquirings[1])
+        self.assertNoResult(acquirings[2])
+        acquirings[2].addErrback(lambda _: None)
+        acquirings[2].cancel()
+
+    def test_lost(self) -> None:
+        """Where one is lost, or cannot be made, the next who waits may have one made."""
+        one, _ = self.lend(), self.lend()
+        waiting, further = self.pool.acquire(), self.pool.acquire()
+        self.upstream.at_once = False
+        self.peer(one).close()
+        self.assertEqual(len(self.upstream.attempts), 1)
+        self.upstream.refuse(UpstreamUnreachable("nobody there"))
+        self.failureResultOf(waiting, UpstreamUnreachable)
+        self.upstream.accept()
+        self.successResultOf(further)
+
+    def test_spoiled(self) -> None:
+        """Where one ends with its request, the next who waits may have one made."""
+        one, _ = self.lend(), self.lend()
+        waiting = self.pool.acquire()
+        one.request(FakeOutgoing()).addCallback(Body)
+        self.peer(one).send(ok(b"hi", b"Connection: close"))
+        self.assertIs(self.successResultOf(waiting), self.upstream.peers[2].protocol)
+
+    def test_too_long(self) -> None:
+        """Who has waited too long is told to ask again later; the others wait on."""
+        connections = [self.lend(), self.lend()]
+        first = self.pool.acquire()
+        self.reactor.advance(10)
+        second = self.pool.acquire()
+        self.reactor.advance(19.9)
+        self.assertNoResult(first)
+        self.reactor.advance(0.2)
+        error = self.failureResultOf(first, UpstreamBusy).value
+        self.assertEqual((error.status, error.headers), (503, ((b"Retry-After", b"1"),)))
+        self.assertNoResult(second)
+        self.give_back(connections[0])
+        self.assertIs(self.successResultOf(second), connections[0])
+
+    def test_for_ever(self) -> None:
+        """The wait can be without a limit."""
+        self.set_up(PoolLimits(total=1, wait_s=None))
+        connection = self.lend()
+        waiting = self.pool.acquire()
+        self.reactor.advance(1e6)
+        self.assertNoResult(waiting)
+        self.give_back(connection)
+        self.successResultOf(waiting)
+
+    def test_limit_does_not_count_connecting(self) -> None:
+        """The limit on waiting is not one on the connecting that comes then, nor on the request."""
+        one, _ = self.lend(), self.lend()
+        waiting = self.pool.acquire()
+        self.upstream.at_once = False
+        self.peer(one).close()
+        self.reactor.advance(60)
+        self.assertNoResult(waiting)
+        self.upstream.accept()
+        self.successResultOf(waiting)
+
+    def test_leaves(self) -> None:
+        """Who leaves the queue is skipped."""
+        connections = [self.lend(), self.lend()]
+        waiting: list[Deferred[UpstreamConnection]] = [self.pool.acquire() for _ in range(3)]
+        waiting[1].cancel()
+        self.failureResultOf(waiting[1], CancelledError)
+        self.assertEqual(len(self.reactor.pending()), 2)
+        self.give_back(connections[0])
+        self.give_back(connections[1])
+        self.assertEqual([self.successResultOf(waiting[0]), self.successResultOf(waiting[2])], connections)
+
+    def test_leaves_while_connecting(self) -> None:
+        """Who leaves while its connection is being made makes room for the next."""
+        one, _ = self.lend(), self.lend()
+        waiting, further = self.pool.acquire(), self.pool.acquire()
+        self.upstream.at_once = False
+        self.peer(one).close()
+        waiting.cancel()
+        self.failureResultOf(waiting, CancelledError)
+        self.assertEqual(len(self.upstream.attempts), 1)
+        self.upstream.accept()
+        self.successResultOf(further)
+
+    def test_resting_ones_make_room(self) -> None:
+        """Resting connections are part of the total: they are used before new ones are made."""
+        one, two = self.lend(), self.lend()
+        self.give_back(one, two)
+        self.assertEqual({self.lend(), self.lend()}, {one, two})
+        self.assertEqual(self.open_peers(), 2)
+
+    def test_many(self) -> None:
+        """Hundreds that wait, and for each of whom connecting fails at once, fail without recursion."""
+        self.set_up(PoolLimits(total=1))
+        connection = self.lend()
+
+        def refuse(_: object) -> Deferred[UpstreamConnection]:
+            failed: Deferred[UpstreamConnection] = Deferred()
+            failed.errback(UpstreamUnreachable("nobody there"))
+            return failed
+
+        waiting = [self.pool.acquire() for _ in range(1000)]
+        self.pool._connect = refuse  # type: ignore[assignment]
+        self.peer(connection).close()
+        for acquiring in waiting:
+            self.failureResultOf(acquiring, UpstreamUnreachable)

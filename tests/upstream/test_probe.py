@@ -1,0 +1,58 @@
+"""
+Tests for :mod:`sttproxy.upstream.probe`.
+"""
+
+from __future__ import annotations
+
+from twisted.logger import capturedLogs
+
+from sttproxy.errors import UpstreamUnreachable
+from sttproxy.upstream.pool import Pool, PoolLimits
+from sttproxy.upstream.probe import Probe
+
+from ..fakes import Ending, FakeUpstream
+from ..stage import MemoryTestCase
+
+
+class ProbeTests(MemoryTestCase):
+    """Whether the upstream is there."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.upstream = FakeUpstream(self.reactor)
+        self.pool = Pool(self.reactor, self.upstream.connect, PoolLimits())
+        self.probe = Probe(self.upstream.connect, self.pool)
+
+    def test_there(self) -> None:
+        """A server that takes a connection is there; it is closed at once, without a word."""
+        self.assertEqual(self.successResultOf(self.probe()), "")
+        self.reactor.settle()
+        peer = self.upstream.peers[0]
+        self.assertEqual((peer.ending, peer.received), (Ending.CLOSED, b""))
+
+    def test_not_there(self) -> None:
+        """One that does not is not, and the reason is told."""
+        self.upstream.at_once = False
+        asking = self.probe()
+        self.assertNoResult(asking)
+        self.upstream.refuse(UpstreamUnreachable("Nobody is there."))
+        self.assertEqual(self.successResultOf(asking), "Nobody is there.")
+
+    def test_busy(self) -> None:
+        """While a request of ours is under way there, it is there, whatever it would say."""
+        connection = self.successResultOf(self.pool.acquire())
+        self.upstream.at_once = False
+        self.assertEqual(self.successResultOf(self.probe()), "")
+        self.assertEqual(self.upstream.attempts, [])
+        connection.abort()
+        self.reactor.settle()
+        self.assertNoResult(self.probe())
+        self.upstream.accept()
+        self.reactor.settle()
+
+    def test_quiet(self) -> None:
+        """Being asked each second by a monitor does not fill the log."""
+        with capturedLogs() as logs:
+            self.probe()
+            self.reactor.settle()
+        self.assertEqual(list(logs), [])

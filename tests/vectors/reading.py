@@ -1,0 +1,54 @@
+"""
+What an upstream reads of the small kinds of body.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+from urllib.parse import parse_qsl
+
+import attrs
+
+from ..forms.rewriting import Item, as_starlette
+
+
+def by_pairs(body: bytes) -> list[Item]:
+    """What the standard library reads of pairs."""
+    return [
+        Item(name, None, None, value.encode("utf-8", "surrogateescape"))
+        for name, value in parse_qsl(body.decode("ascii"), keep_blank_values=True, errors="surrogateescape")
+    ]
+
+
+def by_json(body: bytes) -> list[tuple[str, Any]]:
+    """The members of an object in their order, numbers as they are written."""
+    members: list[tuple[str, Any]] = json.JSONDecoder(
+        object_pairs_hook=_Members, parse_int=str, parse_float=str
+    ).decode(body.decode())
+    assert isinstance(members, _Members)
+    return [(name, dict(value) if isinstance(value, _Members) else value) for name, value in members]
+
+
+class _Members(list[tuple[str, Any]]):
+    """An object's members; a list of pairs alone could be an array."""
+
+
+def said_by_multipart(items: list[Item]) -> list[Item]:
+    """Items as the multipart package shows them: file names without their escapes and their Windows folders."""
+    return [
+        attrs.evolve(each, filename=each.filename and _without_folder(each.filename).replace(b"%22", b'"'))
+        for each in items
+    ]
+
+
+def said_by_starlette(items: list[Item]) -> list[Item]:
+    """Items as Starlette shows them: text fields without their types, file names without their Windows folders."""
+    return [
+        attrs.evolve(each, filename=each.filename and _without_folder(each.filename)) for each in as_starlette(items)
+    ]
+
+
+def _without_folder(filename: bytes) -> bytes:
+    return filename.rpartition(b"\\")[2] if re.match(rb"[A-Za-z]:\\", filename) else filename
