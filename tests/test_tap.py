@@ -11,7 +11,16 @@ from typing import Any
 
 import twisted.internet
 from twisted.application.service import IServiceMaker
+from twisted.internet._resolver import HostResolution
+from twisted.internet.address import IPv4Address
+from twisted.internet.interfaces import (
+    IHostnameResolver,
+    IHostResolution,
+    IReactorPluggableNameResolver,
+    IResolutionReceiver,
+)
 from twisted.plugin import IPlugin
+from zope.interface import alsoProvides, implementer
 from zope.interface.verify import verifyObject
 
 from sttproxy import __version__, embedded
@@ -23,6 +32,25 @@ from .stage import get, ok
 from .test_options import OptionsTestCase
 
 
+@implementer(IHostnameResolver)
+class Names:
+    """Knows all names, and that all of them are here."""
+
+    def resolveHostName(
+        self,
+        resolutionReceiver: IResolutionReceiver,
+        hostName: str,
+        portNumber: int = 0,
+        addressTypes: object = None,
+        transportSemantics: str = "TCP",
+    ) -> IHostResolution:
+        resolution = HostResolution(hostName)
+        resolutionReceiver.resolutionBegan(resolution)
+        resolutionReceiver.addressResolved(IPv4Address("TCP", "127.0.0.1", portNumber))
+        resolutionReceiver.resolutionComplete()
+        return resolution
+
+
 class ServiceTests(OptionsTestCase):
     """The daemon, put together."""
 
@@ -30,6 +58,8 @@ class ServiceTests(OptionsTestCase):
         super().setUp()
         importlib.import_module("twisted.internet.reactor")  # there must be one to put another in its place
         self.reactor = FakeReactor()
+        self.reactor.nameResolver = Names()
+        alsoProvides(self.reactor, IReactorPluggableNameResolver)
         self.patch(twisted.internet, "reactor", self.reactor)
         self.path = self.mktemp()
         with open(self.path, "w") as file:
@@ -148,7 +178,7 @@ class ServiceTests(OptionsTestCase):
 
     def test_upstream(self) -> None:
         """A request goes to the upstream that was named, below the prefix, and its answer comes back."""
-        self.start("--target", "http://127.0.0.1:1/api")
+        self.start("--target", "http://stt.example:1/api")
         client = self.ask(get(b"/v1/models"))
         (host, port, factory, *_), *_ = self.reactor.tcpClients
         self.assertEqual((host, port), ("127.0.0.1", 1))

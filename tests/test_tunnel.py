@@ -70,6 +70,14 @@ class UpgradeTests(ProxyTestCase):
         self.assertEqual(self.server.news(), b"client first, second")
         self.assertTrue(client.received.endswith(b"\r\n\r\nserver first, second"))
 
+    def test_many_early_bytes(self) -> None:
+        """A client that sent so much early that it was held back is heard again in the tunnel."""
+        client = self.client(get(b"/x", *UPGRADE) + b"z" * 65_000, *[b"z" * 50_000] * 3)
+        self.assertFalse(client.heard)
+        self.server.send(SWITCH)
+        self.assertTrue(client.heard)
+        self.assertEqual(self.server.received.count(b"z"), 215_000)
+
     def test_any_cut(self) -> None:
         """However the 101 and what follows it are cut."""
         data = SWITCH + b"\x81\x05hello"

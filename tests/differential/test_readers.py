@@ -16,10 +16,10 @@ from twisted.trial.unittest import SkipTest, SynchronousTestCase
 from sttproxy.config import parse
 from sttproxy.forms.rules import Rules, rules_of
 
-from ..forms.rewriting import Item, Rewritten, rewrite
+from ..forms.rewriting import Item, Rewritten
 from ..forms.strategies import Form, configurations, forms
 from ..fuzz.invariants import forced, outcome, ruled
-from ..fuzz.strategies import Attempt, attempts
+from ..fuzz.strategies import Attempt, accepted, attempts
 from . import installed
 from .cases import Case, all_cases
 from .process import Refused
@@ -40,17 +40,18 @@ def cases() -> list[Case]:
     found = all_cases()
 
     @settings(max_examples=200, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
-    @given(forms(min_boundary=16), configurations(), st.booleans())
+    @given(forms(min_boundary=16), configurations().filter(accepted), st.booleans())
     def generate(form: Form, configuration: bytes, counted: bool) -> None:
         rules = rules_of(parse(configuration))
-        left = rewrite(rules, form.boundary, [form.body], counted)
+        left = outcome(rules, form.boundary, [form.body], counted)
         forced = [Item(name.decode(), None, None, value) for name, value in rules.forced]
         kept = [
             Item(part.name, part.filename, part.content_type, part.value)
             for part in form.parts
             if not rules.rules(part.name)
         ]
-        if all(_PLAIN.fullmatch(name) for item in kept for name in (item.name, (item.filename or b"x").decode())):
+        plain_names = (name for item in kept for name in (item.name, (item.filename or b"x").decode()))
+        if isinstance(left, Rewritten) and all(map(_PLAIN.fullmatch, plain_names)):
             found.append(Case(f"generated {len(found)}", left, (*forced, *kept)))
 
     generate()

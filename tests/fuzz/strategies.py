@@ -7,6 +7,9 @@ from __future__ import annotations
 import attrs
 from hypothesis import strategies as st
 
+from sttproxy.config import parse
+from sttproxy.errors import ConfigError
+
 from ..forms.strategies import Form, bent, boundaries, configurations, cuts, forms
 from ..vectors import envelopes, parameters, parts, spellings
 from ..vectors.vector import BOUNDARY, CONFIG, MULTIPART
@@ -105,10 +108,19 @@ def disguised(draw: st.DrawFn) -> Form:
 _seeds = st.sampled_from(_VECTORS).map(lambda body: Form(BOUNDARY, (), body))
 
 
+def accepted(configuration: bytes) -> bool:
+    """Whether it is a configuration that can be used."""
+    try:
+        parse(configuration)
+    except ConfigError:
+        return False
+    return True
+
+
 @st.composite
 def attempts(draw: st.DrawFn) -> Attempt:
     """Forms of all kinds, as they are or bent once more."""
     form = draw(st.one_of(forms(), forms(min_boundary=16), disguised(), _seeds))
     body = draw(bent(form)) if draw(st.booleans()) else form.body
-    configuration = draw(configurations() | st.just(CONFIG))
+    configuration = draw(configurations().filter(accepted) | st.just(CONFIG))
     return Attempt(form.boundary, configuration, draw(cuts(body)), draw(st.booleans()))

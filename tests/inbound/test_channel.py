@@ -181,6 +181,17 @@ class PersistenceTests(ScriptedTestCase):
         self.assertIn(b"\r\n\r\n/now", client.received)
         self.assertEqual(client.ending, Ending.CLOSED)
 
+    def test_close_after_long_flush(self) -> None:
+        """That holds also for an answer that fills all buffers on the way."""
+        client = self.client(get(b"/x", b"Connection: close"))
+        client.stall()
+        self.requests[0].write(b"x" * 200_000)
+        self.requests[0].finish()
+        client.read(1000)
+        self.assertEqual(client.ending, Ending.OPEN)
+        client.read()
+        self.assertEqual((client.received.count(b"x"), client.ending), (200_000, Ending.CLOSED))
+
     def test_nothing_after_close(self) -> None:
         """What follows a request that says close is no request; it does not cost the client its answer either."""
         client = self.client(get(b"/now", b"Connection: close") + get(b"/now"))

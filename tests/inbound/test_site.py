@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import attrs
 from twisted.internet.interfaces import IProtocolFactory
+from twisted.web import http
 from zope.interface.verify import verifyObject
 
 from sttproxy.inbound.channel import LINGER_S, HTTPChannel
@@ -30,6 +31,12 @@ class SiteTests(ScriptedTestCase):
         site.doStart()
         self.assertEqual(reactor.pending(), [])
         site.doStop()
+
+    def test_protocols(self) -> None:
+        """Over TLS it offers HTTP/1.1 and nothing else, also where others could speak HTTP/2."""
+        for enabled in (False, True):
+            self.patch(http, "H2_ENABLED", enabled)
+            self.assertEqual(self.site.acceptableProtocols(), [b"http/1.1"])
 
     def test_connections(self) -> None:
         """It knows its connections, and counts them."""

@@ -199,6 +199,28 @@ class EarlyAnswerTests(ScriptedTestCase):
         client.send(b"x" * 1000)
         self.assertEqual(len(client.socket.arriving), 0)
 
+    def test_held_back_in_pipelining(self) -> None:
+        """So does one that was held back in sending further requests behind its last one."""
+        client = self.client(get(b"/x", b"Connection: close"), *[b"x" * 50_000] * 3)
+        self.assertFalse(client.heard)
+        self.requests[0].finish()
+        self.reactor.settle()
+        self.assertTrue(client.heard)
+        self.assertEqual((client.ending, len(client.socket.arriving)), (Ending.HALF, 0))
+
+    def test_slow_reader(self) -> None:
+        """A client that reads a long answer slowly gets all of it before the end."""
+        client = self.client(post(1000, body=b"ab"))
+        client.stall()
+        self.requests[0].send_head(413, b"Too much", [(b"Content-Length", b"100000")], 100_000)
+        self.requests[0].write(b"x" * 100_000)
+        self.requests[0].finish()
+        self.reactor.settle()
+        self.assertEqual(client.ending, Ending.OPEN)
+        client.read()
+        self.assertTrue(client.received.endswith(b"x" * 100_000))
+        self.assertEqual(client.ending, Ending.HALF)
+
     def test_complete_at_the_end(self) -> None:
         """The connection ends also where the upload was complete between the answer's head and its end."""
         client = self.client(post(4, body=b"ab"))
