@@ -26,8 +26,8 @@ class IStreamTransport(ITCPTransport, IConsumer, IPushProducer):
     A TCP transport as Twisted's reactors make it: it can be written to at its own pace and told not to read.
     """
 
-    def getHandle() -> Any:
-        """The socket."""
+    def fileno() -> int:
+        """The socket's descriptor; -1 once it is closed."""
 
 
 def tune(transport: IStreamTransport) -> None:
@@ -38,23 +38,31 @@ def tune(transport: IStreamTransport) -> None:
         transport.setTcpKeepAlive(True)
 
 
-def departed(handle: Any) -> bool:
+def departed(transport: Any) -> bool:
     """
-    Whether a socket's peer has closed, although nothing is read from it at the moment.
+    Whether a transport's peer has closed, although nothing is read from it at the moment.
 
     A reactor learns of a close by reading, so it does not notice one while reading is paused.
     """
-    return _polled(handle, _GONE)
+    return _polled(transport, _GONE)
 
 
-def readable(handle: Any) -> bool:
-    """Whether something has arrived at a socket that the reactor has not read yet, be it the peer's close."""
-    return _polled(handle, select.POLLIN | _GONE)
+def readable(transport: Any) -> bool:
+    """
+    Whether something has arrived that the reactor has not read yet, be it the peer's close.
+
+    :param transport: or a listening port, where what has arrived is a client.
+    """
+    return _polled(transport, select.POLLIN | _GONE)
 
 
-def _polled(handle: Any, events: int) -> bool:
+def _polled(transport: Any, events: int) -> bool:
+    # A TLS transport has its socket's descriptor, but its handle is not a socket.
+    descriptor = transport.fileno()
+    if descriptor < 0:
+        return True
     poll = select.poll()
-    poll.register(handle, events)
+    poll.register(descriptor, events)
     return bool(poll.poll(0))
 
 
@@ -85,7 +93,7 @@ class Hold:
         self._look.cancel()
 
     def _look_for_peer(self) -> None:
-        if departed(self._transport.getHandle()):
+        if departed(self._transport):
             self._transport.abortConnection()
         else:
             self._look.set(LOOK_EVERY_S)

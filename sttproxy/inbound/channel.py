@@ -302,7 +302,7 @@ class HTTPChannel(Protocol):
                     headers=((b"x-should-retry", b"false"),),
                 )
             )
-        elif self._state is _State.IDLE and not readable(self.transport.getHandle()):
+        elif self._state is _State.IDLE and not readable(self.transport):
             self._close()
         elif self._state is _State.IDLE:
             self._deadline.set(self.site.timeouts.head)

@@ -80,6 +80,10 @@ class Site(server.Site):
     def buildProtocol(self, addr: IAddress | None) -> HTTPChannel:  # type: ignore[override]  # likewise
         return HTTPChannel(self)
 
+    def acceptableProtocols(self) -> list[bytes]:
+        """What TLS may negotiate (ALPN); the stock list names HTTP/2 wherever h2 happens to be installed."""
+        return [b"http/1.1"]
+
     def opened(self, channel: HTTPChannel) -> None:
         """A connection is there; called by it."""
         self.channels.add(channel)

@@ -180,7 +180,7 @@ class UpstreamConnection(Protocol):
 
     def fresh(self) -> bool:
         """Whether the upstream has neither closed the connection while it rested nor sent anything on it."""
-        return self._state is _State.IDLE and not readable(self.transport.getHandle())
+        return self._state is _State.IDLE and not readable(self.transport)
 
     # Sending.
 
