@@ -150,10 +150,10 @@ def _check_spelling(name: str, at: int) -> None:
         raise jsontext.JSONError(f"{name!r}: names that begin with '$' are reserved", at)
     if not name:
         raise jsontext.JSONError("a name must not be empty", at)
-    if name != name.strip() or any(char in '"\\%' or not char.isprintable() for char in name):
+    if name != name.strip() or any(char in '"\\%;=' or not char.isprintable() for char in name):
         raise jsontext.JSONError(
-            f"the field name {name!r} must not hold quotes, backslashes, percent signs, control characters or outer "
-            "white space",
+            f"the field name {name!r} must not hold quotes, backslashes, '%', ';', '=', control characters or "
+            "outer white space",
             at,
         )
 

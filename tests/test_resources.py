@@ -54,6 +54,16 @@ class RootTests(ProxyTestCase):
             self.assertEqual(error_of(client.received), (400, "bad_request"), target)
         self.assertEqual(self.upstream.peers, [])
 
+    def test_overrides(self) -> None:
+        """So is a request that asks by a header to be taken for one, or a transcription for something else."""
+        for data in (
+            post(2, b"X-HTTP-Method-Override: PUT", target=PATH, body=b"ab"),
+            get(PATH, b"X-HTTP-Method-Override: POST"),
+            post(2, b"X-Original-URL: " + PATH, body=b"ab"),
+        ):
+            self.assertEqual(error_of(self.client(data).received), (400, "bad_request"), data)
+        self.assertEqual(self.upstream.peers, [])
+
     def test_prefix_counts(self) -> None:
         """What counts is the path that the upstream sees."""
         self.proxy(prefix=b"/v1/audio")

@@ -111,6 +111,8 @@ class FormTests(ProxyTestCase):
             (transcription(FORM, b"Content-Type: multipart/form-data"), 415, "unsupported_media_type"),
             (transcription(FORM, b"Content-Type: garbage"), 415, "unsupported_media_type"),
             (transcription(FORM, FORM_TYPE, b"Content-Encoding: gzip"), 415, "unsupported_media_type"),
+            (transcription(FORM, FORM_TYPE, b"Content_Encoding: gzip"), 415, "unsupported_media_type"),
+            (transcription(FORM, FORM_TYPE, b"Content_Type: text/plain"), 415, "unsupported_media_type"),
             (post(0, FORM_TYPE, target=PATH), 400, "bad_request"),
             (get(PATH, FORM_TYPE, method=b"POST"), 400, "bad_request"),
             (transcription(b"{}", b"Content-Type: application/json; charset=utf-16"), 415, "unsupported_media_type"),

@@ -209,6 +209,17 @@ class TunnelTests(ProxyTestCase):
             self.reactor.pass_time(1)
             self.assertEqual({self.near.ending, self.far.ending}, {Ending.RESET})
 
+    def test_other_side_leaves_while_held_back(self) -> None:
+        """A side that is held back when the other one leaves is ended too."""
+        for leaving, held in (("near", "far"), ("far", "near")):
+            self.open()
+            getattr(self, leaving).stall()
+            source = getattr(self, held)
+            while source.heard:
+                source.send(b"z" * 50_000)
+            getattr(self, leaving).reset()
+            self.assertEqual(source.ending, Ending.RESET)
+
     def test_write_fails(self) -> None:
         """A side that can be written to no more is at its end."""
         self.near.refuse_to_read()

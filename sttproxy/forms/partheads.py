@@ -26,9 +26,11 @@ _PARAMETER = re.compile(
     rb"(?:([^\x00-\x20\x7f\"(),/:;<=>?@\[\\\]]+)|\"((?:[^\"\\]|\\[\t\x20-\x7e\x80-\xff])*)\")[ \t]*)?"
 )
 _EXTENDED = re.compile(rb"(?i:utf-8|iso-8859-1)'[0-9A-Za-z\-]*'((?:[!#$&+\-.^_`|~0-9A-Za-z]|%[0-9A-Fa-f]{2})*)")
-#: What some parsers take for something else: quoted pairs, what browsers write for a quote and a line break, and what
-#: mail software reads as an encoded word (RFC 2047).
-_ESCAPES = re.compile(rb"[\\\t]|%(?:22|0[aAdD])|=\?")
+#: What some parsers take for something else: quoted pairs, what browsers write for a quote and a line break, what
+#: mail software reads as an encoded word (RFC 2047), and the semicolon at which cpp-httplib cuts, quoted or not.
+_ESCAPES = re.compile(rb"[\\\t;]|%(?:22|0[aAdD])|=\?")
+#: To cpp-httplib, which cuts file names at semicolons too, another name of the field.
+_SECOND_NAME = re.compile(rb";\s*name\s*=", re.IGNORECASE)
 _CONTROL = re.compile(rb"[\x00-\x1f\x7f]")
 _TRANSPARENT_ENCODINGS = frozenset({b"7bit", b"8bit", b"binary"})
 
@@ -135,7 +137,7 @@ def _parameters(disposition: bytes) -> dict[bytes, bytes]:
 def _name(raw: bytes) -> str:
     """A field name that every parser reads as itself."""
     if _ESCAPES.search(raw):
-        raise MalformedForm("its name holds a quote, a backslash, a tab or a line break, escaped or not, or '=?'")
+        raise MalformedForm("its name holds a quote, a backslash, a tab, a line break, escaped or not, ';' or '=?'")
     try:
         return raw.decode()
     except UnicodeDecodeError:
@@ -165,6 +167,6 @@ def _filename(parameters: dict[bytes, bytes]) -> bytes | None:
         filename = decoded.encode().replace(b'"', b"%22")
     if _CONTROL.search(filename):
         raise MalformedForm("its file name holds a control character")
-    if filename.endswith(b"\\") or b"=?" in filename:
-        raise MalformedForm("its file name ends with a backslash, or holds '=?'")
+    if filename.endswith(b"\\") or b"=?" in filename or _SECOND_NAME.search(filename):
+        raise MalformedForm("its file name ends with a backslash, or holds '=?' or '; name='")
     return filename

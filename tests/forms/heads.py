@@ -43,7 +43,7 @@ ACCEPTED: tuple[tuple[tuple[str, bytes | None, bytes | None], tuple[bytes, ...]]
     ),
     (("", None, None), (FORM + b'name=""',)),
     ((" a b ", None, None), (FORM + b'name=" a b "',)),
-    (("a;b=c,d'e/f[]", None, None), (FORM + b'name="a;b=c,d\'e/f[]"',)),
+    (("a:b=c,d'e/f[]", None, None), (FORM + b'name="a:b=c,d\'e/f[]"',)),
     (("a%20b%", None, None), (FORM + b'name="a%20b%"', FORM + b"name=a%20b%")),
     (("会议", None, None), (FORM + 'name="会议"'.encode(), FORM + "name=会议".encode())),
     (("a", b"", None), (FORM + b'name="a"; filename=""',)),
@@ -154,6 +154,7 @@ REFUSED: dict[str, tuple[bytes, ...]] = {
         FORM + b'name="a%22b"',
         FORM + b"name=a%22",
         FORM + b'name="a\tb"',
+        FORM + b'name="a;b"',
         FORM + b'name="a%0D%0A"',
         FORM + b"name=a%0ab",
         FORM + b"name=%0da",
@@ -190,6 +191,8 @@ REFUSED: dict[str, tuple[bytes, ...]] = {
     "ends with a backslash": (
         FORM + b'name=a; filename="C:\\\\"',
         FORM + b"name=a; filename*=utf-8''a%5C",
+        FORM + b'name=a; filename="b;name=c"',
+        FORM + b"name=a; filename*=utf-8''b%3b%20NAME%20%3Dc",
     ),
     "holds parts of its own": (
         FORM + b"name=a\r\nContent-Type: multipart/mixed; boundary=x",

@@ -178,6 +178,8 @@ class RestTests(PoolTestCase):
         self.give_back(connection)
         self.reactor.rightNow += 4.1
         self.assertIsNot(self.lend(), connection)
+        self.reactor.settle()
+        self.assertEqual(self.peer(connection).ending, Ending.CLOSED)
 
     def test_size(self) -> None:
         """Only so many rest; the one that has rested longest makes room."""
@@ -277,6 +279,7 @@ class LearningTests(PoolTestCase):
 
     def test_forgets(self) -> None:
         """What was learned is forgotten after some minutes: perhaps the upstream was only restarted."""
+        self.reactor.advance(1000)
         self.rest(1.0).close()
         self.reactor.advance(30)
         self.assertFalse(self.used_after(0.85))

@@ -31,6 +31,14 @@ class TotalTests(PoolTestCase):
         self.assertIs(self.successResultOf(waiting), two)
         self.assertEqual(len(self.upstream.peers), 2)
 
+    def test_handed_over(self) -> None:
+        """Also where none may rest: whoever waits gets the one that comes back."""
+        self.set_up(PoolLimits(size=0, total=1))
+        connection = self.lend()
+        waiting = self.pool.acquire()
+        self.give_back(connection)
+        self.assertIs(self.successResultOf(waiting), connection)
+
     def test_order(self) -> None:
         """Those who wait are served in the order in which they came, before whoever comes then."""
         connections = [self.lend(), self.lend()]
