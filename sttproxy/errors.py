@@ -8,8 +8,9 @@ that know nothing of sockets raise them all the same: the Resource tree turns th
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from http import HTTPStatus
-from typing import ClassVar
+from typing import Any, ClassVar
 
 #: A header as it travels: name and value.
 Header = tuple[bytes, bytes]
@@ -63,6 +64,13 @@ class MalformedForm(BadRequest):
     """400: the body is not a well-formed form, or one that upstreams would read differently."""
 
     code = "malformed_form"
+
+
+class ForbiddenProfile(BadRequest):
+    """403: the request's API key belongs to another profile than its URL asks for."""
+
+    status = 403
+    code = "forbidden_profile"
 
 
 class NotFound(BadRequest):
@@ -168,13 +176,9 @@ class ConfigError(ValueError):
     """
     A configuration that cannot be used.
 
-    :ivar message: what is wrong and what would be right.
-    :ivar line: where, counted from 1; 0 where the whole file is meant.
-    :ivar column: likewise, in characters.
+    :ivar findings: everything that is wrong, one or more; each is a line for a person, its place first.
     """
 
-    def __init__(self, message: str, line: int = 0, column: int = 0) -> None:
-        super().__init__(f"line {line}, column {column}: {message}" if line else message)
-        self.message = message
-        self.line = line
-        self.column = column
+    def __init__(self, findings: Sequence[Any]) -> None:
+        super().__init__("\n".join(map(str, findings)))
+        self.findings = findings

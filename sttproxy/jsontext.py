@@ -45,10 +45,11 @@ class Number:
 
 @attrs.frozen
 class Member:
-    """A member of an object; `key_at` is the offset of its name's opening quote."""
+    """A member of an object; its name stands, in quotes, at ``[key_at, key_end)``."""
 
     key: str
     key_at: int
+    key_end: int
     value: Value
 
 
@@ -207,11 +208,12 @@ def _object(text: str, start: int, depth: int, read: _Read = _value, most: int |
         if key in seen:
             raise JSONError(f"the member {_shown(key)} is there twice", key_at)
         seen.add(key)
+        key_end = at
         at = _skip(text, at)
         if text[at : at + 1] != ":":
             raise JSONError(f"a colon is missing after {_shown(key)}", at)
         value, at = read(text, _skip(text, at + 1), depth)
-        found.append(Member(key, key_at, value))
+        found.append(Member(key, key_at, key_end, value))
         more, at = _separator(text, at, "}")
         if not more:
             return Value(Object(tuple(found)), start, at), at

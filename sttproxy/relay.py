@@ -6,6 +6,7 @@ Each transfer has three endings, whichever way it goes: done, upstream failed, c
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol as Structure
 
 from twisted.internet.defer import Deferred
@@ -125,12 +126,21 @@ class Relay(Protocol):
     Brings a response to the client, as it comes and at the client's pace.
     """
 
-    def __init__(self, request: Request, upstream: Upstream, upload: Upload, answer_s: float | None) -> None:
+    def __init__(
+        self,
+        request: Request,
+        upstream: Upstream,
+        upload: Upload,
+        answer_s: float | None,
+        notes: Callable[[], list[Header]] = list,
+    ) -> None:
         """
+        :param notes: further headers of the response, asked for when it begins.
         :param answer_s: seconds that the upstream may take from the end of the upload to the head of its response.
         """
         self._request = request
         self._answer_s = answer_s
+        self._notes = notes
         self._deadline = Deadline(request.site.clock, self._too_late)
         self._upload = upload
         self._upstream = upstream
@@ -157,7 +167,7 @@ class Relay(Protocol):
         if head.status == 101:
             self._tunnel(response, headers)
             return
-        self._request.send_head(head.status, head.phrase, headers, head.length)
+        self._request.send_head(head.status, head.phrase, headers + self._notes(), head.length)
         response.deliverBody(self)
 
     def _tunnel(self, response: Response, headers: list[Header]) -> None:

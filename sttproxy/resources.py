@@ -4,6 +4,8 @@ The Resource tree: what the proxy answers itself, what it rewrites, and what it 
 
 from __future__ import annotations
 
+import functools
+import hashlib
 import json
 from collections.abc import Callable
 from typing import Any
@@ -14,18 +16,18 @@ from twisted.web.resource import IResource, Resource
 from twisted.web.server import NOT_DONE_YET
 
 from .admission import Admission
-from .config import Config
-from .errors import BadRequest, Header, UnsupportedBody
+from .config import Config, names_of
+from .errors import BadRequest, ForbiddenProfile, Header, NotFound, UnsupportedBody
 from .forms import json as json_form
 from .forms import urlencoded
 from .forms.multipart import MultipartRewriter
-from .forms.rules import Rules, rules_of
+from .forms.treatment import Treatment
 from .headers import TrustedPeers, boundary_of, end_to_end, forwarded, parse_content_type, upgrade_of
 from .http1.heads import RequestHead
 from .inbound.body import BodySource, Collected, WholeBody
 from .inbound.request import Request
 from .relay import Relay, Rewriter, Untouched, Upload
-from .routes import Route, route, takes_detour
+from .routes import Route, route, split_profile, takes_detour
 from .stats import Stats
 from .upstream.client import Upstream
 from .upstream.connection import OutgoingHead
@@ -34,10 +36,13 @@ from .upstream.connection import OutgoingHead
 MAX_SMALL_FORM = 1024 * 1024
 
 #: What rewrites the kinds of body that are not streamed.
-_SMALL_FORMS: dict[bytes, Callable[[Rules, bytes], bytes]] = {
+_SMALL_FORMS: dict[bytes, Callable[[Treatment, bytes], bytes]] = {
     b"application/x-www-form-urlencoded": urlencoded.rewrite,
     b"application/json": json_form.rewrite,
 }
+
+#: Gives further headers of a response, when it begins.
+Notes = Callable[[], "list[Header]"]
 
 
 @attrs.frozen
@@ -77,17 +82,17 @@ class Forwarding(Resource):
         rewriter: Rewriter,
         length: int | None,
         *,
-        target: bytes,
         upgrades: bool = False,
+        notes: Notes = list,
     ) -> None:
         """
         Pass a request on.
 
-        :param target: the request target that leaves, without the upstream's prefix.
         :param body: what leaves, before the rewriter.
         :param headers: of the request that leaves, without those that speak of its connection or its way.
         :param length: of the body that leaves, in bytes; None for a chunked one.
         :param upgrades: whether another protocol is asked for.
+        :param notes: gives further headers of the response.
         """
         head, destination = request.head, self._target
         host = head.values(b"host")
@@ -99,11 +104,10 @@ class Forwarding(Resource):
         headers = forwarded(headers, peer.encode(), proto, host[0] if host else None, trusted)
         if length is None:
             headers.append((b"Transfer-Encoding", b"chunked"))
-        if target != b"*":
-            target = destination.prefix + target
+        target = request.target if request.target == b"*" else destination.prefix + request.target
         outgoing = OutgoingHead(head.method, target, headers, length is None, upgrades)
         upload = Upload(request, body, outgoing, rewriter, length)
-        Relay(request, destination.upstream, upload, destination.answer_s).start()
+        Relay(request, destination.upstream, upload, destination.answer_s, notes).start()
 
 
 class PassThrough(Forwarding):
@@ -118,53 +122,66 @@ class PassThrough(Forwarding):
         upgrade = upgrade_of(options, head.values(b"upgrade")) if may_upgrade else None
         if upgrade is not None:
             headers += [(b"Connection", b"Upgrade"), (b"Upgrade", upgrade)]
-        self._forward(
-            request, request.body, headers, Untouched(), head.length, target=head.target, upgrades=upgrade is not None
-        )
+        self._forward(request, request.body, headers, Untouched(), head.length, upgrades=upgrade is not None)
         return NOT_DONE_YET
 
 
 class Transcriptions(Forwarding):
-    """``POST …/audio/transcriptions``: the form leaves with the configuration's fields forced into it."""
+    """``POST …/audio/transcriptions``: the form leaves as the configuration wants it."""
 
-    def __init__(self, target: Target, stats: Stats, config: Callable[[], Config], admission: Admission) -> None:
+    def __init__(
+        self,
+        target: Target,
+        stats: Stats,
+        config: Callable[[], Config],
+        admission: Admission,
+        *,
+        profile: str = "",
+        explains: bool = False,
+    ) -> None:
         """
         :param config: gives the configuration in force; asked once for each request, which keeps it to its end.
         :param admission: lets them through.
+        :param profile: used where neither the URL nor the API key names another one; empty: the base.
+        :param explains: whether the response tells what was done to the form.
         """
         super().__init__(target, stats)
         self._config = config
         self._admission = admission
+        self._profile = profile
+        self._explains = explains
 
     def render(self, request: Request) -> int:
         self._stats.stt_requests += 1
         head = request.head
         media, parameters = _form_type(head)
-        rules = rules_of(self._config())
-        path, mark, query = head.target.partition(b"?")
-        target = path + mark + urlencoded.strip_query(rules, query)
+        config = self._config()
+        treatment = Treatment(config.rules(_bound_profile(config, head, request.profile) or self._profile))
+        path, mark, query = request.target.partition(b"?")
+        request.target = path + mark + urlencoded.strip_query(treatment, query)
+        notes = functools.partial(_explanation, config, treatment) if self._explains else list
         if media == b"multipart/form-data":
-            rewriter = MultipartRewriter(rules, boundary_of(parameters), head.length)
-            self._admit(request, target, request.body, rewriter, rewriter.content_type, rewriter.length)
+            rewriter = MultipartRewriter(treatment, boundary_of(parameters), head.length)
+            self._admit(request, request.body, rewriter, rewriter.content_type, rewriter.length, notes)
         else:
             body = Collected(request.body, MAX_SMALL_FORM).whole
-            body.addCallback(self._collected, request, target, rules, media)
+            body.addCallback(self._collected, request, treatment, media, notes)
             body.addErrback(request.refuse)
         return NOT_DONE_YET
 
-    def _collected(self, data: bytes, request: Request, target: bytes, rules: Rules, media: bytes) -> None:
+    def _collected(self, data: bytes, request: Request, treatment: Treatment, media: bytes, notes: Notes) -> None:
         """Rewrite a form that came whole."""
-        body = WholeBody(_SMALL_FORMS[media](rules, data))
-        self._admit(request, target, body, Untouched(), media, body.length)
+        body = WholeBody(_SMALL_FORMS[media](treatment, data))
+        self._admit(request, body, Untouched(), media, body.length, notes)
 
     def _admit(
         self,
         request: Request,
-        target: bytes,
         body: BodySource,
         rewriter: Rewriter,
         content_type: bytes,
         length: int | None,
+        notes: Notes,
     ) -> None:
         """Pass the request on when it is its turn."""
         turn = self._admission.enter()
@@ -175,8 +192,35 @@ class Transcriptions(Forwarding):
         ]
         if length is not None and not head.values(b"content-length"):
             headers.append((b"Content-Length", b"%d" % length))
-        turn.addCallback(lambda _: self._forward(request, body, headers, rewriter, length, target=target))
+        turn.addCallback(lambda _: self._forward(request, body, headers, rewriter, length, notes=notes))
         turn.addErrback(request.refuse)
+
+
+def _bound_profile(config: Config, head: RequestHead, named: str) -> str:
+    """
+    The profile that a request's API key belongs to, else the one that its URL names.
+
+    :raises BadRequest: when there are several keys, of which servers may take any.
+    :raises ForbiddenProfile: when the two are not the same.
+    """
+    if not config.keys:
+        return named
+    credentials = head.values(b"authorization")
+    if len(credentials) > 1:
+        raise BadRequest("A request must not have more than one Authorization.")
+    key = credentials[0].split(None, 1)[-1:] if credentials else []
+    bound = config.keys.get(hashlib.sha256(b"".join(key).strip()).hexdigest(), "")
+    if bound and named not in ("", bound):
+        raise ForbiddenProfile(
+            f"This API key belongs to the profile {bound!r}; leave /profiles/{named} out of the URL."
+        )
+    return bound or named
+
+
+def _explanation(config: Config, treatment: Treatment) -> list[Header]:
+    """The header that tells what was done to a form, without the values."""
+    done = treatment.summary()
+    return [(b"x-sttproxy-config", f"{config.generation}{'; ' * bool(done)}{done}".encode())]
 
 
 def _form_type(head: RequestHead) -> tuple[bytes, dict[bytes, bytes]]:
@@ -270,34 +314,55 @@ class StatsPage(Page):
 class Root(Resource):
     """
     The root: own pages by their exact path, transcriptions by what the upstream would route, the rest passes.
+
+    ``/profiles/NAME`` before a path chooses a profile and is taken off; own pages are not there.
     """
 
     def __init__(
-        self, pages: dict[bytes, IResource], prefix: bytes, transcriptions: IResource, pass_through: IResource
+        self,
+        pages: dict[bytes, IResource],
+        prefix: bytes,
+        transcriptions: IResource,
+        pass_through: IResource,
+        config: Callable[[], Config],
     ) -> None:
         """
         :param prefix: of every path at the upstream.
+        :param config: gives the configuration in force.
         """
         super().__init__()
         self._pages = pages
         self._prefix = prefix
         self._transcriptions = transcriptions
         self._pass_through = pass_through
+        self._config = config
 
     def getChildWithDefault(self, path: bytes, request: Request) -> IResource:
         """
         The Resource for a request, whatever its path.
 
         :raises BadRequest: when servers would differ on whether it is a transcription.
+        :raises NotFound: when it names a profile that does not exist.
         """
         page = self._pages.get(request.path)
         if page is not None:
             return page
-        kind = route(request.method, self._prefix + request.path)
-        if takes_detour(request.head, self._prefix):
+        profile, request.target = split_profile(request.target)
+        if profile is not None:
+            request.profile = self._known(profile)
+        kind = route(request.method, self._prefix + request.target.partition(b"?")[0])
+        if takes_detour(request.head, request.target, self._prefix):
             raise BadRequest("Headers that override the method or the target must not be used for transcriptions.")
         if kind is Route.ODD:
             raise BadRequest(
                 "The path may lead to the transcriptions by a detour; write it as /v1/audio/transcriptions."
             )
         return self._transcriptions if kind is Route.TRANSCRIPTION else self._pass_through
+
+    def _known(self, profile: bytes) -> str:
+        """The name of a profile that exists."""
+        profiles = self._config().profiles
+        name = profile.decode("utf-8", "replace")
+        if name not in profiles:
+            raise NotFound(f"There is no profile {name[:80]!r}; {names_of(profiles)}.")
+        return name

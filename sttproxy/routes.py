@@ -28,10 +28,24 @@ class Route(enum.Enum):
 _PLAIN = re.compile(rb"(?:/[A-Za-z0-9_~\-][A-Za-z0-9_~.\-]*)*/?")
 #: Starlette routes a path with a line feed at its end like the one without.
 _TRANSCRIPTION = re.compile(rb"(?:.*/)?audio/transcriptions/?\n?", re.DOTALL)
+_PROFILE = re.compile(rb"/profiles/([^/?#]*)(.*)", re.DOTALL)
 _METHOD_OVERRIDES = (b"x-http-method-override", b"x-http-method", b"x-method-override")
 _TARGET_OVERRIDES = (b"x-original-url", b"x-rewrite-url")
 #: Decoding goes on until nothing changes, and no honest path needs as many rounds.
 _ROUNDS = 5
+
+
+def split_profile(target: bytes) -> tuple[bytes | None, bytes]:
+    """
+    Take the prefix ``/profiles/NAME`` off a target.
+
+    :return: the name as it stands there, None without the prefix; and the rest, a target in origin form.
+    """
+    found = _PROFILE.fullmatch(target)
+    if found is None:
+        return None, target
+    rest = found.group(2)
+    return found.group(1), rest if rest.startswith(b"/") else b"/" + rest
 
 
 def route(method: bytes, path: bytes) -> Route:
@@ -45,17 +59,18 @@ def route(method: bytes, path: bytes) -> Route:
     return _of_path(path)
 
 
-def takes_detour(head: RequestHead, prefix: bytes) -> bool:
+def takes_detour(head: RequestHead, target: bytes, prefix: bytes) -> bool:
     """
     Whether a request asks, by headers that some frameworks obey, to be routed as another one: as a transcription.
 
+    :param target: the one that is passed on.
     :param prefix: of every path at the upstream.
     """
     methods = [value for name in _METHOD_OVERRIDES for value in head.values(name)]
     targets = [value for name in _TARGET_OVERRIDES for value in head.values(name)]
     if not methods and not targets:
         return False
-    paths = [prefix + target.partition(b"?")[0] for target in (head.target, *targets)]
+    paths = [prefix + target.partition(b"?")[0] for target in (target, *targets)]
     return any(route(method.strip(), path) is not Route.OTHER for method in (head.method, *methods) for path in paths)
 
 

@@ -17,6 +17,7 @@ from twisted.python import usage
 
 from . import __version__
 from .admission import Admission
+from .commands import DEFAULT_CONFIG, source_of
 from .daemon import Daemon, StartError
 from .errors import ConfigError
 from .headers import TrustedPeers
@@ -31,8 +32,6 @@ from .watch import ConfigWatcher
 
 #: Connections that may wait to be accepted; Twisted's 50 are less than one burst of clients.
 BACKLOG = 1024
-
-DEFAULT_CONFIG = "stt_config.json"
 
 
 def port(text: str) -> int:
@@ -150,6 +149,8 @@ class Options(usage.Options):
         ["target-port", None, None, "Its port [default: 10240]"],
         ["target", None, None, "The server as a URL, http://host:port/prefix, instead of the two."],
         ["config", None, None, f"The JSON file of forced fields [default: {DEFAULT_CONFIG}]"],
+        ["profile", None, "", "The profile of transcriptions that name none [default: the base]"],
+        ["profile-by-key", None, "", 'A JSON file of API keys and their profiles, {"sha256:…": "name"}.'],
         ["pool-size", None, "32", "Idle connections to the server that are kept."],
         ["pool-idle", None, "4", "Seconds that one is kept; uvicorn closes its side at 5."],
         ["max-connections", None, "0", "Connections to the server that may exist at all; 0: any number."],
@@ -167,6 +168,7 @@ class Options(usage.Options):
         ["embedded-model", None, None, "The model of --embedded: a name or a folder [default: tiny.en]"],
     ]
     optFlags: ClassVar[list[list[Any]]] = [
+        ["explain-header", None, "Tell in a response header what was done to a form: x-sttproxy-config."],
         ["embedded", None, "Serve transcriptions from inside, by faster-whisper, instead of a server."],
     ]
 
@@ -216,10 +218,7 @@ class Options(usage.Options):
                 except ValueError as error:
                     raise usage.UsageError(f"--{name}: {error}") from None
         self["destination"] = self._destination()
-        named = self["config"] or os.environ.get("STT_CONFIG_PATH")
-        self["config-required"] = bool(named)
-        # twistd changes directory when it goes into the background.
-        self["config"] = os.path.abspath(named or DEFAULT_CONFIG)
+        self["source"] = source_of(self["config"], self["profile-by-key"], self["profile"])
         if self["embedded-model"] and not self["embedded"]:
             raise usage.UsageError("--embedded-model is for --embedded")
 
@@ -278,11 +277,11 @@ def makeService(options: Options) -> Daemon:
     from twisted.internet import reactor
 
     clock: Any = reactor
-    watcher = ConfigWatcher(options["config"], clock, options["config-required"])
+    watcher = ConfigWatcher(options["source"], clock)
     try:
         watcher.load()
     except ConfigError as error:
-        raise StartError(f"{options['config']}: {error}") from None
+        raise StartError(str(error)) from None
 
     destination: Destination = options["destination"]
     stats = Stats()
@@ -322,13 +321,7 @@ def makeService(options: Options) -> Daemon:
             "upstream": name,
             **stats.snapshot(),
             "queued": admission.waiting,
-            "config": {
-                "path": watcher.path,
-                "generation": watcher.generation,
-                "age_s": round(clock.seconds() - watcher.since, 3),
-                "fields": [field.name for field in watcher.current.fields.values()],
-                "error": watcher.error or None,
-            },
+            "config": watcher.snapshot(),
         }
 
     root = Root(
@@ -337,8 +330,16 @@ def makeService(options: Options) -> Daemon:
             b"/stats": StatsPage(snapshot),
         },
         target.prefix,
-        Transcriptions(target, stats, lambda: watcher.current, admission),
+        Transcriptions(
+            target,
+            stats,
+            lambda: watcher.current,
+            admission,
+            profile=options["profile"],
+            explains=bool(options["explain-header"]),
+        ),
         PassThrough(target, stats),
+        lambda: watcher.current,
     )
     timeouts = Timeouts(*(options[f"{phase}-timeout"] for phase in ("head", "body", "idle", "drain")))
     site = Site(root, clock, stats, timeouts, Limits(options["max-body"] or None))

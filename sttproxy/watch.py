@@ -1,8 +1,8 @@
 """
 The configuration while the daemon runs: read, watched, and the last good one kept.
 
-The file is read anew at each look and its bytes compared, for nothing else tells all changes apart: a write in place, a
-rename, a link swapped, the same size within the same tick of the clock.  It is small, and a read costs some
+The files are read anew at each look and their bytes compared, for nothing else tells all changes apart: a write in
+place, a rename, a link swapped, the same size within the same tick of the clock.  They are small, and a read costs some
 microseconds.
 """
 
@@ -10,13 +10,17 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Iterable
+from datetime import datetime, timezone
+from typing import Any
 
+import attrs
 from twisted.application.service import Service
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
 from . import config
-from .config import Config
+from .config import Config, Finding
 from .errors import ConfigError
 
 log = Logger()
@@ -25,48 +29,150 @@ log = Logger()
 LOOK_EVERY_S = 0.25
 
 
+#: What files hold, or why they cannot be read, by path.
+Look = dict[str, "bytes | str"]
+
+
+def look(paths: Iterable[str]) -> Look:
+    """Read files."""
+    return {path: _read(path) for path in paths}
+
+
+@attrs.frozen
+class Judgement:
+    """
+    What files amount to.
+
+    :ivar found: the configuration, or all that is wrong; it counts only if all of `files` were looked at.
+    :ivar files: the paths of all files that it consists of.
+    """
+
+    found: Config | ConfigError
+    files: frozenset[str]
+
+
+@attrs.frozen
+class Source:
+    """
+    Where a configuration comes from.
+
+    :ivar path: of the file, absolute.
+    :ivar keys: of the file that gives API keys their profiles, absolute; empty: there is none.
+    :ivar profile: the profile of requests that name none; empty: the base.
+    :ivar required: whether a missing file is an error; else it counts as empty.
+    """
+
+    path: str
+    keys: str = ""
+    profile: str = ""
+    required: bool = True
+
+    def read(self) -> tuple[Judgement, Look]:
+        """Read the files now, with all that they include, and judge them."""
+        seen = look((self.path,))
+        while True:
+            judgement = self.judge(seen)
+            if judgement.files <= seen.keys():
+                return judgement, seen
+            seen = look(judgement.files)
+
+    def judge(self, seen: Look) -> Judgement:
+        """Judge what files held."""
+        files = {self.path}
+
+        def read(path: str) -> bytes | str:
+            files.add(path)
+            return seen.get(path, b"")
+
+        found: Config | ConfigError
+        data = seen[self.path]
+        if isinstance(data, str) and not self.required and not os.path.lexists(self.path):
+            data = b"{}"
+        try:
+            if isinstance(data, str):
+                raise ConfigError([Finding(data, self.path)])
+            found = config.parse(data, file=self.path, read=read, keys=self.keys, profile=self.profile)
+        except ConfigError as error:
+            found = error
+        return Judgement(found, frozenset(files))
+
+
+@attrs.frozen
+class Refusal:
+    """
+    A configuration that was not put into force.
+
+    :ivar at: when, in the clock's seconds.
+    :ivar findings: why, a line each.
+    """
+
+    at: float
+    findings: tuple[str, ...]
+
+
 class ConfigWatcher(Service):
     """
     Holds the configuration in force.
 
-    :ivar path: of the file, absolute.
     :ivar current: the configuration in force; each request asks once and keeps what it got.
-    :ivar generation: counts the configurations that came into force; the first is 1.
     :ivar since: when the current one came into force, in the clock's seconds.
-    :ivar error: why the file as it is now is not in force; empty where it is.
+    :ivar refusal: the last one that was refused, if there was any.
     """
 
-    def __init__(self, path: str, clock: IReactorTime, required: bool) -> None:
-        """
-        :param required: whether a missing file is an error; else it counts as empty.
-        """
-        self.path = path
+    def __init__(self, source: Source, clock: IReactorTime) -> None:
         self.current = Config()
-        self.generation = 0
         self.since = clock.seconds()
-        self.error = ""
+        self.refusal: Refusal | None = None
+        self._source = source
         self._clock = clock
-        self._required = required
-        self._seen: bytes | str | None = None
-        self._judged: bytes | str | None = None
+        self._seen: Look = {}
+        self._judged: Look | None = None
+        self._stale = False
         self._next: IDelayedCall | None = None
+
+    @property
+    def path(self) -> str:
+        """Of the configuration, absolute."""
+        return self._source.path
+
+    @property
+    def error(self) -> str:
+        """Why the files as they are now are not in force; empty where they are."""
+        return "; ".join(self.refusal.findings) if self.refusal and self._stale else ""
+
+    def snapshot(self) -> dict[str, Any]:
+        """What there is to tell, ready for JSON; names of fields, no values."""
+        current, refusal = self.current, self.refusal
+        return {
+            "path": self.path,
+            "generation": current.generation,
+            "since": _iso(self.since),
+            "age_s": round(self._clock.seconds() - self.since, 3),
+            "hash": current.digest,
+            "fields": current.base.spellings(),
+            "profiles": {name: rules.spellings() for name, rules in current.profiles.items()},
+            "warnings": list(map(str, current.warnings)),
+            "error": self.error or None,
+            "last_refusal": {"at": _iso(refusal.at), "errors": list(refusal.findings)} if refusal else None,
+        }
 
     def load(self) -> None:
         """
-        Read the file for the first time.
+        Read the configuration for the first time.
 
         :raises ConfigError: when it cannot be used.
         """
-        found = self._seen = self._judged = self._read()
-        if isinstance(found, bytes):
-            self._adopt(config.parse(found))
-        elif self._required or os.path.lexists(self.path):
-            raise ConfigError(found)
-        else:
+        judgement, self._seen = self._source.read()
+        if isinstance(judgement.found, ConfigError):
+            raise judgement.found
+        self._judged = self._seen
+        # From now on a missing file is one that was deleted.
+        self._source = attrs.evolve(self._source, required=True)
+        if isinstance(self._seen[self.path], str):
             log.warn(
                 "There is no configuration at {path}: transcriptions pass unchanged until there is one.", path=self.path
             )
-            self.generation = 1
+        self._adopt(judgement.found)
 
     def startService(self) -> None:
         super().startService()
@@ -81,13 +187,12 @@ class ConfigWatcher(Service):
     def reload(self) -> None:
         """Look now, and take what is there without a second look."""
         log.info("Reading {path} again, as asked.", path=self.path)
-        self._seen = self._read()
-        self._judged = None
-        self._judge()
+        judgement, self._seen = self._source.read()
+        self._conclude(judgement)
 
     def _look(self) -> None:
         self._next = self._clock.callLater(LOOK_EVERY_S, self._look)
-        found = self._read()
+        found = look(self._seen)
         if found != self._seen:
             self._seen = found  # perhaps half-written; the next look tells
         elif found != self._judged:
@@ -95,49 +200,65 @@ class ConfigWatcher(Service):
 
     def _judge(self) -> None:
         """Put what was seen into force, or say once why not."""
-        found = self._judged = self._seen
-        try:
-            if not isinstance(found, bytes):
-                raise ConfigError(found or "")
-            newer = config.parse(found)
-        except ConfigError as error:
-            self.error = str(error)
-            log.error(
-                "{path}: {error}.  The configuration of before stays in force (generation {generation}).",
-                path=self.path,
-                error=self.error,
-                generation=self.generation,
-            )
-            return
-        self._adopt(newer)
+        judgement = self._source.judge(self._seen)
+        if judgement.files == self._seen.keys():
+            self._conclude(judgement)
+        else:
+            self._seen = look(judgement.files)  # perhaps half-written too
+
+    def _conclude(self, judgement: Judgement) -> None:
+        self._judged = self._seen
+        if isinstance(judgement.found, ConfigError):
+            self._refuse(judgement.found)
+        else:
+            self._adopt(judgement.found)
+
+    def _refuse(self, error: ConfigError) -> None:
+        self.refusal = Refusal(self._clock.seconds(), tuple(map(str, error.findings)))
+        self._stale = True
+        log.error(
+            "{errors}.  The configuration of before stays in force (generation {generation}).",
+            errors=self.error,
+            generation=self.current.generation,
+        )
 
     def _adopt(self, newer: Config) -> None:
         changes = self.current.changes(newer)
-        recovered, self.error = self.error, ""
-        if changes or self.generation == 0:
-            self.current = newer
-            self.generation += 1
+        recovered, self._stale = self._stale, False
+        old = self.current
+        counted = old.generation + bool(changes or not old.generation)
+        if counted > old.generation or newer.digest != old.digest:
+            self.current = attrs.evolve(newer, generation=counted)
+        for warning in newer.warnings if newer.warnings != old.warnings else ():
+            log.warn("{finding}", finding=warning)
+        if counted > old.generation:
             self.since = self._clock.seconds()
             log.info(
                 "{path} is in force (generation {generation}); changed: {changes}.",
                 path=self.path,
-                generation=self.generation,
+                generation=counted,
                 changes=", ".join(changes) or "nothing",
             )
         elif recovered:
             log.info("{path} is good again and says what is in force already.", path=self.path)
 
-    def _read(self) -> bytes | str:
-        """The file's bytes, or why there are none."""
+
+def _iso(moment: float) -> str:
+    """A moment in UTC (RFC 3339)."""
+    return datetime.fromtimestamp(moment, timezone.utc).isoformat(timespec="milliseconds")
+
+
+def _read(path: str) -> bytes | str:
+    """A file's bytes, or why there are none."""
+    try:
+        # Non-blocking, for what was meant to be a file may be a pipe.
+        fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         try:
-            # Non-blocking, for what was meant to be a file may be a pipe.
-            fd = os.open(self.path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-            try:
-                if not stat.S_ISREG(os.fstat(fd).st_mode):
-                    return "it is not a regular file"
-                with open(fd, "rb", closefd=False) as file:
-                    return file.read(config.MAX_BYTES + 1)
-            finally:
-                os.close(fd)
-        except OSError as error:
-            return f"it cannot be read: {error.strerror}"
+            if not stat.S_ISREG(os.fstat(fd).st_mode):
+                return "it is not a regular file"
+            with open(fd, "rb", closefd=False) as file:
+                return file.read(config.MAX_BYTES + 1)
+        finally:
+            os.close(fd)
+    except OSError as error:
+        return f"it cannot be read: {error.strerror}"

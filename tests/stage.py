@@ -225,6 +225,8 @@ class ProxyTestCase(SiteTestCase):
         body: int | None = None,
         most: int = 0,
         queue: int = 0,
+        profile: str = "",
+        explains: bool = False,
         **target: Any,
     ) -> None:
         """
@@ -232,6 +234,8 @@ class ProxyTestCase(SiteTestCase):
 
         :param fields: the configuration file.
         :param most: transcriptions at once, `queue` those that may wait.
+        :param profile: the one that is used where a request asks for none.
+        :param explains: whether responses tell what was done.
         :param target: further attributes of the `Target`.
         """
         self.config = config.parse(fields)
@@ -246,8 +250,11 @@ class ProxyTestCase(SiteTestCase):
             b"/health": Health(Probe(self.upstream.connect, self.pool), {"version": "1"}),
             b"/stats": StatsPage(self.stats.snapshot),
         }
-        transcriptions = Transcriptions(to, self.stats, lambda: self.config, self.admission)
-        self.serve(Root(pages, to.prefix, transcriptions, PassThrough(to, self.stats)), timeouts, body)
+        transcriptions = Transcriptions(
+            to, self.stats, lambda: self.config, self.admission, profile=profile, explains=explains
+        )
+        root = Root(pages, to.prefix, transcriptions, PassThrough(to, self.stats), lambda: self.config)
+        self.serve(root, timeouts, body)
 
     @property
     def server(self) -> Peer:

@@ -70,7 +70,7 @@ REFUSED: tuple[tuple[str | bytes, str, int, int], ...] = (
     ('{"file": "x"}', "'file' is the recording", 1, 2),
     ('{"a": 1, "FILE[]": null}', "'file' is the recording", 1, 10),
     ('{"ﬁle": "x"}', "'file' is the recording", 1, 2),
-    ('{"$schema": "x"}', "'$'", 1, 2),
+    ('{"$schemas": "x"}', "did you mean $schema?", 1, 2),
     ('{"v": {"$a": "x"}}', "'$'", 1, 8),
     ('{"a\\"b": "x"}', "must not hold quotes", 1, 2),
     ('{"a\\\\b": "x"}', "must not hold quotes", 1, 2),
@@ -108,7 +108,7 @@ REFUSED: tuple[tuple[str | bytes, str, int, int], ...] = (
 
 def parts(config: Config) -> list[tuple[str, str]]:
     """What a configuration writes, in its order."""
-    return [part for field in config.fields.values() for part in field.parts]
+    return [part for field in config.base.forced for part in field.parts]
 
 
 class ParseTests(SynchronousTestCase):
@@ -123,14 +123,14 @@ class ParseTests(SynchronousTestCase):
         """A null, an empty list and an empty object leave a rule that writes nothing."""
         config = parse(b'{"prompt": null, "g": [], "v": {}}')
         self.assertEqual(
-            [(field.name, field.parts) for field in config.fields.values()], [("prompt", ()), ("g", ()), ("v", ())]
+            [(field.name, field.parts) for field in config.base.forced], [("prompt", ()), ("g", ()), ("v", ())]
         )
 
     def test_folded(self) -> None:
         """Fields are found by their folded names and keep the spelling of the file."""
         config = parse('{"Prompt": "x", "ｔemperature[]": [1]}'.encode())
         self.assertEqual(
-            config.fields,
+            config.base.forced_by_name,
             {
                 "prompt": Field("Prompt", (("Prompt", "x"),), '"x"'),
                 "temperature": Field("ｔemperature[]", (("ｔemperature[]", "1"),), "[1]"),
@@ -140,10 +140,10 @@ class ParseTests(SynchronousTestCase):
     def test_json(self) -> None:
         """For a JSON body each value stays as it stands in the file; a null has none."""
         text = '{"a": 0.20, "b" :["x", 1 ], "c": {"k":\n true}, "d": "\\u4f1a", "e": null, "f": []}'
-        values = {name: field.json for name, field in parse(text.encode()).fields.items()}
+        values = {field.name: field.json for field in parse(text.encode()).base.forced}
         self.assertEqual(
             values,
-            {"a": "0.20", "b": '["x", 1 ]', "c": '{"k":\n true}', "d": '"\\u4f1a"', "e": None, "f": "[]"},
+            {"a": "0.20", "b": '["x", 1]', "c": '{"k": true}', "d": '"\\u4f1a"', "e": None, "f": "[]"},
         )
 
     def test_byte_order_mark(self) -> None:
@@ -161,7 +161,7 @@ class ParseTests(SynchronousTestCase):
         with self.assertRaises(attrs.exceptions.FrozenInstanceError):
             config.digest = ""  # type: ignore[misc]
         with self.assertRaises(attrs.exceptions.FrozenInstanceError):
-            config.fields["a"].parts = ()  # type: ignore[misc]
+            config.base.forced[0].parts = ()  # type: ignore[misc]
 
     def test_identity(self) -> None:
         """Two readings of the same bytes are two configurations, each with its own place in a cache."""
@@ -171,7 +171,7 @@ class ParseTests(SynchronousTestCase):
 
     def test_empty(self) -> None:
         """The configuration of a missing file rules nothing."""
-        self.assertEqual((Config().fields, Config().digest), ({}, ""))
+        self.assertEqual((Config().base.forced, Config().digest), ((), ""))
 
 
 class RefusedTests(SynchronousTestCase):
@@ -182,23 +182,24 @@ class RefusedTests(SynchronousTestCase):
         for source, message, line, column in REFUSED:
             data = source if isinstance(source, bytes) else source.encode()
             error = self.assertRaises(ConfigError, parse, data)
-            self.assertIn(message, error.message, source)
-            self.assertEqual((error.line, error.column), (line, column), (source, error.message))
-            self.assertTrue(str(error).startswith(f"line {line}, column {column}: "), str(error))
+            finding = error.findings[0]
+            self.assertIn(message, finding.message, source)
+            self.assertEqual((finding.line, finding.column), (line, column), (source, finding))
+            self.assertTrue(str(error).startswith(f"stt_config.json:{line}:{column}: "), str(error))
 
     def test_size(self) -> None:
         """A file of exactly the limit is read, one byte more is refused."""
-        self.assertEqual(parse(b"{}".ljust(MAX_BYTES)).fields, {})
+        self.assertEqual(parse(b"{}".ljust(MAX_BYTES)).base.forced, ())
         error = self.assertRaises(ConfigError, parse, b"{}".ljust(MAX_BYTES + 1))
-        self.assertIn(str(MAX_BYTES), error.message)
-        self.assertEqual(error.line, 0)
+        self.assertIn(str(MAX_BYTES), str(error))
+        self.assertEqual(error.findings[0].line, 0)
 
     def test_one_line(self) -> None:
         """The message is one line for the log, whatever the file holds."""
         for source, *_ in REFUSED:
             data = source if isinstance(source, bytes) else source.encode()
             error = self.assertRaises(ConfigError, parse, data)
-            self.assertEqual(len(str(error).splitlines()), 1, str(error))
+            self.assertEqual(len(str(error).splitlines()), len(error.findings), str(error))
 
     @given(st.binary(max_size=40) | st.text('{}[]":,\\ untrefals01"\n', max_size=30).map(str.encode))
     def test_any_bytes(self, data: bytes) -> None:
@@ -206,7 +207,7 @@ class RefusedTests(SynchronousTestCase):
         try:
             parse(data)
         except ConfigError as error:
-            self.assertTrue(error.message)
+            self.assertTrue(error.findings)
 
 
 class ChangesTests(SynchronousTestCase):

@@ -82,7 +82,7 @@ class FoldTests(SynchronousTestCase):
     def test_configured(self) -> None:
         """A configuration's own name, as written and as it goes on the wire, folds to the key of its rule."""
         config = parse('{"Gran[]": ["a"], "ｖ": {"K": 1}, "Prompt": ""}'.encode())
-        for key, field in config.fields.items():
+        for key, field in config.base.forced_by_name.items():
             self.assertEqual(fold(field.name), key)
             for name, _ in field.parts:
                 self.assertEqual(fold(name), key)

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from sttproxy import errors
+from sttproxy.config import Finding
 from sttproxy.errors import BadRequest, ConfigError, MalformedForm, MethodNotAllowed, ProxyError
 
 #: Status, type and code of every error, as the README and the SDKs know them.
@@ -18,6 +19,7 @@ ANSWERS = {
     "ProxyError": (500, "server_error", "internal_error"),
     "BadRequest": (400, "invalid_request_error", "bad_request"),
     "MalformedForm": (400, "invalid_request_error", "malformed_form"),
+    "ForbiddenProfile": (403, "invalid_request_error", "forbidden_profile"),
     "NotFound": (404, "invalid_request_error", "not_found"),
     "MethodNotAllowed": (405, "invalid_request_error", "method_not_allowed"),
     "RequestTimeout": (408, "invalid_request_error", "request_timeout"),
@@ -109,18 +111,14 @@ class AnswerTests(SynchronousTestCase):
 
 
 class ConfigErrorTests(SynchronousTestCase):
-    """A configuration's error names its place."""
+    """A configuration's error holds everything that is wrong."""
 
-    def test_place(self) -> None:
-        """The text begins with line and column, and the message alone stays at hand."""
-        error = ConfigError("no", 3, 4)
-        self.assertEqual(str(error), "line 3, column 4: no")
-        self.assertEqual((error.message, error.line, error.column), ("no", 3, 4))
-
-    def test_whole_file(self) -> None:
-        """An error of the whole file names no place."""
-        error = ConfigError("no")
-        self.assertEqual((str(error), error.line, error.column), ("no", 0, 0))
+    def test_lines(self) -> None:
+        """Each finding is a line, its place first, and stays at hand."""
+        findings = [Finding("no", "c.json", 3, 4, "$.a"), Finding("never", "c.json")]
+        error = ConfigError(findings)
+        self.assertEqual(str(error), "c.json:3:4: $.a: no\nc.json: never")
+        self.assertEqual(error.findings, findings)
 
     def test_no_answer(self) -> None:
         """It is no request's fault and cannot become an answer."""

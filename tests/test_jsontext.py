@@ -50,7 +50,7 @@ class ValueTests(SynchronousTestCase):
         self.assertEqual(
             parse(' { "a" : [ 1, "é" ] } '),
             Value(
-                Object((Member("a", 3, Value((Value(Number("1"), 11, 12), Value("é", 14, 17)), 9, 19)),)),
+                Object((Member("a", 3, 6, Value((Value(Number("1"), 11, 12), Value("é", 14, 17)), 9, 19)),)),
                 1,
                 21,
             ),

@@ -29,6 +29,7 @@ ROOMS: dict[str, frozenset[str]] = {
         "headers": "errors",
         "http1": "errors",
         "config": "errors jsontext",
+        "commands": "errors config forms watch",
         "forms": "errors headers config jsontext",
         "deadline": "",
         "transport": "deadline",
@@ -41,7 +42,7 @@ ROOMS: dict[str, frozenset[str]] = {
         "relay": "errors headers http1 deadline tunnel inbound upstream",
         "resources": "errors headers http1 config forms stats routes inbound upstream admission relay",
         "daemon": "transport inbound upstream",
-        "console": "",
+        "console": "commands",
         "tap": "*",
     }.items()
 }

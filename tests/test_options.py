@@ -44,8 +44,8 @@ class DefaultTests(OptionsTestCase):
         options = self.options()
         self.assertEqual((options["host"], options["port"], options["listen"]), ("0.0.0.0", 10241, []))
         self.assertEqual(options["destination"], Destination("localhost", 10240, ""))
-        self.assertEqual((options["config"], options["config-required"]), (os.path.abspath(DEFAULT_CONFIG), False))
-        self.assertEqual(os.path.basename(options["config"]), "stt_config.json")
+        self.assertEqual((options["source"].path, options["source"].required), (os.path.abspath(DEFAULT_CONFIG), False))
+        self.assertEqual(os.path.basename(options["source"].path), "stt_config.json")
         expected = {
             "pool-size": 32,
             "pool-idle": 4.0,
@@ -68,7 +68,7 @@ class DefaultTests(OptionsTestCase):
         self.environment.update(TARGET_HOST="h", TARGET_PORT="1", STT_CONFIG_PATH="c.json")
         options = self.options()
         self.assertEqual(options["destination"], Destination("h", 1))
-        self.assertEqual((options["config"], options["config-required"]), (os.path.abspath("c.json"), True))
+        self.assertEqual((options["source"].path, options["source"].required), (os.path.abspath("c.json"), True))
 
     def test_options(self) -> None:
         """Options beat the environment, each for itself."""
@@ -77,13 +77,13 @@ class DefaultTests(OptionsTestCase):
         self.assertEqual(self.options("--target-port", "2")["destination"], Destination("h", 2))
         self.assertEqual(self.options("--target", "http://o")["destination"], Destination("o", 80))
         options = self.options("--config", "o.json")
-        self.assertEqual((options["config"], options["config-required"]), (os.path.abspath("o.json"), True))
+        self.assertEqual((options["source"].path, options["source"].required), (os.path.abspath("o.json"), True))
 
     def test_empty_environment(self) -> None:
         """A variable that is empty says nothing."""
         self.environment.update(TARGET_HOST="", TARGET_PORT="", STT_CONFIG_PATH="")
         options = self.options()
-        self.assertEqual((options["destination"], options["config-required"]), (Destination("localhost", 10240), False))
+        self.assertEqual((options["destination"], options["source"].required), (Destination("localhost", 10240), False))
 
     def test_wrong_environment(self) -> None:
         """One that is wrong is named; where it is not needed it is not even read."""

@@ -4,6 +4,7 @@ Tests for :mod:`sttproxy.tap`: the whole daemon, on a reactor in memory.
 
 from __future__ import annotations
 
+import hashlib
 import importlib
 import json
 import os
@@ -153,12 +154,19 @@ class ServiceTests(OptionsTestCase):
         shown = json.loads(self.ask(get(b"/stats")).received.partition(b"\r\n\r\n")[2])
         self.assertEqual((shown["version"], shown["upstream"], shown["uptime_s"]), (__version__, "h:1", 5))
         self.assertEqual((shown["total_requests"], shown["queued"], shown["in_flight"]), (1, 0, 1))
+        with open(self.path, "rb") as file:
+            digest = hashlib.sha256(file.read()).hexdigest()[:16]
         expected = {
             "path": os.path.abspath(self.path),
             "generation": 1,
+            "since": "1970-01-01T00:00:00.000+00:00",
             "age_s": 5,
+            "hash": digest,
             "fields": ["language"],
+            "profiles": {},
+            "warnings": [],
             "error": None,
+            "last_refusal": None,
         }
         self.assertEqual(shown["config"], expected)
 
@@ -170,7 +178,7 @@ class ServiceTests(OptionsTestCase):
         for _ in range(4):
             self.reactor.advance(0.25)
         shown = json.loads(self.ask(get(b"/stats")).received.partition(b"\r\n\r\n")[2])
-        self.assertIn("line 1", shown["config"]["error"])
+        self.assertIn(":1:2: ", shown["config"]["error"])
         stopped = daemon.stopService()
         self.reactor.advance(2)
         self.successResultOf(stopped)

@@ -15,15 +15,15 @@ from zope.interface.verify import verifyObject
 
 from sttproxy.config import MAX_BYTES
 from sttproxy.errors import ConfigError
-from sttproxy.watch import LOOK_EVERY_S, ConfigWatcher
+from sttproxy.watch import LOOK_EVERY_S, ConfigWatcher, Source
 
 ZH, EN = b'{"language": "zh"}', b'{"language": "en"}'
 #: Files that cannot be used, and what the reason says.
 BAD = {
-    b"": "line 1, column 1",
-    b'{\n "language": zh}': "line 2, column 14",
+    b"": ":1:1: ",
+    b'{\n "language": zh}': ":2:14: ",
     b"[]": "object",
-    b'{"a": 1, "a": 2}': "line 1, column 10",
+    b'{"a": 1, "a": 2}': ":1:10: ",
     b"\xff": "UTF-8",
     b'"' + b"x" * MAX_BYTES + b'"': "larger",
     b"[" * 100_000: "",
@@ -51,7 +51,7 @@ class WatcherTestCase(SynchronousTestCase):
         """A watcher that runs."""
         if data is not None:
             self.write(data)
-        watcher = self.watcher = ConfigWatcher(self.path, self.clock, required)
+        watcher = self.watcher = ConfigWatcher(Source(self.path, required=required), self.clock)
         watcher.load()
         watcher.startService()
         self.addCleanup(watcher.stopService)
@@ -60,7 +60,7 @@ class WatcherTestCase(SynchronousTestCase):
 
     def language(self) -> str | None:
         """What is in force."""
-        field = self.watcher.current.fields.get("language")
+        field = self.watcher.current.base.forced_by_name.get("language")
         return field.parts[0][1] if field else None
 
     def looks(self, count: int = 2) -> None:
@@ -84,10 +84,10 @@ class LoadTests(WatcherTestCase):
         """The file is in force before the service runs."""
         self.write(ZH)
         self.clock.advance(7)
-        self.watcher = ConfigWatcher(self.path, self.clock, True)
+        self.watcher = ConfigWatcher(Source(self.path), self.clock)
         self.watcher.load()
         self.assertEqual(self.language(), "zh")
-        self.assertEqual((self.watcher.generation, self.watcher.since, self.watcher.error), (1, 7, ""))
+        self.assertEqual((self.watcher.current.generation, self.watcher.since, self.watcher.error), (1, 7, ""))
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
     def test_unusable(self) -> None:
@@ -95,17 +95,18 @@ class LoadTests(WatcherTestCase):
         for required in (True, False):
             for data, reason in BAD.items():
                 self.write(data)
-                error = self.assertRaises(ConfigError, ConfigWatcher(self.path, self.clock, required).load)
+                watcher = ConfigWatcher(Source(self.path, required=required), self.clock)
+                error = self.assertRaises(ConfigError, watcher.load)
                 self.assertIn(reason, str(error))
 
     def test_missing(self) -> None:
         """A missing file is an error if it was asked for, else a warning that names it, and an empty configuration."""
-        error = self.assertRaises(ConfigError, ConfigWatcher(self.path, self.clock, True).load)
+        error = self.assertRaises(ConfigError, ConfigWatcher(Source(self.path), self.clock).load)
         self.assertIn("No such file", str(error))
-        watcher = ConfigWatcher(self.path, self.clock, False)
+        watcher = ConfigWatcher(Source(self.path, required=False), self.clock)
         watcher.load()
         self.assertIn(self.path, self.logged(LogLevel.warn)[0])
-        self.assertEqual((watcher.current.fields, watcher.generation, watcher.error), ({}, 1, ""))
+        self.assertEqual((watcher.current.base.forced, watcher.current.generation, watcher.error), ((), 1, ""))
 
     def test_not_a_file(self) -> None:
         """A folder, a pipe and a link to nowhere are errors in any case, and nobody waits for the pipe."""
@@ -114,7 +115,7 @@ class LoadTests(WatcherTestCase):
         os.symlink("nowhere", os.path.join(self.folder, "l"))
         for name in "dpl":
             for required in (True, False):
-                watcher = ConfigWatcher(os.path.join(self.folder, name), self.clock, required)
+                watcher = ConfigWatcher(Source(os.path.join(self.folder, name), required=required), self.clock)
                 self.assertRaises(ConfigError, watcher.load)
 
     def test_stopped(self) -> None:
@@ -141,7 +142,7 @@ class EditTests(WatcherTestCase):
         self.assertEqual(self.language(), "zh")
         self.looks(1)
         self.assertEqual(self.language(), "en")
-        self.assertEqual((self.watcher.generation, self.watcher.since), (2, self.clock.seconds()))
+        self.assertEqual((self.watcher.current.generation, self.watcher.since), (2, self.clock.seconds()))
 
     def test_within_a_second(self) -> None:
         """Two looks take less than a second."""
@@ -193,7 +194,7 @@ class EditTests(WatcherTestCase):
         self.watch(None, required=False)
         self.write(EN)
         self.looks()
-        self.assertEqual((self.language(), self.watcher.generation), ("en", 2))
+        self.assertEqual((self.language(), self.watcher.current.generation), ("en", 2))
 
     def test_half_written(self) -> None:
         """A file that changes between two looks is not judged before it rests; a half of it never is."""
@@ -222,4 +223,4 @@ class EditTests(WatcherTestCase):
         self.looks(1)
         self.write(ZH)
         self.looks(5)
-        self.assertEqual((self.watcher.generation, list(self.logs)), (1, []))
+        self.assertEqual((self.watcher.current.generation, list(self.logs)), (1, []))

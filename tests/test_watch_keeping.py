@@ -26,7 +26,7 @@ class KeepingTests(WatcherTestCase):
             self.assertEqual(len(self.logged(LogLevel.error)), number)
             self.assertIn(reason, self.logged(LogLevel.error)[-1])
             self.assertIn(self.path, self.logged(LogLevel.error)[-1])
-        self.assertEqual(self.watcher.generation, 1)
+        self.assertEqual(self.watcher.current.generation, 1)
 
     def test_gone(self) -> None:
         """Likewise where the file is gone, or is none any more."""
@@ -59,7 +59,9 @@ class KeepingTests(WatcherTestCase):
             self.logs.clear()
             self.write(data)
             self.looks()
-            self.assertEqual((self.language(), self.watcher.generation, self.watcher.error), (language, generation, ""))
+            self.assertEqual(
+                (self.language(), self.watcher.current.generation, self.watcher.error), (language, generation, "")
+            )
             self.assertEqual(len(self.logged(LogLevel.info)), 1)
 
     def test_goes_on(self) -> None:
@@ -79,9 +81,9 @@ class ReloadTests(WatcherTestCase):
         self.watch()
         self.write(EN)
         self.watcher.reload()
-        self.assertEqual((self.language(), self.watcher.generation), ("en", 2))
+        self.assertEqual((self.language(), self.watcher.current.generation), ("en", 2))
         self.looks(3)
-        self.assertEqual(self.watcher.generation, 2)
+        self.assertEqual(self.watcher.current.generation, 2)
 
     def test_unchanged(self) -> None:
         """Where nothing changed, nothing does; it is logged that somebody asked."""
@@ -89,7 +91,7 @@ class ReloadTests(WatcherTestCase):
         current = self.watcher.current
         self.watcher.reload()
         self.assertIs(self.watcher.current, current)
-        self.assertEqual((self.watcher.generation, len(self.logged(LogLevel.info))), (1, 1))
+        self.assertEqual((self.watcher.current.generation, len(self.logged(LogLevel.info))), (1, 1))
 
     def test_unusable(self) -> None:
         """Whoever asks is told each time why the file is not in force; the last good one is."""
@@ -123,4 +125,4 @@ class LogTests(WatcherTestCase):
         self.watch(b'{"language": "zh", "prompt": "a"}')
         self.write(b'\n{ "prompt" : "a",\t"language" : "zh" }')
         self.looks(5)
-        self.assertEqual((self.watcher.generation, list(self.logs)), (1, []))
+        self.assertEqual((self.watcher.current.generation, list(self.logs)), (1, []))

@@ -4,11 +4,14 @@ multipart/form-data, rewritten as it streams (RFC 7578, RFC 2046 §5.1).
 The form that leaves has a boundary of ours and part heads of ours; the bytes of files and of other fields go through
 uncopied.  Forced fields come first; the client's own copies of them are dropped.
 
-A form that came with a length leaves with one, promised before its first byte: what came plus what is forced.  What is
-dropped is made up with spaces after the closing boundary, which receivers ignore.  Nothing is stored for this.
+A form that came with a length leaves with one, promised before its first byte: what came plus what rules may
+add.  The rest is made up with spaces after the closing boundary, which receivers ignore.  Nothing is stored for this.
 
 The delimiter is searched for here and not by a library because the promise needs the exact size of all that is taken
 off, and because the verdict must not depend on how the network cut the preamble and the epilogue.
+
+A field whose fate depends on its value is held back until its part ends, or until it is longer than any value that a
+rule names.  Defaults are written before the closing boundary, when it is known what the client has not sent.
 """
 
 from __future__ import annotations
@@ -16,9 +19,10 @@ from __future__ import annotations
 import enum
 import secrets
 
+from ..config import MAX_KEY, Field, Text, fold
 from ..errors import MalformedForm
 from . import partheads
-from .rules import Rules
+from .treatment import Treatment, Verdict
 
 #: Most parts; python-multipart under MLX Omni Server stops at as many fields.
 MAX_PARTS = 1000
@@ -40,6 +44,7 @@ class _State(enum.Enum):
     HEAD = enum.auto()
     KEPT = enum.auto()
     DROPPED = enum.auto()
+    HELD = enum.auto()
     EPILOGUE = enum.auto()
 
 
@@ -55,21 +60,20 @@ class MultipartRewriter:
     :ivar length: the bytes it will have when it leaves; None if it came without a length.
     """
 
-    def __init__(self, rules: Rules, boundary: bytes, length: int | None) -> None:
+    def __init__(self, treatment: Treatment, boundary: bytes, length: int | None) -> None:
         """
+        :param treatment: applies the rules to this form.
         :param boundary: the client's, unquoted.
         :param length: of the form as it comes, in bytes; None if unknown.
         """
-        self._rules = rules
+        self._treatment = treatment
         self._theirs = b"--" + boundary
         self._delimiter = b"\r\n" + self._theirs
         size = max(len(boundary), MIN_BOUNDARY)
         ours = secrets.token_urlsafe(size)[:size].encode()
         self._ours = b"--" + ours
-        self._forced = b"".join(
-            b'%b\r\nContent-Disposition: form-data; name="%b"\r\n\r\n%b\r\n' % (self._ours, name, value)
-            for name, value in rules.forced
-        )
+        rules = treatment.rules
+        self._forced = b"".join(self._part(name, value) for name, value in rules.forced_parts)
         self.content_type = b"multipart/form-data; boundary=" + ours
         self.length: int | None = None
         self._left = length
@@ -78,20 +82,26 @@ class MultipartRewriter:
         # brings, and that is promised for as many parts as can come.  Behind the closing boundary it may be below 0
         # until the epilogue has come; without a promise it means nothing.
         self._room = 0
+        # What of the room belongs to the defaults, and to the values that replace a field's first one.
+        self._growth = {key: rule.growth for key, rule in rules.maps_by_name.items()}
+        self._reserve = sum(self._growth.values()) + sum(
+            len(self._default(default.field)) for default in rules.defaults_by_name.values()
+        )
         if length is not None:
             parts = min(MAX_PARTS, length // (_LEAST_PART + len(boundary))) + 1
-            self._room = (size - len(boundary)) * parts
+            self._room = (size - len(boundary)) * parts + self._reserve
             self.length = length + len(self._forced) + self._room
         self._most_room = self._room + MAX_DROPPED
         self._state = _State.START
         self._held = b""
         self._parts = 0
+        self._undecided: tuple[partheads.PartHead, int] | None = None
 
     def feed(self, data: bytes) -> list[bytes]:
         """
         Take upload bytes; return those that are safe to send on.
 
-        At most one delimiter and one part's head are held back.
+        At most one delimiter, one part's head and one value of `MAX_KEY` bytes are held back.
 
         :raises MalformedForm: when the form cannot be read in exactly one way.
         """
@@ -171,13 +181,46 @@ class MultipartRewriter:
         except MalformedForm as error:
             raise self._malformed(error.message) from None
         taken = len(self._theirs) + end + 4 - at
-        if self._rules.rules(head.name):
-            self._room += taken
-            self._state = _State.DROPPED
-        else:
+        verdict = self._treatment.judge(head.name)
+        if verdict is Verdict.DROPPED:
+            self._drop(taken)
+        elif verdict is Verdict.PASSES:
             out.append(self._opening(head, taken))
             self._state = _State.KEPT
+        else:
+            self._undecided = head, taken
+            self._state = _State.HELD
         return end + 4
+
+    def _drop(self, taken: int) -> None:
+        """Leave a part out whose boundary and head took so many bytes."""
+        self._room += taken
+        self._state = _State.DROPPED
+
+    def _held_back(self, data: bytes, at: int, out: list[bytes]) -> int:
+        """The body of a part whose fate depends on it; what is decided here, the step after it does."""
+        end = data.find(self._delimiter, at)
+        if end < 0 and len(data) - at < MAX_KEY + len(self._delimiter):
+            return _WAIT
+        assert self._undecided is not None
+        head, taken = self._undecided
+        value = data[at:end] if 0 <= end <= at + MAX_KEY else None
+        settled = self._treatment.settle(head.name, value)
+        if settled is Verdict.DROPPED:
+            self._drop(taken)
+        elif settled is Verdict.PASSES:
+            out.append(self._opening(head, taken))
+            self._state = _State.KEPT
+        else:
+            assert isinstance(settled, Text)
+            new = settled.text.encode() + b"\r\n"
+            # What is sure to be dropped pays for the new value; it is counted again when it is.
+            credit = MAX_KEY if value is None else len(value) + len(b"\r\n")
+            self._reserve -= self._growth.pop(fold(head.name), 0)
+            out += [self._opening(partheads.PartHead(head.name, None, None), taken + credit - len(new)), new]
+            self._room -= credit
+            self._state = _State.DROPPED
+        return at
 
     def _opening(self, head: partheads.PartHead, taken: int) -> bytes:
         """A kept part's boundary and head, no longer than what was promised allows."""
@@ -185,10 +228,20 @@ class MultipartRewriter:
             opening = b"%b\r\n%b" % (self._ours, head.write(tight))
             room = self._room + taken - len(opening)
             # The closing boundary has to be paid for too.
-            if room >= len(self._ours) - len(self._theirs) or self.length is None:
+            if room - self._reserve >= len(self._ours) - len(self._theirs) or self.length is None:
                 self._room = room
                 return opening
-        raise self._malformed("put its name and its file name in double quotes, or send the form chunked")
+        raise self._malformed(
+            "it leaves no room for what the proxy adds: put its name and its file name in double quotes, repeat no "
+            "field, or send the form chunked"
+        )
+
+    def _part(self, name: bytes, value: bytes) -> bytes:
+        """A field of ours."""
+        return b'%b\r\nContent-Disposition: form-data; name="%b"\r\n\r\n%b\r\n' % (self._ours, name, value)
+
+    def _default(self, field: Field) -> bytes:
+        return b"".join(self._part(name, value) for name, value in field.encoded())
 
     def _kept(self, data: bytes, at: int, out: list[bytes]) -> int:
         """The body of a part that passes."""
@@ -220,7 +273,11 @@ class MultipartRewriter:
         return last if last >= 0 and self._delimiter.startswith(data[last:]) else len(data)
 
     def _close(self, out: list[bytes]) -> None:
-        """Write the closing boundary, with a line break where the promise leaves room for one."""
+        """Write the defaults, and the closing boundary, with a line break where the promise leaves room for one."""
+        defaults = b"".join(map(self._default, self._treatment.missing()))
+        if defaults:
+            out.append(defaults)
+            self._room -= len(defaults)
         self._room += len(self._theirs) - len(self._ours)
         closing = self._ours + b"--"
         if self._left is None or self._room + self._left - len(b"--") >= len(b"\r\n"):
@@ -253,5 +310,6 @@ _STEPS = {
     _State.HEAD: MultipartRewriter._head,
     _State.KEPT: MultipartRewriter._kept,
     _State.DROPPED: MultipartRewriter._dropped,
+    _State.HELD: MultipartRewriter._held_back,
     _State.EPILOGUE: MultipartRewriter._epilogue,
 }

@@ -8,10 +8,12 @@ characters that every encoder escapes, broken escapes.
 from __future__ import annotations
 
 import re
-from urllib.parse import quote_plus, unquote_plus
+from collections.abc import Iterable
+from urllib.parse import quote_plus, unquote_plus, unquote_to_bytes
 
+from ..config import Field, Text
 from ..errors import MalformedForm
-from .rules import Rules
+from .treatment import Treatment, Verdict
 
 #: Most pairs; the same as parts of a multipart form.
 MAX_PAIRS = 1000
@@ -20,21 +22,28 @@ MAX_PAIRS = 1000
 _ENCODED = re.compile(rb"(?:[A-Za-z0-9*\-._+~!'()/:@,$?]|%[0-9A-Fa-f]{2})*")
 
 
-def rewrite(rules: Rules, body: bytes) -> bytes:
+def rewrite(treatment: Treatment, body: bytes) -> bytes:
     """
-    The body with the client's ruled fields dropped and the forced ones written.
+    The body with the rules applied: forced fields first, then the client's, then defaults.
 
     :raises MalformedForm: when parsers would read it differently.
     """
-    forced = [quote_plus(name).encode() + b"=" + quote_plus(value).encode() for name, value in rules.forced]
     pairs = [pair for pair in body.strip(b"\r\n").split(b"&") if pair]
     if len(pairs) > MAX_PAIRS:
         raise MalformedForm(f"The form has more than {MAX_PAIRS} fields.")
-    kept = [pair for number, pair in enumerate(pairs, 1) if not rules.rules(_name(pair, number))]
-    return b"&".join(forced + kept)
+    kept = []
+    for number, pair in enumerate(pairs, 1):
+        name = _name(pair, number)
+        verdict = treatment.judge(name)
+        settled = treatment.settle(name, _value(pair)) if verdict is Verdict.DEPENDS else verdict
+        if isinstance(settled, Text):
+            kept.append(_pair(name, settled.text))
+        elif settled is Verdict.PASSES:
+            kept.append(pair)
+    return b"&".join([*_written(treatment.rules.forced), *kept, *_written(treatment.missing())])
 
 
-def strip_query(rules: Rules, query: bytes) -> bytes:
+def strip_query(treatment: Treatment, query: bytes) -> bytes:
     """
     The query of a transcription without ruled fields; the rest of it to the byte.
 
@@ -42,7 +51,21 @@ def strip_query(rules: Rules, query: bytes) -> bytes:
 
     :raises MalformedForm: when a name cannot be judged.
     """
-    return b"&".join(pair for pair in query.split(b"&") if not any(map(rules.rules, _query_names(pair))))
+    return b"&".join(pair for pair in query.split(b"&") if not any(map(treatment.governs, _query_names(pair))))
+
+
+def _written(fields: Iterable[Field]) -> list[bytes]:
+    """Fields of ours."""
+    return [_pair(name, value) for field in fields for name, value in field.parts]
+
+
+def _pair(name: str, value: str) -> bytes:
+    return quote_plus(name).encode() + b"=" + quote_plus(value).encode()
+
+
+def _value(pair: bytes) -> bytes:
+    """The value of a pair, decoded."""
+    return unquote_to_bytes(pair.partition(b"=")[2].replace(b"+", b" "))
 
 
 def _query_names(pair: bytes) -> list[str]:

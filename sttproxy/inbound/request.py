@@ -40,6 +40,8 @@ class Request(server.Request):
 
     :ivar head: its head, as the client sent it.
     :ivar body: its body; `content` stays None, nothing is stored.
+    :ivar target: the request target that is passed on, if the request is; a Resource may shorten it.
+    :ivar profile: the profile that it asks for; empty: none.
     :ivar began: when its head was complete, in the clock's seconds.
     """
 
@@ -57,6 +59,8 @@ class Request(server.Request):
         self.uri = head.target
         self.path = head.target.partition(b"?")[0]
         self.clientproto = head.version
+        self.target = head.target
+        self.profile = ""
         self.began = channel.site.clock.seconds()
         self._why = ""
         self._tunnelled = False

@@ -9,8 +9,7 @@ from typing import Any
 
 import attrs
 
-from sttproxy.config import parse
-from sttproxy.forms.rules import Rules, rules_of
+from sttproxy.config import Rules, parse
 from sttproxy.headers import boundary_of, parse_content_type
 
 from ..forms.cases import PASSING, RULED, VALUES, WAV
@@ -44,7 +43,7 @@ def _case(name: str, rules: Rules, boundary: bytes, body: bytes, counted: bool, 
 
 def from_vectors() -> list[Case]:
     """The vectors that pass."""
-    rules = rules_of(parse(CONFIG))
+    rules = parse(CONFIG).base
     cases = []
     for vector in (*parameters.ROWS, *parts.ROWS, *envelopes.ROWS, *spellings.ROWS):
         kind = vector.content_type or b""
@@ -59,7 +58,7 @@ def from_forms() -> list[Case]:
     """The forms of the rewriter's own tests."""
     cases = []
     for name, case in {**PASSING, **RULED}.items():
-        rules = rules_of(parse(json.dumps(case.fields).encode()))
+        rules = parse(json.dumps(case.fields).encode()).base
         expected = tuple(items_of(*case.forced, *case.kept))
         cases += [_case(name, rules, BOUNDARY, case.body, counted, expected) for counted in (True, False)]
     return cases
@@ -67,8 +66,8 @@ def from_forms() -> list[Case]:
 
 def _own(name: str, fields: dict[str, Any], *sent: bytes, kept: tuple[bytes, ...] | None = None) -> list[Case]:
     """A form, in both framings; of it is kept what is said, or all."""
-    rules = rules_of(parse(json.dumps(fields).encode()))
-    forced = [Item(key.decode(), None, None, value) for key, value in rules.forced]
+    rules = parse(json.dumps(fields).encode()).base
+    forced = [Item(key.decode(), None, None, value) for key, value in rules.forced_parts]
     expected = (*forced, *items_of(*(sent if kept is None else kept)))
     return [_case(name, rules, BOUNDARY, form(*sent), counted, expected) for counted in (True, False)]
 

@@ -13,10 +13,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
-from sttproxy.config import parse
-from sttproxy.forms.rules import Rules, rules_of
+from sttproxy.config import Rules, parse
 
-from ..forms.rewriting import Item, Rewritten
+from ..forms.rewriting import Item, Rewritten, drops
 from ..forms.strategies import Form, configurations, forms
 from ..fuzz.invariants import forced, outcome, ruled
 from ..fuzz.strategies import Attempt, accepted, attempts
@@ -42,13 +41,13 @@ def cases() -> list[Case]:
     @settings(max_examples=200, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
     @given(forms(min_boundary=16), configurations().filter(accepted), st.booleans())
     def generate(form: Form, configuration: bytes, counted: bool) -> None:
-        rules = rules_of(parse(configuration))
+        rules = parse(configuration).base
         left = outcome(rules, form.boundary, [form.body], counted)
-        forced = [Item(name.decode(), None, None, value) for name, value in rules.forced]
+        forced = [Item(name.decode(), None, None, value) for name, value in rules.forced_parts]
         kept = [
             Item(part.name, part.filename, part.content_type, part.value)
             for part in form.parts
-            if not rules.rules(part.name)
+            if not drops(rules, part.name)
         ]
         plain_names = (name for item in kept for name in (item.name, (item.filename or b"x").decode()))
         if isinstance(left, Rewritten) and all(map(_PLAIN.fullmatch, plain_names)):
@@ -66,7 +65,7 @@ def attempts_that_pass() -> list[tuple[Rules, Rewritten]]:
     @settings(max_examples=400, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
     @given(attempts())
     def generate(attempt: Attempt) -> None:
-        rules = rules_of(parse(attempt.configuration))
+        rules = parse(attempt.configuration).base
         left = outcome(rules, attempt.boundary, attempt.pieces, attempt.counted)
         if isinstance(left, Rewritten):
             found.append((rules, left))

@@ -170,7 +170,7 @@ class Mistakes(ReloadTestCase):
         """Each mistake shows in /stats with its line and column, is logged once, and changes nothing."""
         errors = []
         for text, pattern in (
-            ('{"language": "de"\n "prompt": 1}', r"line 2, column 2: "),
+            ('{"language": "de"\n "prompt": 1}', r":2:2: "),
             ('{\n  "language": "de",\n  "language": "fr"\n}', r"line 3, column 3: .*language.*twice"),
             ('["language", "de"]', r"line 1, column 1: .*object"),
             ('{"language": "de"', r"line 1, column 18: "),
@@ -194,7 +194,7 @@ class Mistakes(ReloadTestCase):
         """Bytes that are no UTF-8 are such a mistake, too."""
         with open(self.own.path, "wb") as file:
             file.write(b'{"language":\n "\xff"}')
-        self.wait_for_error(r"line 2, column 3: .*UTF-8")
+        self.wait_for_error(r":2:3: .*UTF-8")
         self.assertEqual(self.language(), "zh")
 
     def test_not_a_file(self) -> None:

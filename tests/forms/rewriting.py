@@ -17,20 +17,31 @@ from starlette.datastructures import Headers, UploadFile
 from starlette.formparsers import MultiPartParser
 
 from sttproxy import config
+from sttproxy.config import Rules
 from sttproxy.forms.multipart import MultipartRewriter
-from sttproxy.forms.rules import Rules, rules_of
+from sttproxy.forms.treatment import Treatment, Verdict
 from sttproxy.headers import boundary_of, parse_content_type
 
 #: A boundary like those of clients: longer than the shortest of ours.
 BOUNDARY = b"------------------------d74496d66958873e"
 
 #: Rules that neither write nor drop anything.
-NOTHING = rules_of(config.parse(b"{}"))
+NOTHING = config.parse(b"{}").base
 
 
 def rules_for(**fields: Any) -> Rules:
     """The rules of a configuration with these fields."""
-    return rules_of(config.parse(json.dumps(fields).encode()))
+    return config.parse(json.dumps(fields).encode()).base
+
+
+def drops(rules: Rules, name: str) -> bool:
+    """Whether rules take a client's field of a name away."""
+    return Treatment(rules).judge(name) is Verdict.DROPPED
+
+
+def forced_json(rules: Rules) -> list[tuple[str, str]]:
+    """The members that rules write into a JSON object."""
+    return [(field.json_name, field.json) for field in rules.forced if field.json is not None]
 
 
 _SAID = re.compile(
@@ -79,7 +90,7 @@ def rewrite(rules: Rules, boundary: bytes, pieces: Iterable[bytes], counted: boo
     :raises MalformedForm: what the rewriter raises.
     """
     pieces = list(pieces)
-    rewriter = MultipartRewriter(rules, boundary, sum(map(len, pieces)) if counted else None)
+    rewriter = MultipartRewriter(Treatment(rules), boundary, sum(map(len, pieces)) if counted else None)
     out = [written for piece in pieces for written in rewriter.feed(piece)]
     out += rewriter.finish()
     return Rewritten(rewriter.content_type, rewriter.length, b"".join(out))

@@ -13,6 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from sttproxy.errors import MalformedForm
 from sttproxy.forms.multipart import MultipartRewriter
+from sttproxy.forms.treatment import Treatment
 from sttproxy.headers import boundary_of, parse_content_type
 
 from .cases import PASSING, PROMPT, REFUSED, RULED, VALUES, A, Case
@@ -93,7 +94,7 @@ class RefusedTests(SynchronousTestCase):
         """What is wrong is told when it has arrived, not in the end."""
         for message, body in REFUSED:
             if "before its closing" not in message:
-                rewriter = MultipartRewriter(NOTHING, BOUNDARY, None)
+                rewriter = MultipartRewriter(Treatment(NOTHING), BOUNDARY, None)
                 try:
                     rewriter.feed(body)
                 except MalformedForm as error:
@@ -104,7 +105,7 @@ class RefusedTests(SynchronousTestCase):
     def test_nothing_complete(self) -> None:
         """What has left a form that is refused later is nothing that a reader takes for a whole one."""
         for message, body in REFUSED:
-            rewriter = MultipartRewriter(rules_for(c="3"), BOUNDARY, None)
+            rewriter = MultipartRewriter(Treatment(rules_for(c="3")), BOUNDARY, None)
             left = b""
             with contextlib.suppress(MalformedForm):
                 for piece in bytewise(body):

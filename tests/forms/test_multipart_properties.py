@@ -8,11 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from sttproxy.config import fold, parse
+from sttproxy.config import Rules, parse
 from sttproxy.errors import MalformedForm
-from sttproxy.forms.rules import Rules, rules_of
 
-from .rewriting import Item, Rewritten, as_starlette, by_multipart, by_starlette, bytewise, rewrite
+from .rewriting import Item, Rewritten, as_starlette, by_multipart, by_starlette, bytewise, drops, rewrite
 from .strategies import Form, bent, configurations, cuts, forms
 
 
@@ -26,7 +25,7 @@ def outcome(rules: Rules, boundary: bytes, pieces: list[bytes], counted: bool) -
 
 def forced(rules: Rules) -> list[Item]:
     """What the rules write."""
-    return [Item(name.decode(), None, None, value) for name, value in rules.forced]
+    return [Item(name.decode(), None, None, value) for name, value in rules.forced_parts]
 
 
 def expected(rules: Rules, form: Form) -> list[Item]:
@@ -34,7 +33,7 @@ def expected(rules: Rules, form: Form) -> list[Item]:
     kept = [
         Item(part.name, part.filename, part.content_type, part.value)
         for part in form.parts
-        if not rules.rules(part.name)
+        if not drops(rules, part.name)
     ]
     return forced(rules) + kept
 
@@ -46,7 +45,7 @@ class HonestTests(SynchronousTestCase):
     @given(forms(min_boundary=16), configurations(), st.booleans(), st.data())
     def test_rewritten(self, form: Form, configuration: bytes, counted: bool, data: st.DataObject) -> None:
         """Any form under any configuration, cut anywhere, is read as the forced and the kept fields, in its length."""
-        rules = rules_of(parse(configuration))
+        rules = parse(configuration).base
         left = rewrite(rules, form.boundary, data.draw(cuts(form.body)), counted)
         self.assertEqual(left.length, len(left.body) if counted else None)
         self.assertEqual(by_multipart(left), expected(rules, form))
@@ -56,7 +55,7 @@ class HonestTests(SynchronousTestCase):
     @given(forms(terse=True), configurations(), st.booleans(), st.data())
     def test_short(self, form: Form, configuration: bytes, counted: bool, data: st.DataObject) -> None:
         """With short boundaries and terse heads too, or the client is told how to make room."""
-        rules = rules_of(parse(configuration))
+        rules = parse(configuration).base
         try:
             left = rewrite(rules, form.boundary, data.draw(cuts(form.body)), counted)
         except MalformedForm as error:
@@ -68,7 +67,7 @@ class HonestTests(SynchronousTestCase):
     @given(forms(), configurations(), st.booleans(), st.data())
     def test_cuts(self, form: Form, configuration: bytes, counted: bool, data: st.DataObject) -> None:
         """What leaves does not depend on the cuts."""
-        rules = rules_of(parse(configuration))
+        rules = parse(configuration).base
         whole = outcome(rules, form.boundary, [form.body], counted)
         self.assertEqual(outcome(rules, form.boundary, data.draw(cuts(form.body)), counted), whole)
         self.assertEqual(outcome(rules, form.boundary, bytewise(form.body), counted), whole)
@@ -76,7 +75,7 @@ class HonestTests(SynchronousTestCase):
     @given(forms(min_boundary=16), configurations(), st.booleans())
     def test_twice(self, form: Form, configuration: bytes, counted: bool) -> None:
         """What left is itself a form: rewritten by the same rules, it says the same."""
-        rules = rules_of(parse(configuration))
+        rules = parse(configuration).base
         once = rewrite(rules, form.boundary, [form.body], counted)
         again = rewrite(rules, once.boundary, [once.body], counted)
         self.assertEqual(by_multipart(again), by_multipart(once))
@@ -90,7 +89,7 @@ class BentTests(SynchronousTestCase):
         items = by_multipart(left)
         of_rules = forced(rules)
         self.assertEqual(items[: len(of_rules)], of_rules)
-        ruled = [item for item in items[len(of_rules) :] if fold(item.name) in rules.ruled]
+        ruled = [item for item in items[len(of_rules) :] if drops(rules, item.name)]
         self.assertEqual(ruled, [])
         seen = [(item.name, item.filename is None, item.value) for item in as_starlette(items)]
         self.assertEqual([(item.name, item.filename is None, item.value) for item in by_starlette(left)], seen)
@@ -102,7 +101,7 @@ class BentTests(SynchronousTestCase):
     def test_bent(self, pair: tuple[Form, bytes], configuration: bytes, data: st.DataObject) -> None:
         """A bent form is refused or made canonical: the same every way it is cut, and no ruled field of it is left."""
         form, body = pair
-        rules = rules_of(parse(configuration))
+        rules = parse(configuration).base
         counted = data.draw(st.booleans())
         whole = outcome(rules, form.boundary, [body], counted)
         self.assertEqual(outcome(rules, form.boundary, data.draw(cuts(body)), counted), whole)
@@ -120,7 +119,7 @@ class BentTests(SynchronousTestCase):
             (b"--B", b"--", b"\r\n", b"\r", b"Content-Disposition: form-data; name=", b'"a"', b"prompt", b"x")
         )
         body = b"".join(data.draw(st.lists(pieces | st.binary(max_size=3), max_size=20)))
-        rules = rules_of(parse(configuration))
+        rules = parse(configuration).base
         try:
             left = rewrite(rules, b"B", data.draw(cuts(body)), False)
         except MalformedForm as error:

@@ -9,15 +9,16 @@ from __future__ import annotations
 
 import h11
 
-from sttproxy.config import parse
+from sttproxy.config import Rules, parse
 from sttproxy.errors import ProxyError
 from sttproxy.forms import json as json_form
 from sttproxy.forms import urlencoded
-from sttproxy.forms.rules import Rules, rules_of
+from sttproxy.forms.treatment import Treatment
 from sttproxy.http1 import heads
 from sttproxy.http1.framing import Chunked
 from sttproxy.routes import Route, route
 
+from ..forms.rewriting import drops, forced_json
 from ..vectors.reading import by_json, by_pairs
 from .invariants import check_rewriter
 
@@ -27,8 +28,8 @@ SHORT = b"B"
 LONG = b"0123456789abcdefghijklmnopqrstuv"
 #: What forms are rewritten by: all kinds of values, and nothing at all.
 RULES = (
-    rules_of(parse(b'{"prompt": "P", "l": ["1", "2"], "o": {"k": true}, "language": null, "t": 0.20}')),
-    rules_of(parse(b"{}")),
+    parse(b'{"prompt": "P", "l": ["1", "2"], "o": {"k": true}, "language": null, "t": 0.20}').base,
+    parse(b"{}").base,
 )
 
 
@@ -52,26 +53,26 @@ def check_form(data: bytes) -> None:
 def check_pairs(rules: Rules, body: bytes) -> None:
     """Hold that pairs are refused, or read as the forced ones and others."""
     try:
-        left = urlencoded.rewrite(rules, body)
+        left = urlencoded.rewrite(Treatment(rules), body)
     except ProxyError:
         return
     items = [(item.name.encode(), item.value) for item in by_pairs(left)] if left else []
-    assert items[: len(rules.forced)] == list(rules.forced), "it does not begin with the forced pairs"
-    assert not any(rules.rules(name.decode()) for name, _ in items[len(rules.forced) :]), "a ruled pair is left"
-    assert urlencoded.rewrite(rules, left) == left, "rewritten once more, it says something else"
+    assert items[: len(rules.forced_parts)] == list(rules.forced_parts), "it does not begin with the forced pairs"
+    assert not any(drops(rules, name.decode()) for name, _ in items[len(rules.forced_parts) :]), "a ruled pair is left"
+    assert urlencoded.rewrite(Treatment(rules), left) == left, "rewritten once more, it says something else"
 
 
 def check_json(rules: Rules, body: bytes) -> None:
     """Hold that an object is refused, or read as the forced members and others."""
     try:
-        left = json_form.rewrite(rules, body)
+        left = json_form.rewrite(Treatment(rules), body)
     except ProxyError:
         return
     names = [name for name, _ in by_json(left)]
-    assert names[: len(rules.forced_json)] == [name for name, _ in rules.forced_json], "the forced ones are not first"
+    assert names[: len(forced_json(rules))] == [name for name, _ in forced_json(rules)], "the forced ones are not first"
     assert len(set(names)) == len(names), "a member is repeated"
-    assert not any(rules.rules(name) for name in names[len(rules.forced_json) :]), "a ruled member is left"
-    assert json_form.rewrite(rules, left) == left, "rewritten once more, it says something else"
+    assert not any(drops(rules, name) for name in names[len(forced_json(rules)) :]), "a ruled member is left"
+    assert json_form.rewrite(Treatment(rules), left) == left, "rewritten once more, it says something else"
 
 
 def check_head(data: bytes) -> None:

@@ -7,12 +7,12 @@ from __future__ import annotations
 import importlib.util
 from collections import Counter
 
+from sttproxy.config import Rules
 from sttproxy.errors import MalformedForm
-from sttproxy.forms.rules import Rules
 
 from ..differential.pythons import READERS
 from ..differential.reading import Reader, Reading
-from ..forms.rewriting import Rewritten, by_multipart, bytewise, rewrite
+from ..forms.rewriting import Rewritten, by_multipart, bytewise, drops, rewrite
 
 #: The parsers of this Python that are installed.
 INSTALLED: dict[str, Reader] = {
@@ -48,9 +48,9 @@ def check_rewriter(rules: Rules, boundary: bytes, pieces: list[bytes], counted: 
         return None
     assert whole.length == (len(whole.body) if counted else None), "the promise is not met"
     items = by_multipart(whole)
-    found = [(item.name.encode(), item.value) for item in items[: len(rules.forced)]]
-    assert found == list(rules.forced), "it does not begin with the forced fields"
-    assert not any(rules.rules(item.name) for item in items[len(rules.forced) :]), "a ruled field is left"
+    found = [(item.name.encode(), item.value) for item in items[: len(rules.forced_parts)]]
+    assert found == list(rules.forced_parts), "it does not begin with the forced fields"
+    assert not any(drops(rules, item.name) for item in items[len(rules.forced_parts) :]), "a ruled field is left"
     again = rewrite(rules, whole.boundary, [whole.body], counted)
     assert by_multipart(again) == items, "rewritten once more, it says something else"
     return whole
@@ -77,7 +77,7 @@ def check_readers(rules: Rules, left: Rewritten, refused: Counter[str]) -> None:
 def forced(rules: Rules) -> dict[str, list[bytes]]:
     """What the rules write, by names."""
     fields: dict[str, list[bytes]] = {}
-    for name, value in rules.forced:
+    for name, value in rules.forced_parts:
         fields.setdefault(name.decode(), []).append(value)
     return fields
 
@@ -91,6 +91,6 @@ def ruled(rules: Rules, reading: Reading) -> tuple[dict[str, list[bytes]], list[
 def _rules(rules: Rules, name: str) -> bool:
     """Whether a name that a reader has found is ruled; one that would be refused is none of a configuration's."""
     try:
-        return rules.rules(name)
+        return drops(rules, name)
     except MalformedForm:
         return False

@@ -10,7 +10,6 @@ import attrs
 
 from sttproxy.config import parse
 from sttproxy.errors import MalformedForm
-from sttproxy.forms.rules import rules_of
 from sttproxy.headers import boundary_of, parse_content_type
 
 from ..fakes import Ending
@@ -22,7 +21,7 @@ from .vector import CONFIG, FORCED, FORCED_JSON, JSON, URLENCODED, Passes, Reads
 
 FORMS = (*parameters.ROWS, *parts.ROWS, *envelopes.ROWS, *spellings.ROWS, *small.ROWS)
 ROWS = (*FORMS, *targets.ROWS)
-RULES = rules_of(parse(CONFIG))
+RULES = parse(CONFIG).base
 #: Longest body, in bytes, that is cut at every place.
 SMALL = 700
 NO_CONTENT = b"HTTP/1.1 204 No Content\r\n\r\n"

@@ -1,5 +1,5 @@
 """
-Tests for :mod:`sttproxy.forms.rules`.
+Tests for :mod:`sttproxy.forms.treatment`.
 """
 
 from __future__ import annotations
@@ -7,7 +7,8 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from sttproxy.config import Config, parse
-from sttproxy.forms.rules import rules_of
+
+from .rewriting import drops, forced_json
 
 
 class RulesTests(SynchronousTestCase):
@@ -15,11 +16,9 @@ class RulesTests(SynchronousTestCase):
 
     def test_forced(self) -> None:
         """All parts of all fields are written in the order of the file, in UTF-8."""
-        rules = rules_of(
-            parse('{"prompt": "会议\\n", "g": ["a", "b"], "temperature": 0.20, "v": {"k": true}}'.encode())
-        )
+        rules = parse('{"prompt": "会议\\n", "g": ["a", "b"], "temperature": 0.20, "v": {"k": true}}'.encode()).base
         self.assertEqual(
-            rules.forced,
+            rules.forced_parts,
             (
                 (b"prompt", "会议\n".encode()),
                 (b"g[]", b"a"),
@@ -31,8 +30,8 @@ class RulesTests(SynchronousTestCase):
 
     def test_ruled(self) -> None:
         """Every field of the file is ruled, also one that is only removed; nothing else is."""
-        rules = rules_of(parse(b'{"prompt": null, "Gran[]": ["a"], "v": {}}'))
-        self.assertEqual(rules.forced, ((b"Gran[]", b"a"),))
+        rules = parse(b'{"prompt": null, "Gran[]": ["a"], "v": {}}').base
+        self.assertEqual(rules.forced_parts, ((b"Gran[]", b"a"),))
         for name in (
             "prompt",
             "Prompt",
@@ -45,37 +44,28 @@ class RulesTests(SynchronousTestCase):
             "v[k]",
             "V",
         ):
-            self.assertTrue(rules.rules(name), name)
+            self.assertTrue(drops(rules, name), name)
         for name in ("prompts", "", "file", "model", "initial_prompt", "k"):
-            self.assertFalse(rules.rules(name), name)
+            self.assertFalse(drops(rules, name), name)
 
     def test_forced_json(self) -> None:
         """A JSON object gets each value as it stands in the file, under the name without its brackets."""
-        rules = rules_of(
-            parse('{"prompt": "会\\n", "g[]": ["a", 0.20], "v": {"k": true}, "x": null, "y": []}'.encode())
-        )
+        rules = parse('{"prompt": "会\\n", "g[]": ["a", 0.20], "v": {"k": true}, "x": null, "y": []}'.encode()).base
         self.assertEqual(
-            rules.forced_json,
-            (("prompt", '"会\\n"'), ("g", '["a", 0.20]'), ("v", '{"k": true}'), ("y", "[]")),
+            forced_json(rules),
+            [("prompt", '"会\\n"'), ("g", '["a", 0.20]'), ("v", '{"k": true}'), ("y", "[]")],
         )
 
     def test_charset(self) -> None:
         """A field that tells parsers how to decode the others is ruled by every configuration, in every spelling."""
         for config in (Config(), parse(b'{"a": "1"}')):
             for name in ("_charset_", "_CHARSET_", " _charset_[]", "＿charset＿"):
-                self.assertTrue(rules_of(config).rules(name), name)
+                self.assertTrue(drops(config.base, name), name)
 
     def test_nothing(self) -> None:
         """An empty configuration rules and writes nothing."""
         for config in (Config(), parse(b"{}")):
-            rules = rules_of(config)
-            self.assertEqual(rules.forced, ())
+            rules = config.base
+            self.assertEqual(rules.forced_parts, ())
             for name in ("prompt", "", "file"):
-                self.assertFalse(rules.rules(name))
-
-    def test_once(self) -> None:
-        """The rules of a configuration in force are computed once, and those of another one are its own."""
-        config, other = parse(b'{"a": "1"}'), parse(b'{"a": "2"}')
-        self.assertIs(rules_of(config), rules_of(config))
-        self.assertEqual(rules_of(other).forced, ((b"a", b"2"),))
-        self.assertEqual(rules_of(config).forced, ((b"a", b"1"),))
+                self.assertFalse(drops(rules, name))

@@ -1,0 +1,26 @@
+"""
+The configuration: what every transcription request will carry.
+
+`parse` is the one place that judges a file.  What it returns is frozen and ready to be applied to forms: names as they
+go on the wire, values as text, one set of rules for each profile.
+"""
+
+from .judge import MAX_BYTES, MAX_KEY, Reader, parse
+from .model import Config, Default, Field, Finding, Map, Rules, Text
+from .names import fold, names_of
+
+__all__ = [
+    "MAX_BYTES",
+    "MAX_KEY",
+    "Config",
+    "Default",
+    "Field",
+    "Finding",
+    "Map",
+    "Reader",
+    "Rules",
+    "Text",
+    "fold",
+    "names_of",
+    "parse",
+]

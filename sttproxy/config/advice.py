@@ -1,0 +1,122 @@
+"""
+What is legal in a configuration and probably wrong.
+
+The messages go into logs and statistics, so they hold no values.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterator
+from typing import TypeVar
+
+from .model import Default, Field, Map, Rules
+from .names import fold
+
+#: A rule of which there is one for a field.
+T = TypeVar("T", bound="Default | Map")
+
+#: What MLX Omni Server reads of a transcription's form; it ignores the rest in silence.
+READ_BY_MLX = ("model", "language", "prompt", "response_format", "temperature", "timestamp_granularities")
+#: Tokens of a prompt that Whisper reads: half its context of 448; of a longer one it reads the end.
+PROMPT_TOKENS = 224
+#: Fields that other servers call otherwise than MLX Omni Server, beside those whose names are alike.
+_OTHER_NAMES = {"initial_prompt": "prompt", "lang": "language", "format": "response_format", "model_name": "model"}
+
+
+def of_field(field: Field) -> Iterator[str]:
+    """What may be wrong with a forced field."""
+    if field.json is None:
+        return
+    yield from _of_value(field)
+    if fold(field.name) == "response_format":
+        yield (
+            "clients get this format whatever they ask for, and those that expect another one, mostly JSON, will "
+            "break; under $default it is only for those that ask for none"
+        )
+
+
+def of_rule(rule: Default | Map) -> Iterator[str]:
+    """What may be wrong with a default or with a table of values."""
+    if isinstance(rule, Default):
+        yield from _of_value(rule.field)
+        return
+    yield from _of_name(rule.name)
+    for new in (*rule.table.values(), *([rule.other] if rule.other else ())):
+        yield from _of_text(fold(rule.name), new.text)
+
+
+def of_rules(rules: Rules) -> Iterator[tuple[str, str, str]]:
+    """
+    What may be wrong with how rules go together.
+
+    :return: the folded name of a field, the section to blame, empty for any, and the message.
+    """
+    for section, names in (("$map", [*map(_name, rules.maps)]), ("$default", [*map(_name, rules.defaults)])):
+        for name in names:
+            if name in rules.forced_by_name:
+                yield name, section, f"this {section} has no effect, for the field is forced or removed"
+    values = [*rules.forced, *(rule.field for rule in rules.defaults)]
+    words = any(fold(field.name) == "timestamp_granularities" and ("word" in _texts(field)) for field in values)
+    formats = {text for field in values if fold(field.name) == "response_format" for text in _texts(field)}
+    if words and formats != {"verbose_json"}:
+        yield (
+            "timestamp_granularities",
+            "",
+            "'word' needs the response_format verbose_json; with another one MLX Omni Server answers 500",
+        )
+
+
+def _name(rule: Default | Map) -> str:
+    return fold(rule.name)
+
+
+def _of_value(field: Field) -> Iterator[str]:
+    """What may be wrong with a field that is written."""
+    yield from _of_name(field.name)
+    for text in _texts(field):
+        yield from _of_text(fold(field.name), text)
+    if field.name == "timestamp_granularities":
+        yield "servers read this as timestamp_granularities[]; it is written so"
+
+
+def _of_name(name: str) -> Iterator[str]:
+    folded = fold(name)
+    if folded in READ_BY_MLX:
+        return
+    close = [_OTHER_NAMES[folded]] if folded in _OTHER_NAMES else difflib.get_close_matches(folded, READ_BY_MLX, 1, 0.7)
+    yield f"MLX Omni Server ignores {name!r}" + (f"; did you mean {close[0]!r}?" if close else "")
+
+
+def _of_text(name: str, text: str) -> Iterator[str]:
+    """What may be wrong with a value."""
+    if name == "language" and not re.fullmatch("[a-z]{2}", text):
+        yield "this is not a language of two small letters like 'en' or 'zh'; for others Whisper's servers fail"
+    elif name == "temperature" and not _between(text, 0, 1):
+        yield "the temperature is not a number from 0 to 1"
+    elif name == "prompt":
+        tokens = estimated_tokens(text)
+        if tokens > PROMPT_TOKENS:
+            yield f"the prompt has about {tokens} tokens (estimated); Whisper reads only the last {PROMPT_TOKENS}"
+
+
+def estimated_tokens(text: str) -> int:
+    """
+    About how many tokens Whisper makes of a text: one of four ASCII characters, one of any other.
+
+    The true number is known only to the model's tokenizer, which is the upstream's.
+    """
+    plain = sum(char.isascii() for char in text)
+    return len(text) - plain + round(plain / 4)
+
+
+def _between(text: str, least: float, most: float) -> bool:
+    try:
+        return least <= float(text) <= most
+    except ValueError:
+        return False
+
+
+def _texts(field: Field) -> list[str]:
+    return [text for _, text in field.parts]

@@ -1,0 +1,119 @@
+"""
+The rules of the configuration, applied to one form field by field, whatever kind of form it is.
+"""
+
+from __future__ import annotations
+
+import enum
+import unicodedata
+from urllib.parse import quote
+
+from ..config import Field, Rules, Text, fold
+from ..errors import MalformedForm
+
+
+class Verdict(enum.Enum):
+    """What becomes of a client's field."""
+
+    PASSES = enum.auto()
+    DROPPED = enum.auto()
+    #: It depends on the value.
+    DEPENDS = enum.auto()
+
+
+class Act(enum.Enum):
+    """What a rule has done, as the header of `Treatment.summary` calls it."""
+
+    FORCED = "forced"
+    DEFAULTED = "defaulted"
+    MAPPED = "mapped"
+    REMOVED = "removed"
+
+
+class Treatment:
+    """
+    One form's way through the rules.
+
+    :ivar rules: those that are applied.
+    """
+
+    def __init__(self, rules: Rules) -> None:
+        self.rules = rules
+        self._sent: set[str] = set()
+        self._done: dict[Act, dict[str, None]] = {}
+
+    def judge(self, name: str) -> Verdict:
+        """
+        Judge a client's field by its name, in any spelling.
+
+        ``_charset_`` is always dropped: a parser that obeys it (RFC 7578 §4.6) would decode our fields by it.
+
+        :raises MalformedForm: when the name holds a control character, at which some parsers would cut it off.
+        """
+        key = self._key(name)
+        if key in self.rules.forced_by_name:
+            if not self.rules.forced_by_name[key].parts:
+                self._note(Act.REMOVED, self.rules.forced_by_name[key].name)
+            return Verdict.DROPPED
+        if key == "_charset_":
+            return Verdict.DROPPED
+        default = self.rules.defaults_by_name.get(key)
+        if key in self.rules.maps_by_name or (default is not None and default.when_empty):
+            return Verdict.DEPENDS
+        if default is not None:
+            self._sent.add(key)
+        return Verdict.PASSES
+
+    def settle(self, name: str, value: bytes | None) -> Text | Verdict:
+        """
+        Judge a field whose value matters.
+
+        :param value: None for one that is longer than any in a table.
+        :return: what replaces the value; or whether the field passes as it is or is dropped.
+        """
+        key = self._key(name)
+        rule = self.rules.maps_by_name.get(key)
+        new = None
+        if rule is not None:
+            new = rule.other if value is None else rule.replacement(value)
+            if new is not None:
+                self._note(Act.MAPPED, rule.name)
+        default = self.rules.defaults_by_name.get(key)
+        if default is not None:
+            if default.when_empty and (value == b"" if new is None else not new.text):
+                return Verdict.DROPPED
+            self._sent.add(key)
+        return new or Verdict.PASSES
+
+    def missing(self) -> list[Field]:
+        """The defaults of the fields that the client has not sent, once all of its fields are judged."""
+        fields = [default.field for key, default in self.rules.defaults_by_name.items() if key not in self._sent]
+        for field in fields:
+            self._note(Act.DEFAULTED, field.name)
+        return fields
+
+    def governs(self, name: str) -> bool:
+        """Whether a field that came another way than in the form, say in the query, gets round a rule."""
+        key = self._key(name)
+        return key in self.rules.forced_by_name or key in self.rules.maps_by_name or key == "_charset_"
+
+    def summary(self) -> str:
+        """What was done so far, by the names of fields, in ASCII: ``forced=language,prompt; mapped=model``."""
+        forced = dict.fromkeys(field.name for field in self.rules.forced if field.parts)
+        done = {Act.FORCED: forced, **self._done}
+        return "; ".join(
+            f"{act.value}={','.join(quote(name, safe='[]') for name in done[act])}" for act in Act if done.get(act)
+        )
+
+    def _note(self, act: Act, name: str) -> None:
+        self._done.setdefault(act, {})[name] = None
+
+    def _key(self, name: str) -> str:
+        """The folded name by which rules are found."""
+        if not name.isprintable() and any(unicodedata.category(char) == "Cc" for char in name):
+            raise MalformedForm("The name of a field holds a control character.")
+        key = fold(name)
+        if "[" in name and "]" not in name and key not in self.rules.names:
+            # PHP makes an underscore of a bracket that is never closed.
+            return fold(name.replace("[", "_"))
+        return key
