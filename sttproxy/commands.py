@@ -22,7 +22,7 @@ DEFAULT_CONFIG = "stt_config.json"
 GOOD, WARNINGS, ERRORS, USAGE = 0, 1, 2, 64
 
 
-def source_of(named: str | None, keys: str, profile: str) -> Source:
+def source_of(named: str | None, keys: str | None = None, profile: str | None = None) -> Source:
     """
     Where the configuration is: named by an option, by the environment (``STT_CONFIG_PATH``) or by default.
 
@@ -30,14 +30,14 @@ def source_of(named: str | None, keys: str, profile: str) -> Source:
     """
     named = named or os.environ.get("STT_CONFIG_PATH")
     path = os.path.abspath(named or DEFAULT_CONFIG)
-    return Source(path, os.path.abspath(keys) if keys else "", profile, required=bool(named))
+    return Source(path, os.path.abspath(keys) if keys else "", profile or "", required=bool(named))
 
 
 class _Options(usage.Options):
     """What both commands know."""
 
     optParameters: ClassVar[list[list[Any]]] = [
-        ["profile-by-key", None, "", "The JSON file of API keys and their profiles."],
+        ["profile-by-key", None, None, "The JSON file of API keys and their profiles."],
     ]
 
     def opt_version(self) -> None:
@@ -68,7 +68,7 @@ class ExplainOptions(_Options):
     longdesc = "Prints what a form would become, field by field, with the rule that did it."
     optParameters: ClassVar[list[list[Any]]] = [
         ["config", None, None, f"The configuration [default: {DEFAULT_CONFIG}]"],
-        ["profile", None, "", "The profile that the request asks for."],
+        ["profile", None, None, "The profile that the request asks for."],
     ]
 
     def __init__(self) -> None:
@@ -92,7 +92,7 @@ def check(options: CheckOptions, out: TextIO) -> int:
 
     :return: the exit status.
     """
-    source = source_of(options["file"], options["profile-by-key"], "")
+    source = source_of(options["file"], options["profile-by-key"])
     config = _read(source, out)
     if config is None:
         return ERRORS
@@ -110,10 +110,10 @@ def explain(options: ExplainOptions, out: TextIO) -> int:
 
     :return: the exit status.
     """
-    config = _read(source_of(options["config"], options["profile-by-key"], ""), out)
+    config = _read(source_of(options["config"], options["profile-by-key"]), out)
     if config is None:
         return ERRORS
-    profile = options["profile"]
+    profile = options["profile"] or ""
     if profile and profile not in config.profiles:
         out.write(f"There is no profile {profile!r}; {names_of(config.profiles)}.\n")
         return ERRORS

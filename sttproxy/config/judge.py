@@ -59,7 +59,7 @@ def parse(
     """
     judge = _Judge(file, read)
     config = judge.config(data)
-    if keys:
+    if keys and not judge.errors:
         config = attrs.evolve(config, keys=judge.keys(keys, config))
     if profile and profile not in config.profiles and not judge.errors:
         judge.errors.append(Finding(f"--profile asks for {profile!r}; {names_of(config.profiles)}", file))
