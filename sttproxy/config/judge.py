@@ -71,7 +71,7 @@ def parse(
 
 @attrs.define
 class _Draft:
-    """Rules while they are read, each list by folded name, and where each member stands."""
+    """Rules while they are read, by folded name; forced fields may differ in case and are lists therefore."""
 
     forced: dict[str, list[Field]] = attrs.field(factory=dict)
     maps: dict[str, Map] = attrs.field(factory=dict)
