@@ -11,7 +11,7 @@ from typing import Any, ClassVar, TextIO
 
 from twisted.python import usage
 
-from .config import Config, Rules, Text, fold, names_of
+from .config import Config, Rules, Text, names_of
 from .errors import ConfigError, MalformedForm
 from .forms.treatment import Treatment, Verdict
 from .watch import Source
@@ -81,6 +81,10 @@ class ExplainOptions(_Options):
         name, equals, value = field.partition("=")
         if not equals:
             raise usage.UsageError(f"--form: {field!r} is not a field; it must be name=value")
+        try:
+            field.encode()
+        except UnicodeEncodeError:
+            raise usage.UsageError(f"--form: {field!r} is not UTF-8") from None
         self["form"].append((name, value))
 
     opt_F = opt_form
@@ -140,10 +144,12 @@ def explained(rules: Rules, fields: list[tuple[str, str]]) -> Iterator[tuple[str
         yield from ((name, _shown(value), "forced") for name, value in field.parts)
     for name, value in fields:
         verdict: Verdict | Text = treatment.judge(name)
-        ruled = rules.forced_by_name.get(fold(name))
+        ruled = rules.forced_by_name.get(treatment.key(name))
         dropped = "dropped: the forced one replaces it" if ruled and ruled.parts else "removed"
         if verdict is Verdict.DEPENDS:
-            verdict, dropped = treatment.settle(name, value.encode()), "dropped: it is empty, and there is a default"
+            # What is in a file is not known here; it is treated like a value that is in no table.
+            known = None if value.startswith("@") else value.encode()
+            verdict, dropped = treatment.settle(name, known), "dropped: it is empty, and there is a default"
         if isinstance(verdict, Text):
             yield name, _shown(verdict.text), f"mapped from {_shown(value)}"
         elif verdict is Verdict.PASSES:

@@ -27,6 +27,8 @@ log = Logger()
 
 #: Seconds between two looks.  A change counts when two looks see the same, so it is in force within twice this.
 LOOK_EVERY_S = 0.25
+#: Looks in a row until two see the same; included files need one more than the file itself.
+_MOST_LOOKS = 10
 
 
 #: What files hold, or why they cannot be read, by path.
@@ -70,11 +72,15 @@ class Source:
     def read(self) -> tuple[Judgement, Look]:
         """Read the files now, with all that they include, and judge them."""
         seen = look((self.path,))
-        while True:
+        for _ in range(_MOST_LOOKS):
             judgement = self.judge(seen)
-            if judgement.files <= seen.keys():
+            # A second look, for a link that is swapped between two files would make a mixture.
+            again = look(judgement.files)
+            if again == seen:
                 return judgement, seen
-            seen = look(judgement.files)
+            seen = again
+        error = ConfigError([Finding("the files change faster than they can be read", self.path)])
+        return Judgement(error, frozenset(seen)), seen
 
     def judge(self, seen: Look) -> Judgement:
         """Judge what files held."""
@@ -166,8 +172,6 @@ class ConfigWatcher(Service):
         if isinstance(judgement.found, ConfigError):
             raise judgement.found
         self._judged = self._seen
-        # From now on a missing file is one that was deleted.
-        self._source = attrs.evolve(self._source, required=True)
         if isinstance(self._seen[self.path], str):
             log.warn(
                 "There is no configuration at {path}: transcriptions pass unchanged until there is one.", path=self.path
@@ -223,6 +227,9 @@ class ConfigWatcher(Service):
         )
 
     def _adopt(self, newer: Config) -> None:
+        if isinstance(self._seen[self.path], bytes):
+            # From now on a missing file is one that was deleted.
+            self._source = attrs.evolve(self._source, required=True)
         changes = self.current.changes(newer)
         recovered, self._stale = self._stale, False
         old = self.current

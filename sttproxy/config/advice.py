@@ -12,15 +12,16 @@ from collections.abc import Iterator
 from typing import TypeVar
 
 from .model import Default, Field, Map, Rules
-from .names import fold
+from .names import LISTS, fold
 
 #: A rule of which there is one for a field.
 T = TypeVar("T", bound="Default | Map")
 
 #: What MLX Omni Server reads of a transcription's form; it ignores the rest in silence.
-READ_BY_MLX = ("model", "language", "prompt", "response_format", "temperature", "timestamp_granularities")
+READ_BY_MLX = ("model", "language", "prompt", "response_format", "temperature", "timestamp_granularities[]")
 #: Tokens of a prompt that Whisper reads: half its context of 448; of a longer one it reads the end.
 PROMPT_TOKENS = 224
+_NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?")
 #: Fields that other servers call otherwise than MLX Omni Server, beside those whose names are alike.
 _OTHER_NAMES = {"initial_prompt": "prompt", "lang": "language", "format": "response_format", "model_name": "model"}
 
@@ -42,7 +43,7 @@ def of_rule(rule: Default | Map) -> Iterator[str]:
     if isinstance(rule, Default):
         yield from _of_value(rule.field)
         return
-    yield from _of_name(rule.name)
+    yield from _of_name(rule.name + "[]" * (rule.name in LISTS))
     for new in (*rule.table.values(), *([rule.other] if rule.other else ())):
         yield from _of_text(fold(rule.name), new.text)
 
@@ -57,9 +58,9 @@ def of_rules(rules: Rules) -> Iterator[tuple[str, str, str]]:
         for name in names:
             if name in rules.forced_by_name:
                 yield name, section, f"this {section} has no effect, for the field is forced or removed"
-    values = [*rules.forced, *(rule.field for rule in rules.defaults)]
-    words = any(fold(field.name) == "timestamp_granularities" and ("word" in _texts(field)) for field in values)
-    formats = {text for field in values if fold(field.name) == "response_format" for text in _texts(field)}
+    written = [*rules.forced, *(default.field for default in rules.defaults_by_name.values())]
+    words = any(fold(field.name) == "timestamp_granularities" and "word" in _texts(field) for field in written)
+    formats = {text for field in written if fold(field.name) == "response_format" for text in _texts(field)}
     if words and formats != {"verbose_json"}:
         yield (
             "timestamp_granularities",
@@ -74,19 +75,21 @@ def _name(rule: Default | Map) -> str:
 
 def _of_value(field: Field) -> Iterator[str]:
     """What may be wrong with a field that is written."""
-    yield from _of_name(field.name)
+    for wire in dict.fromkeys(name for name, _ in field.parts):
+        yield from _of_name(wire)
     for text in _texts(field):
         yield from _of_text(fold(field.name), text)
-    if field.name == "timestamp_granularities":
-        yield "servers read this as timestamp_granularities[]; it is written so"
+    if field.name in LISTS:
+        yield f"servers read this as {field.name}[]; it is written so"
 
 
-def _of_name(name: str) -> Iterator[str]:
-    folded = fold(name)
-    if folded in READ_BY_MLX:
+def _of_name(wire: str) -> Iterator[str]:
+    """What may be wrong with a name, as it goes on the wire."""
+    if wire in READ_BY_MLX:
         return
+    folded = fold(wire)
     close = [_OTHER_NAMES[folded]] if folded in _OTHER_NAMES else difflib.get_close_matches(folded, READ_BY_MLX, 1, 0.7)
-    yield f"MLX Omni Server ignores {name!r}" + (f"; did you mean {close[0]!r}?" if close else "")
+    yield f"MLX Omni Server ignores {wire!r}" + (f"; did you mean {close[0]!r}?" if close else "")
 
 
 def _of_text(name: str, text: str) -> Iterator[str]:
@@ -112,10 +115,7 @@ def estimated_tokens(text: str) -> int:
 
 
 def _between(text: str, least: float, most: float) -> bool:
-    try:
-        return least <= float(text) <= most
-    except ValueError:
-        return False
+    return bool(_NUMBER.fullmatch(text)) and least <= float(text) <= most
 
 
 def _texts(field: Field) -> list[str]:

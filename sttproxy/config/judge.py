@@ -59,13 +59,13 @@ def parse(
     """
     judge = _Judge(file, read)
     config = judge.config(data)
-    if keys and not judge.errors:
-        config = attrs.evolve(config, keys=judge.keys(keys, config))
+    if keys:
+        config = attrs.evolve(config, keys=judge.keys(keys, None if judge.errors else config))
     if profile and profile not in config.profiles and not judge.errors:
         judge.errors.append(Finding(f"--profile asks for {profile!r}; {names_of(config.profiles)}", file))
     if judge.errors:
         raise ConfigError(sorted(judge.errors, key=_place))
-    warnings = tuple(sorted(judge.warnings, key=_place))
+    warnings = tuple(dict.fromkeys(sorted(judge.warnings, key=_place)))
     return attrs.evolve(config, digest=judge.digest.hexdigest()[:16], warnings=warnings)
 
 
@@ -117,8 +117,12 @@ class _Judge:
 
     # Reading files.
 
-    def _document(self, data: bytes) -> jsontext.Object | None:
-        """The object that a file holds."""
+    def _document(self, data: bytes, message: str = "") -> jsontext.Object | None:
+        """
+        The object that a file holds.
+
+        :param message: what to say of a file that is not JSON; empty: what is wrong, with names out of it.
+        """
         text = self._decoded(data)
         if text is None:
             return None
@@ -126,7 +130,7 @@ class _Judge:
         try:
             root = jsontext.parse(text)
         except jsontext.JSONError as error:
-            self._error(error.message, error.at, "")
+            self._error(message or error.message, error.at, "")
             return None
         if not isinstance(root.data, jsontext.Object):
             self._error('the file must hold a JSON object, like {"language": "zh"}', root.start, "")
@@ -160,6 +164,7 @@ class _Judge:
         if root is None:
             return Config()
         base = self._draft(root, "$", _IN_BASE)
+        rules = self._combined(base, None, root, 0, "$")
         profiles: dict[str, Rules] = {}
         for member in _members(root, "$profiles"):
             for each in self._objects(member, "$.profiles", "a profile by its name"):
@@ -175,30 +180,36 @@ class _Judge:
                 if body is not None:
                     draft = self._draft(body, where, _IN_PROFILE)
                     self._check_unset(body, base, where)
-                    profiles[each.key] = self._combined(draft.over(base), body, where)
-        return Config(self._combined(base, root, "$"), profiles)
+                    profiles[each.key] = self._combined(draft.over(base), rules, body, each.key_at, where)
+        return Config(rules, profiles)
 
-    def keys(self, file: str, config: Config) -> dict[str, str]:
-        """Judge the file that gives API keys their profiles."""
+    def keys(self, file: str, config: Config | None) -> dict[str, str]:
+        """
+        Judge the file that gives API keys their profiles.
+
+        No message of it shows a member's name: that may be a key that somebody forgot to hash.
+
+        :param config: has the profiles; None where it is wrong itself.
+        """
         data = self._read(file)
         self._file, self._json = file, ""
         if isinstance(data, str):
             self.errors.append(Finding(data, file))
             return {}
-        root = self._document(data)
+        self.digest.update(b"\0")
+        root = self._document(data, "this is not JSON, or a member is there twice")
         found: dict[str, str] = {}
         for member in root.members if root else ():
             profile = member.value.data
             digest = _HASH.fullmatch(member.key)
             if digest is None:
-                self._error(
-                    "an API key is given as 'sha256:' and the 64 hexadecimal digits of its SHA-256",
-                    member.key_at,
-                    "",  # no path: it would show a key that somebody forgot to hash
-                )
-            elif not isinstance(profile, str) or profile not in config.profiles:
-                names = names_of(config.profiles)
-                self._error(f"this must be the name of a profile; {names}", member.value.start, "")
+                message = "an API key is given as 'sha256:' and the 64 hexadecimal digits of its SHA-256"
+                self._error(message, member.key_at, "")
+            elif digest.group(1).lower() in found:
+                self._error("the same key is there twice", member.key_at, "")
+            elif not isinstance(profile, str) or (config and profile not in config.profiles):
+                names = f"; {names_of(config.profiles)}" if config else ""
+                self._error(f"this must be the name of a profile{names}", member.value.start, "")
             else:
                 found[digest.group(1).lower()] = profile
         return found
@@ -283,12 +294,20 @@ class _Judge:
         for message in messages:
             self._warn(message, member.key_at, where)
 
-    def _combined(self, draft: _Draft, object_: jsontext.Object, where: str) -> Rules:
-        """The rules that come of it, warned of where they get into each other's way."""
+    def _combined(self, draft: _Draft, base: Rules | None, object_: jsontext.Object, at: int, where: str) -> Rules:
+        """
+        The rules that come of it, warned of where they get into each other's way.
+
+        :param base: what a profile is laid over; it was warned of itself.
+        :param at: where the object begins.
+        """
         rules = draft.rules()
+        known = set(advice.of_rules(base)) if base else set()
         for name, section, message in advice.of_rules(rules):
-            for member, path in _mentions(object_, name, section, where):
-                self._warn(message, member.key_at, path)
+            if section or (name, section, message) not in known:
+                found = list(_mentions(object_, name, section, where))
+                for place, path in found if found or section else [(at, where)]:
+                    self._warn(message, place, path)
         return rules
 
     # Values.
@@ -343,7 +362,7 @@ class _Judge:
         text = self._text(value, where, name)
         if text is None:
             return None
-        if fold(name) in LISTS:
+        if name in LISTS:
             return Field(name, ((listed, text.text),), f"[{text.json}]")
         return Field(name, ((name, text.text),), text.json)
 
@@ -382,6 +401,8 @@ class _Judge:
         if isinstance(data, str):
             self._error(f"the file {path}: {data}", at, where)
             return None
+        # No file that can be used holds a NUL, so it parts them.
+        self.digest.update(b"\0")
         here, self._file = self._file, path
         text = self._decoded(data)
         self._file = here
@@ -416,12 +437,11 @@ class _Judge:
         table: dict[str, Text] = {}
         entries = self._objects(member, where, 'values and what replaces them; "*" is any other value')
         for entry in entries:
-            path = _within(where, entry.key)
             if "\0" in entry.key or len(entry.key.encode()) > MAX_KEY:
                 self._error(
-                    f"a value to be replaced has at most {MAX_KEY} bytes and no NUL character", entry.key_at, path
+                    f"a value to be replaced has at most {MAX_KEY} bytes and no NUL character", entry.key_at, where
                 )
-            text = self._text(entry.value, path, member.key)
+            text = self._text(entry.value, where, member.key)
             if text is not None:
                 table[entry.key] = text
         return Map(member.key, table, table.pop("*", None)) if named else None
@@ -432,7 +452,8 @@ def _place(finding: Finding) -> tuple[str, int, int]:
 
 
 def _within(where: str, key: str) -> str:
-    """The path of a member."""
+    """The path of a member, whose name may be long."""
+    key = key if len(key) <= 80 else key[:80] + "…"
     if re.fullmatch(r"[\w$]+", key):
         return f"{where}.{key}"
     return f"{where}[{json.dumps(key, ensure_ascii=not key.isprintable())}]"
@@ -448,7 +469,7 @@ def _members(object_: jsontext.Object, name: str) -> Iterator[jsontext.Member]:
     return (member for member in object_.members if member.key == name)
 
 
-def _mentions(object_: jsontext.Object, name: str, section: str, where: str) -> Iterator[tuple[jsontext.Member, str]]:
+def _mentions(object_: jsontext.Object, name: str, section: str, where: str) -> Iterator[tuple[int, str]]:
     """
     Where the base or a profile itself speaks of a field.
 
@@ -460,4 +481,4 @@ def _mentions(object_: jsontext.Object, name: str, section: str, where: str) -> 
             if section in ("", member.key):
                 yield from _mentions(member.value.data, name, "", f"{where}.{member.key[1:]}")
         elif not section and fold(member.key) == name:
-            yield member, _within(where, member.key)
+            yield member.key_at, _within(where, member.key)

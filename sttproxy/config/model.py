@@ -153,9 +153,14 @@ class Rules:
         """The folded names of all fields that a rule speaks of."""
         return frozenset(self.forced_by_name) | frozenset(self.maps_by_name) | frozenset(self.defaults_by_name)
 
-    def of(self, name: str) -> tuple[Field | None, Map | None, Default | None]:
-        """The rules for a folded name."""
-        return self.forced_by_name.get(name), self.maps_by_name.get(name), self.defaults_by_name.get(name)
+    def of(self, name: str) -> tuple[Field | Map | Default, ...]:
+        """The rules for a folded name; there may be several forced fields, in different case."""
+        groups: tuple[Iterable[Field | Map | Default], ...] = (
+            self.forced,
+            self.maps_by_name.values(),
+            self.defaults_by_name.values(),
+        )
+        return tuple(rule for group in groups for rule in group if fold(rule.name) == name)
 
     def changes(self, newer: Rules) -> set[str]:
         """Names of the fields that other rules speak of in newer ones, as the files spell them."""
@@ -172,7 +177,7 @@ class Rules:
 
     def spelling(self, name: str) -> str:
         """How the file spells a folded name; empty where no rule speaks of it."""
-        return next((rule.name for rule in self.of(name) if rule is not None), "")
+        return next((rule.name for rule in self.of(name)), "")
 
 
 @attrs.frozen(eq=False)

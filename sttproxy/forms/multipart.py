@@ -19,7 +19,7 @@ from __future__ import annotations
 import enum
 import secrets
 
-from ..config import MAX_KEY, Field, Text, fold
+from ..config import MAX_KEY, Field, Text
 from ..errors import MalformedForm
 from . import partheads
 from .treatment import Treatment, Verdict
@@ -216,7 +216,7 @@ class MultipartRewriter:
             new = settled.text.encode() + b"\r\n"
             # What is sure to be dropped pays for the new value; it is counted again when it is.
             credit = MAX_KEY if value is None else len(value) + len(b"\r\n")
-            self._reserve -= self._growth.pop(fold(head.name), 0)
+            self._reserve -= self._growth.pop(self._treatment.key(head.name), 0)
             out += [self._opening(partheads.PartHead(head.name, None, None), taken + credit - len(new)), new]
             self._room -= credit
             self._state = _State.DROPPED

@@ -48,9 +48,9 @@ class Treatment:
 
         ``_charset_`` is always dropped: a parser that obeys it (RFC 7578 §4.6) would decode our fields by it.
 
-        :raises MalformedForm: when the name holds a control character, at which some parsers would cut it off.
+        :raises MalformedForm: as `key` does.
         """
-        key = self._key(name)
+        key = self.key(name)
         if key in self.rules.forced_by_name:
             if not self.rules.forced_by_name[key].parts:
                 self._note(Act.REMOVED, self.rules.forced_by_name[key].name)
@@ -71,7 +71,7 @@ class Treatment:
         :param value: None for one that is longer than any in a table.
         :return: what replaces the value; or whether the field passes as it is or is dropped.
         """
-        key = self._key(name)
+        key = self.key(name)
         rule = self.rules.maps_by_name.get(key)
         new = None
         if rule is not None:
@@ -89,12 +89,13 @@ class Treatment:
         """The defaults of the fields that the client has not sent, once all of its fields are judged."""
         fields = [default.field for key, default in self.rules.defaults_by_name.items() if key not in self._sent]
         for field in fields:
-            self._note(Act.DEFAULTED, field.name)
+            if field.parts:
+                self._note(Act.DEFAULTED, field.name)
         return fields
 
     def governs(self, name: str) -> bool:
         """Whether a field that came another way than in the form, say in the query, gets round a rule."""
-        key = self._key(name)
+        key = self.key(name)
         return key in self.rules.forced_by_name or key in self.rules.maps_by_name or key == "_charset_"
 
     def summary(self) -> str:
@@ -108,12 +109,18 @@ class Treatment:
     def _note(self, act: Act, name: str) -> None:
         self._done.setdefault(act, {})[name] = None
 
-    def _key(self, name: str) -> str:
-        """The folded name by which rules are found."""
+    def key(self, name: str) -> str:
+        """
+        The folded name by which the rules for a client's field are found.
+
+        :raises MalformedForm: when the name holds a control character, at which some parsers would cut it off.
+        """
         if not name.isprintable() and any(unicodedata.category(char) == "Cc" for char in name):
             raise MalformedForm("The name of a field holds a control character.")
         key = fold(name)
-        if "[" in name and "]" not in name and key not in self.rules.names:
-            # PHP makes an underscore of a bracket that is never closed.
-            return fold(name.replace("[", "_"))
-        return key
+        if "[" not in name or "]" in name:
+            return key
+        # PHP makes an underscore of a bracket that is never closed.  Of the two readings the stricter rule counts.
+        keys = (key, fold(name.replace("[", "_")))
+        tables = (self.rules.forced_by_name, self.rules.maps_by_name, self.rules.defaults_by_name)
+        return next((found for table in tables for found in keys if found in table), key)

@@ -131,7 +131,7 @@ class Background(StagedTestCase):
             file.write("[]")
         done = self.twistd()
         self.assertEqual((done.returncode, len(done.stderr.splitlines())), (1, 1), done.stderr)
-        self.assertIn("line 1", done.stderr)
+        self.assertIn(":1:1: ", done.stderr)
         os.unlink(os.path.join(self.folder, "stt_config.json"))
         with Listener() as listener:
             done = self.twistd("--listen", f"tcp:{listener.port}:interface=127.0.0.1")

@@ -143,10 +143,10 @@ class Refusals(StartTestCase):
     def test_malformed_configuration(self) -> None:
         """A configuration with a mistake, with the place of the mistake, whether it was named or not."""
         path = self.write("other.json", '{\n  "language": zh\n}')
-        self.assert_refused((path, "line 2", "column 15"), "--config", path)
-        self.assert_refused((path, "line 2", "column 15"), STT_CONFIG_PATH=path)
+        self.assert_refused((f"{path}:2:15: ",), "--config", path)
+        self.assert_refused((f"{path}:2:15: ",), STT_CONFIG_PATH=path)
         self.write("stt_config.json", "[]")
-        self.assert_refused(("stt_config.json", "line 1", "object"))
+        self.assert_refused(("stt_config.json:1:1: ", "object"))
 
     def test_missing_configuration(self) -> None:
         """A configuration that was named and is not there."""
