@@ -141,7 +141,7 @@ class Relay(Protocol):
         self._request = request
         self._answer_s = answer_s
         self._notes = notes
-        self._deadline = Deadline(request.site.clock, self._too_late)
+        self._deadline: Deadline | None = None
         self._upload = upload
         self._upstream = upstream
         self._answer: Deferred[Response] | None = None
@@ -150,17 +150,24 @@ class Relay(Protocol):
     def start(self) -> None:
         """Send the request."""
         self._request.notifyFinish().addErrback(self._client_gone)
-        self._upload.done.addCallback(self._uploaded)
+        if self._answer_s is not None:
+            self._upload.done.addCallback(self._uploaded)
         self._answer = self._upstream.request(self._upload)
         self._answer.addCallbacks(self._answered, self._failed)
         self._answer.addErrback(self._failed)
 
     def _uploaded(self, _: None) -> None:
         if self._response is None and not self._request.over:
+            self._deadline = Deadline(self._request.site.clock, self._too_late)
             self._deadline.set(self._answer_s)
 
+    def _stop_waiting(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+
     def _answered(self, response: Response) -> None:
-        self._deadline.cancel()
+        self._stop_waiting()
         self._response = response
         head = response.head
         headers = end_to_end(head.headers, head.connection_options())
@@ -187,7 +194,7 @@ class Relay(Protocol):
 
     def _failed(self, failure: Failure) -> None:
         """The upstream failed, or the client's own body did; or nobody is there any more to hear of it."""
-        self._deadline.cancel()
+        self._stop_waiting()
         if self._request.over:
             return
         error = failure.value
@@ -205,7 +212,7 @@ class Relay(Protocol):
             self._answer.cancel()
 
     def _client_gone(self, _: Failure) -> None:
-        self._deadline.cancel()
+        self._stop_waiting()
         if self._response is not None:
             self._response.abort()
         elif self._answer is not None:
@@ -220,6 +227,7 @@ class Relay(Protocol):
         self._request.write(data)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
+        self._response = None  # which has this as its receiver
         if self._request.over:
             return
         if reason.check(ResponseDone):

@@ -5,6 +5,7 @@ is in `test_relay_failures` and `test_relay_departures`.
 
 from __future__ import annotations
 
+import gc
 import itertools
 from typing import Any
 
@@ -15,7 +16,7 @@ from sttproxy.relay import Untouched, Upload
 from sttproxy.upstream.connection import IOutgoing, OutgoingHead
 
 from .fakes import Ending, Peer
-from .stage import ProxyTestCase, chunked, get, message, ok, post
+from .stage import ProxyTestCase, chunked, get, message, ok, post, transcription
 
 CHUNKED = b"Transfer-Encoding: chunked"
 
@@ -251,3 +252,19 @@ class ResponseTests(ProxyTestCase):
         second.send(ok(b"other"))
         first.send(ok(b"one"))
         self.assertEqual((one.received, other.received), (ok(b"one"), ok(b"other")))
+
+
+class GarbageTests(ProxyTestCase):
+    """What a request leaves behind."""
+
+    def test_nothing_left_to_collect(self) -> None:
+        """A request that is done is gone at once; waiting for the garbage collector would cost more than relaying."""
+        self.proxy(answer_s=60)
+        client = self.client()
+        requests = (get(), post(2, body=b"ab"), post(None, body=chunked(b"ab")), transcription())
+        for request in requests * 2:
+            gc.collect()
+            client.send(request)
+            self.server.send(ok())
+            self.assertTrue(client.news().endswith(b"hi"))
+            self.assertEqual(gc.collect(), 0, request)

@@ -78,6 +78,8 @@ class RequestBody:
 
     def deliver(self, receiver: BodyReceiver) -> None:
         """Push the body to a receiver, from its first byte on; a client that asked whether to go on is told so."""
+        if self._stopped:
+            return
         self._receiver = receiver
         if self._expects_continue and not self.complete and not self._held:
             self._channel.send_continue()
@@ -116,26 +118,27 @@ class RequestBody:
 
     def _push(self, pieces: list[bytes]) -> None:
         """Give a receiver what there is, as long as it wants it."""
-        assert self._receiver is not None
         for piece in pieces:
-            if not self._stopped:
+            if self._receiver is not None:
                 self._receiver.body_received(piece)
         self._conclude()
 
     def _conclude(self) -> None:
         """Tell a receiver of the end, once."""
-        if self._receiver is None or self._stopped or not (self.complete or self._error):
+        receiver = self._receiver
+        if receiver is None or not (self.complete or self._error):
             return
         self._stopped = True
+        self._receiver = None
         if self._error is not None:
-            self._receiver.body_failed(self._error)
+            receiver.body_failed(self._error)
         else:
-            self._receiver.body_ended()
+            receiver.body_ended()
 
     @property
     def awaited(self) -> bool:
         """Whether the rest of the body is wanted from the client at this moment."""
-        return self._receiver is not None and not self._stopped
+        return self._receiver is not None
 
     def pauseProducing(self) -> None:
         if not self.complete:
@@ -148,6 +151,7 @@ class RequestBody:
     def stopProducing(self) -> None:
         """Nobody wants the rest; it is read and dropped once the answer is out."""
         self._stopped = True
+        self._receiver = None
         self._held = []
         self.resumeProducing()
 

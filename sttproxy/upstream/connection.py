@@ -141,6 +141,9 @@ class _State(enum.Enum):
     CLOSED = "of no more use"
 
 
+#: What tells the receiver of every complete body; it has no traceback, so one will do.
+_DONE = Failure(ResponseDone())
+
 #: Tells the owner of a connection something about it.
 Notify = Callable[["UpstreamConnection"], None]
 
@@ -337,7 +340,7 @@ class UpstreamConnection(Protocol):
             self._state = _State.CLOSED
             # What still waits to be written would keep a mere close waiting.
             self.transport.abortConnection()
-        response.body_ended(Failure(ResponseDone()))
+        response.body_ended(_DONE)
 
     def _broke(self, error: ProxyError) -> None:
         """End the connection, and tell whoever waits for something on it."""
