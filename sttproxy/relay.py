@@ -149,7 +149,7 @@ class Relay(Protocol):
 
     def start(self) -> None:
         """Send the request."""
-        self._request.notifyFinish().addErrback(self._client_gone)
+        self._request.when_gone(self._client_gone)
         if self._answer_s is not None:
             self._upload.done.addCallback(self._uploaded)
         self._answer = self._upstream.request(self._upload)
@@ -211,7 +211,7 @@ class Relay(Protocol):
         if self._answer is not None:
             self._answer.cancel()
 
-    def _client_gone(self, _: Failure) -> None:
+    def _client_gone(self) -> None:
         self._stop_waiting()
         if self._response is not None:
             self._response.abort()

@@ -71,6 +71,9 @@ class HTTPChannel(Protocol):
         self._dispatching = False
         self._progress = 0
         self._tunnel: Protocol | None = None
+        #: Both ends' addresses once a request has asked for them; each request does, and a transport makes them anew.
+        self._peer: IAddress | None = None
+        self._host: IAddress | None = None
 
     # The transport's side.
 
@@ -359,10 +362,14 @@ class HTTPChannel(Protocol):
         self.transport.loseConnection()
 
     def getPeer(self) -> IAddress:
-        return self.transport.getPeer()
+        if self._peer is None:
+            self._peer = self.transport.getPeer()
+        return self._peer
 
     def getHost(self) -> IAddress:
-        return self.transport.getHost()
+        if self._host is None:
+            self._host = self.transport.getHost()
+        return self._host
 
     def isSecure(self) -> bool:
         return ISSLTransport.providedBy(self.transport)

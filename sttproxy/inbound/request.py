@@ -4,6 +4,7 @@ One request, as the Resource tree sees it.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, cast
 
 from twisted.internet.protocol import Protocol
@@ -62,6 +63,7 @@ class Request(server.Request):
         self.target = head.target
         self.profile = ""
         self.began = channel.site.clock.seconds()
+        self._gone: Callable[[], None] | None = None
         self._why = ""
         self._tunnelled = False
         self._broken_off = False
@@ -88,6 +90,14 @@ class Request(server.Request):
     def over(self) -> bool:
         """Whether there is nobody to answer any more: the answer is complete or the client has left."""
         return bool(self.finished or self._disconnected)
+
+    def when_gone(self, gone: Callable[[], None]) -> None:
+        """
+        Have it called when the client leaves before the answer is complete.
+
+        It is for whoever passes the request on; `notifyFinish` tells everybody else, at the price of a Deferred.
+        """
+        self._gone = gone
 
     def process(self) -> None:
         """Find the Resource and render it."""
@@ -174,6 +184,7 @@ class Request(server.Request):
             self.channel.write(LAST_CHUNK)
         self.finished = 1
         self._account()
+        self._gone = None
         # Whoever waited for this request hears of its end before the next one on the connection begins.
         channel, self.channel = self.channel, None
         notifications, self.notifications = self.notifications, []
@@ -235,7 +246,10 @@ class Request(server.Request):
         else:
             self.site.stats.clients_gone += 1
         self._account()
+        gone, self._gone = self._gone, None
         super().connectionLost(reason)
+        if gone is not None:
+            gone()
 
     def _account(self) -> None:
         """Count and log the request, once, at its end."""

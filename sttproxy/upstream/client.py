@@ -52,6 +52,9 @@ class UpstreamAgent:
         :return: fails with an `UpstreamError` or `UpstreamTimeout` that says what failed.
         """
         outgoing = cast(IOutgoing, bodyProducer)
+        connection = self._pool.lend()
+        if connection is not None:
+            return cast("Deferred[IResponse]", connection.request(outgoing))
         connecting = self._pool.acquire()
         connecting.addCallback(UpstreamConnection.request, outgoing)
         return cast("Deferred[IResponse]", connecting)

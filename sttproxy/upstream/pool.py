@@ -84,6 +84,16 @@ class Pool:
         """Whether a request is under way on any connection."""
         return bool(self._lent)
 
+    def lend(self) -> UpstreamConnection | None:
+        """
+        The connection used most recently, for one request, where one rests and nobody waits; else `acquire` one.
+
+        Most requests find one, and a Deferred for it would cost as much as all else here.
+        """
+        if self._waiting or not self._available() or not self._resting:
+            return None
+        return self._lend()
+
     def acquire(self) -> Deferred[UpstreamConnection]:
         """
         A connection for one request: the one used most recently, or a new one; where no more may exist, the next one
@@ -127,12 +137,15 @@ class Pool:
     def _take(self) -> Deferred[UpstreamConnection]:
         """Lend what `_available` has found."""
         if self._resting:
-            rested_at, connection = self._resting.pop()
-            self._lent[connection] = self._clock.seconds() - rested_at
-            return succeed(connection)
+            return succeed(self._lend())
         self._connecting += 1
         connecting: Deferred[UpstreamConnection] = self._connect(self._factory)  # type: ignore[assignment]
         return connecting.addCallbacks(self._connected, self._not_connected)
+
+    def _lend(self) -> UpstreamConnection:
+        rested_at, connection = self._resting.pop()
+        self._lent[connection] = self._clock.seconds() - rested_at
+        return connection
 
     def _connected(self, connection: UpstreamConnection) -> UpstreamConnection:
         self._connecting -= 1

@@ -4,6 +4,7 @@ Tests for :mod:`sttproxy.inbound.request`: requests that fail, what a Resource m
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 from twisted.logger import LogLevel, capturedLogs, formatEvent
@@ -34,6 +35,18 @@ class FailureTests(RequestTestCase):
             self.assertRegex(client.received, rb"\AHTTP/1.1 %d [A-Z]" % kind.status)
             self.assertIn(b"\r\nRetry-After: 1\r\n", client.received)
             self.assertEqual(client.ending, Ending.OPEN)
+
+    def test_gone(self) -> None:
+        """Whoever passes a request on hears of its client's leaving, once, and not after a complete answer."""
+        gone: list[Request] = []
+        for finish in (False, True):
+            client, request = self.begin()
+            request.when_gone(functools.partial(gone.append, request))
+            if finish:
+                request.finish()
+            client.close()
+            self.assertEqual(gone.count(request), not finish)
+            self.assertTrue(request.over)
 
     def test_before_head(self) -> None:
         """A failing request gives up the body that is still arriving."""

@@ -71,6 +71,19 @@ class LendingTests(PoolTestCase):
         self.assertIs(self.lend(), connection)
         self.assertEqual(len(self.upstream.peers), 1)
 
+    def test_at_once(self) -> None:
+        """Without waiting there is only what rests and is still good."""
+        self.assertIsNone(self.pool.lend())
+        connection = self.lend()
+        self.assertIsNone(self.pool.lend())
+        self.give_back(connection)
+        self.assertIs(self.pool.lend(), connection)
+        self.assertTrue(self.pool.busy)
+        self.give_back(connection)
+        self.peer(connection).socket.arriving.append(b"")
+        self.assertIsNone(self.pool.lend())
+        self.assertEqual(len(self.upstream.peers), 1)
+
     def test_most_recent(self) -> None:
         """The one used most recently is lent first: the others are closer to their end."""
         one, two, three = (self.lend() for _ in range(3))

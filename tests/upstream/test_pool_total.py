@@ -31,6 +31,16 @@ class TotalTests(PoolTestCase):
         self.assertIs(self.successResultOf(waiting), two)
         self.assertEqual(len(self.upstream.peers), 2)
 
+    def test_nobody_pushes_in(self) -> None:
+        """While somebody waits, nothing is lent without waiting, whatever happens meanwhile."""
+        one, _ = self.lend(), self.lend()
+        taken: list[UpstreamConnection | None] = []
+        waiting = [self.pool.acquire() for _ in range(2)]
+        waiting[0].addCallback(lambda _: taken.append(self.pool.lend()))
+        self.give_back(one)
+        self.assertEqual(taken, [None])
+        waiting[1].addErrback(lambda _: None).cancel()
+
     def test_handed_over(self) -> None:
         """Also where none may rest: whoever waits gets the one that comes back."""
         self.set_up(PoolLimits(size=0, total=1))
