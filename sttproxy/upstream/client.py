@@ -4,10 +4,8 @@ treq, as a proxy needs it: no cookies, no redirects, no decoding, and not a byte
 
 from __future__ import annotations
 
-from http.cookiejar import Cookie, CookieJar
 from typing import Any, cast
 
-import hyperlink
 from treq.client import HTTPClient
 from twisted.internet.defer import Deferred
 from twisted.web.http_headers import Headers
@@ -16,19 +14,6 @@ from zope.interface import implementer
 
 from .connection import IOutgoing, Response, UpstreamConnection
 from .pool import Pool
-
-
-class _NoCookies(CookieJar):
-    """Stores and sends nothing: treq's jar would send one caller's cookie with the next caller's request."""
-
-    def add_cookie_header(self, request: Any) -> None:
-        pass
-
-    def extract_cookies(self, response: Any, request: Any) -> None:
-        pass
-
-    def set_cookie(self, cookie: Cookie) -> None:
-        pass
 
 
 @implementer(IAgent)
@@ -60,29 +45,27 @@ class UpstreamAgent:
         return cast("Deferred[IResponse]", connecting)
 
 
-class _AnyURL(hyperlink.EncodedURL):
+class TransparentClient(HTTPClient):
     """
-    What treq is told to ask for; the real target travels with the body producer.
+    treq's client without the layers that it lays around its agent for each request.
 
-    treq has it normalised for each request, and IDNA alone takes longer than a whole request through the proxy may.
+    Cookies, redirects, decoding and a URL put into normal form: a proxy may do none of these, and telling each layer to
+    do nothing took a sixth of all that a small request costs.
     """
 
-    def to_uri(self) -> _AnyURL:
-        return self
-
-    def to_text(self, with_password: bool = False) -> str:
-        return "http://upstream/"
+    def request(  # type: ignore[override]  # treq's options are those of its layers
+        self, method: str, url: str, *, data: IOutgoing
+    ) -> Deferred[Response]:
+        """Send a request; its real method and target are in `data`."""
+        answer = self._agent.request(method.encode(), url.encode(), None, data)
+        return cast("Deferred[Response]", answer)
 
 
 class Upstream:
     """The server behind the proxy."""
 
-    _URL = _AnyURL.from_text("http://upstream/")
-
     def __init__(self, clock: Any, agent: IAgent) -> None:
-        self._clock = clock
-        self._jar = _NoCookies()
-        self._client = HTTPClient(agent, cast(Any, self._jar))  # which jar treq names depends on its version
+        self._client = TransparentClient(agent)
 
     def request(self, outgoing: IOutgoing) -> Deferred[Response]:
         """
@@ -90,13 +73,4 @@ class Upstream:
 
         :return: fails as `UpstreamAgent.request` does; cancelling it ends the request wherever it is.
         """
-        answer = self._client.request(
-            "POST",
-            self._URL,
-            data=outgoing,
-            cookies=self._jar,
-            allow_redirects=False,
-            unbuffered=True,
-            reactor=self._clock,
-        )
-        return cast("Deferred[Response]", answer.addCallback(lambda response: response.original))
+        return self._client.request("POST", "http://upstream/", data=outgoing)

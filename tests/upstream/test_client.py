@@ -78,7 +78,7 @@ class TransparencyTests(UpstreamTestCase):
         received, _, _ = self.exchange(FakeOutgoing(), ok())
         self.assertNotIn(b"secret", received)
         self.assertNotIn(b"ookie", received)
-        self.assertEqual(list(self.client._jar), [])
+        self.assertEqual(list(self.client._client._cookiejar), [])
 
     def test_redirects(self) -> None:
         """No redirect is followed."""
