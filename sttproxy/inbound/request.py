@@ -259,9 +259,7 @@ class Request(server.Request):
             stats.answered(self.code)
         outcome = self.code if self.finished else "broken off" if self._broken_off else "client gone"
         seconds = self.site.clock.seconds() - self.began
-        # One key: formatting an event key by key costs more than relaying a small request.
-        log.info(
-            "{line}",
-            line=f"{self.method.decode()} {self.head.shown_target()} {outcome} {self.sentLength} B {seconds:.3f} s"
-            f"{self._why}",
-        )
+        line = f"{self.method.decode()} {self.head.shown_target()} {outcome} {self.sentLength} B {seconds:.3f} s"
+        line += self._why
+        # The line is its own format: an event's keys, formatted by Twisted, are the dearest part of a log line.
+        log.info(line.replace("{", "{{").replace("}", "}}"))

@@ -210,3 +210,4 @@ class AccountTests(RequestTestCase):
         _, request = self.begin(get(b"/\xc2\x85\xe2\x80\xa8{log_level}%0a\x1b[0m"[:-5]))
         request.finish()
         self.assertEqual(len(self.logged()[0].splitlines()), 1, self.logged())
+        self.assertIn("{log_level}", self.logged()[0])
