@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timezone
 from typing import Any
 
@@ -25,8 +25,10 @@ from .errors import ConfigError
 
 log = Logger()
 
-#: Seconds between two looks.  A change counts when two looks see the same, so it is in force within twice this.
-LOOK_EVERY_S = 0.25
+#: Seconds between two looks while nothing changes; each wakes up an idle machine.
+LOOK_EVERY_S = 0.5
+#: Seconds to the next look after a change.  It counts when two looks see the same.
+LOOK_AGAIN_S = 0.25
 #: Looks in a row until two see the same; included files need one more than the file itself.
 _MOST_LOOKS = 10
 
@@ -195,12 +197,13 @@ class ConfigWatcher(Service):
         self._conclude(judgement)
 
     def _look(self) -> None:
-        self._next = self._clock.callLater(LOOK_EVERY_S, self._look)
         found = look(self._seen)
         if found != self._seen:
             self._seen = found  # perhaps half-written; the next look tells
         elif found != self._judged:
             self._judge()
+        settled = self._seen == self._judged
+        self._next = self._clock.callLater(LOOK_EVERY_S if settled else LOOK_AGAIN_S, self._look)
 
     def _judge(self) -> None:
         """Put what was seen into force, or say once why not."""
@@ -255,6 +258,14 @@ def _iso(moment: float) -> str:
     return datetime.fromtimestamp(moment, timezone.utc).isoformat(timespec="milliseconds")
 
 
+def _pieces(fd: int) -> Iterator[bytes]:
+    """A file's bytes, up to more than a configuration may have."""
+    size = 0
+    while size <= config.MAX_BYTES and (piece := os.read(fd, 65536)):
+        size += len(piece)
+        yield piece
+
+
 def _read(path: str) -> bytes | str:
     """A file's bytes, or why there are none."""
     try:
@@ -263,8 +274,7 @@ def _read(path: str) -> bytes | str:
         try:
             if not stat.S_ISREG(os.fstat(fd).st_mode):
                 return "it is not a regular file"
-            with open(fd, "rb", closefd=False) as file:
-                return file.read(config.MAX_BYTES + 1)
+            return b"".join(_pieces(fd))
         finally:
             os.close(fd)
     except OSError as error:
