@@ -1,0 +1,199 @@
+"""The command line of the benchmark."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import datetime
+import gc
+import os
+import platform
+import resource
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from . import clients, table
+from .peers import CHECKOUT, PEERS, Direct, Peer
+from .processes import Unable, compiled_sink, cores, free_port, running
+from .results import Results
+from .workloads import WORKLOADS, Scale, Subject, metrics
+
+
+class Bench:
+    """
+    One run.
+
+    :param folder: a temporary one.
+    :param scale: how much of everything.
+    :param core: where the proxies are pinned; None: nowhere.
+    """
+
+    def __init__(self, folder: Path, scale: Scale, core: int | None) -> None:
+        self.results = Results()
+        self._folder = folder
+        self._scale = scale
+        self._core = core
+        self._sink_port = free_port()
+
+    @contextlib.contextmanager
+    def sink(self) -> Iterator[None]:
+        """
+        The upstream, on the core that we are on ourselves.
+
+        :raises Unable: when it cannot be compiled or does not listen.
+        """
+        place = self._folder / "sink"
+        place.mkdir()
+        program = compiled_sink(self._folder)
+        with running([str(program), str(self._sink_port)], self._sink_port, place):
+            yield
+
+    @contextlib.contextmanager
+    def _subject(self, peer: Peer, turn: int) -> Iterator[Subject]:
+        """A peer that has just started and answered rightly."""
+        with tempfile.TemporaryDirectory(dir=self._folder, prefix=peer.name) as name:
+            folder = Path(name)
+            if isinstance(peer, Direct):
+                yield Subject(self._sink_port, None, peer.rewrites, folder)
+                return
+            port = free_port()
+            command = peer.command(folder, port, self._sink_port)
+            environment = peer.environment(folder, self._sink_port)
+            with running(command, port, folder, self._core, environment) as program:
+                self.results.add("start", peer.name, turn, program.start_s)
+                yield Subject(port, program.pid, peer.rewrites, folder)
+
+    def measure(self, workload: str, peer: Peer, turn: int) -> None:
+        """Do one workload to one peer; what goes wrong stands in the results."""
+        if peer.workloads is not None and workload not in peer.workloads:
+            return
+        faults = self.results.faults[workload, peer.name]
+        try:
+            with self._subject(peer, turn) as subject:
+                if peer.transparent:
+                    clients.check(subject.port, peer.rewrites)
+                outcome = WORKLOADS[workload](subject, self._scale)
+        except (Unable, clients.Wrong, OSError) as error:
+            faults.append(str(error) or repr(error))
+            return
+        for metric, value in outcome.values.items():
+            self.results.add(metric, peer.name, turn, value)
+        if outcome.faults:
+            faults.append(outcome.faults)
+
+
+def _commit() -> str:
+    """The commit that is measured, and whether files differ from it."""
+
+    def git(*words: str) -> str:
+        return subprocess.run(["git", "-C", str(CHECKOUT), *words], capture_output=True, text=True).stdout.strip()
+
+    changed = " with changes" if git("status", "--porcelain", "sttproxy") else ""
+    return (git("rev-parse", "--short", "HEAD") or "unknown") + changed
+
+
+def _heading(rounds: int, pair: tuple[int, int] | None, load: float) -> str:
+    pinned = f"proxies on core {pair[0]}, load and sink on core {pair[1]}" if pair else "nothing is pinned"
+    now = datetime.datetime.now(datetime.timezone.utc)
+    return (
+        f"{now:%Y-%m-%d %H:%M} UTC, commit {_commit()}, {rounds} round{'s' * (rounds > 1)}; "
+        f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}; "
+        f"{pinned}; load average before: {load:.2f}."
+    )
+
+
+def _chosen(names: Sequence[str]) -> list[Peer]:
+    """The peers that were asked for and can run; says of each other one why not."""
+    chosen = []
+    for peer in PEERS:
+        if names and peer.name.lower() not in names:
+            continue
+        missing = peer.missing()
+        if missing:
+            print(f"{peer.name} is left out: {missing}.", file=sys.stderr)
+        else:
+            chosen.append(peer)
+    return chosen
+
+
+def _prepare(core: int | None) -> None:
+    """Have descriptors for all clients, go to the core of the load, and make SIGTERM clean up as Ctrl-C does."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    if core is not None:
+        os.sched_setaffinity(0, {core})
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # A collection of ours would stand in somebody's p99.
+    gc.disable()
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m bench", description="Measure sttproxy and its peers in one run.")
+    names = [peer.name.lower() for peer in PEERS]
+    parser.add_argument("--rounds", type=int, default=5, help="how often everything is measured (default: 5)")
+    parser.add_argument(
+        "--only", nargs="+", type=str.lower, choices=names, default=[], metavar="PEER", help=", ".join(names)
+    )
+    parser.add_argument(
+        "--workloads",
+        nargs="+",
+        choices=list(WORKLOADS),
+        default=list(WORKLOADS),
+        metavar="WORKLOAD",
+        help=", ".join(WORKLOADS),
+    )
+    parser.add_argument("--upload-mib", type=int, default=256, help="size of the large upload (default: 256)")
+    parser.add_argument("--seconds", type=int, default=2, help="how long each rate is measured (default: 2)")
+    parser.add_argument("--quick", action="store_true", help="one short round with small numbers, to see that it works")
+    parser.add_argument("--out", type=Path, help="a file to write the tables to as well")
+    return parser.parse_args()
+
+
+def main() -> int:
+    """Run it; return the exit status."""
+    arguments = _arguments()
+    if platform.system() != "Linux":
+        print("The sink and the accounting need Linux.", file=sys.stderr)
+        return 1
+    if arguments.quick:
+        arguments.rounds = 1
+        scale = Scale(seconds=1, upload_bytes=64 << 20, crowd=200, events=100, rest_s=1)
+    else:
+        scale = Scale(seconds=arguments.seconds, upload_bytes=arguments.upload_mib << 20)
+    peers = _chosen(arguments.only)
+    pair, load = cores(), os.getloadavg()[0]
+    _prepare(pair[1] if pair else None)
+    try:
+        with tempfile.TemporaryDirectory(prefix="bench.") as name:
+            bench = Bench(Path(name), scale, pair[0] if pair else None)
+            with bench.sink():
+                for turn in range(arguments.rounds):
+                    for workload in arguments.workloads:
+                        for peer in peers:
+                            print(f"round {turn + 1}: {workload}, {peer.name}", file=sys.stderr)
+                            bench.measure(workload, peer, turn)
+    except Unable as error:
+        print(error, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("Stopped; everything that was started is ended.", file=sys.stderr)
+        return 130
+    shown = [peer.name for peer in peers]
+    parts = [
+        _heading(arguments.rounds, pair, load),
+        table.figures(bench.results, metrics(scale), shown),
+        table.verdicts(bench.results),
+        table.faults(bench.results),
+    ]
+    text = "\n\n".join(part for part in parts if part)
+    print(text)
+    if arguments.out:
+        arguments.out.write_text(text + "\n")
+    return 0
+
+
+sys.exit(main())

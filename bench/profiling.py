@@ -1,0 +1,142 @@
+"""
+Where the time of sttproxy goes, by function, under one workload: cProfile inside twistd, while the load runs.
+
+The profiler makes each call of a Python function dearer, so that many small functions look worse here than they are;
+compare lines with each other and two runs with each other, and take rates from the table of ``python -m bench``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import pstats
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from . import clients, forms, load
+from .peers import CHECKOUT, Sttproxy
+from .processes import Unable, compiled_sink, cores, free_port, running
+
+#: Functions by file, line and name; what pstats knows of each: calls, calls that were not recursive, seconds of its
+#: own, seconds with all that it called.
+Profile = dict[tuple[str, int, str], tuple[int, int, float, float]]
+
+
+def _get(port: int, seconds: int, folder: Path) -> tuple[float, str]:
+    return load.wrk(port, "/", seconds, 16).requests, "request"
+
+
+def _form(port: int, seconds: int, folder: Path) -> tuple[float, str]:
+    return load.wrk(port, forms.PATH, seconds, 16, load.script(folder, 16_000)).requests, "request"
+
+
+def _upload(port: int, seconds: int, folder: Path) -> tuple[float, str]:
+    took_s, sent = 0.0, 0
+    while took_s < seconds:
+        took_s += clients.upload(port, 64 << 20, rewritten=True)
+        sent += 64 << 20
+    return sent / 1e6, "MB"
+
+
+#: Each loads a port for so many seconds; it returns how much was done, and the unit of that.
+LOADS: dict[str, Callable[[int, int, Path], tuple[float, str]]] = {"get": _get, "form": _form, "upload": _upload}
+
+
+def record(name: str, seconds: int) -> tuple[Profile, float, str]:
+    """
+    Profile sttproxy under a load.
+
+    :returns: what each function took, how much was done, and the unit of that.
+    :raises Unable: when something that is needed is missing.
+    """
+    pair = cores()
+    if pair:
+        os.sched_setaffinity(0, {pair[1]})
+    with tempfile.TemporaryDirectory(prefix="bench.") as place:
+        folder = Path(place)
+        here, there, stats = folder / "proxy", folder / "sink", folder / "stats"
+        here.mkdir()
+        there.mkdir()
+        sink_port, port = free_port(), free_port()
+        peer = Sttproxy()
+        # The peer's own arguments, behind those of twistd.
+        own = peer.command(here, port, sink_port)[3:]
+        daemon = ["--nodaemon", "--pidfile=", f"--profile={stats}", "--profiler=cprofile", "--savestats"]
+        main = "from twisted.scripts.twistd import run; run()"
+        command = [sys.executable, "-c", main, *daemon, "sttproxy", *own]
+        environment = peer.environment(here, sink_port)
+        with running([str(compiled_sink(folder)), str(sink_port)], sink_port, there):
+            with running(command, port, here, pair[0] if pair else None, environment):
+                clients.check(port, rewritten=True)
+                done, unit = LOADS[name](port, seconds, folder)
+            # It writes them as it ends.
+            if not stats.exists():
+                raise Unable(f"there is no profile: {(here / 'log').read_text(errors='replace')[-400:]}")
+            found: Profile = {
+                function: (calls, first, own_s, all_s)
+                for function, (first, calls, own_s, all_s, _) in pstats.Stats(str(stats)).stats.items()  # type: ignore[attr-defined]
+            }
+    return found, done, unit
+
+
+#: Calls that wait for something to do.
+_WAITING = ("poll", "epoll_wait", "select", "kevent")
+
+
+def _place(function: tuple[str, int, str]) -> str:
+    """A function's file, from its package on, line and name; built-in ones have a name only."""
+    file, line, name = function
+    if not line:
+        return name
+    for root in (str(CHECKOUT), *sorted(sys.path, key=len, reverse=True)):
+        if root and file.startswith(root + os.sep):
+            file = file[len(root) + 1 :]
+            break
+    return f"{file}:{line} {name}"
+
+
+def report(found: Profile, done: float, unit: str, top: int, cumulative: bool) -> str:
+    """
+    The dearest functions, a line each.
+
+    :param cumulative: whether those that they call count with them.
+    """
+    rows = {
+        function: values
+        for function, values in found.items()
+        if not (function[1] == 0 and any(f"'{word}'" in function[2] for word in _WAITING))
+    }
+    total_s = sum(own_s for _, _, own_s, _ in rows.values())
+    lines = [
+        f"{done:.0f} × {unit}, {total_s / done * 1e6:.1f} µs each by the profiler's clock; waiting is not counted.",
+        "",
+        f"{'own µs/' + unit:>15} {'share':>6} {'with callees':>13} {'calls/' + unit:>14}  function",
+    ]
+    by = 3 if cumulative else 2
+    for function, (calls, _, own_s, all_s) in sorted(rows.items(), key=lambda row: -row[1][by])[:top]:
+        lines.append(
+            f"{own_s / done * 1e6:15.2f} {own_s / total_s:6.1%} {all_s / done * 1e6:13.2f} {calls / done:14.2f}"
+            f"  {_place(function)}"
+        )
+    return "\n".join(lines)
+
+
+def main() -> int:
+    """The command line; returns the exit status."""
+    parser = argparse.ArgumentParser(prog="bench/profile", description="Show where sttproxy's time goes, by function.")
+    parser.add_argument("workload", choices=list(LOADS))
+    parser.add_argument("--seconds", type=int, default=4, help="how long the load runs (default: 4)")
+    parser.add_argument("--top", type=int, default=30, help="how many functions (default: 30)")
+    parser.add_argument("--cumulative", action="store_true", help="order by time with callees, not by own time")
+    arguments = parser.parse_args()
+    try:
+        found, done, unit = record(arguments.workload, arguments.seconds)
+    except Unable as error:
+        print(error, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    print(report(found, done, unit, arguments.top, arguments.cumulative))
+    return 0

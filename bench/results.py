@@ -1,0 +1,35 @@
+"""
+What a run has found so far.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+
+
+class Results:
+    """
+    Values by metric, peer and round, and the faults that belong to them.
+
+    :ivar faults: sentences, by metric's group (the key up to its point) and peer.
+    """
+
+    def __init__(self) -> None:
+        self._values: dict[tuple[str, str], dict[int, list[float]]] = defaultdict(dict)
+        self.faults: dict[tuple[str, str], list[str]] = defaultdict(list)
+
+    def add(self, metric: str, peer: str, turn: int, value: float) -> None:
+        """Keep a value; several of one round count as their mean."""
+        self._values[metric, peer].setdefault(turn, []).append(value)
+
+    def _rounds(self, metric: str, peer: str) -> dict[int, float]:
+        return {turn: sum(values) / len(values) for turn, values in self._values.get((metric, peer), {}).items()}
+
+    def values(self, metric: str, peer: str) -> list[float]:
+        """One value for each round that has any."""
+        return list(self._rounds(metric, peer).values())
+
+    def pairs(self, metric: str, peer: str, other: str) -> list[tuple[float, float]]:
+        """The values of two peers, for each round that has both: machines drift between rounds, less within one."""
+        ours, theirs = self._rounds(metric, peer), self._rounds(metric, other)
+        return [(value, theirs[turn]) for turn, value in ours.items() if turn in theirs]
