@@ -33,6 +33,11 @@ class Admission:
         self._serving = False
 
     @property
+    def unlimited(self) -> bool:
+        """Whether nobody ever waits, so that nobody has to ask."""
+        return not self._most
+
+    @property
     def waiting(self) -> int:
         """How many wait."""
         return len(self._waiting)
@@ -44,7 +49,7 @@ class Admission:
         :return: fires when it is its turn; give it to `leave` at the end, whether or not it has fired.
         :raises UpstreamBusy: when the queue is full.
         """
-        if not self._most or len(self._inside) < self._most:
+        if self.unlimited or len(self._inside) < self._most:
             turn: Deferred[None] = succeed(None)
             self._inside.add(turn)
             return turn

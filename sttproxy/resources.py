@@ -184,14 +184,17 @@ class Transcriptions(Forwarding):
         notes: Notes,
     ) -> None:
         """Pass the request on when it is its turn."""
-        turn = self._admission.enter()
-        request.notifyFinish().addBoth(lambda _: self._admission.leave(turn))
         head = request.head
         headers = [
             _replaced(header, content_type, length) for header in end_to_end(head.headers, head.connection_options())
         ]
         if length is not None and not head.values(b"content-length"):
             headers.append((b"Content-Length", b"%d" % length))
+        if self._admission.unlimited:
+            self._forward(request, body, headers, rewriter, length, notes=notes)
+            return
+        turn = self._admission.enter()
+        request.notifyFinish().addBoth(lambda _: self._admission.leave(turn))
         turn.addCallback(lambda _: self._forward(request, body, headers, rewriter, length, notes=notes))
         turn.addErrback(request.refuse)
 

@@ -16,8 +16,8 @@ rule names.  Defaults are written before the closing boundary, when it is known 
 
 from __future__ import annotations
 
-import enum
 import secrets
+from collections.abc import Callable
 
 from ..config import MAX_KEY, Field, Text
 from ..errors import MalformedForm
@@ -36,16 +36,6 @@ MIN_BOUNDARY = 16
 _SPACES = b" " * 65536
 #: What a delimiter and the shortest head cost a client for each part, beside the boundary itself.
 _LEAST_PART = len(b"--\r\nContent-Disposition:form-data;name=a\r\n\r\n\r\n")
-
-
-class _State(enum.Enum):
-    START = enum.auto()
-    DELIMITER = enum.auto()
-    HEAD = enum.auto()
-    KEPT = enum.auto()
-    DROPPED = enum.auto()
-    HELD = enum.auto()
-    EPILOGUE = enum.auto()
 
 
 #: What a step returns when it needs more bytes than there are.
@@ -92,7 +82,7 @@ class MultipartRewriter:
             self._room = (size - len(boundary)) * parts + self._reserve
             self.length = length + len(self._forced) + self._room
         self._most_room = self._room + MAX_DROPPED
-        self._state = _State.START
+        self._step: _Step = MultipartRewriter._start
         self._held = b""
         self._parts = 0
         self._undecided: tuple[partheads.PartHead, int] | None = None
@@ -110,7 +100,7 @@ class MultipartRewriter:
         out: list[bytes] = []
         at = 0
         while at < len(data):
-            done = _STEPS[self._state](self, data, at, out)
+            done = self._step(self, data, at, out)
             if done == _WAIT:
                 break
             if self._left is not None:
@@ -130,13 +120,11 @@ class MultipartRewriter:
 
         :raises MalformedForm: when its closing boundary has not come.
         """
-        if self._state is not _State.EPILOGUE:
+        if self._step is not MultipartRewriter._epilogue:
             raise MalformedForm("The form ends before its closing boundary.")
         if self.length is None:
             return []
         return _spaces(self._room)
-
-    # Each step looks at data from an offset and returns the offset up to which it is done.
 
     def _start(self, data: bytes, at: int, out: list[bytes]) -> int:
         """Before the first boundary, which has no line break of its own; empty lines may precede it."""
@@ -146,7 +134,7 @@ class MultipartRewriter:
         if data.startswith(self._theirs, at):
             if self._forced:
                 out.append(self._forced)
-            self._state = _State.DELIMITER
+            self._step = MultipartRewriter._after_boundary
             return at + len(self._theirs)
         found = data[at:]
         if found == b"\r" or self._theirs.startswith(found):
@@ -160,7 +148,7 @@ class MultipartRewriter:
             self._parts += 1
             if self._parts > MAX_PARTS:
                 raise MalformedForm(f"The form has more than {MAX_PARTS} parts.")
-            self._state = _State.HEAD
+            self._step = MultipartRewriter._head
             return at  # the line break is where the search for the head's end begins
         if found == b"--":
             self._close(out)
@@ -186,16 +174,16 @@ class MultipartRewriter:
             self._drop(taken)
         elif verdict is Verdict.PASSES:
             out.append(self._opening(head, taken))
-            self._state = _State.KEPT
+            self._step = MultipartRewriter._kept
         else:
             self._undecided = head, taken
-            self._state = _State.HELD
+            self._step = MultipartRewriter._held_back
         return end + 4
 
     def _drop(self, taken: int) -> None:
         """Leave a part out whose boundary and head took so many bytes."""
         self._room += taken
-        self._state = _State.DROPPED
+        self._step = MultipartRewriter._dropped
 
     def _held_back(self, data: bytes, at: int, out: list[bytes]) -> int:
         """The body of a part whose fate depends on it; what is decided here, the step after it does."""
@@ -210,7 +198,7 @@ class MultipartRewriter:
             self._drop(taken)
         elif settled is Verdict.PASSES:
             out.append(self._opening(head, taken))
-            self._state = _State.KEPT
+            self._step = MultipartRewriter._kept
         else:
             assert isinstance(settled, Text)
             new = settled.text.encode() + b"\r\n"
@@ -219,7 +207,7 @@ class MultipartRewriter:
             self._reserve -= self._growth.pop(self._treatment.key(head.name), 0)
             out += [self._opening(partheads.PartHead(head.name, None, None), taken + credit - len(new)), new]
             self._room -= credit
-            self._state = _State.DROPPED
+            self._step = MultipartRewriter._dropped
         return at
 
     def _opening(self, head: partheads.PartHead, taken: int) -> bytes:
@@ -247,7 +235,7 @@ class MultipartRewriter:
         """The body of a part that passes."""
         end = data.find(self._delimiter, at)
         if end >= 0:
-            self._state = _State.DELIMITER
+            self._step = MultipartRewriter._after_boundary
             out.append(data[at : end + 2])
             return end + len(self._delimiter)
         end = self._safe_end(data, at)
@@ -260,7 +248,7 @@ class MultipartRewriter:
         """The body of a part that is dropped."""
         end = data.find(self._delimiter, at)
         if end >= 0:
-            self._state = _State.DELIMITER
+            self._step = MultipartRewriter._after_boundary
             self._room += end + 2 - at
             return end + len(self._delimiter)
         end = self._safe_end(data, at)
@@ -284,7 +272,7 @@ class MultipartRewriter:
             closing += b"\r\n"
             self._room -= 2
         out.append(closing)
-        self._state = _State.EPILOGUE
+        self._step = MultipartRewriter._epilogue
 
     def _epilogue(self, data: bytes, at: int, out: list[bytes]) -> int:
         """Behind the closing boundary: nobody reads it, so it goes on as spaces."""
@@ -298,18 +286,11 @@ class MultipartRewriter:
         return MalformedForm(f"Part {self._parts} of the form cannot be accepted: {reason}.")
 
 
+#: Looks at data from an offset and returns the offset up to which it is done, or `_WAIT`.
+_Step = Callable[[MultipartRewriter, bytes, int, "list[bytes]"], int]
+
+
 def _spaces(count: int) -> list[bytes]:
     """So many spaces, in pieces that share their memory; none where the count is below 0."""
     whole, rest = divmod(max(count, 0), len(_SPACES))
     return [_SPACES] * whole + [_SPACES[:rest]] * bool(rest)
-
-
-_STEPS = {
-    _State.START: MultipartRewriter._start,
-    _State.DELIMITER: MultipartRewriter._after_boundary,
-    _State.HEAD: MultipartRewriter._head,
-    _State.KEPT: MultipartRewriter._kept,
-    _State.DROPPED: MultipartRewriter._dropped,
-    _State.HELD: MultipartRewriter._held_back,
-    _State.EPILOGUE: MultipartRewriter._epilogue,
-}
