@@ -180,7 +180,6 @@ def _effective(rules: Rules) -> Iterator[str]:
 
 def _shown(value: str) -> str:
     """A value on one line, bounded."""
-    value = value if value.isprintable() else value.encode("unicode-escape").decode()
     return repr(value) if len(value) <= 100 else repr(value[:100]) + f"… ({len(value)} characters)"
 
 

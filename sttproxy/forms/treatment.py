@@ -6,10 +6,14 @@ from __future__ import annotations
 
 import enum
 import unicodedata
+from collections.abc import Container
 from urllib.parse import quote
 
 from ..config import Field, Rules, Text, fold
 from ..errors import MalformedForm
+
+#: Always dropped: a parser that obeys it (RFC 7578 §4.6) would decode our fields by it.
+_DROPPED = frozenset({"_charset_"})
 
 
 class Verdict(enum.Enum):
@@ -46,8 +50,6 @@ class Treatment:
         """
         Judge a client's field by its name, in any spelling.
 
-        ``_charset_`` is always dropped: a parser that obeys it (RFC 7578 §4.6) would decode our fields by it.
-
         :raises MalformedForm: as `key` does.
         """
         key = self.key(name)
@@ -55,7 +57,7 @@ class Treatment:
             if not self.rules.forced_by_name[key].parts:
                 self._note(Act.REMOVED, self.rules.forced_by_name[key].name)
             return Verdict.DROPPED
-        if key == "_charset_":
+        if key in _DROPPED:
             return Verdict.DROPPED
         default = self.rules.defaults_by_name.get(key)
         if key in self.rules.maps_by_name or (default is not None and default.when_empty):
@@ -96,7 +98,7 @@ class Treatment:
     def governs(self, name: str) -> bool:
         """Whether a field that came another way than in the form, say in the query, gets round a rule."""
         key = self.key(name)
-        return key in self.rules.forced_by_name or key in self.rules.maps_by_name or key == "_charset_"
+        return key in self.rules.forced_by_name or key in self.rules.maps_by_name or key in _DROPPED
 
     def summary(self) -> str:
         """What was done so far, by the names of fields, in ASCII: ``forced=language,prompt; mapped=model``."""
@@ -122,5 +124,10 @@ class Treatment:
             return key
         # PHP makes an underscore of a bracket that is never closed.  Of the two readings the stricter rule counts.
         keys = (key, fold(name.replace("[", "_")))
-        tables = (self.rules.forced_by_name, self.rules.maps_by_name, self.rules.defaults_by_name)
+        tables: tuple[Container[str], ...] = (
+            _DROPPED,
+            self.rules.forced_by_name,
+            self.rules.maps_by_name,
+            self.rules.defaults_by_name,
+        )
         return next((found for table in tables for found in keys if found in table), key)
