@@ -7,9 +7,10 @@ from __future__ import annotations
 import errno
 import socket
 
-from twisted.internet.protocol import Protocol
+from twisted.internet.protocol import Factory, Protocol
+from twisted.protocols.policies import ProtocolWrapper, WrappingFactory
 
-from sttproxy.transport import LOOK_EVERY_S, Hold, departed, outlive_write_errors, readable, tune
+from sttproxy.transport import LOOK_EVERY_S, MAX_PIECES, Hold, Outlet, Turn, departed, readable, tune
 
 from .fakes import Ending, Peer
 from .stage import MemoryTestCase
@@ -139,7 +140,7 @@ class WriteErrorTests(TransportTestCase):
     def setUp(self) -> None:
         super().setUp()
         self.broken = 0
-        outlive_write_errors(self.transport, self.breaks)
+        self.outlet = Outlet(self.transport, Turn(self.reactor), self.breaks)
         self.addCleanup(self.peer.close)
 
     def breaks(self) -> None:
@@ -149,7 +150,7 @@ class WriteErrorTests(TransportTestCase):
     def test_good(self) -> None:
         """While writing works nothing changes, also where it is slow."""
         self.peer.stall()
-        self.transport.write(b"abc")
+        self.outlet.write(b"abc")
         self.peer.read(2)
         self.assertEqual((self.peer.received, self.broken), (b"ab", 0))
         self.peer.read()
@@ -159,7 +160,7 @@ class WriteErrorTests(TransportTestCase):
         """After a failure, told of once, what the peer has sent is still read, and the end of it is the end."""
         self.peer.refuse_to_read()
         for _ in range(3):
-            self.transport.write(b"abc")
+            self.outlet.write(b"abc")
             self.reactor.settle()
         self.assertEqual((self.broken, self.peer.unsent, self.peer.ending), (1, 0, Ending.OPEN))
         self.peer.send(b"answer")
@@ -170,12 +171,118 @@ class WriteErrorTests(TransportTestCase):
     def test_close(self) -> None:
         """A connection that cannot be written to can still be closed."""
         self.peer.refuse_to_read()
-        self.transport.write(b"abc")
+        self.outlet.write(b"abc")
         self.transport.loseConnection()
         self.reactor.settle()
         self.assertEqual(self.protocol.lost, 1)
 
+
+class OutletTests(TransportTestCase):
+    """Sending at the end of the turn."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.turn = Turn(self.reactor)
+        self.outlet = Outlet(self.transport, self.turn)
+        self.sent: list[bytes] = []
+        send = self.peer.socket.send
+
+        def recorded(data: memoryview) -> int:
+            size = send(data)
+            self.sent.append(bytes(data[:size]))
+            return size
+
+        self.peer.socket.send = recorded  # type: ignore[method-assign]
+        self.addCleanup(self.assert_nothing_left)
+        self.addCleanup(self.peer.close)
+
+    def test_together(self) -> None:
+        """What is written in one turn leaves at its end, in one piece, and the reactor is told of nothing."""
+        for _ in range(2):
+            self.sent.clear()
+            self.outlet.write(b"ab")
+            self.outlet.write(b"c")
+            self.assertEqual(self.sent, [])
+            self.reactor.callLater(0, lambda: self.assertNotIn(self.transport, self.reactor.writers))
+            self.reactor.settle()
+            self.assertEqual(self.sent, [b"abc"])
+
+    def test_slow(self) -> None:
+        """What the socket does not take waits in the transport, and all that comes later waits behind it."""
+        self.peer.stall()
+        self.peer.read(2)
+        self.outlet.write(b"abcd")
+        self.reactor.settle()
+        self.assertEqual((self.peer.received, self.peer.unsent), (b"ab", 2))
+        self.outlet.write(b"ef")
+        self.reactor.settle()
+        self.assertEqual((self.peer.received, self.peer.unsent), (b"ab", 4))
+        self.peer.read()
+        self.assertEqual(self.peer.received, b"abcdef")
+        self.sent.clear()
+        self.outlet.write(b"gh")
+        self.reactor.settle()
+        self.assertEqual((self.sent, self.peer.unsent), ([b"gh"], 0))
+
+    def test_much(self) -> None:
+        """A transport learns at once of what it would pause a producer for."""
+        self.peer.stall()
+        self.outlet.write(bytes(MAX_PIECES))
+        self.assertEqual(self.peer.unsent, 0)
+        self.outlet.write(b"x")
+        self.assertEqual(self.peer.unsent, MAX_PIECES + 1)
+
+    def test_flush(self) -> None:
+        """Whoever closes the transport sends first what was written; then nothing is left for the end of the turn."""
+        self.outlet.write(b"ab")
+        self.outlet.flush()
+        self.assertEqual(self.sent, [b"ab"])
+        self.reactor.settle()
+        self.assertEqual(self.sent, [b"ab"])
+
+    def test_drop(self) -> None:
+        """What is dropped never leaves."""
+        self.outlet.write(b"ab")
+        self.outlet.drop()
+        self.reactor.settle()
+        self.assertEqual(self.sent, [])
+
+    def test_lost(self) -> None:
+        """After the connection nothing is sent."""
+        self.outlet.write(b"ab")
+        self.peer.reset()
+        self.assertEqual((self.sent, self.protocol.lost), ([], 1))
+        self.outlet.write(b"c")
+        self.reactor.settle()
+        self.assertEqual(self.sent, [])
+
+    def test_error(self) -> None:
+        """A write that fails ends the connection, as it does in Twisted."""
+        self.peer.refuse_to_read()
+        self.outlet.write(b"ab")
+        self.reactor.settle()
+        self.assertEqual(self.protocol.lost, 1)
+
     def test_without_a_socket(self) -> None:
-        """A transport that writes through another one is left as it is."""
-        outlive_write_errors(object(), self.breaks)
-        self.assertEqual(self.broken, 0)
+        """A transport that writes through another one, whose attributes it passes on, gets all that is written."""
+        above = ProtocolWrapper(WrappingFactory(Factory()), Recorder())
+        above.transport = self.transport
+        written: list[bytes] = []
+        above.write = written.append  # type: ignore[method-assign]
+        outlet = Outlet(above, self.turn)
+        outlet.write(b"ab")
+        self.reactor.settle()
+        self.assertEqual((written, self.sent), ([b"ab"], []))
+
+    def test_one_of_many(self) -> None:
+        """An outlet that raises something keeps no other one from being flushed."""
+
+        class Broken(Outlet):
+            def flush(self) -> None:
+                raise ZeroDivisionError
+
+        self.turn.add(Broken(object(), self.turn))
+        self.outlet.write(b"ab")
+        self.assertRaises(ZeroDivisionError, self.reactor.settle)
+        self.reactor.settle()
+        self.assertEqual(self.sent, [b"ab"])

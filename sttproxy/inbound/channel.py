@@ -21,7 +21,7 @@ from ..errors import BadRequest, BodyTooLarge, ProxyError, RequestTimeout
 from ..http1 import heads
 from ..http1.framing import decoder_for
 from ..http1.heads import HEAD_END, MAX_HEAD, RequestHead
-from ..transport import Hold, IStreamTransport, readable, tune
+from ..transport import Hold, IStreamTransport, Outlet, readable, tune
 from .body import RequestBody
 from .request import Request
 
@@ -80,6 +80,7 @@ class HTTPChannel(Protocol):
     def connectionMade(self) -> None:
         tune(self.transport)
         self._hold = Hold(self.transport, self.site.clock)
+        self._outlet = Outlet(self.transport, self.site.turn)
         self.site.opened(self)
         self.transport.registerProducer(self, True)
         self._await_request()
@@ -216,7 +217,7 @@ class HTTPChannel(Protocol):
 
     def send_continue(self) -> None:
         """Tell the client to go on with its upload (RFC 9110 §10.1.1)."""
-        self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        self.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
     def last(self) -> bool:
         """Decide, with the head of an answer, whether it is the connection's last one; its head has to say so."""
@@ -235,6 +236,7 @@ class HTTPChannel(Protocol):
         :return: what has arrived for it already.
         """
         self._state = _State.TUNNEL
+        self._outlet.flush()
         self.transport.unregisterProducer()
         self._tunnel = end
         self._deadline.clear()
@@ -271,6 +273,7 @@ class HTTPChannel(Protocol):
         self._progress = 0
         self._deadline.set(self.site.timeouts.drain)
         self._update_reading()
+        self._outlet.flush()
         self.transport.unregisterProducer()
         self.transport.loseWriteConnection()
 
@@ -281,6 +284,7 @@ class HTTPChannel(Protocol):
         """
         self._state = _State.CLOSED
         self._deadline.clear()
+        self._outlet.flush()
         self.transport.unregisterProducer()
         self.transport.loseConnection()
 
@@ -291,7 +295,7 @@ class HTTPChannel(Protocol):
         self._last = True
         headers, body = error.answer()
         headers.append((b"Connection", b"close"))
-        self.transport.write(heads.write_response(error.status, error.phrase(), headers) + body)
+        self.write(heads.write_response(error.status, error.phrase(), headers) + body)
         self._end(unread=True)
 
     def _expired(self) -> None:
@@ -319,15 +323,16 @@ class HTTPChannel(Protocol):
 
     def abort(self) -> None:
         """Break the connection, so that nobody takes a part for the whole."""
+        self._outlet.drop()
         self.transport.abortConnection()
 
     # What twisted.web.http.Request asks of its channel.
 
     def write(self, data: bytes) -> None:
-        self.transport.write(data)
+        self._outlet.write(data)
 
     def writeSequence(self, data: list[bytes]) -> None:
-        self.transport.writeSequence(data)
+        self._outlet.write(b"".join(data))
 
     def registerProducer(self, producer: Any, streaming: bool) -> None:
         """Pace whoever produces the answer; only push producers are known here."""
@@ -359,6 +364,7 @@ class HTTPChannel(Protocol):
         """The connection is gone; `connectionLost` follows."""
 
     def loseConnection(self) -> None:
+        self._outlet.flush()
         self.transport.loseConnection()
 
     def getPeer(self) -> IAddress:

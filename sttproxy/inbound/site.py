@@ -12,6 +12,7 @@ from twisted.web.resource import IResource
 
 from ..deadline import Deadline
 from ..stats import Stats
+from ..transport import Turn
 from .channel import HTTPChannel
 
 
@@ -47,6 +48,7 @@ class Site(server.Site):
     """
     A twisted.web Site whose connections are `HTTPChannel`.
 
+    :ivar turn: at whose end they send.
     :ivar channels: the connections that are open.
     :ivar draining: no connection is kept alive any more.
     """
@@ -66,6 +68,7 @@ class Site(server.Site):
         self.stats = stats
         self.timeouts = timeouts
         self.limits = limits
+        self.turn = Turn(clock)
         self.channels: set[HTTPChannel] = set()
         self.draining = False
         self._drained: Deferred[None] | None = None

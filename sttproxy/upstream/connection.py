@@ -26,7 +26,7 @@ from ..errors import BadRequest, Header, ProxyError, UpstreamBroke, UpstreamErro
 from ..http1 import heads
 from ..http1.framing import LAST_CHUNK, Decoder, chunk, decoder_for
 from ..http1.heads import HEAD_END, MAX_HEAD, ResponseHead
-from ..transport import IStreamTransport, outlive_write_errors, readable, tune
+from ..transport import IStreamTransport, Outlet, Turn, readable, tune
 
 
 @attrs.frozen
@@ -158,11 +158,13 @@ class UpstreamConnection(Protocol):
 
     transport: IStreamTransport
 
-    def __init__(self, released: Notify, lost: Notify) -> None:
+    def __init__(self, turn: Turn, released: Notify, lost: Notify) -> None:
         """
+        :param turn: at whose end it sends.
         :param released: called when the connection is free for another request.
         :param lost: called when it is gone.
         """
+        self._turn = turn
         self._released = released
         self._lost = lost
         self._state = _State.IDLE
@@ -179,7 +181,7 @@ class UpstreamConnection(Protocol):
 
     def connectionMade(self) -> None:
         tune(self.transport)
-        outlive_write_errors(self.transport, self._stop_sending)
+        self._outlet = Outlet(self.transport, self._turn, self._stop_sending)
 
     def fresh(self) -> bool:
         """Whether the upstream has neither closed the connection while it rested nor sent anything on it."""
@@ -202,7 +204,7 @@ class UpstreamConnection(Protocol):
         answer: Deferred[Response] = Deferred(lambda _: self.abort())
         self._answer = answer
         head = outgoing.head
-        self.transport.write(heads.write_request(head.method, head.target, head.headers))
+        self._outlet.write(heads.write_request(head.method, head.target, head.headers))
         self._sent = False
         self.transport.registerProducer(outgoing, True)
         sending = outgoing.startProducing(self)
@@ -213,7 +215,7 @@ class UpstreamConnection(Protocol):
         """Take bytes of the request's body."""
         outgoing = self._outgoing
         assert outgoing is not None, "a body belongs to a request"
-        self.transport.write(chunk(data) if outgoing.head.chunked else data)
+        self._outlet.write(chunk(data) if outgoing.head.chunked else data)
 
     def registerProducer(self, producer: Any, streaming: bool) -> None:
         """The transport itself paces the body."""
@@ -227,7 +229,7 @@ class UpstreamConnection(Protocol):
         self._sent = True
         self.transport.unregisterProducer()
         if outgoing.head.chunked:
-            self.transport.write(LAST_CHUNK)
+            self._outlet.write(LAST_CHUNK)
 
     def _upload_failed(self, failure: Failure, outgoing: IOutgoing) -> None:
         """The body will not be complete: break the connection before the upstream takes a part for the whole."""
@@ -319,6 +321,7 @@ class UpstreamConnection(Protocol):
         assert self._state is _State.TUNNEL
         self._tunnel = end
         self._response = None
+        self._outlet.flush()
         end.makeConnection(self.transport)
         early, self._buffer = self._buffer, b""
         return early
@@ -337,9 +340,8 @@ class UpstreamConnection(Protocol):
             self.transport.resumeProducing()
             self._released(self)
         else:
-            self._state = _State.CLOSED
             # What still waits to be written would keep a mere close waiting.
-            self.transport.abortConnection()
+            self.abort()
         response.body_ended(_DONE)
 
     def _broke(self, error: ProxyError) -> None:
@@ -355,6 +357,7 @@ class UpstreamConnection(Protocol):
         """Break the connection; nobody is told but the pool and whoever produces the request."""
         self._state = _State.CLOSED
         self._forget()
+        self._outlet.drop()
         self.transport.abortConnection()
 
     def _forget(self) -> None:

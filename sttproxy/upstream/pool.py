@@ -23,6 +23,7 @@ from twisted.python.failure import Failure
 
 from ..deadline import Deadline
 from ..errors import UpstreamBusy
+from ..transport import Turn
 from .connection import UpstreamConnection
 
 T = TypeVar("T")
@@ -76,7 +77,8 @@ class Pool:
         self._learned_s = limits.idle_s
         self._learned_at = 0.0
         self._closed = False
-        self._factory = Factory.forProtocol(lambda: UpstreamConnection(self._released, self._lost))
+        turn = Turn(clock)
+        self._factory = Factory.forProtocol(lambda: UpstreamConnection(turn, self._released, self._lost))
         self._factory.noisy = False
 
     @property

@@ -13,6 +13,7 @@ from zope.interface import implementer
 
 from sttproxy.errors import ProxyError
 from sttproxy.http1.heads import ResponseHead
+from sttproxy.transport import Turn
 from sttproxy.upstream.connection import IOutgoing, OutgoingHead, Response, UpstreamConnection
 
 from ..fakes import Ending, Peer
@@ -135,7 +136,7 @@ class ConnectionTestCase(MemoryTestCase):
         """Have a new one, beside those before."""
         self.released: list[UpstreamConnection] = []
         self.lost: list[UpstreamConnection] = []
-        self.connection = UpstreamConnection(self.released.append, self.lost.append)
+        self.connection = UpstreamConnection(Turn(self.reactor), self.released.append, self.lost.append)
         self.server = Peer(self.reactor, self.connection)
         self._servers.append(self.server)
 
