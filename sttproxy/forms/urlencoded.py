@@ -51,6 +51,8 @@ def strip_query(treatment: Treatment, query: bytes) -> bytes:
 
     :raises MalformedForm: when a name cannot be judged.
     """
+    if not query:
+        return query
     return b"&".join(pair for pair in query.split(b"&") if not any(map(treatment.governs, _query_names(pair))))
 
 
