@@ -197,13 +197,15 @@ class ConfigWatcher(Service):
         self._conclude(judgement)
 
     def _look(self) -> None:
-        found = look(self._seen)
-        if found != self._seen:
-            self._seen = found  # perhaps half-written; the next look tells
-        elif found != self._judged:
-            self._judge()
-        settled = self._seen == self._judged
-        self._next = self._clock.callLater(LOOK_EVERY_S if settled else LOOK_AGAIN_S, self._look)
+        try:
+            found = look(self._seen)
+            if found != self._seen:
+                self._seen = found  # perhaps half-written; the next look tells
+            elif found != self._judged:
+                self._judge()
+        finally:
+            settled = self._seen == self._judged
+            self._next = self._clock.callLater(LOOK_EVERY_S if settled else LOOK_AGAIN_S, self._look)
 
     def _judge(self) -> None:
         """Put what was seen into force, or say once why not."""
@@ -277,5 +279,5 @@ def _read(path: str) -> bytes | str:
             return b"".join(_pieces(fd))
         finally:
             os.close(fd)
-    except OSError as error:
-        return f"it cannot be read: {error.strerror}"
+    except (OSError, ValueError) as error:  # ValueError: a name that the file system's encoding does not have
+        return f"it cannot be read: {getattr(error, 'strerror', error)}"

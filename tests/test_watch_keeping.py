@@ -5,6 +5,7 @@ Tests for :mod:`sttproxy.watch`: the last good configuration, reloading, and wha
 from __future__ import annotations
 
 import os
+from unittest import mock
 
 from twisted.logger import LogLevel, formatEvent
 
@@ -37,6 +38,29 @@ class KeepingTests(WatcherTestCase):
             self.assertEqual(self.language(), "zh")
             self.assertIn("No such file", self.watcher.error)
             self.assertEqual(len(self.logged(LogLevel.error)), 1)
+
+    def test_unknown_encoding(self) -> None:
+        """A file whose name the file system cannot have is one that cannot be read, and watching goes on."""
+        self.watch()
+
+        def no_such_name(*_: object) -> int:
+            raise UnicodeEncodeError("ascii", "会", 0, 1, "no")
+
+        with mock.patch("os.open", no_such_name):
+            self.looks(10)
+        self.assertIn("cannot be read: 'ascii'", self.watcher.error)
+        self.write(EN)
+        self.looks()
+        self.assertEqual(self.language(), "en")
+
+    def test_goes_on_after_a_fault(self) -> None:
+        """A fault of the proxy's own in one look does not end the looking."""
+        self.watch()
+        with mock.patch("sttproxy.watch.look", side_effect=RuntimeError):
+            self.assertRaises(RuntimeError, self.looks)
+        self.write(EN)
+        self.looks()
+        self.assertEqual(self.language(), "en")
 
     def test_folder(self) -> None:
         """A folder in the file's place costs no file descriptors, however often it is looked at."""

@@ -43,7 +43,8 @@ def of_rule(rule: Default | Map) -> Iterator[str]:
     if isinstance(rule, Default):
         yield from _of_value(rule.field)
         return
-    yield from _of_name(rule.name + "[]" * (rule.name in LISTS))
+    if fold(rule.name) not in map(fold, READ_BY_MLX):  # what it maps keeps the client's name
+        yield from _of_name(rule.name)
     for new in (*rule.table.values(), *([rule.other] if rule.other else ())):
         yield from _of_text(fold(rule.name), new.text)
 

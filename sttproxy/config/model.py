@@ -121,7 +121,8 @@ class Rules:
     """
     What is done to a transcription's form: the rules of one profile, or those without one.
 
-    :ivar forced: fields whose client copies are dropped, and what is written instead, in the file's order.
+    :ivar forced: fields whose client copies are dropped, and what is written instead, in the file's order but
+        for names that differ in case only, which stand together.
     :ivar maps: applied to what the client sent.
     :ivar defaults: applied last.
     """

@@ -1,0 +1,111 @@
+"""
+Configurations to try: good ones, and ones that are bent at some point.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator
+from typing import Any
+
+from hypothesis import strategies as st
+
+#: As the JSON reader of the standard library gives it.
+JSON = Any
+
+#: What the README shows.
+EXAMPLE: JSON = {
+    "language": "zh",
+    "prompt": "以下是普通话的会议记录。",
+    "stream": None,
+    "$default": {"model": "mlx-community/whisper-large-v3-turbo", "response_format": "json"},
+    "$map": {"model": {"whisper-1": "mlx-community/whisper-large-v3-turbo"}},
+    "$profiles": {
+        "medical": {"prompt": {"$file": "prompts/medical.txt"}, "$default": {"temperature": 0}},
+        "english": {"language": "en", "prompt": None},
+        "open": {"$unset": ["language", "model"]},
+    },
+}
+
+#: Names that a field may have; no two are the same to a server.
+NAMES = (
+    *("model", "language", "prompt", "response_format", "temperature", "timestamp_granularities[]"),
+    *("stream", "v[k]", "[x]", "naïve", "名", "a b", "a,b:d'e", "vad.threshold", "filed", "my file", "file.name", "*"),
+)
+#: Names that none may have.
+BAD_NAMES = (
+    *("", "[]", "[", "]x", "[ ]", "file", "FILE", "File[]", "[file]", "[ file", "file [x]", "[[fIlE"),
+    *("$x", "$", "$file", "$Default", "$defaults", " a", "a ", "\ta", "\u3000a", "a\n", "a\x00"),
+    *('a"b', "a\\b", "a%b", "a;b", "a=b", "a\nb", "\x1fa", "a\x7f", "a\x85b"),
+    *("a\u00a0b", "a\u00adb", "a\u200bb", "a\u2028b", "\ufeffa", "a\ue000"),
+)
+#: Members that are reserved at one place or another.
+RESERVED = ("$schema", "$default", "$map", "$profiles", "$unset", "$file", "value", "when_empty")
+PROFILES = ("medical", "0", "A.b_c~d-e", "x" * 64)
+BAD_PROFILES = ("", "-a", ".a", "_a", "~", "a b", "a/b", "名", "é", "a\n", "x" * 65)
+
+_CHARS = st.sampled_from("$[] .filFILEaxk\"%\\;=\n\t\x00'名é")
+_TEXT = st.sampled_from(("", "en", "0.2", "会", "a\nb", "a\n", "*", "$file")) | st.text("ab\n ", max_size=3)
+_FILE = st.builds(lambda path: {"$file": path}, st.sampled_from(("prompts/medical.txt", "/a", " ")))
+_SCALARS = _TEXT | st.booleans() | st.integers(-9, 9) | st.sampled_from((0.2, -1e-7)) | _FILE
+_KEYS = st.sampled_from(("type", "file", "[]", "a b", "名", "k"))
+_VALUES = _SCALARS | st.lists(_SCALARS, max_size=3) | st.dictionaries(_KEYS, _SCALARS, max_size=3)
+_DEFAULTS = _VALUES | st.fixed_dictionaries({"value": _VALUES}, optional={"when_empty": st.booleans()})
+_TABLES = st.dictionaries(st.sampled_from(("", "*", "whisper-1", "a\nb", "$x")), _SCALARS, max_size=3)
+
+
+def _fields(values: st.SearchStrategy[JSON]) -> st.SearchStrategy[dict[str, JSON]]:
+    return st.dictionaries(st.sampled_from(NAMES), values, max_size=3)
+
+
+_SECTIONS = {"$default": _fields(_DEFAULTS), "$map": _fields(_TABLES)}
+_UNSET = st.lists(st.sampled_from((*NAMES, "", "file")), max_size=2)
+
+
+@st.composite
+def _rules(draw: st.DrawFn, more: dict[str, st.SearchStrategy[JSON]]) -> JSON:
+    sections = draw(st.fixed_dictionaries({}, optional={**_SECTIONS, **more}))
+    return {**draw(_fields(st.none() | _VALUES)), **sections}
+
+
+#: Configurations that nothing is wrong with.
+GOOD = _rules(
+    {
+        "$schema": _TEXT,
+        "$profiles": st.dictionaries(st.sampled_from(PROFILES), _rules({"$unset": _UNSET}), max_size=2),
+    }
+)
+
+_ANY_NAME = st.sampled_from((*NAMES, *BAD_NAMES, *RESERVED, *PROFILES, *BAD_PROFILES)) | st.text(_CHARS, max_size=6)
+#: Any JSON at all, of words that mean something.
+ANY = st.recursive(
+    st.none() | st.sampled_from(("a\x00b", "")) | _SCALARS,
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(_ANY_NAME, inner, max_size=2),
+    max_leaves=5,
+)
+
+
+def places(value: JSON) -> Iterator[tuple[JSON, Any]]:
+    """Every container within a value, with each index or name in it."""
+    for key, inner in value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ():
+        yield value, key
+        yield from places(inner)
+
+
+@st.composite
+def bent(draw: st.DrawFn) -> JSON:
+    """A good configuration in which some values are replaced, some members renamed and some put in anew."""
+    root = [copy.deepcopy(draw(GOOD))]
+    for _ in range(draw(st.integers(1, 2))):
+        container, key = draw(st.sampled_from(list(places(root))))
+        target = container[key]
+        how = draw(st.sampled_from(("replace", "rename", "put")))
+        if how == "rename" and isinstance(container, dict):
+            container[draw(_ANY_NAME)] = container.pop(key)
+        elif how == "put" and isinstance(target, dict):
+            target[draw(_ANY_NAME)] = draw(ANY)
+        elif how == "put" and isinstance(target, list):
+            target.append(draw(ANY))
+        else:
+            container[key] = draw(ANY)
+    return root[0]

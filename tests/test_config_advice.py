@@ -1,0 +1,192 @@
+"""
+Tests for :mod:`sttproxy.config.advice`: when a legal configuration is warned of, and when it is not.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from sttproxy.config import parse
+from sttproxy.config.advice import PROMPT_TOKENS, estimated_tokens
+
+FORCED = "clients get this format whatever they ask for"
+LANGUAGE = "not a language of two small letters"
+TEMPERATURE = "not a number from 0 to 1"
+TOKENS = "tokens (estimated); Whisper reads only the last 224"
+WORD = "'word' needs the response_format verbose_json"
+BRACKETS = "servers read this as timestamp_granularities[]; it is written so"
+NO_MAP, NO_DEFAULT = "this $map has no effect", "this $default has no effect"
+T, F = "timestamp_granularities[]", "response_format"
+WORDS, VERBOSE = {T: ["word"]}, {F: "verbose_json"}
+T_PATH = f'["{T}"]'
+
+#: Files that draw no warning at all.
+QUIET: tuple[Any, ...] = (
+    {},
+    {"$schema": "x", "$default": {}, "$map": {}, "$profiles": {}},
+    {"model": "x", "language": "zh", "prompt": "p", "temperature": 0.2, T: ["segment"]},
+    {"$default": {"model": "x", "language": "en", F: "json", "temperature": 1}},
+    {"$map": {"model": {"a": "b"}, "language": {"english": "en", "": "en", "*": "zh"}, F: {"x": "srt"}}},
+    *({name: None} for name in ("stream", F, "initial_prompt", "timestamp_granularities", "Language")),
+    *({"temperature": value} for value in (0, 1, 0.0, "0.5", 1e-3)),
+    {"prompt": "x" * 4 * PROMPT_TOKENS},
+    {"prompt": "会" * PROMPT_TOKENS},
+    {"$default": {**WORDS, **VERBOSE}},
+    {**WORDS, "$default": {**VERBOSE}},
+    {T: None, "$profiles": {"p": {"$unset": [T]}}},
+    {"$default": {F: "json"}, "$profiles": {"p": {"$default": {**WORDS, **VERBOSE}}}},
+    {"language": "zh", "$profiles": {"p": {"language": "en"}, "q": {"language": None}}},
+    {"$default": {"model": "x"}, "$map": {"model": {"a": "b"}}, "$profiles": {"p": {"model": "y"}}},
+    {"model": "x", "$profiles": {"p": {"$unset": ["Model[]"], "$default": {"model": "y"}}}},
+    {"$default": {"model": "x"}, "$profiles": {"p": {"$unset": ["model"]}}},
+    {"$map": {"model": {}}, "$profiles": {"p": {"$unset": ["model"], "language": "en"}}},
+)
+
+#: Files, and each warning that they draw: its path and a part of its message, in the order of the file.
+WARNED: tuple[tuple[Any, tuple[tuple[str, str], ...]], ...] = (
+    # Fields that are ignored.
+    ({"initial_prompt": "x"}, (("$.initial_prompt", "ignores 'initial_prompt'; did you mean 'prompt'?"),)),
+    ({"lang": "zh"}, (("$.lang", "did you mean 'language'?"),)),
+    ({"format": "srt"}, (("$.format", "did you mean 'response_format'?"),)),
+    ({"promt": "x"}, (("$.promt", "did you mean 'prompt'?"),)),
+    ({"top_p": 1}, (("$.top_p", "MLX Omni Server ignores 'top_p'"),)),
+    ({"$default": {"temprature": 7}}, (("$.default.temprature", "did you mean 'temperature'?"),)),
+    ({"$map": {"modell": {"a": "b"}}}, (("$.map.modell", "did you mean 'model'?"),)),
+    ({"$profiles": {"p": {"lang": "x"}}}, (("$.profiles.p.lang", "did you mean 'language'?"),)),
+    ({"Model": "x"}, (("$.Model", "ignores 'Model'; did you mean 'model'?"),)),
+    ({"model": ["x", "y"]}, (("$.model", "ignores 'model[]'; did you mean 'model'?"),)),
+    ({"prompt": {"a": "b"}}, (("$.prompt", "ignores 'prompt[a]'; did you mean 'prompt'?"),)),
+    # Languages.
+    *(({"language": value}, (("$.language", LANGUAGE),)) for value in ("chinese", "ZH", "z", "", "zh\n", "zh-CN", 12)),
+    ({"$default": {"language": "english"}}, (("$.default.language", LANGUAGE),)),
+    ({"$map": {"language": {"a": "x", "b": "y"}}}, (("$.map.language", LANGUAGE),)),
+    ({"$map": {"language": {"a": "en", "*": "y"}}}, (("$.map.language", LANGUAGE),)),
+    ({"language": "en", "$profiles": {"p": {"language": "eng"}}}, (("$.profiles.p.language", LANGUAGE),)),
+    # Temperatures.
+    *(
+        ({"temperature": value}, (("$.temperature", TEMPERATURE),))
+        for value in (3, -0.1, 1.01, "hot", "", True, "nan", "0_1", "１", " 0")
+    ),
+    ({"$default": {"temperature": {"value": 2}}}, (("$.default.temperature", TEMPERATURE),)),
+    ({"$map": {"temperature": {"0": 2}}}, (("$.map.temperature", TEMPERATURE),)),
+    # Prompts.
+    ({"prompt": "会" * 225}, (("$.prompt", f"has about 225 {TOKENS}"),)),
+    ({"prompt": "x" * 4 * 225}, (("$.prompt", f"has about 225 {TOKENS}"),)),
+    ({"$default": {"prompt": "会" * 300}}, (("$.default.prompt", f"has about 300 {TOKENS}"),)),
+    ({"$map": {"prompt": {"": "会" * 300}}}, (("$.map.prompt", f"has about 300 {TOKENS}"),)),
+    ({"prompt": {"$file": "x"}}, (("$.prompt", f"has about 250 {TOKENS}"),)),
+    # Formats and timestamps.
+    ({F: "json"}, ((f"$.{F}", FORCED),)),
+    ({"$profiles": {"p": {F: "srt"}}}, ((f"$.profiles.p.{F}", FORCED),)),
+    ({"timestamp_granularities": ["segment"]}, (("$.timestamp_granularities", BRACKETS),)),
+    ({"timestamp_granularities": "segment"}, (("$.timestamp_granularities", BRACKETS),)),
+    ({"$default": {"timestamp_granularities": "segment"}}, (("$.default.timestamp_granularities", BRACKETS),)),
+    (WORDS, ((f"${T_PATH}", WORD),)),
+    ({T: ["segment", "word"]}, ((f"${T_PATH}", WORD),)),
+    ({**WORDS, F: "json"}, ((f"${T_PATH}", WORD), (f"$.{F}", FORCED))),
+    ({**WORDS, F: None}, ((f"${T_PATH}", WORD),)),
+    ({**WORDS, **VERBOSE}, ((f"$.{F}", FORCED),)),
+    ({"$default": WORDS}, ((f"$.default{T_PATH}", WORD),)),
+    ({"$profiles": {"p": WORDS}}, ((f"$.profiles.p{T_PATH}", WORD),)),
+    ({**WORDS, "$profiles": {"p": {"language": "en"}}}, ((f"${T_PATH}", WORD),)),
+    (
+        {**WORDS, "$default": VERBOSE, "$profiles": {"p": {F: "json"}}},
+        (("$.profiles.p", WORD), (f"$.profiles.p.{F}", FORCED)),
+    ),
+    ({**WORDS, "$default": VERBOSE, "$profiles": {"p": {"$unset": [F]}}}, (("$.profiles.p", WORD),)),
+    ({"$default": {F: "json"}, "$profiles": {"p": {**WORDS, **VERBOSE}}}, ((f"$.profiles.p.{F}", FORCED),)),
+    ({T: None, "$default": WORDS}, ((f"$.default{T_PATH}", NO_DEFAULT),)),
+    # Rules that get into each other's way.
+    ({"model": "x", "$map": {"model": {"*": "y"}}}, (("$.map.model", NO_MAP),)),
+    ({"$map": {"model": {}}, "Model[]": None}, (("$.map.model", NO_MAP),)),
+    ({"model": "x", "$default": {"model": "y"}}, (("$.default.model", NO_DEFAULT),)),
+    ({"model": "x", "$profiles": {"p": {"$default": {"model": "y"}}}}, (("$.profiles.p.default.model", NO_DEFAULT),)),
+    ({"$profiles": {"p": {"model": "x", "$map": {"model": {}}}}}, (("$.profiles.p.map.model", NO_MAP),)),
+    (
+        {"model": 1, "$map": {"model": {}}, "$default": {"model": 2}},
+        (("$.map.model", NO_MAP), ("$.default.model", NO_DEFAULT)),
+    ),
+    # The same field in another case.
+    (
+        {"prompt": None, "PROMPT": None},
+        (("$.PROMPT", "'PROMPT' and 'prompt' are the same field to a server that ignores"),),
+    ),
+    (
+        {"a": None, "A": None, "$profiles": {"p": {"b": None, "B": None}}},
+        (("$.A", "both are written"), ("$.profiles.p.B", "'B' and 'b'")),
+    ),
+    ({"a[]": None, "A[]": None}, (('$["A[]"]', "both are written"),)),
+    # Needless $unset.
+    ({"$profiles": {"p": {"$unset": ["model"]}}}, (("$.profiles.p.unset", "the base has no rule for 'model'"),)),
+    (
+        {"language": "en", "$profiles": {"p": {"$unset": ["Language", "model", "$x"], "model": "y"}}},
+        (("$.profiles.p.unset", "no rule for 'model'"), ("$.profiles.p.unset", "no rule for '$x'")),
+    ),
+)
+
+
+def warnings(file: Any) -> list[tuple[str, str]]:
+    """The path and the message of each warning."""
+    config = parse(json.dumps(file).encode(), read=lambda path: "会".encode() * 250)
+    return [(warning.where, warning.message) for warning in config.warnings]
+
+
+class AdviceTests(SynchronousTestCase):
+    """Warnings."""
+
+    def test_quiet(self) -> None:
+        """Nothing is said of what is as it should be."""
+        for file in QUIET:
+            self.assertEqual(warnings(file), [], file)
+
+    def test_warned(self) -> None:
+        """Each doubt is told once, with the path of what it is about."""
+        for file, expected in WARNED:
+            found = warnings(file)
+            told = "".join(f"\n{where}: {message}" for where, message in found)
+            self.assertEqual([where for where, _ in found], [where for where, _ in expected], f"{file}{told}")
+            for (_, message), (_, part) in zip(found, expected, strict=True):
+                self.assertIn(part, message, file)
+
+    def test_no_suggestion(self) -> None:
+        """A name that is like none of the known ones gets no suggestion."""
+        for name in ("top_p", "stream", "x"):
+            ((_, message),) = warnings({name: 1})
+            self.assertNotIn("did you mean", message)
+
+    def test_places(self) -> None:
+        """Warnings have the file, the line and the column of the member's name, or of the name in a list."""
+        text = '{\n "lang": 1,\n "$default": {"temperature": 7},\n "$profiles": {"p": {"$unset": ["a",\n  "b"]}}}'
+        config = parse(text.encode(), file="f")
+        self.assertEqual(
+            [(each.file, each.line, each.column) for each in config.warnings],
+            [("f", 2, 2), ("f", 3, 15), ("f", 4, 33), ("f", 5, 3)],
+        )
+
+    def test_no_values(self) -> None:
+        """No message holds a value, neither one that is written nor a client's."""
+        secrets = {
+            "language": "s3cret",
+            "temperature": "s3cret",
+            "prompt": "s3cret" * 500,
+            F: "s3cret",
+            "lang": "s3cret",
+        }
+        tables = {name: {"s3cret": "s3cret", "*": "s3cret"} for name in ("language", "temperature", "prompted")}
+        for file in (
+            {**secrets, "timestamp_granularities": ["word", "s3cret"]},
+            {"$default": secrets},
+            {"$map": tables},
+            {**secrets, "$map": tables, "$default": secrets, "$profiles": {"p": {**secrets, "$map": tables}}},
+        ):
+            found = warnings(file)
+            self.assertGreater(len(found), 2)
+            self.assertNotIn("s3cret", str(found))
+
+    def test_tokens(self) -> None:
+        """The estimate: a token for four ASCII characters, one for each other."""
+        for text, tokens in (("", 0), ("abcd", 1), ("abcdefgh", 2), ("会议", 2), ("会abcd议", 3), ("é", 1)):
+            self.assertEqual(estimated_tokens(text), tokens, text)

@@ -1,0 +1,265 @@
+"""
+Tests for :mod:`sttproxy.config.model`: how rules lie over each other, and what differs between two configurations.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from sttproxy.config import Config, Default, Field, Map, Rules, parse
+
+#: Rules as pairs: forced, mapped and default fields with what they write.
+Said = tuple[list[tuple[str, Any]], list[tuple[str, Any]], list[tuple[str, Any]]]
+
+BASE = {
+    "language": "zh",
+    "prompt": "base",
+    "stream": None,
+    "$default": {"model": "m", "temperature": 0},
+    "$map": {"model": {"a": "b", "*": "c"}},
+}
+#: A profile over that base, and the rules that come of it.
+OVERLAYS: tuple[tuple[dict[str, Any], Said], ...] = (
+    (
+        {},
+        (
+            [("language", "zh"), ("prompt", "base"), ("stream", None)],
+            [("model", {"a": "b", "*": "c"})],
+            [("model", "m"), ("temperature", "0")],
+        ),
+    ),
+    (
+        {"language": "en", "prompt": None, "stream": True, "seed": 1},
+        (
+            [("language", "en"), ("prompt", None), ("stream", "true"), ("seed", "1")],
+            [("model", {"a": "b", "*": "c"})],
+            [("model", "m"), ("temperature", "0")],
+        ),
+    ),
+    (
+        {"Language[]": "en"},
+        (
+            [("Language[]", "en"), ("prompt", "base"), ("stream", None)],
+            [("model", {"a": "b", "*": "c"})],
+            [("model", "m"), ("temperature", "0")],
+        ),
+    ),
+    (
+        {"$default": {"Model": "n", "language": "en"}, "$map": {"model": {"x": "y"}, "language": {"*": "de"}}},
+        (
+            [("language", "zh"), ("prompt", "base"), ("stream", None)],
+            [("model", {"x": "y"}), ("language", {"*": "de"})],
+            [("Model", "n"), ("temperature", "0"), ("language", "en")],
+        ),
+    ),
+    (
+        {"$unset": ["LANGUAGE", "model[]", "nothing"]},
+        ([("prompt", "base"), ("stream", None)], [], [("temperature", "0")]),
+    ),
+    (
+        {"$unset": ["language", "model"], "language": "en", "$default": {"model": "n"}},
+        ([("prompt", "base"), ("stream", None), ("language", "en")], [], [("temperature", "0"), ("model", "n")]),
+    ),
+    (
+        {"$unset": ["prompt", "language", "stream", "model", "temperature"]},
+        ([], [], []),
+    ),
+    (
+        {"$default": {}, "$map": {}},
+        (
+            [("language", "zh"), ("prompt", "base"), ("stream", None)],
+            [("model", {"a": "b", "*": "c"})],
+            [("model", "m"), ("temperature", "0")],
+        ),
+    ),
+)
+
+
+def config(value: Any) -> Config:
+    """The configuration that JSON amounts to."""
+    return parse(json.dumps(value).encode())
+
+
+def said(rules: Rules) -> Said:
+    """What rules say."""
+
+    def table(rule: Map) -> dict[str, str]:
+        other = {"*": rule.other.text} if rule.other else {}
+        return {**{old: new.text for old, new in rule.table.items()}, **other}
+
+    def value(field: Field) -> str | None:
+        return field.parts[0][1] if field.parts else None
+
+    return (
+        [(field.name, value(field)) for field in rules.forced],
+        [(rule.name, table(rule)) for rule in rules.maps],
+        [(rule.name, value(rule.field)) for rule in rules.defaults],
+    )
+
+
+class OverlayTests(SynchronousTestCase):
+    """A profile over the base."""
+
+    def test_overlays(self) -> None:
+        """A member replaces the base's of the same field in the same section; the others stay, in their order."""
+        for profile, expected in OVERLAYS:
+            both = config({**BASE, "$profiles": {"p": profile}})
+            self.assertEqual(said(both.rules("p")), expected, profile)
+            self.assertEqual(said(both.rules("")), OVERLAYS[0][1], profile)
+
+    def test_order_of_members(self) -> None:
+        """It makes no difference whether the profiles stand before or behind what they are laid over."""
+        for profile, expected in OVERLAYS:
+            self.assertEqual(said(config({"$profiles": {"p": profile}, **BASE}).rules("p")), expected, profile)
+
+    def test_apart(self) -> None:
+        """Profiles know nothing of each other."""
+        both = config({"a": 1, "$profiles": {"p": {"$unset": ["a"], "b": 2}, "q": {"c": 3}}})
+        self.assertEqual(said(both.rules("p"))[0], [("b", "2")])
+        self.assertEqual(said(both.rules("q"))[0], [("a", "1"), ("c", "3")])
+
+    def test_both_cases(self) -> None:
+        """A field that the base writes in two cases is replaced and taken away whole."""
+        base = {"a": 1, "A": 2, "b": 3}
+        both = config({**base, "$profiles": {"p": {"a": 4}, "q": {"$unset": ["A"]}, "r": {"c": 5}}})
+        self.assertEqual(said(both.rules("p"))[0], [("a", "4"), ("b", "3")])
+        self.assertEqual(said(both.rules("q"))[0], [("b", "3")])
+        self.assertEqual(said(both.rules("r"))[0], [("a", "1"), ("A", "2"), ("b", "3"), ("c", "5")])
+
+    def test_unknown(self) -> None:
+        """There are no rules of a profile that does not exist."""
+        self.assertRaises(KeyError, config({"$profiles": {"p": {}}}).rules, "q")
+
+
+class RulesTests(SynchronousTestCase):
+    """What is asked of rules."""
+
+    def test_precedence(self) -> None:
+        """A forced field, removed ones too, leaves nothing for its tables and defaults to do; those two go together."""
+        for value in ("x", None, []):
+            rules = config({"A[]": value, "$map": {"a": {"*": 1}}, "$default": {"a[x]": 2}}).base
+            self.assertEqual(
+                (list(rules.forced_by_name), rules.maps_by_name, rules.defaults_by_name), (["a"], {}, {}), value
+            )
+            self.assertEqual(rules.names, {"a"})
+        rules = config({"b": 1, "$map": {"a": {"*": 1}}, "$default": {"A": 2}}).base
+        self.assertEqual((list(rules.maps_by_name), list(rules.defaults_by_name)), (["a"], ["a"]))
+        self.assertEqual(rules.names, {"a", "b"})
+
+    def test_forced_parts(self) -> None:
+        """What is forced, in the file's order and in UTF-8."""
+        rules = config({"名": "会", "a": None, "t": [1, 2], "x": {"k": True}, "$default": {"d": 1}}).base
+        self.assertEqual(
+            rules.forced_parts,
+            (("名".encode(), "会".encode()), (b"t[]", b"1"), (b"t[]", b"2"), (b"x[k]", b"true")),
+        )
+
+    def test_spellings(self) -> None:
+        """Names are told as the file spells them, each once."""
+        rules = config({"B[]": 1, "a": None, "$map": {"C": {}, "a": {}}, "$default": {"d": 1, "C": 2}}).base
+        self.assertEqual(rules.spellings(), ["B[]", "a", "C", "d"])
+        for folded, spelled in (("b", "B[]"), ("a", "a"), ("c", "C"), ("d", "d"), ("e", "")):
+            self.assertEqual(rules.spelling(folded), spelled)
+
+    def test_when_empty(self) -> None:
+        """A default counts an empty field as sent unless it says otherwise."""
+        for value, expected in (
+            ("x", False),
+            ({"value": "x"}, False),
+            ({"value": "x", "when_empty": False}, False),
+            ({"when_empty": True, "value": "x"}, True),
+        ):
+            (rule,) = config({"$default": {"a": value}}).base.defaults
+            self.assertEqual(rule, Default(Field("a", (("a", "x"),), '"x"'), expected), value)
+
+    def test_long_form(self) -> None:
+        """An object is the long form of a default only where it has one of its members; all values have it."""
+        for value, parts in (
+            ({"type": "x"}, (("a[type]", "x"),)),
+            ({"value": {"type": "x"}}, (("a[type]", "x"),)),
+            ({"value": {"value": "x"}}, (("a[value]", "x"),)),
+            ({"value": [1, "x"]}, (("a[]", "1"), ("a[]", "x"))),
+            ({}, ()),
+        ):
+            (rule,) = config({"$default": {"a": value}}).base.defaults
+            self.assertEqual(rule.field.parts, parts, value)
+        (field,) = config({"a": {"value": "x", "when_empty": True}}).base.forced
+        self.assertEqual(field.parts, (("a[value]", "x"), ("a[when_empty]", "true")))
+
+    def test_replacement(self) -> None:
+        """A table's own entry comes before that for any other value; what is not text has only the latter."""
+        table = {"whisper-1": "new", "": "filled", "会": 0.5, "x": ""}
+        for more, other in (({}, None), ({"*": "rest"}, "rest")):
+            (rule,) = config({"$map": {"model": {**more, **table}}}).base.maps
+            for value, expected in (
+                (b"whisper-1", "new"),
+                (b"", "filled"),
+                ("会".encode(), "0.5"),
+                (b"x", ""),
+                (b"Whisper-1", other),
+                (b"whisper-1 ", other),
+                (b"*", other),
+                (b"\xff", other),
+            ):
+                found = rule.replacement(value)
+                self.assertEqual(found.text if found else None, expected, value)
+
+    def test_growth(self) -> None:
+        """The most bytes by which a table can make a value longer."""
+        for table, growth in (
+            ({}, 0),
+            ({"abc": "x"}, 0),
+            ({"abc": "abcde"}, 2),
+            ({"abc": "abcde", "a": "会会"}, 5),
+            ({"会": "abcd"}, 1),
+            ({"abc": "abcde", "*": "会"}, 3),
+            ({"*": ""}, 0),
+        ):
+            (rule,) = config({"$map": {"a": table}}).base.maps
+            self.assertEqual(rule.growth, growth, table)
+
+
+class ChangesTests(SynchronousTestCase):
+    """What is told of a change."""
+
+    def test_changes(self) -> None:
+        """Fields whose rules differ, of a profile only those that differ in it alone; never values."""
+        for old, new, names in (
+            ({"$default": {"a": 1}}, {"$default": {"a": 2}}, ["a"]),
+            ({"$default": {"a": 1}}, {"$default": {"a": {"value": 1}}}, []),
+            ({"$default": {"a": 1}}, {"$default": {"a": {"value": 1, "when_empty": True}}}, ["a"]),
+            ({"$default": {"a": 1}}, {"a": 1}, ["a"]),
+            ({"$map": {"a": {"x": 1}}}, {"$map": {"a": {"x": 2}}}, ["a"]),
+            ({"$map": {"a": {"x": 1}}}, {"$map": {"a": {"x": 1, "*": 2}}}, ["a"]),
+            ({"$map": {"a": {"x": 1, "y": 2}}}, {"$map": {"a": {"y": 2, "x": 1}}}, []),
+            ({"a": 1, "$map": {"a": {}}, "$default": {"a": 2}}, {"a": 1}, []),
+            ({"$schema": "x"}, {}, []),
+            ({"a": 1}, {"A[]": 1}, ["A[]"]),
+            ({"A": 1}, {}, ["A"]),
+            ({"a": 1, "A": 1}, {"a": 2, "A": 1}, ["a"]),
+            ({"a": 1, "A": 1}, {"a": 1, "A": 2}, ["a"]),
+            ({"a": 1, "A": 1}, {"A": 1}, ["A"]),
+            ({}, {"$profiles": {"q": {}, "p": {}}}, ["profile p", "profile q"]),
+            ({"$profiles": {"p": {"a": 1}}}, {}, ["profile p"]),
+            ({"$profiles": {"p": {"b": 1, "a": 1}}}, {"$profiles": {"p": {"b": 2}}}, ["p: a", "p: b"]),
+            ({"a": 1, "$profiles": {"p": {}}}, {"a": 2, "$profiles": {"p": {}}}, ["a"]),
+            ({"a": 1, "$profiles": {"p": {"a": 0}}}, {"a": 2, "$profiles": {"p": {"a": 0}}}, ["a"]),
+            ({"a": 1, "$profiles": {"p": {}}}, {"a": 1, "$profiles": {"p": {"$unset": ["a"]}}}, ["p: a"]),
+            ({"b": 1, "$profiles": {"p": {"c": 1}}}, {"b": 2, "$profiles": {"p": {"c": 2}}}, ["b", "p: c"]),
+        ):
+            self.assertEqual(config(old).changes(config(new)), names, (old, new))
+
+    def test_keys(self) -> None:
+        """That API keys changed is told in one word."""
+        rules = b'{"$profiles": {"p": {}, "q": {}}}'
+
+        def keyed(text: str) -> Config:
+            return parse(rules, keys="keys", read=lambda path: text.encode())
+
+        one, other = ('{{"sha256:{}": "{}"}}'.format("0" * 64, profile) for profile in "pq")
+        self.assertEqual(keyed(one).changes(keyed(one + "\n")), [])
+        self.assertEqual(keyed(one).changes(keyed(other)), ["keys"])
+        self.assertEqual(keyed("{}").changes(keyed(one)), ["keys"])

@@ -1,0 +1,259 @@
+"""
+The JSON Schema of the configuration held against the judgement of :mod:`sttproxy.config`.
+
+An editor that knows the schema has to call the same files wrong as the proxy does.  What a schema cannot say, and the
+proxy refuses all the same:
+
+- two members of one section that are one field to a server: ``language`` and
+  ``Language[]``;
+- ``file`` and the empty name in full-width letters, ligatures and brackets of other widths;
+- characters that are not printable, beyond the common ones;
+- included files that cannot be read, are too large, hold a NUL character or are not UTF-8;
+- a client's value of more than 64 KiB in fewer characters;
+- what is not JSON, says a member twice, is too large or nests too deep.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections import Counter
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
+from twisted.trial.unittest import SynchronousTestCase
+
+from sttproxy.config import MAX_KEY, Finding, parse
+from sttproxy.config.advice import READ_BY_MLX
+from sttproxy.config.names import PROFILE
+from sttproxy.errors import ConfigError
+
+from .configurations import ANY, BAD_NAMES, BAD_PROFILES, EXAMPLE, GOOD, JSON, NAMES, PROFILES, bent
+
+PATH = os.path.join(os.path.dirname(__file__), os.pardir, "etc", "stt_config.schema.json")
+with open(PATH, encoding="utf-8") as _file:
+    SCHEMA: JSON = json.load(_file)
+VALIDATOR = Draft202012Validator(SCHEMA)
+
+#: Files and whether they are good, for each rule on both of its sides.
+RULES: tuple[tuple[JSON, bool], ...] = (
+    ({}, True),
+    ([], False),
+    (None, False),
+    ("language", False),
+    ({"$schema": "x"}, True),
+    ({"$schema": 1}, False),
+    ({"$schema": None}, False),
+    ({"a": None}, True),
+    ({"a": "x\n"}, True),
+    ({"a": "\n\x00"}, False),
+    ({"a": 1e99}, True),
+    ({"a": []}, True),
+    ({"a": {}}, True),
+    ({"a": [None]}, False),
+    ({"a": [[]]}, False),
+    ({"a": [{}]}, False),
+    ({"a": [{"$file": "p"}, 1, True, "x"]}, True),
+    ({"a": ["\x00"]}, False),
+    ({"a": {"b": None}}, False),
+    ({"a": {"b": {}}}, False),
+    ({"a": {"b": []}}, False),
+    ({"a": {"b": {"$file": "p"}}}, True),
+    ({"a": {"file": 1, "[]": 1}}, True),
+    ({"a": {"": 1}}, False),
+    ({"a": {"$b": 1}}, False),
+    ({"a": {"b;": 1}}, False),
+    ({"a": {"value": 1, "when_empty": True}}, True),
+    ({"a": {"$file": "p"}}, True),
+    ({"a": {"$file": ""}}, False),
+    ({"a": {"$file": "p\x00"}}, False),
+    ({"a": {"$file": 1}}, False),
+    ({"a": {"$file": None}}, False),
+    ({"a": {"$file": {"$file": "p"}}}, False),
+    ({"a": {"$file": "p", "b": 1}}, False),
+    ({"a": {"$files": "p"}}, False),
+    ({"$file": "p"}, False),
+    ({"$default": {}}, True),
+    ({"$default": []}, False),
+    ({"$default": None}, False),
+    ({"$default": {"$file": "p"}}, False),
+    ({"$default": {"a": None}}, False),
+    ({"$default": {"a": [1]}}, True),
+    ({"$default": {"a": {}}}, True),
+    ({"$default": {"a": {"b": 1}}}, True),
+    ({"$default": {"a": {"value": 1}}}, True),
+    ({"$default": {"a": {"value": None}}}, False),
+    ({"$default": {"a": {"value": {"$file": "p"}, "when_empty": False}}}, True),
+    ({"$default": {"a": {"value": {"value": 1}}}}, True),
+    ({"$default": {"a": {"value": {"value": {"value": 1}}}}}, False),
+    ({"$default": {"a": {"value": 1, "when_empty": None}}}, False),
+    ({"$default": {"a": {"value": 1, "when_empty": "true"}}}, False),
+    ({"$default": {"a": {"value": 1, "when_empty": 1}}}, False),
+    ({"$default": {"a": {"value": 1, "b": 1}}}, False),
+    ({"$default": {"a": {"when_empty": True}}}, False),
+    ({"$default": {"a": {"$file": "p", "when_empty": True}}}, False),
+    ({"$default": {"a": {"$file": "p"}}}, True),
+    ({"$default": {"language": {"value": None}}}, False),
+    ({"$map": {}}, True),
+    ({"$map": []}, False),
+    ({"$map": {"a": {}}}, True),
+    ({"$map": {"a": "x"}}, False),
+    ({"$map": {"a": None}}, False),
+    ({"$map": {"a": {"*": {"$file": "p"}, "": 0, "x\ny": True}}}, True),
+    ({"$map": {"a": {"*": None}}}, False),
+    ({"$map": {"a": {"x": None}}}, False),
+    ({"$map": {"a": {"x": []}}}, False),
+    ({"$map": {"a": {"x": {}}}}, False),
+    ({"$map": {"a": {"x\n\x00": "y"}}}, False),
+    ({"$map": {"a": {"x" * MAX_KEY: "y"}}}, True),
+    ({"$map": {"a": {"x" * (MAX_KEY + 1): "y"}}}, False),
+    ({"$profiles": {}}, True),
+    ({"$profiles": []}, False),
+    ({"$profiles": {"a": {}}}, True),
+    ({"$profiles": {"a": []}}, False),
+    ({"$profiles": {"a": None}}, False),
+    ({"$profiles": {"a": {"$profiles": {}}}}, False),
+    ({"$profiles": {"a": {"$schema": "x"}}}, False),
+    ({"$profiles": {"a": {"b": [None]}}}, False),
+    ({"$profiles": {"a": {"b": None, "$default": {"b": 1}, "$map": {"b": {"*": 1}}}}}, True),
+    ({"$profiles": {"a": {"$default": {"b": None}}}}, False),
+    ({"$profiles": {"a": {"$map": {"b": 1}}}}, False),
+    ({"$profiles": {"a": {"$unset": []}}}, True),
+    ({"$profiles": {"a": {"$unset": ["", "$x", "file", "b", "b"]}}}, True),
+    ({"$profiles": {"a": {"$unset": ["b", 1]}}}, False),
+    ({"$profiles": {"a": {"$unset": ["b", None]}}}, False),
+    ({"$profiles": {"a": {"$unset": "b"}}}, False),
+    ({"$profiles": {"a": {"$unset": {"b": 1}}}}, False),
+    ({"$profiles": {"a": {"$unset": None}}}, False),
+    ({"$unset": ["a"]}, False),
+    ({"$defaults": {}}, False),
+    ({"$Map": {}}, False),
+)
+
+#: Where a field's name may stand.
+SECTIONS: tuple[tuple[str, ...], ...] = (
+    (),
+    ("$default",),
+    ("$map",),
+    ("$profiles", "p"),
+    ("$profiles", "p", "$default"),
+    ("$profiles", "p", "$map"),
+)
+
+
+def within(path: tuple[str, ...], value: JSON) -> JSON:
+    """A file that holds a value at a path."""
+    for name in reversed(path):
+        value = {name: value}
+    return value
+
+
+def faults(file: JSON) -> list[Finding]:
+    """What the proxy has against a file; a schema could say the same of each."""
+    try:
+        parse(json.dumps(file).encode(), read=lambda path: b"text")
+    except ConfigError as error:
+        return [finding for finding in error.findings if "are the same field to a server" not in finding.message]
+    return []
+
+
+def complaints(file: JSON) -> list[str]:
+    """What the schema has against it."""
+    return [error.message for error in VALIDATOR.iter_errors(file)]
+
+
+class JudgementTests(SynchronousTestCase):
+    """The schema and the proxy call the same files wrong."""
+
+    def judged(self, file: JSON, good: bool) -> None:
+        """Both say the same of a file, and that it is as good as it was meant to be."""
+        self.assertEqual((not faults(file), not complaints(file)), (good, good), ascii(file)[:200])
+
+    def test_example(self) -> None:
+        """The example of the README is good, and it is the one that stands there."""
+        self.judged(EXAMPLE, True)
+        with open(os.path.join(os.path.dirname(PATH), os.pardir, "README.md"), encoding="utf-8") as file:
+            shown = [part.partition("```")[0] for part in file.read().split("```json\n")[1:]]
+        self.assertIn(EXAMPLE, map(json.loads, shown))
+        for each in shown:
+            self.judged(json.loads(each), True)
+
+    def test_rules(self) -> None:
+        """Each rule, on both of its sides."""
+        for file, good in RULES:
+            self.judged(file, good)
+
+    def test_names(self) -> None:
+        """Names of fields, wherever one may stand."""
+        for section in SECTIONS:
+            value: JSON = {"x": "y"} if section[-1:] == ("$map",) else "y"
+            for name in NAMES:
+                self.judged(within((*section, name), value), True)
+            for name in BAD_NAMES:
+                self.judged(within((*section, name), value), False)
+
+    def test_profile_names(self) -> None:
+        """Names of profiles."""
+        for name in PROFILES:
+            self.judged({"$profiles": {name: {}}}, True)
+        for name in BAD_PROFILES:
+            self.judged({"$profiles": {name: {}}}, False)
+
+    @given(GOOD)
+    def test_good(self, file: JSON) -> None:
+        """Files that nothing is wrong with."""
+        self.judged(file, True)
+
+    def test_bent(self) -> None:
+        """Files that are bent at some point, and any JSON; there are many of both kinds among them."""
+        seen: Counter[bool] = Counter()
+
+        @settings(max_examples=800, derandomize=True, database=None)
+        @given(bent() | ANY)
+        def agree(file: JSON) -> None:
+            found, said = faults(file), complaints(file)
+            self.assertEqual(not found, not said, (file, found, said))
+            seen[not found] += 1
+
+        agree()
+        self.assertGreater(min(seen[True], seen[False]), 100, seen)
+
+    @given(st.text(max_size=66) | st.from_regex(PROFILE, fullmatch=True))
+    def test_any_profile_name(self, name: str) -> None:
+        """Any text at all as the name of a profile."""
+        file = {"$profiles": {name: {}}}
+        self.assertEqual(not faults(file), not complaints(file), ascii(name))
+
+
+class DocumentTests(SynchronousTestCase):
+    """What the schema tells the user of an editor."""
+
+    def test_schema(self) -> None:
+        """It is a schema itself, of the draft that it names."""
+        Draft202012Validator.check_schema(SCHEMA)
+        self.assertEqual(SCHEMA["$schema"], Draft202012Validator.META_SCHEMA["$id"])
+
+    def test_definitions(self) -> None:
+        """Every definition is used, has a title, and every reference leads to one."""
+        text = json.dumps(SCHEMA)
+        for name, definition in SCHEMA["$defs"].items():
+            self.assertIn(f'"#/$defs/{name}"', text)
+            self.assertIn("title", definition, name)
+        for part in text.split('"$ref": "#/$defs/')[1:]:
+            self.assertIn(part.partition('"')[0], SCHEMA["$defs"])
+
+    def test_fields(self) -> None:
+        """The fields that MLX Omni Server reads are offered wherever one may stand, in the spelling that it reads."""
+        offered = {name: {"$ref": "#/$defs/" + name.removesuffix("[]")} for name in READ_BY_MLX}
+        for place in (SCHEMA, SCHEMA["$defs"]["profile"], SCHEMA["$defs"]["defaults"]):
+            fields = {name: value for name, value in place["properties"].items() if not name.startswith("$")}
+            self.assertEqual(fields, offered)
+
+    def test_examples(self) -> None:
+        """What it gives as an example of a field's value is good there, and draws no warning."""
+        for name in READ_BY_MLX:
+            for example in SCHEMA["$defs"][name.removesuffix("[]")]["examples"]:
+                file = {"$default": {"response_format": "verbose_json", name: example}}
+                config = parse(json.dumps(file).encode(), read=lambda path: b"text")
+                self.assertEqual((config.warnings, complaints(file)), ((), []), file)
