@@ -8,7 +8,7 @@ import sys
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from sttproxy import console
+from sttproxy import commands, console
 
 
 class ConsoleTests(SynchronousTestCase):
@@ -22,3 +22,28 @@ class ConsoleTests(SynchronousTestCase):
         console.main()
         arguments = ["--port", "1", "--config", "a b.json"]
         self.assertEqual(seen, [["twistd", "--nodaemon", "--pidfile=", "sttproxy", *arguments]])
+
+    def test_commands(self) -> None:
+        """The first word may be a command, which has the others, and whose status is the exit status."""
+        seen: list[tuple[str, list[str]]] = []
+
+        def run(name: str, arguments: list[str]) -> int:
+            seen.append((name, arguments))
+            return 40 + len(seen)
+
+        self.patch(commands, "run", run)
+        self.patch(console, "run", lambda: self.fail("the daemon was started"))
+        for number, name in enumerate(("check", "explain"), 41):
+            self.patch(sys, "argv", ["/somewhere/bin/sttproxy", name, "--config", "check"])
+            self.assertEqual(self.assertRaises(SystemExit, console.main).code, number)
+            self.assertEqual(seen[-1], (name, ["--config", "check"]))
+
+    def test_not_commands(self) -> None:
+        """A command's name anywhere else is none."""
+        self.patch(commands, "run", lambda *_: self.fail("a command was run"))
+        for arguments in ([], ["--config", "check"], ["checks"], ["--help"], [""]):
+            self.patch(sys, "argv", ["sttproxy", *arguments])
+            seen: list[list[str]] = []
+            self.patch(console, "run", lambda seen=seen: seen.append(sys.argv))
+            console.main()
+            self.assertEqual(seen, [["twistd", "--nodaemon", "--pidfile=", "sttproxy", *arguments]])

@@ -93,6 +93,27 @@ class DefaultTests(OptionsTestCase):
         self.assertEqual(self.options("--target", "http://o:3")["destination"].port, 3)
 
 
+class ProfileTests(OptionsTestCase):
+    """Profiles, and who has them."""
+
+    def test_defaults(self) -> None:
+        """Unless told, requests have no profile, no key is bound to one, and responses tell nothing."""
+        options = self.options()
+        self.assertFalse(options["source"].profile or options["source"].keys or options["explain-header"])
+
+    def test_given(self) -> None:
+        """A profile is taken as it stands, the keys' file by its absolute path, for the daemon changes its folder."""
+        options = self.options("--profile", "medical", "--profile-by-key", "keys.json", "--explain-header")
+        self.assertEqual(options["source"].profile, "medical")
+        self.assertEqual(options["source"].keys, os.path.abspath("keys.json"))
+        self.assertTrue(options["explain-header"])
+
+    def test_independent(self) -> None:
+        """Neither makes the configuration one that has to be there; naming it does."""
+        self.assertFalse(self.options("--profile", "p", "--profile-by-key", "k")["source"].required)
+        self.assertTrue(self.options("--profile", "p", "--config", "c")["source"].required)
+
+
 class TargetTests(OptionsTestCase):
     """Where the upstream is."""
 

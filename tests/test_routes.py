@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from sttproxy.routes import Route, route
+from sttproxy.routes import Route, route, split_profile
 
 #: Paths that one decoding of percent escapes takes to the handler.
 TRANSCRIPTIONS = (
@@ -130,3 +130,58 @@ class RouteTests(SynchronousTestCase):
         verdict = route(b"POST", path)
         if b"%" not in path and path.isascii() and b"transcriptions" not in path.lower():
             self.assertIs(verdict, Route.OTHER)
+
+
+class ProfileTests(SynchronousTestCase):
+    """The prefix that chooses a profile."""
+
+    def test_split(self) -> None:
+        """The name is what stands there; the rest is a target in origin form, its query included."""
+        for target, name, rest in (
+            (b"/profiles/a/v1/x", b"a", b"/v1/x"),
+            (b"/profiles/a", b"a", b"/"),
+            (b"/profiles/a/", b"a", b"/"),
+            (b"/profiles/a?x=/y", b"a", b"/?x=/y"),
+            (b"/profiles/a/?x", b"a", b"/?x"),
+            (b"/profiles/a#x", b"a", b"/#x"),
+            (b"/profiles/a//x", b"a", b"//x"),
+            (b"/profiles/a/profiles/b/x", b"a", b"/profiles/b/x"),
+            (b"/profiles/a\n/x\ny", b"a\n", b"/x\ny"),
+            (b"/profiles/%61/x", b"%61", b"/x"),
+            (b"/profiles/a%2fb/x", b"a%2fb", b"/x"),
+            (b"/profiles/../x", b"..", b"/x"),
+            (b"/profiles//x", b"", b"/x"),
+            (b"/profiles/", b"", b"/"),
+            (b"/profiles/\xff/x", b"\xff", b"/x"),
+        ):
+            self.assertEqual(split_profile(target), (name, rest), target)
+
+    def test_without(self) -> None:
+        """Any other target stays as it is."""
+        for target in (
+            b"/profiles",
+            b"/profiles?a/b",
+            b"/Profiles/a/x",
+            b"/profile/a/x",
+            b"/profilesa/x",
+            b"//profiles/a/x",
+            b"/x/profiles/a",
+            b"/%70rofiles/a/x",
+            b"/profiles%2fa/x",
+            b"/?/profiles/a/x",
+            b"profiles/a/x",
+            b"*",
+            b"",
+        ):
+            self.assertEqual(split_profile(target), (None, target), target)
+
+    @given(st.binary(max_size=12), st.binary(max_size=20))
+    def test_nothing_lost(self, name: bytes, rest: bytes) -> None:
+        """Whatever the bytes, name and rest together are the target, and the rest begins with a slash."""
+        found, left = split_profile(b"/profiles/" + name + b"/" + rest)
+        assert found is not None
+        self.assertTrue(left.startswith(b"/"))
+        self.assertNotIn(b"/", found)
+        whole = name + b"/" + rest
+        self.assertIn(left, (whole[len(found) :], b"/" + whole[len(found) :]))
+        self.assertTrue(whole.startswith(found))

@@ -15,6 +15,7 @@ from twisted.trial.unittest import SkipTest, SynchronousTestCase
 
 from sttproxy.config import Rules, parse
 
+from ..forms.oracle import Oracle
 from ..forms.rewriting import Item, Rewritten, drops
 from ..forms.strategies import Form, configurations, forms
 from ..fuzz.invariants import forced, outcome, ruled
@@ -43,15 +44,11 @@ def cases() -> list[Case]:
     def generate(form: Form, configuration: bytes, counted: bool) -> None:
         rules = parse(configuration).base
         left = outcome(rules, form.boundary, [form.body], counted)
-        forced = [Item(name.decode(), None, None, value) for name, value in rules.forced_parts]
-        kept = [
-            Item(part.name, part.filename, part.content_type, part.value)
-            for part in form.parts
-            if not drops(rules, part.name)
-        ]
+        sent = [Item(part.name, part.filename, part.content_type, part.value) for part in form.parts]
+        kept = [item for item in sent if not drops(rules, item.name)]
         plain_names = (name for item in kept for name in (item.name, (item.filename or b"x").decode()))
         if isinstance(left, Rewritten) and all(map(_PLAIN.fullmatch, plain_names)):
-            found.append(Case(f"generated {len(found)}", left, (*forced, *kept)))
+            found.append(Case(f"generated {len(found)}", left, tuple(Oracle.of(configuration).items(sent))))
 
     generate()
     return found

@@ -17,7 +17,7 @@ from starlette.datastructures import Headers, UploadFile
 from starlette.formparsers import MultiPartParser
 
 from sttproxy import config
-from sttproxy.config import Rules
+from sttproxy.config import Rules, fold
 from sttproxy.forms.multipart import MultipartRewriter
 from sttproxy.forms.treatment import Treatment, Verdict
 from sttproxy.headers import boundary_of, parse_content_type
@@ -42,6 +42,16 @@ def drops(rules: Rules, name: str) -> bool:
 def forced_json(rules: Rules) -> list[tuple[str, str]]:
     """The members that rules write into a JSON object."""
     return [(field.json_name, field.json) for field in rules.forced if field.json is not None]
+
+
+def said_again(rules: Rules, items: Iterable[Item]) -> list[str]:
+    """
+    What a form says that leaves alike however often the same rules are applied, in one order.
+
+    Defaults for empty fields are dropped again where they are empty themselves, and all others come last again.
+    """
+    for_empty = {key for key, default in rules.defaults_by_name.items() if default.when_empty}
+    return sorted(repr(item) for item in items if item.value or fold(item.name) not in for_empty)
 
 
 _SAID = re.compile(

@@ -17,6 +17,8 @@ TOKEN_CHARS = "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMN
 BOUNDARY_CHARS = "0123456789abcXYZ'()+_,-./:=?"
 #: Fields that configurations set and clients send, in some of their spellings.
 COMMON = ("language", "prompt", "temperature", "response_format", "model", "timestamp_granularities")
+#: Values that clients send and tables name.
+WORDS = ("", "en", "whisper-1", "0.2", "会", "-", "\r\n", "x" * 300)
 SPELLINGS = ("{}", "{}[]", "{}[0]", "{}[x]", " {} ")
 
 #: Text that stands between the quotes of a name or a file name as it is.
@@ -105,7 +107,9 @@ def typed_parts(draw: st.DrawFn, terse: bool = False) -> TypedPart:
 
 @st.composite
 def values(draw: st.DrawFn, boundary: bytes) -> bytes:
-    """What a part may hold: anything but its form's delimiter, and often something that looks like it."""
+    """What a part may hold: common words, or anything but its form's delimiter, often what looks like it."""
+    if draw(st.booleans()):
+        return draw(st.sampled_from(WORDS)).encode()
     delimiter = b"\r\n--" + boundary
     alike = (
         b"\r",
@@ -155,8 +159,12 @@ def _members(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, Any]]
 
 
 @st.composite
-def configurations(draw: st.DrawFn) -> bytes:
-    """Configuration files, with values that try to break a form."""
+def configurations(draw: st.DrawFn, maps: bool = True) -> bytes:
+    """
+    Configuration files, with values that try to break a form.
+
+    :param maps: whether there may be tables of values.
+    """
     boundary = b"client-boundary"
     text = st.sampled_from(
         (
@@ -172,12 +180,16 @@ def configurations(draw: st.DrawFn) -> bytes:
         )
     ) | st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=8)
     scalars = text | st.booleans() | st.integers(-99, 99) | st.sampled_from((0.2, 1e-7, -1.5))
-    fields = st.dictionaries(
-        st.sampled_from((*COMMON, "naïve", "a:b,c", "x[y]")),
-        st.none() | scalars | st.lists(scalars, max_size=3) | _members(scalars),
-        max_size=4,
-    )
-    return json.dumps(draw(fields), ensure_ascii=draw(st.booleans())).encode()
+    values = scalars | st.lists(scalars, max_size=3) | _members(scalars)
+    named = st.sampled_from((*COMMON, "naïve", "a:b,c", "x[y]"))
+    fields: dict[str, Any] = draw(st.dictionaries(named, st.none() | values, max_size=4))
+    if draw(st.booleans()):
+        long = st.fixed_dictionaries({"value": values}, optional={"when_empty": st.booleans()})
+        fields["$default"] = draw(st.dictionaries(named, values | long, max_size=4))
+    if maps and draw(st.booleans()):
+        tables = st.dictionaries(st.sampled_from((*WORDS, "*")), scalars, max_size=4)
+        fields["$map"] = draw(st.dictionaries(named, tables, max_size=4))
+    return json.dumps(fields, ensure_ascii=draw(st.booleans())).encode()
 
 
 #: What clients bend forms with.

@@ -20,17 +20,31 @@ from sttproxy.routes import Route, route
 
 from ..forms.rewriting import drops, forced_json
 from ..vectors.reading import by_json, by_pairs
-from .invariants import check_rewriter
+from .invariants import check_rewriter, check_settled
 
 #: Short, so that the fuzzer finds it; one of ours is longer, so that the promise is put to the test.
 SHORT = b"B"
 #: As long as one of ours.
 LONG = b"0123456789abcdefghijklmnopqrstuv"
-#: What forms are rewritten by: all kinds of values, and nothing at all.
+#: What forms are rewritten by: all kinds of values, nothing at all, and defaults and tables.  These tables leave alone
+#: what they give, so that a form can be rewritten once more.
 RULES = (
     parse(b'{"prompt": "P", "l": ["1", "2"], "o": {"k": true}, "language": null, "t": 0.20}').base,
     parse(b"{}").base,
+    parse(
+        b'{"prompt": "P", "language": null, "$default": {"t": 0.20, "l": {"value": ["1", "2"], "when_empty": true}},'
+        b' "$map": {"m": {"a": "long", "*": "long"}, "l": {"a": "1", "": "2"}, "prompt": {"*": "never"}}}'
+    ).base,
+    parse(
+        b'{"$default": {"m": {"value": "d", "when_empty": true}, "o": {"k": true}},'
+        b' "$map": {"m": {"a": "", "aa": "b"}}}'
+    ).base,
 )
+
+
+def chosen(choices: int) -> tuple[int, int]:
+    """Which rules an input is for, and which kind of body: multipart below 2, pairs, JSON."""
+    return choices & 1 | choices >> 2 & 2, choices >> 4 & 3
 
 
 def check_form(data: bytes) -> None:
@@ -38,8 +52,8 @@ def check_form(data: bytes) -> None:
     if len(data) < 2:
         return
     choices, cut, body = data[0], data[1], data[2:]
-    rules = RULES[choices & 1]
-    kind = choices >> 4 & 3
+    number, kind = chosen(choices)
+    rules = RULES[number]
     if kind == 2:
         check_pairs(rules, body)
     elif kind == 3:
@@ -57,6 +71,7 @@ def check_pairs(rules: Rules, body: bytes) -> None:
     except ProxyError:
         return
     items = [(item.name.encode(), item.value) for item in by_pairs(left)] if left else []
+    check_settled(rules, [(name.decode(), value) for name, value in items])
     assert items[: len(rules.forced_parts)] == list(rules.forced_parts), "it does not begin with the forced pairs"
     assert not any(drops(rules, name.decode()) for name, _ in items[len(rules.forced_parts) :]), "a ruled pair is left"
     assert urlencoded.rewrite(Treatment(rules), left) == left, "rewritten once more, it says something else"
@@ -68,7 +83,11 @@ def check_json(rules: Rules, body: bytes) -> None:
         left = json_form.rewrite(Treatment(rules), body)
     except ProxyError:
         return
-    names = [name for name, _ in by_json(left)]
+    members = by_json(left)
+    names = [name for name, _ in members]
+    # null is empty; a list or an object is none of a table's values, and is not.
+    texts = [(name, "" if value is None else value) for name, value in members]
+    check_settled(rules, [(name, value.encode() if isinstance(value, str) else None) for name, value in texts])
     assert names[: len(forced_json(rules))] == [name for name, _ in forced_json(rules)], "the forced ones are not first"
     assert len(set(names)) == len(names), "a member is repeated"
     assert not any(drops(rules, name) for name in names[len(forced_json(rules)) :]), "a ruled member is left"

@@ -6,13 +6,14 @@ from __future__ import annotations
 
 import importlib.util
 from collections import Counter
+from collections.abc import Iterable
 
-from sttproxy.config import Rules
+from sttproxy.config import Rules, fold
 from sttproxy.errors import MalformedForm
 
 from ..differential.pythons import READERS
 from ..differential.reading import Reader, Reading
-from ..forms.rewriting import Rewritten, by_multipart, bytewise, drops, rewrite
+from ..forms.rewriting import Rewritten, by_multipart, bytewise, drops, rewrite, said_again
 
 #: The parsers of this Python that are installed.
 INSTALLED: dict[str, Reader] = {
@@ -38,7 +39,7 @@ def check_rewriter(rules: Rules, boundary: bytes, pieces: list[bytes], counted: 
     Hold what concerns the rewriter alone; return what leaves, if anything does.
 
     The verdict and the bytes do not depend on the cuts, the promised length is met, and what leaves is a form of the
-    forced fields and of others.
+    forced fields and of others, in which tables and defaults have been obeyed.
     """
     body = b"".join(pieces)
     whole = outcome(rules, boundary, [body], counted)
@@ -51,9 +52,38 @@ def check_rewriter(rules: Rules, boundary: bytes, pieces: list[bytes], counted: 
     found = [(item.name.encode(), item.value) for item in items[: len(rules.forced_parts)]]
     assert found == list(rules.forced_parts), "it does not begin with the forced fields"
     assert not any(drops(rules, item.name) for item in items[len(rules.forced_parts) :]), "a ruled field is left"
-    again = rewrite(rules, whole.boundary, [whole.body], counted)
-    assert by_multipart(again) == items, "rewritten once more, it says something else"
+    check_settled(rules, [(item.name, item.value) for item in items])
+    if not rules.maps:  # what a table gives it may replace again
+        again = rewrite(rules, whole.boundary, [whole.body], counted)
+        assert said_again(rules, by_multipart(again)) == said_again(rules, items), "rewritten once more, it differs"
     return whole
+
+
+def check_settled(rules: Rules, items: Iterable[tuple[str, bytes | None]]) -> None:
+    """
+    Hold that fields are what tables and defaults make of any.
+
+    :param items: names and values that left; None for what is no text.
+    """
+    values: dict[str, list[bytes | None]] = {}
+    for name, value in items:
+        values.setdefault(fold(name), []).append(value)
+    for key, default in rules.defaults_by_name.items():
+        written = [text.encode() for _, text in default.field.parts]
+        found = values.get(key, [])
+        assert found or not written, f"{key} was not sent, and has no default"
+        if default.when_empty:
+            assert b"" not in found or b"" in written, f"{key} is empty"
+    for key, table in rules.maps_by_name.items():
+        news = {text.text.encode() for text in table.table.values()}
+        default_of = rules.defaults_by_name.get(key)
+        written = [text.encode() for _, text in default_of.field.parts] if default_of else []
+        found = values.get(key, [])
+        if table.other is not None:
+            strange = {value for value in found if value is not None} - {*news, table.other.text.encode(), *written}
+            assert not strange, f"{key} has the values {strange} that no rule gives it"
+        left = {old.encode() for old in table.table}.intersection(value for value in found if value is not None)
+        assert not left - news - {*written}, f"{key} has values that should have been replaced: {left}"
 
 
 def check_readers(rules: Rules, left: Rewritten, refused: Counter[str]) -> None:
@@ -63,6 +93,8 @@ def check_readers(rules: Rules, left: Rewritten, refused: Counter[str]) -> None:
     :param refused: counts the readers that refuse a form: nothing gets past the rules that way.
     """
     expected = forced(rules)
+    # Of files some readers drop those without a name that they like.
+    texts = {fold(item.name) for item in by_multipart(left) if item.filename is None}
     for reader, read in INSTALLED.items():
         try:
             reading = read(left)
@@ -72,6 +104,27 @@ def check_readers(rules: Rules, left: Rewritten, refused: Counter[str]) -> None:
         found, files = ruled(rules, reading)
         assert found == expected, f"{reader} reads {found} and not {expected}"
         assert not files, f"{reader} reads files {files}"
+        check_read(rules, reading, reader, texts)
+
+
+def check_read(rules: Rules, reading: Reading, reader: str, texts: set[str]) -> None:
+    """
+    Hold that a reader finds nothing but a table's values in fields of which it replaces any, and each default.
+
+    :param texts: the folded names of the text fields that there are.
+    """
+    names = {fold(name) for name in (*reading.fields, *reading.files)}
+    for key in rules.defaults_by_name:
+        assert key in names or key not in texts, f"{reader} reads no {key}"
+    for key, table in rules.maps_by_name.items():
+        if table.other is None:
+            continue
+        default_of = rules.defaults_by_name.get(key)
+        given = {text.text.encode() for text in (*table.table.values(), table.other)}
+        given.update(text.encode() for _, text in (default_of.field.parts if default_of else ()))
+        found = {value for name, values in reading.fields.items() if fold(name) == key for value in values}
+        assert found <= given, f"{reader} reads {found - given} as {key}"
+        assert not any(fold(name) == key for name in reading.files), f"{reader} reads a file {key}"
 
 
 def forced(rules: Rules) -> dict[str, list[bytes]]:

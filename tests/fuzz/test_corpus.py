@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from .inputs import check_form, check_head
+from .inputs import check_form, check_head, chosen
 
 _CORPUS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "corpus")
 
@@ -32,6 +32,17 @@ class CorpusTests(SynchronousTestCase):
     def test_forms(self) -> None:
         """Forms are refused or rewritten so that the invariants hold."""
         self.replayed("forms", check_form)
+
+    def test_kinds(self) -> None:
+        """Every kind of body is there before all rules that are not empty."""
+        folder = os.path.join(_CORPUS, "forms")
+        found = set()
+        for name in os.listdir(folder):
+            with open(os.path.join(folder, name), "rb") as file:
+                number, kind = chosen(file.read(1)[0])
+            found.add((number, max(kind, 1)))
+        expected = {(number, kind) for number in (0, 2, 3) for kind in (1, 2, 3)}
+        self.assertEqual(expected - found, set())
 
     def test_heads(self) -> None:
         """Heads are refused, or read as h11 reads them."""

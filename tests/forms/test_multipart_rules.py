@@ -1,0 +1,451 @@
+"""
+Tests for :mod:`sttproxy.forms.multipart`: defaults and tables of values, and the length that is kept with them.
+
+Every case runs whole, byte by byte and in two at every place, with a length and without; its length is kept exactly.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import attrs
+from twisted.trial.unittest import SynchronousTestCase
+
+from sttproxy.config import MAX_KEY
+from sttproxy.errors import MalformedForm
+from sttproxy.forms.multipart import MAX_DROPPED, MAX_PARTS, MIN_BOUNDARY, MultipartRewriter
+from sttproxy.forms.treatment import Treatment
+
+from .cases import DELIMITER, VALUES, WAV, A, B
+from .rewriting import (
+    BOUNDARY,
+    Item,
+    Rewritten,
+    by_multipart,
+    by_starlette,
+    bytewise,
+    field,
+    form,
+    rewrite,
+    rules_for,
+    upload,
+)
+
+EMPTY = {"value": "zh", "when_empty": True}
+MODEL = {"$map": {"model": {"a": "longer", "long name": "b", "same": "emas", "": "filled", "gone": ""}}}
+ANY = {"$map": {"model": {"a": "b", "*": "other"}}}
+DEFAULT = {"$default": {"language": "zh"}}
+ZH = field("language", b"zh")
+FILE = upload("file", b"a", b"a/b", b"x" * 100)
+
+
+def spelled(parameters: bytes, value: bytes) -> bytes:
+    """A part with the parameters of its Content-Disposition as they stand."""
+    return b"Content-Disposition: form-data; " + parameters + b"\r\n\r\n" + value
+
+
+@attrs.frozen
+class Row:
+    """A configuration, the parts that a client sends, and those that leave."""
+
+    fields: dict[str, Any]
+    sent: tuple[bytes, ...]
+    leaves: tuple[bytes, ...]
+
+
+ROWS = {
+    "default of nothing": Row(DEFAULT, (), (ZH,)),
+    "default, not sent": Row(DEFAULT, (A, WAV), (A, WAV, ZH)),
+    "default, sent first": Row(DEFAULT, (field("language", b"en"), A), (field("language", b"en"), A)),
+    "default, sent last": Row(DEFAULT, (A, field("language", b"en")), (A, field("language", b"en"))),
+    "default, sent empty": Row(DEFAULT, (field("language", b""), A), (field("language", b""), A)),
+    "default, sent in another spelling": Row(DEFAULT, (field("Language[]", b"x"),), (field("Language[]", b"x"),)),
+    "default, sent as a file": Row(
+        DEFAULT, (upload("language", b"l", b"a/b", b""),), (upload("language", b"l", b"a/b", b""),)
+    ),
+    "default, something alike sent": Row(DEFAULT, (field("languages", b""),), (field("languages", b""), ZH)),
+    "defaults in order": Row(
+        {"$default": {"z": "1", "b": [2, "3"], "o": {"k": True}, "none": []}, "f": "0"},
+        (A,),
+        (field("f", b"0"), A, field("z", b"1"), field("b[]", b"2"), field("b[]", b"3"), field("o[k]", b"true")),
+    ),
+    "some defaults": Row({"$default": {"b": "x", "c": "y", "a": "z"}}, (A, B), (A, B, field("c", b"y"))),
+    "default that looks like an end": Row(
+        {"$default": {"c": (DELIMITER + b"--\r\n").decode()}}, (A,), (A, field("c", DELIMITER + b"--\r\n"))
+    ),
+    "default of a forced field": Row(
+        {"language": "fr", **DEFAULT}, (field("language", b"en"),), (field("language", b"fr"),)
+    ),
+    "default of a removed field": Row({"language": None, **DEFAULT}, (field("language", b"en"), A), (A,)),
+    "when empty, not sent": Row({"$default": {"language": EMPTY}}, (A,), (A, ZH)),
+    "when empty, empty": Row({"$default": {"language": EMPTY}}, (field("language", b""), A), (A, ZH)),
+    "when empty, empty and last": Row({"$default": {"language": EMPTY}}, (A, field("language", b"")), (A, ZH)),
+    "when empty, empty twice": Row({"$default": {"language": EMPTY}}, (field("language", b""),) * 2, (ZH,)),
+    "when empty, an empty file": Row(
+        {"$default": {"language": EMPTY}}, (upload("LANGUAGE", b"l", b"a/b", b""), A), (A, ZH)
+    ),
+    "when empty, a line break": Row(
+        {"$default": {"language": EMPTY}}, (field("language", b"\r\n"), A), (field("language", b"\r\n"), A)
+    ),
+    "when empty, one of two": Row(
+        {"$default": {"language": EMPTY}},
+        (field("language", b""), field("language", b"en"), A),
+        (field("language", b"en"), A),
+    ),
+    "longer": Row(MODEL, (field("model", b"a"), A), (field("model", b"longer"), A)),
+    "longer, the last": Row(MODEL, (A, field("model", b"a")), (A, field("model", b"longer"))),
+    "shorter": Row(MODEL, (field("model", b"long name"), A), (field("model", b"b"), A)),
+    "as long": Row(MODEL, (field("model", b"same"), FILE), (field("model", b"emas"), FILE)),
+    "empty to full": Row(MODEL, (field("model", b""), A), (field("model", b"filled"), A)),
+    "full to empty": Row(MODEL, (field("model", b"gone"), A), (field("model", b""), A)),
+    "not in the table": Row(MODEL, (field("model", b"x"), A), (field("model", b"x"), A)),
+    "almost in the table": Row(
+        MODEL,
+        (field("model", b"same\r"), field("model", b"same\r\n"), field("model", b" same"), field("model", b"Same")),
+        (field("model", b"same\r"), field("model", b"same\r\n"), field("model", b" same"), field("model", b"Same")),
+    ),
+    "a star that somebody sends": Row(MODEL, (field("model", b"*"),), (field("model", b"*"),)),
+    "not text": Row(MODEL, (field("model", b"\xff\xfe"),), (field("model", b"\xff\xfe"),)),
+    "other spelling": Row(MODEL, (field("MODEL[]", b"a"), A), (field("MODEL[]", b"longer"), A)),
+    "unquoted": Row({"$map": {"model": {"aaaa": "bb"}}}, (spelled(b"name=model", b"aaaa"),), (field("model", b"bb"),)),
+    "repeated, shorter": Row(
+        MODEL,
+        (field("model", b"long name"), A, field("model", b"gone"), B, field("model", b"same")),
+        (field("model", b"b"), A, field("model", b""), B, field("model", b"emas")),
+    ),
+    "a file becomes text": Row(MODEL, (upload("model", b"m", b"a/b", b"a"), A), (field("model", b"longer"), A)),
+    "a file that is not in the table": Row(
+        MODEL, (upload("model", b"m", b"a/b", b"z"), A), (upload("model", b"m", b"a/b", b"z"), A)
+    ),
+    "any": Row(ANY, (field("model", b"z"), A), (field("model", b"other"), A)),
+    "any, in the table": Row(ANY, (field("model", b"a"), A), (field("model", b"b"), A)),
+    "any, empty": Row(ANY, (field("model", b""), A), (field("model", b"other"), A)),
+    "any, not text": Row(ANY, (field("model", b"\xff" * 9), A), (field("model", b"other"), A)),
+    "any file": Row(ANY, (upload("model", b"m", b"a/b", b"\0" * 50), A), (field("model", b"other"), A)),
+    "a table and a default, not sent": Row({**MODEL, "$default": {"model": "a"}}, (A,), (A, field("model", b"a"))),
+    "a table and a default, sent": Row(
+        {**MODEL, "$default": {"model": "z"}}, (field("model", b"a"),), (field("model", b"longer"),)
+    ),
+    "mapped to nothing, default when empty": Row(
+        {**MODEL, "$default": {"model": {"value": "a", "when_empty": True}}},
+        (field("model", b"gone"), A),
+        (A, field("model", b"a")),
+    ),
+    "mapped from nothing, default when empty": Row(
+        {**MODEL, "$default": {"model": {"value": "z", "when_empty": True}}},
+        (field("model", b""), A),
+        (field("model", b"filled"), A),
+    ),
+    "everything": Row(
+        {"prompt": "p", "x": None, "$default": {"language": EMPTY, "t": 0.20}, **MODEL},
+        (field("prompt", b"q"), field("model", b"a"), field("x", b"x"), WAV, field("language", b""), A),
+        (field("prompt", b"p"), field("model", b"longer"), WAV, A, ZH, field("t", b"0.2")),
+    ),
+}
+
+
+def ways(body: bytes) -> list[list[bytes]]:
+    """The ways of cutting a body that are tried."""
+    return [[body], bytewise(body), *([body[:cut], body[cut:]] for cut in range(1, len(body)))]
+
+
+class TableTests(SynchronousTestCase):
+    """What leaves, whatever the cut."""
+
+    def test_rows(self) -> None:
+        """Each row leaves as its parts and nothing else, before padding, in its length."""
+        for name, row in ROWS.items():
+            rules = rules_for(**row.fields)
+            leaves = form(*row.leaves, boundary=b"=" * len(BOUNDARY), end=b"")
+            for body in (form(*row.sent), form(*row.sent, end=b""), b"\r\n" + form(*row.sent, end=b"\r\nepilogue")):
+                for counted in (True, False):
+                    whole = rewrite(rules, BOUNDARY, [body], counted).comparable
+                    self.assertTrue(whole.startswith(leaves), f"{name}, {counted=}: {whole!r}")
+                    tail = whole.removeprefix(leaves)
+                    self.assertEqual(tail.removeprefix(b"\r\n").strip(b" "), b"", name)
+                    if not counted:
+                        self.assertEqual(tail, b"\r\n", name)
+                    for pieces in ways(body):
+                        left = rewrite(rules, BOUNDARY, pieces, counted)
+                        self.assertEqual(left.length, len(left.body) if counted else None, (name, body))
+                        self.assertEqual(left.comparable, whole, (name, [len(piece) for piece in pieces[:2]]))
+
+    def test_values(self) -> None:
+        """A value that passes or is replaced may look like a delimiter, or hold anything."""
+        for value in VALUES:
+            for fields, leaves in (
+                ({"$map": {"model": {"no such": "x"}}}, value),
+                ({"$map": {"model": {"*": "x"}}}, b"x"),
+                ({"$default": {"model": {"value": "x", "when_empty": True}}}, value),
+            ):
+                if not value and "$default" in fields:
+                    continue
+                body = form(field("model", value), A)
+                for pieces in ([body], bytewise(body)):
+                    for counted in (True, False):
+                        left = rewrite(rules_for(**fields), BOUNDARY, pieces, counted)
+                        expected = [Item("model", None, None, leaves), Item("a", None, None, b"1")]
+                        self.assertEqual(by_multipart(left), expected, (value, fields))
+                        self.assertEqual(left.length, len(left.body) if counted else None)
+
+    def test_two_cuts(self) -> None:
+        """Every two cuts around a value that is held back make no difference."""
+        rules = rules_for(**MODEL, **DEFAULT)
+        body = form(field("model", b"a"), b'Content-Disposition: form-data; name="b"\r\n\r\n')
+        whole = rewrite(rules, BOUNDARY, [body], True).comparable
+        start = body.index(b"\r\n\r\na") - 2
+        for first in range(start, start + len(DELIMITER) + 12):
+            for second in range(first + 1, start + len(DELIMITER) + 14):
+                pieces = [body[:first], body[first:second], body[second:]]
+                if rewrite(rules, BOUNDARY, pieces, True).comparable != whole:
+                    self.fail(f"cut at {first} and {second}")
+
+
+class StreamTests(SynchronousTestCase):
+    """What is held back, and for how long."""
+
+    def rewriter(self, **fields: Any) -> MultipartRewriter:
+        """A rewriter of a form without a length."""
+        return MultipartRewriter(Treatment(rules_for(**fields)), BOUNDARY, None)
+
+    def test_only_its_own_part(self) -> None:
+        """A value is held back until its part ends, and nothing behind it is."""
+        rewriter = self.rewriter(**ANY)
+        opening = form(field("model", b"x"), end=b"").removesuffix(b"x" + DELIMITER + b"--")
+        self.assertEqual(b"".join(rewriter.feed(opening + b"x" * 1000)), b"")
+        self.assertEqual(b"".join(rewriter.feed(DELIMITER[:-1])), b"")
+        self.assertTrue(b"".join(rewriter.feed(DELIMITER[-1:])).endswith(b"\r\n\r\nother\r\n"))
+        head = form(FILE, end=b"").partition(BOUNDARY)[2].partition(b"\r\n\r\n")[0] + b"\r\n\r\n"
+        rewriter.feed(head)
+        data = b"y" * 65536
+        self.assertEqual(rewriter.feed(data), [data])
+
+    def test_others_not_held(self) -> None:
+        """A field that has but a default is not held back, nor a file that no rule speaks of."""
+        rewriter = self.rewriter(**DEFAULT, **ANY)
+        for name in ("language", "file"):
+            rewriter.feed(form(field(name, b""), end=b"").removesuffix(DELIMITER + b"--"))
+            self.assertEqual(b"".join(rewriter.feed(b"abc")), b"abc", name)
+            rewriter = self.rewriter(**DEFAULT, **ANY)
+
+    def test_longer_than_any_key(self) -> None:
+        """A value goes on as soon as it is longer than any that is compared, and then as it comes."""
+        rewriter = self.rewriter(**MODEL)
+        rewriter.feed(form(field("model", b""), end=b"").removesuffix(DELIMITER + b"--"))
+        self.assertEqual(b"".join(rewriter.feed(b"x" * (MAX_KEY + len(DELIMITER) - 1))), b"")
+        self.assertTrue(b"".join(rewriter.feed(b"x")).endswith(b"x" * MAX_KEY))
+        self.assertEqual(b"".join(rewriter.feed(b"y" * 9)), b"y" * 9)
+
+    def test_defaults_last(self) -> None:
+        """Defaults leave with the closing boundary, not with the delimiter before it."""
+        rewriter = self.rewriter(**DEFAULT)
+        body = form(A, end=b"")
+        self.assertNotIn(b"zh", b"".join(rewriter.feed(body[:-1])))
+        self.assertIn(b"\r\n\r\nzh\r\n--", b"".join(rewriter.feed(body[-1:])))
+
+
+class LongTests(SynchronousTestCase):
+    """Values about as long as the longest that is compared."""
+
+    def left(self, value: bytes, **fields: Any) -> bytes:
+        """The model that leaves, the same every way, in its length."""
+        body = form(field("model", value), A)
+        found = set()
+        for counted in (True, False):
+            for pieces in (
+                [body],
+                [body[at : at + 5000] for at in range(0, len(body), 5000)],
+                [body[:-200], *bytewise(body[-200:])],
+                [body[:150], body[150 : 150 + MAX_KEY], body[150 + MAX_KEY :]],
+            ):
+                left = rewrite(rules_for(**fields), BOUNDARY, pieces, counted)
+                self.assertEqual(left.length, len(left.body) if counted else None, len(value))
+                model, other = by_multipart(left)
+                self.assertEqual(other, Item("a", None, None, b"1"))
+                found.add(model.value)
+        (model_value,) = found
+        return model_value
+
+    def test_passing(self) -> None:
+        """Without a star a longer value passes as it is; one that is just not longer is found."""
+        for more in (-1, 0, 1, 2, 100):
+            value = b"x" * (MAX_KEY + more)
+            self.assertEqual(self.left(value, **MODEL), value, more)
+        longest = "x" * MAX_KEY
+        table = {"$map": {"model": {longest: "found", longest[1:]: "shorter"}}}
+        for more, expected in ((-1, b"shorter"), (0, b"found"), (1, longest.encode() + b"x")):
+            self.assertEqual(self.left(b"x" * (MAX_KEY + more), **table), expected, more)
+
+    def test_any(self) -> None:
+        """With a star it is replaced, by something long as well."""
+        for more in (-1, 0, 1, 2, 100, MAX_KEY):
+            for other in ("o", "o" * 200_000):
+                value = b"x" * (MAX_KEY + more)
+                self.assertEqual(self.left(value, **{"$map": {"model": {"*": other}}}), other.encode(), more)
+
+    def test_any_again(self) -> None:
+        """Long values pay for what replaces them, however often; the first has room behind any head."""
+        rules = rules_for(**{"$map": {"model": {"*": "o" * 5000}}})
+        long = b"x" * (MAX_KEY + 1)
+        for parts in ([field("model", long)] * 5, [spelled(b"name=model", long)], [spelled(b"name=model", b"")]):
+            body = form(*parts, end=b"")
+            for pieces in ([body], [body[at : at + 5000] for at in range(0, len(body), 5000)]):
+                left = rewrite(rules, BOUNDARY, pieces, True)
+                self.assertEqual(len(left.body), left.length)
+                self.assertEqual([item.value for item in by_multipart(left)], [b"o" * 5000] * len(parts))
+
+    def test_ends_like_a_delimiter(self) -> None:
+        """A value whose last bytes could begin a delimiter is measured by its own bytes."""
+        for more in (-1, 0, 1):
+            value = b"x" * (MAX_KEY + more - len(DELIMITER) + 1) + DELIMITER[:-1]
+            self.assertEqual(self.left(value, **MODEL), value, more)
+            self.assertEqual(self.left(value, **ANY), b"other", more)
+
+    def test_when_empty(self) -> None:
+        """A long value is not empty."""
+        value = b"x" * (MAX_KEY + 1)
+        self.assertEqual(self.left(value, **{"$default": {"model": {"value": "d", "when_empty": True}}}), value)
+
+    def test_too_much(self) -> None:
+        """What is replaced counts as dropped, and there is a limit on that."""
+        rules = rules_for(**ANY)
+        for counted in (True, False):
+            for size, good in ((MAX_DROPPED - 1000, True), (MAX_DROPPED + 1000, False)):
+                body = form(field("model", b"x" * size), A)
+                for pieces in ([body], [body[at : at + 50_000] for at in range(0, len(body), 50_000)]):
+                    if good:
+                        self.assertEqual(by_multipart(rewrite(rules, BOUNDARY, pieces, counted))[0].value, b"other")
+                    else:
+                        self.assertRaises(MalformedForm, rewrite, rules, BOUNDARY, pieces, counted)
+
+
+class LengthTests(SynchronousTestCase):
+    """The promise."""
+
+    def tried(self, body: bytes, boundary: bytes, **fields: Any) -> Rewritten | str:
+        """What leaves with a length, or the refusal, the same however it is cut."""
+        found: list[Rewritten | str] = []
+        for pieces in ([body], bytewise(body), [body[:-3], body[-3:]]):
+            try:
+                left = rewrite(rules_for(**fields), boundary, pieces, True)
+            except MalformedForm as error:
+                found.append(error.message)
+            else:
+                self.assertEqual(len(left.body), left.length, (body, fields))
+                found.append(left)
+        outcomes = {each if isinstance(each, str) else each.comparable for each in found}
+        self.assertEqual(len(outcomes), 1, (body, fields))
+        return found[0]
+
+    def test_promised(self) -> None:
+        """What comes, what is forced, the defaults, and the most by which each mapped field's value can grow once."""
+        part = len(b"--" + BOUNDARY + b"\r\n" + field("", b"") + b"\r\n")
+        for fields, more in (
+            (DEFAULT, part + len("languagezh")),
+            ({"$default": {"b": ["1", "22"], "o": {"k": ""}}}, 3 * part + len("b[]1b[]22o[k]")),
+            ({"$default": {"b": []}}, 0),
+            (MODEL, len("filled")),
+            ({"$map": {"m": {"aaa": "b"}}}, 0),
+            ({"$map": {"m": {"a": "会", "*": "x" * 10}}}, 10),
+            ({"$map": {"m": {"会": "1234567", "x" * 50: "y" * 52}}}, 4),
+            ({"$map": {"m": {"a": "bb"}, "n": {"a": "bbb"}}, **DEFAULT}, 1 + 2 + part + len("languagezh")),
+            ({"m": None, "$map": {"m": {"a": "bb"}}, "$default": {"m": "x"}}, 0),
+        ):
+            rewriter = MultipartRewriter(Treatment(rules_for(**fields)), BOUNDARY, 1000)
+            self.assertEqual(rewriter.length, 1000 + more, fields)
+
+    def test_sent_is_padding(self) -> None:
+        """The room of a default that was sent is spaces in the end."""
+        left = self.tried(form(field("language", b"en")), BOUNDARY, **DEFAULT)
+        assert isinstance(left, Rewritten)
+        part = len(b"--" + BOUNDARY + b"\r\n" + ZH + b"\r\n")
+        self.assertTrue(left.body.endswith(b"--\r\n" + b" " * part))
+        self.assertFalse(left.body.endswith(b"--\r\n" + b" " * (part + 1)))
+
+    def test_first_always_fits(self) -> None:
+        """The first value of a field always has room, behind heads that need all they can get."""
+        for name in ("model", "a_b"):
+            for spelling in (name, name.upper(), name.replace("_", "["), name.replace("_", ".")):
+                for new in ("", "b", "y" * 5000):
+                    fields = {"$map": {name: {"": new, "*": new}}, "$default": {"language": "zh", name: "d"}}
+                    for first in ((), (A,), (field(spelling + "x", b"1"), WAV)):
+                        for end in (b"", b"\r\n"):
+                            body = form(*first, field(spelling, b""), A, end=end)
+                            left = self.tried(body, BOUNDARY, **fields)
+                            assert isinstance(left, Rewritten), (spelling, left)
+                            values = [item.value for item in by_multipart(left) if item.name == spelling]
+                            self.assertEqual(values, [new.encode()], spelling)
+
+    def test_unquoted(self) -> None:
+        """Unquoted names pay with the white space of their heads, mapped or not."""
+        for count in range(4):
+            parts = [spelled(b"name=model", b"a"), *[spelled(b"name=f%d" % n, b"1") for n in range(count)]]
+            for order in (parts, parts[::-1]):
+                for end in (b"", b"\r\n"):
+                    left = self.tried(form(*order, end=end), BOUNDARY, **MODEL, **DEFAULT)
+                    assert isinstance(left, Rewritten), left
+                    self.assertIn(Item("model", None, None, b"longer"), by_multipart(left))
+                    self.assertEqual(by_multipart(left)[-1], Item("language", None, None, b"zh"))
+
+    def test_repeated(self) -> None:
+        """
+        A field that is repeated may grow once, and more as far as others have shrunk; where there is no room the
+        client is told, and without a length there is always room.
+        """
+        grows = field("model", b"a")
+        for before, counts in (((), (1,)), ((field("model", b"long name"),), (1, 2))):
+            for count in (1, 2, 3, 50):
+                body = form(*before, *[grows] * count, A)
+                left = self.tried(body, BOUNDARY, **{"$map": {"model": {"a": "longer", "long name": "b123"}}})
+                if count in counts:
+                    assert isinstance(left, Rewritten), left
+                    values = [item.value for item in by_multipart(left)]
+                    self.assertEqual(values, [b"b123"] * len(before) + [b"longer"] * count + [b"1"])
+                else:
+                    assert isinstance(left, str)
+                    self.assertIn("repeat no field", left)
+                free = rewrite(rules_for(**MODEL), BOUNDARY, [body], False)
+                self.assertEqual([item.value for item in by_multipart(free)].count(b"longer"), count)
+
+    def test_many(self) -> None:
+        """As many mapped fields as there may be parts leave in their length where they do not grow."""
+        parts = [field("model", b"same"), field("Model[]", b"long name")] * (MAX_PARTS // 2)
+        left = rewrite(rules_for(**MODEL, **DEFAULT), BOUNDARY, [form(*parts)], True)
+        self.assertEqual(len(left.body), left.length)
+        values = [item.value for item in by_multipart(left)]
+        self.assertEqual(values, [b"emas", b"b"] * (MAX_PARTS // 2) + [b"zh"])
+
+    def test_room_is_not_lent(self) -> None:
+        """What is reserved for a default is not spent on a terse head before it is known whether it is needed."""
+        terse = b"Content-Disposition:form-data;name="
+        for count in range(1, 12):
+            for sent in ((), (field("language", b"en"),)):
+                body = form(*[terse + b"a\r\n\r\n1"] * count, *sent)
+                left = self.tried(body, BOUNDARY, **{"$default": {"language": "z" * 300}})
+                self.assertIsInstance(left, str)
+
+    def test_short_boundaries(self) -> None:
+        """With any boundary, and terse heads, a form leaves in its length or is refused with what would help."""
+        fields = {"p": "q", "$default": {"language": EMPTY, "t": "1"}, **MODEL}
+        terse = b"Content-Disposition:form-data;name="
+        left_some = 0
+        for size in range(1, MIN_BOUNDARY + 2):
+            boundary = b"x" * size
+            for parts in (
+                (),
+                (terse + b"model\r\n\r\na",),
+                (terse + b"a\r\n\r\n",) * 9,
+                (terse + b"language\r\n\r\n", terse + b"model\r\n\r\n", terse + b"p\r\n\r\n"),
+                (field("model", b""), field("model", b""), field("language", b"")),
+                (field("model", b"long name"), field("t", b"")) * 20,
+            ):
+                for end in (b"", b"\r", b"\r\n", b"\r\n\r\n"):
+                    left = self.tried(form(*parts, boundary=boundary, end=end), boundary, **fields)
+                    if isinstance(left, str):
+                        self.assertIn("double quotes", left)
+                        continue
+                    left_some += 1
+                    names = [item.name for item in by_starlette(left)]
+                    self.assertEqual(names[0], "p")
+                    self.assertEqual((names.count("language"), names.count("t") > 0), (1, True), (size, parts))
+        self.assertGreater(left_some, 200)

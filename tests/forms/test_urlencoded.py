@@ -1,0 +1,156 @@
+"""
+Tests for :mod:`sttproxy.forms.urlencoded`: defaults and tables of values, and what becomes of a query; the verdicts on
+bodies are among the vectors.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import parse_qsl, urlencode
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from twisted.trial.unittest import SynchronousTestCase
+
+from sttproxy.config import MAX_KEY, parse
+from sttproxy.errors import MalformedForm
+from sttproxy.forms.treatment import Treatment
+from sttproxy.forms.urlencoded import MAX_PAIRS, rewrite, strip_query
+
+from .oracle import Oracle
+from .rewriting import Item, rules_for
+from .strategies import COMMON, WORDS, configurations
+
+MAPS = {"$map": {"m": {"a b": "c d", "会": "é&=", "": "none", "gone": "", "a+b": "plus"}}}
+ANY = {"$map": {"m": {"*": "o"}}}
+DEFAULT = {"$default": {"d": "x y", "l": ["1", 2], "o": {"k": True}}}
+EMPTY = {"$default": {"d": {"value": "x", "when_empty": True}}}
+
+
+def left(body: bytes, **fields: Any) -> bytes:
+    """What leaves of a body."""
+    return rewrite(Treatment(rules_for(**fields)), body)
+
+
+class TableTests(SynchronousTestCase):
+    """What leaves, to the byte."""
+
+    def test_defaults(self) -> None:
+        """Defaults come last, for the fields that are not there; one without a value is there."""
+        every = b"d=x+y&l%5B%5D=1&l%5B%5D=2&o%5Bk%5D=true"
+        for body, expected in (
+            (b"", every),
+            (b"a=%31", b"a=%31&" + every),
+            (b"d=1&L%5B%5D=&o", b"d=1&L%5B%5D=&o"),
+            (b"D&a=1", b"D&a=1&l%5B%5D=1&l%5B%5D=2&o%5Bk%5D=true"),
+        ):
+            self.assertEqual(left(body, **DEFAULT), expected, body)
+
+    def test_when_empty(self) -> None:
+        """A default for empty fields replaces those without a value."""
+        for body, expected in (
+            (b"d=&a=1", b"a=1&d=x"),
+            (b"d&a=1", b"a=1&d=x"),
+            (b"d=&d=1&D=", b"d=1"),
+            (b"d=+", b"d=+"),
+            (b"d=%00", b"d=%00"),
+        ):
+            self.assertEqual(left(body, **EMPTY), expected, body)
+
+    def test_maps(self) -> None:
+        """A value is compared decoded, and its replacement encoded; others pass as they were sent."""
+        for body, expected in (
+            (b"m=a+b", b"m=c+d"),
+            (b"m=a%20b", b"m=c+d"),
+            (b"m=%61+b&x=%61", b"m=c+d&x=%61"),
+            (b"m=a%2Bb", b"m=plus"),
+            (b"m=a%2bb", b"m=plus"),
+            (b"m=%E4%BC%9A", b"m=%C3%A9%26%3D"),
+            (b"m=", b"m=none"),
+            (b"m", b"m=none"),
+            (b"m=gone", b"m="),
+            (b"%4D%5B%5D=gone", b"M%5B%5D="),
+            (b"m=%61", b"m=%61"),
+            (b"m=%FF", b"m=%FF"),
+            (b"m=*", b"m=*"),
+            (b"m=gone&m=x&m=gone", b"m=&m=x&m="),
+        ):
+            self.assertEqual(left(body, **MAPS), expected, body)
+
+    def test_any_other(self) -> None:
+        """A star is any value, also one that is no text, and one that is longer than any in a table."""
+        for body in (b"m=a", b"m=", b"m", b"m=%FF%00", b"m=" + b"x" * (MAX_KEY + 1)):
+            self.assertEqual(left(body, **ANY), b"m=o", body[:20])
+
+    def test_together(self) -> None:
+        """Forced fields first, then the client's, then defaults of what the tables left empty."""
+        rules = {
+            "f": 1,
+            "r": None,
+            "$map": {"m": {"a": "b"}, "d": {"none": "", "x": "never"}, "f": {"*": "never"}},
+            "$default": {"d": {"value": "x", "when_empty": True}, "m": "never", "r": "never"},
+        }
+        self.assertEqual(left(b"x=1&m=a&F=2&r=3&d=none", **rules), b"f=1&x=1&m=b&d=x")
+
+    def test_most(self) -> None:
+        """What is added does not count among the fields that there may be."""
+        self.assertEqual(left(b"&".join([b"m=a"] * MAX_PAIRS), **ANY, **EMPTY).count(b"&"), MAX_PAIRS)
+        self.assertRaises(MalformedForm, left, b"&".join([b"m=a"] * (MAX_PAIRS + 1)), **ANY)
+
+
+class QueryTests(SynchronousTestCase):
+    """The query of a transcription."""
+
+    def test_stripped(self) -> None:
+        """Forced, removed and mapped fields are taken out, in any spelling, and the rest stays to the byte."""
+        treatment = Treatment(rules_for(**{"f": 1, "r": None, **ANY, **DEFAULT}))
+        for query, expected in (
+            (b"", b""),
+            (b"a=1", b"a=1"),
+            (b"f=1&a=1", b"a=1"),
+            (b"a=1&r", b"a=1"),
+            (b"m=1", b""),
+            (b"a=1&M%5B%5D=1&&b=%zz", b"a=1&&b=%zz"),
+            (b"%6d=1&d=1&l=1&a", b"d=1&l=1&a"),
+            (b"a=1;m=2&b=1", b"b=1"),
+            (b"+m+=1&mm=1", b"mm=1"),
+            (b"_charset_=x&a=m", b"a=m"),
+            (b"m[]=1&[m]=1&a=f", b"a=f"),
+        ):
+            self.assertEqual(strip_query(treatment, query), expected, query)
+
+    def test_refused(self) -> None:
+        """A name that cannot be judged is refused."""
+        treatment = Treatment(rules_for(**ANY))
+        for query in (b"m%00=1", b"a=1&x;m%0a=1"):
+            self.assertRaises(MalformedForm, strip_query, treatment, query)
+
+    def test_settles_nothing(self) -> None:
+        """A default is written whatever the query says: it is the form that counts."""
+        treatment = Treatment(rules_for(**DEFAULT))
+        strip_query(treatment, b"d=1&l=2")
+        self.assertEqual(rewrite(treatment, b"o="), b"o=&d=x+y&l%5B%5D=1&l%5B%5D=2")
+
+
+class PropertyTests(SynchronousTestCase):
+    """Any pairs under any configuration."""
+
+    @settings(max_examples=200)
+    @given(
+        configurations(),
+        st.lists(
+            st.tuples(
+                st.sampled_from((*COMMON, *(f"{name}[]" for name in COMMON), *map(str.upper, COMMON), "naïve", "x")),
+                st.sampled_from(WORDS) | st.text(st.characters(codec="utf-8"), max_size=3),
+            ),
+            max_size=6,
+        ),
+    )
+    def test_rewritten(self, configuration: bytes, pairs: list[tuple[str, str]]) -> None:
+        """They are read as the forced ones, the client's as the tables have them, and the defaults."""
+        found = rewrite(Treatment(parse(configuration).base), urlencode(pairs).encode())
+        read = [
+            Item(name, None, None, value.encode()) for name, value in parse_qsl(found.decode(), keep_blank_values=True)
+        ]
+        sent = [Item(name, None, None, value.encode()) for name, value in pairs]
+        self.assertEqual(read, Oracle.of(configuration).items(sent))

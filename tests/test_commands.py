@@ -1,0 +1,284 @@
+"""
+Tests for :mod:`sttproxy.commands`: what is printed, and the exit statuses.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import sys
+from typing import Any, ClassVar
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from sttproxy import __version__, commands
+
+
+class CommandTestCase(SynchronousTestCase):
+    """
+    Tests of commands in a folder of their own, which is the working directory.
+
+    :ivar folder: its path.
+    """
+
+    def setUp(self) -> None:
+        self.folder = os.path.abspath(self.mktemp())
+        os.mkdir(self.folder)
+        self.addCleanup(os.chdir, os.getcwd())
+        os.chdir(self.folder)
+        self.environment = {name: value for name, value in os.environ.items() if name != "STT_CONFIG_PATH"}
+        self.patch(os, "environ", self.environment)
+
+    def write(self, fields: Any, name: str = "stt_config.json") -> str:
+        """A file; its path."""
+        path = os.path.join(self.folder, name)
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(fields if isinstance(fields, str) else json.dumps(fields, ensure_ascii=False))
+        return path
+
+    def run_command(self, name: str, *arguments: str) -> tuple[int, str, str]:
+        """Exit status, standard output and standard error."""
+        out, err = io.StringIO(), io.StringIO()
+        self.patch(sys, "stdout", out)
+        self.patch(sys, "stderr", err)
+        status = commands.run(name, list(arguments))
+        return status, out.getvalue(), err.getvalue()
+
+
+class CheckTests(CommandTestCase):
+    """``sttproxy check``."""
+
+    def test_good(self) -> None:
+        """A good configuration is 0; the rules of the base and of each profile are shown as they are applied."""
+        self.write(
+            {
+                "language": "zh",
+                "prompt": None,
+                "timestamp_granularities[]": ["word", "segment"],
+                "response_format": "verbose_json",
+                "$default": {"model": "m", "temperature": {"value": 0.20, "when_empty": True}, "language": "no effect"},
+                "$map": {"model": {"whisper-1": "large", "": "m", "*": "other"}, "temperature": {"*": 1}},
+                "$profiles": {"p": {"$unset": ["language", "timestamp_granularities"], "$map": {"model": {"a": "b"}}}},
+            }
+        )
+        status, out, err = self.run_command("check")
+        self.assertEqual((status, err), (commands.WARNINGS, ""))
+        base = """
+without a profile:
+  language = 'zh'
+  prompt: removed
+  timestamp_granularities[] = 'word'
+  timestamp_granularities[] = 'segment'
+  response_format = 'verbose_json'
+  model: 'whisper-1' becomes 'large'
+  model: '' becomes 'm'
+  model: any other value becomes 'other'
+  temperature: any value becomes '1'
+  model = 'm', where it is not sent
+  temperature = '0.2', where it is not sent or empty
+"""
+        self.assertIn(base, out)
+        profile = """
+profile p:
+  prompt: removed
+  response_format = 'verbose_json'
+  model: 'a' becomes 'b'
+  temperature: any value becomes '1'
+  model = 'm', where it is not sent
+  temperature = '0.2', where it is not sent or empty
+"""
+        self.assertTrue(out.endswith(profile), out)
+
+    def test_statuses(self) -> None:
+        """0 for a good one, 1 where there are warnings, 2 where there are errors; these have their places."""
+        for fields, status, lines in (
+            ({"language": "zh"}, 0, ["", "without a profile:", "  language = 'zh'"]),
+            ({}, 0, ["", "without a profile:"]),
+            ({"language": "Chinese"}, 1, ["stt_config.json:1:2: $.language: ", " (warning)"]),
+            ('{\n "language": }', 2, ["stt_config.json:2:14: ", " (error)"]),
+            ('{"$maps": {}, "$default": 1}', 2, ["stt_config.json:1:2: ", "stt_config.json:1:27: "]),
+        ):
+            self.write(fields)
+            found, out, err = self.run_command("check")
+            self.assertEqual((found, err), (status, ""), out)
+            for line in lines:
+                self.assertIn(line, out)
+            self.assertEqual("without a profile:" in out, status != 2, fields)
+
+    def test_named(self) -> None:
+        """The file is the one that is named, else the environment's, else the default one, which may be missing."""
+        self.assertEqual(self.run_command("check"), (0, "\nwithout a profile:\n", ""))
+        self.write({"language": "zh"})
+        self.environment["STT_CONFIG_PATH"] = self.write({"language": "de"}, "b.json")
+        named = self.write({"language": "fr"}, "c.json")
+        self.assertIn("'fr'", self.run_command("check", named)[1])
+        self.assertIn("'de'", self.run_command("check")[1])
+        self.environment["STT_CONFIG_PATH"] = ""
+        self.assertIn("'zh'", self.run_command("check")[1])
+        os.chdir(os.path.dirname(self.folder))
+        self.assertIn("'fr'", self.run_command("check", os.path.join(os.path.basename(self.folder), "c.json"))[1])
+
+    def test_missing(self) -> None:
+        """A file that is named and cannot be read is an error, and so is an included one."""
+        status, out, _ = self.run_command("check", "nowhere.json")
+        self.assertEqual(status, 2)
+        self.assertIn("nowhere.json: it cannot be read", out)
+        self.write({"prompt": {"$file": "nowhere.txt"}})
+        status, out, _ = self.run_command("check")
+        self.assertEqual(status, 2)
+        self.assertIn("stt_config.json:1:12: $.prompt: ", out)
+        self.assertIn("nowhere.txt", out)
+
+    def test_included(self) -> None:
+        """An included text is shown, on one line and not without end."""
+        self.write("会" * 150, "long.txt")
+        self.write("a\r\nb\n", "lines.txt")
+        self.write({"language": {"$file": "long.txt"}, "model": {"$file": "lines.txt"}})
+        out = self.run_command("check")[1]
+        self.assertIn(f"  language = '{'会' * 100}'… (150 characters)\n", out)
+        (line,) = [line for line in out.splitlines() if line.startswith("  model = ")]
+        self.assertIn("a\\", line)
+
+    def test_keys(self) -> None:
+        """The file of keys is judged too, and no key is shown."""
+        self.write({"$profiles": {"p": {}}})
+        good = self.write({f"sha256:{hashlib.sha256(b'key').hexdigest()}": "p"}, "good.json")
+        self.assertEqual(self.run_command("check", "--profile-by-key", good)[0], 0)
+        for fields in ({"sk-plain": "p"}, {f"sha256:{'0' * 64}": "q"}, "[]"):
+            bad = self.write(fields, "bad.json")
+            status, out, _ = self.run_command("check", "--profile-by-key", bad)
+            self.assertEqual(status, 2, fields)
+            self.assertIn("bad.json:1:", out)
+            self.assertNotIn("sk-plain", out)
+        self.assertEqual(self.run_command("check", "--profile-by-key", "nowhere.json")[0], 2)
+
+    def test_usage(self) -> None:
+        """A command line that is wrong is 64, in one line on standard error."""
+        for arguments in (("a", "b"), ("--nothing",), ("--profile-by-key",)):
+            status, out, err = self.run_command("check", *arguments)
+            self.assertEqual((status, out), (64, ""), arguments)
+            self.assertTrue(err.startswith("sttproxy check: "), err)
+            self.assertEqual(err.count("\n"), 1)
+
+    def test_help_and_version(self) -> None:
+        """--help and --version print and end well."""
+        for name in ("check", "explain"):
+            for option, word in (("--help", f"sttproxy {name} [options]"), ("--version", f"sttproxy {__version__}\n")):
+                out = io.StringIO()
+                self.patch(sys, "stdout", out)
+                ended = self.assertRaises(SystemExit, commands.run, name, [option])
+                self.assertEqual(ended.code or 0, 0)
+                self.assertIn(word, out.getvalue())
+
+
+class ExplainTests(CommandTestCase):
+    """``sttproxy explain``."""
+
+    RULES: ClassVar[Any] = {
+        "language": "zh",
+        "stream": None,
+        "tags": ["a", "b"],
+        "$default": {"model": "m", "prompt": {"value": "p", "when_empty": True}},
+        "$map": {"model": {"whisper-1": "large", "@talk": "never"}, "format": {"*": "json"}},
+        "$profiles": {"english": {"language": "en"}},
+    }
+
+    def explained(self, *fields: str, options: tuple[str, ...] = ()) -> list[tuple[str, str]]:
+        """Name and the rest of each line that is printed of a form."""
+        self.write(self.RULES)
+        status, out, err = self.run_command("explain", *options, *(word for field in fields for word in ("-F", field)))
+        self.assertEqual((status, err), (0, ""))
+        return [(line.split("  ")[0].rstrip(), line[len(line.split("  ")[0]) :].strip()) for line in out.splitlines()]
+
+    FORCED = (("language", "'zh'  (forced)"), ("tags[]", "'a'  (forced)"), ("tags[]", "'b'  (forced)"))
+
+    def test_nothing_sent(self) -> None:
+        """Of no fields come the forced ones and the defaults."""
+        expected = [*self.FORCED, ("model", "'m'  (default)"), ("prompt", "'p'  (default)")]
+        self.assertEqual(self.explained(), expected)
+
+    def test_each(self) -> None:
+        """Each field is followed by what becomes of it and why, in the order in which they leave."""
+        fields = ("file=@talk.wav", "Model=whisper-1", "prompt=", "LANGUAGE=en", "stream=true", "x=1=2", "format=srt")
+        self.assertEqual(
+            self.explained(*fields),
+            [
+                *self.FORCED,
+                ("file", "'@talk.wav'  (as sent)"),
+                ("Model", "'large'  (mapped from 'whisper-1')"),
+                ("prompt", "-  (dropped: it is empty, and there is a default)"),
+                ("LANGUAGE", "-  (dropped: the forced one replaces it)"),
+                ("stream", "-  (removed)"),
+                ("x", "'1=2'  (as sent)"),
+                ("format", "'json'  (mapped from 'srt')"),
+                ("prompt", "'p'  (default)"),
+            ],
+        )
+
+    def test_aligned(self) -> None:
+        """Values stand in one column."""
+        self.write({"a": 1, "a_long_name": 2})
+        self.assertEqual(self.run_command("explain")[1], "a            '1'  (forced)\na_long_name  '2'  (forced)\n")
+
+    def test_files(self) -> None:
+        """What is in a file is not known: no table's value equals it, though any other is what it is."""
+        lines = self.explained("model=@talk", "prompt=@", "format=@x")[3:]
+        self.assertEqual(
+            lines,
+            [
+                ("model", "'@talk'  (as sent)"),
+                ("prompt", "'@'  (as sent)"),
+                ("format", "'json'  (mapped from '@x')"),
+            ],
+        )
+
+    def test_profile(self) -> None:
+        """A profile's rules are applied; one that does not exist is 2, with those that do."""
+        self.assertIn(("language", "'en'  (forced)"), self.explained(options=("--profile=english",)))
+        status, out, _ = self.run_command("explain", "--profile", "English")
+        self.assertEqual((status, out), (2, "There is no profile 'English'; the profiles are: english.\n"))
+
+    def test_config(self) -> None:
+        """The configuration is the one that is named; a wrong one is 2."""
+        path = self.write({"language": "fr"}, "other.json")
+        self.assertIn("'fr'", self.run_command("explain", "--config", path)[1])
+        self.environment["STT_CONFIG_PATH"] = path
+        self.assertIn("'fr'", self.run_command("explain")[1])
+        self.write("{", "other.json")
+        status, out, _ = self.run_command("explain")
+        self.assertEqual(status, 2)
+        self.assertIn("other.json:1:2: ", out)
+        self.assertEqual(self.run_command("explain", "--config", "nowhere.json")[0], 2)
+
+    def test_refused(self) -> None:
+        """A field that the proxy would refuse is 2, with its words."""
+        self.write({"language": "zh"})
+        status, out, _ = self.run_command("explain", "-F", "lang\0uage=en")
+        self.assertEqual(status, 2)
+        self.assertTrue(out.startswith("The proxy would answer 400: "), out)
+        self.assertNotIn("forced", out)
+
+    def test_usage(self) -> None:
+        """A command line that is wrong is 64, in one line on standard error."""
+        for arguments in (("-F", "language"), ("-F",), ("stray",), ("--form", "a=\udcff"), ("--form", "\udcff=a")):
+            status, out, err = self.run_command("explain", *arguments)
+            self.assertEqual((status, out), (64, ""), arguments)
+            self.assertTrue(err.startswith("sttproxy explain: "), err)
+            self.assertEqual(err.count("\n"), 1)
+
+    def test_long_values(self) -> None:
+        """A long value is cut, and its length told."""
+        self.write({})
+        out = self.run_command("explain", "-F", "a=" + "x" * 101)[1]
+        self.assertEqual(out, f"a  '{'x' * 100}'… (101 characters)  (as sent)\n")
+        out = self.run_command("explain", "-F", "a=" + "x" * 100)[1]
+        self.assertEqual(out, f"a  '{'x' * 100}'  (as sent)\n")
+
+    def test_long_names(self) -> None:
+        """The long spelling of -F is --form."""
+        self.assertEqual(
+            self.explained(options=("--form", "x=1", "--form=y=2"))[3:5],
+            [("x", "'1'  (as sent)"), ("y", "'2'  (as sent)")],
+        )
