@@ -6,7 +6,7 @@ go on the wire, values as text, one set of rules for each profile.
 """
 
 from .judge import MAX_BYTES, MAX_KEY, Reader, parse
-from .model import Config, Default, Field, Finding, Map, Rules, Text
+from .model import Config, Default, Field, Finding, Map, Rules, Text, multipart_parts
 from .names import fold, names_of
 
 __all__ = [
@@ -21,6 +21,7 @@ __all__ = [
     "Rules",
     "Text",
     "fold",
+    "multipart_parts",
     "names_of",
     "parse",
 ]

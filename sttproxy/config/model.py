@@ -72,6 +72,16 @@ class Field:
         return self.name.removesuffix("[]")
 
 
+def multipart_parts(fields: Iterable[Field]) -> tuple[bytes, ...]:
+    """
+    Fields as the parts of a multipart form (RFC 7578).
+
+    :return: pieces that two dashes and the boundary are to join; the first is empty.
+    """
+    parts = [part for field in fields for part in field.encoded()]
+    return (b"", *(b'\r\nContent-Disposition: form-data; name="%b"\r\n\r\n%b\r\n' % part for part in parts))
+
+
 @attrs.frozen
 class Default:
     """
@@ -143,6 +153,21 @@ class Rules:
     @functools.cached_property
     def defaults_by_name(self) -> dict[str, Default]:
         return {fold(rule.name): rule for rule in self.defaults if fold(rule.name) not in self.forced_by_name}
+
+    @functools.cached_property
+    def forced_form(self) -> tuple[bytes, ...]:
+        """The forced fields as `multipart_parts`."""
+        return multipart_parts(self.forced)
+
+    @functools.cached_property
+    def defaults_form(self) -> tuple[bytes, ...]:
+        """All defaults as `multipart_parts`."""
+        return multipart_parts(rule.field for rule in self.defaults_by_name.values())
+
+    @functools.cached_property
+    def growth(self) -> dict[str, int]:
+        """By folded name, the most bytes by which a table can make a value longer."""
+        return {name: rule.growth for name, rule in self.maps_by_name.items()}
 
     @functools.cached_property
     def forced_parts(self) -> tuple[tuple[bytes, bytes], ...]:

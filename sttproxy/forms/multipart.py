@@ -19,7 +19,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable
 
-from ..config import MAX_KEY, Field, Text
+from ..config import MAX_KEY, Text, multipart_parts
 from ..errors import MalformedForm
 from . import partheads
 from .treatment import Treatment, Verdict
@@ -63,7 +63,7 @@ class MultipartRewriter:
         ours = secrets.token_urlsafe(size)[:size].encode()
         self._ours = b"--" + ours
         rules = treatment.rules
-        self._forced = b"".join(self._part(name, value) for name, value in rules.forced_parts)
+        self._forced = self._ours.join(rules.forced_form)
         self.content_type = b"multipart/form-data; boundary=" + ours
         self.length: int | None = None
         self._left = length
@@ -73,10 +73,8 @@ class MultipartRewriter:
         # until the epilogue has come; without a promise it means nothing.
         self._room = 0
         # What of the room belongs to the defaults, and to the values that replace a field's first one.
-        self._growth = {key: rule.growth for key, rule in rules.maps_by_name.items()}
-        self._reserve = sum(self._growth.values()) + sum(
-            len(self._default(default.field)) for default in rules.defaults_by_name.values()
-        )
+        self._growth = dict(rules.growth)
+        self._reserve = sum(self._growth.values()) + len(self._ours.join(rules.defaults_form))
         if length is not None:
             parts = min(MAX_PARTS, length // (_LEAST_PART + len(boundary))) + 1
             self._room = (size - len(boundary)) * parts + self._reserve
@@ -212,8 +210,8 @@ class MultipartRewriter:
 
     def _opening(self, head: partheads.PartHead, taken: int) -> bytes:
         """A kept part's boundary and head, no longer than what was promised allows."""
-        for tight in (False, True):
-            opening = b"%b\r\n%b" % (self._ours, head.write(tight))
+        for written in (head.usual, head.tight):
+            opening = self._ours + written
             room = self._room + taken - len(opening)
             # The closing boundary has to be paid for too.
             if room - self._reserve >= len(self._ours) - len(self._theirs) or self.length is None:
@@ -223,13 +221,6 @@ class MultipartRewriter:
             "it leaves no room for what the proxy adds: put its name and its file name in double quotes, repeat no "
             "field, or send the form chunked"
         )
-
-    def _part(self, name: bytes, value: bytes) -> bytes:
-        """A field of ours."""
-        return b'%b\r\nContent-Disposition: form-data; name="%b"\r\n\r\n%b\r\n' % (self._ours, name, value)
-
-    def _default(self, field: Field) -> bytes:
-        return b"".join(self._part(name, value) for name, value in field.encoded())
 
     def _kept(self, data: bytes, at: int, out: list[bytes]) -> int:
         """The body of a part that passes."""
@@ -262,8 +253,9 @@ class MultipartRewriter:
 
     def _close(self, out: list[bytes]) -> None:
         """Write the defaults, and the closing boundary, with a line break where the promise leaves room for one."""
-        defaults = b"".join(map(self._default, self._treatment.missing()))
-        if defaults:
+        missing = self._treatment.missing()
+        if missing:
+            defaults = self._ours.join(multipart_parts(missing))
             out.append(defaults)
             self._room -= len(defaults)
         self._room += len(self._theirs) - len(self._ours)

@@ -35,7 +35,7 @@ _CONTROL = re.compile(rb"[\x00-\x1f\x7f]")
 _TRANSPARENT_ENCODINGS = frozenset({b"7bit", b"8bit", b"binary"})
 
 
-@attrs.frozen
+@attrs.frozen(slots=False)
 class PartHead:
     """
     What a part's head says.
@@ -49,14 +49,18 @@ class PartHead:
     filename: bytes | None
     content_type: bytes | None
 
-    def write(self, tight: bool) -> bytes:
-        """
-        The canonical head, the empty line included.
+    @functools.cached_property
+    def usual(self) -> bytes:
+        """The canonical head, from the line break behind the boundary to the empty line."""
+        return self._write(b" ")
 
-        :param tight: without optional white space, for clients that did without it and promised a length.
-        """
-        gap = b"" if tight else b" "
-        line = b'Content-Disposition:%bform-data;%bname="%b"' % (gap, gap, self.name.encode())
+    @functools.cached_property
+    def tight(self) -> bytes:
+        """The same without optional white space, for clients that did without it and promised a length."""
+        return self._write(b"")
+
+    def _write(self, gap: bytes) -> bytes:
+        line = b'\r\nContent-Disposition:%bform-data;%bname="%b"' % (gap, gap, self.name.encode())
         if self.filename is not None:
             line += b';%bfilename="%b"' % (gap, self.filename)
         if self.content_type is not None:
