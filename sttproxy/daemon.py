@@ -161,6 +161,8 @@ class Daemon(MultiService):
         await self._site.drain(self._grace_s)
         self._pool.close()
         await maybeDeferred(super().stopService)
+        # The reactor may not have another turn.
+        self._site.turn.end()
 
     def _handle_signals(self) -> None:
         # twistd would end with the status of the signal; a daemon that was told to stop and did so has succeeded.

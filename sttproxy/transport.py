@@ -104,7 +104,7 @@ class Hold:
 
 class Turn:
     """
-    What is written in one turn of the reactor, sent at its end.
+    What is done at the end of a turn of the reactor: what was written in it is sent, and then what nobody waits for.
 
     Twisted's transports have the reactor tell them that a socket takes bytes, and a small message pays for that with
     two changes to what the reactor waits for and one more event: a tenth of all that relaying it costs.  Sockets nearly
@@ -114,22 +114,23 @@ class Turn:
 
     def __init__(self, clock: IReactorTime) -> None:
         self._clock = clock
-        self._outlets: deque[Outlet] = deque()
+        self._work: deque[Callable[[], None]] = deque()
 
-    def add(self, outlet: Outlet) -> None:
-        """Have an outlet flushed at the end of the turn."""
-        if not self._outlets:
-            self._clock.callLater(0, self._end)
-        self._outlets.append(outlet)
+    def add(self, work: Callable[[], None]) -> None:
+        """Have something done at the end of the turn, after what was added before."""
+        if not self._work:
+            self._clock.callLater(0, self.end)
+        self._work.append(work)
 
-    def _end(self) -> None:
-        outlets, self._outlets = self._outlets, deque()
+    def end(self) -> None:
+        """Do it now; for the reactor, and for whoever stops it."""
+        waiting, self._work = self._work, deque()
         try:
-            while outlets:
-                outlets.popleft().flush()
+            while waiting:
+                waiting.popleft()()
         finally:
-            for outlet in outlets:  # one before them raised something
-                self.add(outlet)
+            for work in waiting:  # what came before raised something
+                self.add(work)
 
 
 class Outlet:
@@ -160,7 +161,7 @@ class Outlet:
     def write(self, data: bytes) -> None:
         """Send bytes, after all that was written before."""
         if not self._pieces:
-            self._turn.add(self)
+            self._turn.add(self.flush)
         self._pieces.append(data)
         self._size += len(data)
         if self._size > MAX_PIECES:

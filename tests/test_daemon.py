@@ -147,6 +147,14 @@ class StopTests(DaemonTestCase):
         self.assertEqual(self.events, ["started", "stopped"])
         self.assertFalse(self.daemon.running)
 
+    def test_turn(self) -> None:
+        """What waits for the end of the reactor's turn is done: there may be no other turn."""
+        self.start()
+        self.site.turn.add(lambda: self.events.append("logged"))
+        self.successResultOf(self.daemon.stopService())
+        self.assertEqual(self.events, ["started", "stopped", "logged"])
+        self.reactor.settle()
+
     def test_order(self) -> None:
         """No port is open while requests end, and no other child is stopped before they have."""
         ports = [FakePort(), FakePort()]

@@ -48,7 +48,7 @@ class Site(server.Site):
     """
     A twisted.web Site whose connections are `HTTPChannel`.
 
-    :ivar turn: at whose end they send.
+    :ivar turn: at whose end they send, and log.
     :ivar channels: the connections that are open.
     :ivar draining: no connection is kept alive any more.
     """

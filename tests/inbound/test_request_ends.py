@@ -156,7 +156,8 @@ class AccountTests(RequestTestCase):
     """What is counted and logged of a request: once, at its end."""
 
     def logged(self) -> list[str]:
-        """The lines of requests."""
+        """The lines of requests, which come behind what is sent in a turn."""
+        self.reactor.settle()
         return [
             formatEvent(event)
             for event in self.logs
