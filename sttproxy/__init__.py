@@ -3,7 +3,7 @@ sttproxy: a proxy in front of a speech-to-text server that makes every request c
 
 The way of a request: `inbound` reads its head and finds a Resource (`resources`), which has the body rewritten
 (`forms`, by the rules of `config`) or left alone, and sends it `upstream`; `relay` brings the answer back.  `http1`
-serves both sides.  `tap` puts it together, `daemon` runs it, `watch` keeps its configuration.
+serves both sides.  `tap` puts it together, `daemon` runs it, `watch` keeps its configuration; `commands` tries one out.
 """
 
 __version__ = "0.1.0"

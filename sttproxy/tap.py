@@ -305,7 +305,7 @@ def makeService(options: Options) -> Daemon:
     limits = PoolLimits(options["pool-size"], options["pool-idle"], options["max-connections"], options["pool-wait"])
     pool = Pool(clock, dialer.connect, limits)
     target = Target(
-        Upstream(clock, UpstreamAgent(pool)),
+        Upstream(UpstreamAgent(pool)),
         prefix=destination.prefix.encode(),
         host=destination.name.encode(),
         answer_s=options["answer-timeout"],

@@ -245,7 +245,7 @@ class ProxyTestCase(SiteTestCase):
         self._pools.append(self.pool)
         self.admission = Admission(most, queue)
         settings = {"prefix": b"", "host": b"upstream:1", "trusted": TrustedPeers(), **target}
-        to = Target(Upstream(self.reactor, UpstreamAgent(self.pool)), **settings)
+        to = Target(Upstream(UpstreamAgent(self.pool)), **settings)
         pages: dict[bytes, IResource] = {
             b"/health": Health(Probe(self.upstream.connect, self.pool), {"version": "1"}),
             b"/stats": StatsPage(self.stats.snapshot),

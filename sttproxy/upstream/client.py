@@ -4,7 +4,7 @@ treq, as a proxy needs it: no cookies, no redirects, no decoding, and not a byte
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import cast
 
 from treq.client import HTTPClient
 from twisted.internet.defer import Deferred
@@ -64,7 +64,7 @@ class TransparentClient(HTTPClient):
 class Upstream:
     """The server behind the proxy."""
 
-    def __init__(self, clock: Any, agent: IAgent) -> None:
+    def __init__(self, agent: IAgent) -> None:
         self._client = TransparentClient(agent)
 
     def request(self, outgoing: IOutgoing) -> Deferred[Response]:

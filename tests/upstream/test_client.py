@@ -26,7 +26,7 @@ class UpstreamTestCase(MemoryTestCase):
         self.upstream = FakeUpstream(self.reactor)
         self.pool = Pool(self.reactor, self.upstream.connect, PoolLimits())
         self.agent = UpstreamAgent(self.pool)
-        self.client = Upstream(self.reactor, self.agent)
+        self.client = Upstream(self.agent)
 
     @property
     def server(self) -> Peer:
@@ -166,7 +166,7 @@ class FailureTests(UpstreamTestCase):
     def test_cancel_waiting(self) -> None:
         """It reaches the pool's queue."""
         self.pool = Pool(self.reactor, self.upstream.connect, PoolLimits(total=1))
-        client = Upstream(self.reactor, UpstreamAgent(self.pool))
+        client = Upstream(UpstreamAgent(self.pool))
         first, second = client.request(upload()), client.request(upload())
         second.cancel()
         self.failureResultOf(second, CancelledError)
