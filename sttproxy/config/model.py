@@ -98,7 +98,7 @@ class Default:
         return self.field.name
 
 
-@attrs.frozen
+@attrs.frozen(slots=False)
 class Map:
     """
     What becomes of the values that clients give a field.
