@@ -75,12 +75,12 @@ def check_settled(rules: Rules, items: Iterable[tuple[str, bytes | None]]) -> No
         if default.when_empty:
             assert b"" not in found or b"" in written, f"{key} is empty"
     for key, table in rules.maps_by_name.items():
-        news = {text.text.encode() for text in table.table.values()}
+        news = {text.text.encode() for text in (*table.table.values(), *([table.other] if table.other else ()))}
         default_of = rules.defaults_by_name.get(key)
         written = [text.encode() for _, text in default_of.field.parts] if default_of else []
         found = values.get(key, [])
         if table.other is not None:
-            strange = {value for value in found if value is not None} - {*news, table.other.text.encode(), *written}
+            strange = {value for value in found if value is not None} - {*news, *written}
             assert not strange, f"{key} has the values {strange} that no rule gives it"
         left = {old.encode() for old in table.table}.intersection(value for value in found if value is not None)
         assert not left - news - {*written}, f"{key} has values that should have been replaced: {left}"
