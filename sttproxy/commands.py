@@ -11,6 +11,7 @@ from typing import Any, ClassVar, TextIO
 
 from twisted.python import usage
 
+from . import __version__
 from .config import Config, Rules, Text, names_of
 from .errors import ConfigError, MalformedForm
 from .forms.treatment import Treatment, Verdict
@@ -33,19 +34,21 @@ def source_of(named: str | None, keys: str | None = None, profile: str | None = 
     return Source(path, os.path.abspath(keys) if keys else "", profile or "", required=bool(named))
 
 
-class _Options(usage.Options):
+class VersionedOptions(usage.Options):
+    """Options that tell the version of sttproxy, where Twisted's would tell its own."""
+
+    def opt_version(self) -> None:
+        """Print the version and exit."""
+        print(f"sttproxy {__version__}")
+        raise SystemExit(0)
+
+
+class _Options(VersionedOptions):
     """What both commands know."""
 
     optParameters: ClassVar[list[list[Any]]] = [
         ["profile-by-key", None, None, "The JSON file of API keys and their profiles."],
     ]
-
-    def opt_version(self) -> None:
-        """Print the version and exit."""
-        from . import __version__
-
-        print(f"sttproxy {__version__}")
-        raise SystemExit(0)
 
 
 class CheckOptions(_Options):

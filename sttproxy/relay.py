@@ -30,6 +30,10 @@ from .upstream.connection import IOutgoing, OutgoingHead, Response
 log = Logger()
 
 
+#: Gives further headers of a response, when it begins.
+Notes = Callable[[], "list[Header]"]
+
+
 class Rewriter(Structure):
     """What rewrites a body on its way; `forms` has them."""
 
@@ -132,7 +136,7 @@ class Relay(Protocol):
         upstream: Upstream,
         upload: Upload,
         answer_s: float | None,
-        notes: Callable[[], list[Header]] = list,
+        notes: Notes = list,
     ) -> None:
         """
         :param notes: further headers of the response, asked for when it begins.

@@ -26,7 +26,7 @@ from .headers import TrustedPeers, boundary_of, end_to_end, forwarded, parse_con
 from .http1.heads import RequestHead
 from .inbound.body import BodySource, Collected, WholeBody
 from .inbound.request import Request
-from .relay import Relay, Rewriter, Untouched, Upload
+from .relay import Notes, Relay, Rewriter, Untouched, Upload
 from .routes import Route, route, split_profile, takes_detour
 from .stats import Stats
 from .upstream.client import Upstream
@@ -40,9 +40,6 @@ _SMALL_FORMS: dict[bytes, Callable[[Treatment, bytes], bytes]] = {
     b"application/x-www-form-urlencoded": urlencoded.rewrite,
     b"application/json": json_form.rewrite,
 }
-
-#: Gives further headers of a response, when it begins.
-Notes = Callable[[], "list[Header]"]
 
 
 @attrs.frozen

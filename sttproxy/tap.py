@@ -17,7 +17,7 @@ from twisted.python import usage
 
 from . import __version__
 from .admission import Admission
-from .commands import DEFAULT_CONFIG, source_of
+from .commands import DEFAULT_CONFIG, VersionedOptions, source_of
 from .daemon import Daemon, StartError
 from .errors import ConfigError
 from .headers import TrustedPeers
@@ -131,7 +131,7 @@ _KINDS: dict[str, Callable[[str], Any]] = {
 }
 
 
-class Options(usage.Options):
+class Options(VersionedOptions):
     """The options of ``twistd sttproxy``."""
 
     synopsis = "[options]"
@@ -188,11 +188,6 @@ class Options(usage.Options):
             self["trust-forwarded"].append(network(text))
         except ValueError as error:
             raise usage.UsageError(f"--trust-forwarded: {error}") from None
-
-    def opt_version(self) -> None:
-        """Print the version and exit."""
-        print(f"sttproxy {__version__}")
-        raise SystemExit(0)
 
     def parseOptions(self, options: Any = None) -> None:
         """

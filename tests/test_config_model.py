@@ -11,6 +11,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from sttproxy.config import Config, Default, Field, Map, Rules, parse
 
+from .forms.rewriting import forced_parts
+
 #: Rules as pairs: forced, mapped and default fields with what they write.
 Said = tuple[list[tuple[str, Any]], list[tuple[str, Any]], list[tuple[str, Any]]]
 
@@ -153,7 +155,7 @@ class RulesTests(SynchronousTestCase):
         """What is forced, in the file's order and in UTF-8."""
         rules = config({"名": "会", "a": None, "t": [1, 2], "x": {"k": True}, "$default": {"d": 1}}).base
         self.assertEqual(
-            rules.forced_parts,
+            forced_parts(rules),
             (("名".encode(), "会".encode()), (b"t[]", b"1"), (b"t[]", b"2"), (b"x[k]", b"true")),
         )
 

@@ -406,10 +406,10 @@ class _Judge:
         here, self._file = self._file, path
         text = self._decoded(data)
         self._file = here
-        if text is not None and "\0" in text:
-            self._error(f"the file {path} holds a NUL character", at, where)
-            return None
         if text is None:
+            return None
+        if "\0" in text:
+            self._error(f"the file {path} holds a NUL character", at, where)
             return None
         text = text.removesuffix("\n").removesuffix("\r")
         return Text(text, json.dumps(text, ensure_ascii=False))
@@ -461,7 +461,7 @@ def _within(where: str, key: str) -> str:
 
 def _includes(object_: jsontext.Object) -> bool:
     """Whether an object is an included text."""
-    return bool(object_.members) and any(member.key == "$file" for member in object_.members)
+    return any(member.key == "$file" for member in object_.members)
 
 
 def _members(object_: jsontext.Object, name: str) -> Iterator[jsontext.Member]:

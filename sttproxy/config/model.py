@@ -170,11 +170,6 @@ class Rules:
         return {name: rule.growth for name, rule in self.maps_by_name.items()}
 
     @functools.cached_property
-    def forced_parts(self) -> tuple[tuple[bytes, bytes], ...]:
-        """Names and values to write into a form, UTF-8."""
-        return tuple(part for field in self.forced for part in field.encoded())
-
-    @functools.cached_property
     def names(self) -> frozenset[str]:
         """The folded names of all fields that a rule speaks of."""
         return frozenset(self.forced_by_name) | frozenset(self.maps_by_name) | frozenset(self.defaults_by_name)

@@ -7,6 +7,7 @@ they have in the configuration.
 
 from __future__ import annotations
 
+import functools
 import json
 
 from .. import jsontext
@@ -36,12 +37,8 @@ def rewrite(treatment: Treatment, body: bytes) -> bytes:
     written = [(field.json_name, field.json) for field in treatment.rules.forced]
     kept = []
     for member in members:
-        verdict = treatment.judge(member.key)
-        settled = (
-            treatment.settle(member.key, _value(text[member.value.start : member.value.end]))
-            if verdict is Verdict.DEPENDS
-            else verdict
-        )
+        source = text[member.value.start : member.value.end]
+        settled = treatment.treat(member.key, functools.partial(_value, source))
         if isinstance(settled, Text):
             kept.append(f"{text[member.key_at : member.key_end]}:{settled.json}")
         elif settled is Verdict.PASSES:

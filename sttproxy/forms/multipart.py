@@ -19,7 +19,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable
 
-from ..config import MAX_KEY, Text, multipart_parts
+from ..config import MAX_KEY, multipart_parts
 from ..errors import MalformedForm
 from . import partheads
 from .treatment import Treatment, Verdict
@@ -168,20 +168,21 @@ class MultipartRewriter:
             raise self._malformed(error.message) from None
         taken = len(self._theirs) + end + 4 - at
         verdict = self._treatment.judge(head.name)
-        if verdict is Verdict.DROPPED:
-            self._drop(taken)
-        elif verdict is Verdict.PASSES:
+        if verdict is Verdict.DEPENDS:
+            self._undecided = head, taken
+            self._step = MultipartRewriter._held_back
+        else:
+            self._obey(verdict, head, taken, out)
+        return end + 4
+
+    def _obey(self, verdict: Verdict, head: partheads.PartHead, taken: int, out: list[bytes]) -> None:
+        """Let a part pass, or leave it out, whose boundary and head took so many bytes."""
+        if verdict is Verdict.PASSES:
             out.append(self._opening(head, taken))
             self._step = MultipartRewriter._kept
         else:
-            self._undecided = head, taken
-            self._step = MultipartRewriter._held_back
-        return end + 4
-
-    def _drop(self, taken: int) -> None:
-        """Leave a part out whose boundary and head took so many bytes."""
-        self._room += taken
-        self._step = MultipartRewriter._dropped
+            self._room += taken
+            self._step = MultipartRewriter._dropped
 
     def _held_back(self, data: bytes, at: int, out: list[bytes]) -> int:
         """The body of a part whose fate depends on it; what is decided here, the step after it does."""
@@ -192,13 +193,9 @@ class MultipartRewriter:
         head, taken = self._undecided
         value = data[at:end] if 0 <= end <= at + MAX_KEY else None
         settled = self._treatment.settle(head.name, value)
-        if settled is Verdict.DROPPED:
-            self._drop(taken)
-        elif settled is Verdict.PASSES:
-            out.append(self._opening(head, taken))
-            self._step = MultipartRewriter._kept
+        if isinstance(settled, Verdict):
+            self._obey(settled, head, taken, out)
         else:
-            assert isinstance(settled, Text)
             new = settled.text.encode() + b"\r\n"
             # What is sure to be dropped pays for the new value; it is counted again when it is.
             credit = MAX_KEY if value is None else len(value) + len(b"\r\n")

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import enum
 import unicodedata
-from collections.abc import Container
+from collections.abc import Callable, Container
 from urllib.parse import quote
 
 from ..config import Field, Rules, Text, fold
@@ -65,6 +65,16 @@ class Treatment:
         if default is not None:
             self._sent.add(key)
         return Verdict.PASSES
+
+    def treat(self, name: str, value: Callable[[], bytes | None]) -> Text | Verdict:
+        """
+        Judge a field that came whole.
+
+        :param value: gives its value, if that matters; see `settle`, as for what is returned.
+        :raises MalformedForm: as `key` does.
+        """
+        verdict = self.judge(name)
+        return self.settle(name, value()) if verdict is Verdict.DEPENDS else verdict
 
     def settle(self, name: str, value: bytes | None) -> Text | Verdict:
         """

@@ -7,6 +7,7 @@ characters that every encoder escapes, broken escapes.
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterable
 from urllib.parse import quote_plus, unquote_plus, unquote_to_bytes
@@ -34,8 +35,7 @@ def rewrite(treatment: Treatment, body: bytes) -> bytes:
     kept = []
     for number, pair in enumerate(pairs, 1):
         name = _name(pair, number)
-        verdict = treatment.judge(name)
-        settled = treatment.settle(name, _value(pair)) if verdict is Verdict.DEPENDS else verdict
+        settled = treatment.treat(name, functools.partial(_value, pair))
         if isinstance(settled, Text):
             kept.append(_pair(name, settled.text))
         elif settled is Verdict.PASSES:

@@ -13,7 +13,7 @@ from sttproxy.config import Rules, parse
 from sttproxy.headers import boundary_of, parse_content_type
 
 from ..forms.cases import PASSING, RULED, VALUES, WAV
-from ..forms.rewriting import BOUNDARY, Item, Rewritten, field, form, items_of, rewrite, upload
+from ..forms.rewriting import BOUNDARY, Item, Rewritten, field, forced_parts, form, items_of, rewrite, upload
 from ..vectors import envelopes, parameters, parts, spellings
 from ..vectors.vector import CONFIG, FORCED, Reads
 
@@ -67,7 +67,7 @@ def from_forms() -> list[Case]:
 def _own(name: str, fields: dict[str, Any], *sent: bytes, kept: tuple[bytes, ...] | None = None) -> list[Case]:
     """A form, in both framings; of it is kept what is said, or all."""
     rules = parse(json.dumps(fields).encode()).base
-    forced = [Item(key.decode(), None, None, value) for key, value in rules.forced_parts]
+    forced = [Item(key.decode(), None, None, value) for key, value in forced_parts(rules)]
     expected = (*forced, *items_of(*(sent if kept is None else kept)))
     return [_case(name, rules, BOUNDARY, form(*sent), counted, expected) for counted in (True, False)]
 

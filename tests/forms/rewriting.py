@@ -39,6 +39,11 @@ def drops(rules: Rules, name: str) -> bool:
     return Treatment(rules).judge(name) is Verdict.DROPPED
 
 
+def forced_parts(rules: Rules) -> tuple[tuple[bytes, bytes], ...]:
+    """The names and values that rules write into a form, UTF-8."""
+    return tuple(part for field in rules.forced for part in field.encoded())
+
+
 def forced_json(rules: Rules) -> list[tuple[str, str]]:
     """The members that rules write into a JSON object."""
     return [(field.json_name, field.json) for field in rules.forced if field.json is not None]

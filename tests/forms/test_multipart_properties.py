@@ -12,7 +12,18 @@ from sttproxy.config import Rules, parse
 from sttproxy.errors import MalformedForm
 
 from .oracle import Oracle
-from .rewriting import Item, Rewritten, as_starlette, by_multipart, by_starlette, bytewise, drops, rewrite, said_again
+from .rewriting import (
+    Item,
+    Rewritten,
+    as_starlette,
+    by_multipart,
+    by_starlette,
+    bytewise,
+    drops,
+    forced_parts,
+    rewrite,
+    said_again,
+)
 from .strategies import Form, bent, configurations, cuts, forms
 
 
@@ -26,7 +37,7 @@ def outcome(rules: Rules, boundary: bytes, pieces: list[bytes], counted: bool) -
 
 def forced(rules: Rules) -> list[Item]:
     """What the rules write."""
-    return [Item(name.decode(), None, None, value) for name, value in rules.forced_parts]
+    return [Item(name.decode(), None, None, value) for name, value in forced_parts(rules)]
 
 
 def sent(form: Form) -> list[Item]:

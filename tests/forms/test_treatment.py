@@ -10,7 +10,7 @@ from sttproxy.config import Config, Rules, Text, parse
 from sttproxy.errors import MalformedForm
 from sttproxy.forms.treatment import Treatment, Verdict
 
-from .rewriting import drops, forced_json, rules_for
+from .rewriting import drops, forced_json, forced_parts, rules_for
 
 PASSES, DROPPED = Verdict.PASSES, Verdict.DROPPED
 
@@ -22,7 +22,7 @@ class RulesTests(SynchronousTestCase):
         """All parts of all fields are written in the order of the file, in UTF-8."""
         rules = parse('{"prompt": "会议\\n", "g": ["a", "b"], "temperature": 0.20, "v": {"k": true}}'.encode()).base
         self.assertEqual(
-            rules.forced_parts,
+            forced_parts(rules),
             (
                 (b"prompt", "会议\n".encode()),
                 (b"g[]", b"a"),
@@ -35,7 +35,7 @@ class RulesTests(SynchronousTestCase):
     def test_ruled(self) -> None:
         """Every field of the file is ruled, also one that is only removed; nothing else is."""
         rules = parse(b'{"prompt": null, "Gran[]": ["a"], "v": {}}').base
-        self.assertEqual(rules.forced_parts, ((b"Gran[]", b"a"),))
+        self.assertEqual(forced_parts(rules), ((b"Gran[]", b"a"),))
         for name in (
             "prompt",
             "Prompt",
@@ -70,7 +70,7 @@ class RulesTests(SynchronousTestCase):
         """An empty configuration rules and writes nothing."""
         for config in (Config(), parse(b"{}")):
             rules = config.base
-            self.assertEqual(rules.forced_parts, ())
+            self.assertEqual(forced_parts(rules), ())
             for name in ("prompt", "", "file"):
                 self.assertFalse(drops(rules, name))
 

@@ -18,7 +18,7 @@ from sttproxy.http1 import heads
 from sttproxy.http1.framing import Chunked
 from sttproxy.routes import Route, route
 
-from ..forms.rewriting import drops, forced_json
+from ..forms.rewriting import drops, forced_json, forced_parts
 from ..vectors.reading import by_json, by_pairs
 from .invariants import check_rewriter, check_settled
 
@@ -72,8 +72,8 @@ def check_pairs(rules: Rules, body: bytes) -> None:
         return
     items = [(item.name.encode(), item.value) for item in by_pairs(left)] if left else []
     check_settled(rules, [(name.decode(), value) for name, value in items])
-    assert items[: len(rules.forced_parts)] == list(rules.forced_parts), "it does not begin with the forced pairs"
-    assert not any(drops(rules, name.decode()) for name, _ in items[len(rules.forced_parts) :]), "a ruled pair is left"
+    assert items[: len(forced_parts(rules))] == list(forced_parts(rules)), "it does not begin with the forced pairs"
+    assert not any(drops(rules, name.decode()) for name, _ in items[len(forced_parts(rules)) :]), "a ruled pair is left"
     assert urlencoded.rewrite(Treatment(rules), left) == left, "rewritten once more, it says something else"
 
 

@@ -13,7 +13,7 @@ from sttproxy.errors import MalformedForm
 
 from ..differential.pythons import READERS
 from ..differential.reading import Reader, Reading
-from ..forms.rewriting import Rewritten, by_multipart, bytewise, drops, rewrite, said_again
+from ..forms.rewriting import Rewritten, by_multipart, bytewise, drops, forced_parts, rewrite, said_again
 
 #: The parsers of this Python that are installed.
 INSTALLED: dict[str, Reader] = {
@@ -49,9 +49,9 @@ def check_rewriter(rules: Rules, boundary: bytes, pieces: list[bytes], counted: 
         return None
     assert whole.length == (len(whole.body) if counted else None), "the promise is not met"
     items = by_multipart(whole)
-    found = [(item.name.encode(), item.value) for item in items[: len(rules.forced_parts)]]
-    assert found == list(rules.forced_parts), "it does not begin with the forced fields"
-    assert not any(drops(rules, item.name) for item in items[len(rules.forced_parts) :]), "a ruled field is left"
+    found = [(item.name.encode(), item.value) for item in items[: len(forced_parts(rules))]]
+    assert found == list(forced_parts(rules)), "it does not begin with the forced fields"
+    assert not any(drops(rules, item.name) for item in items[len(forced_parts(rules)) :]), "a ruled field is left"
     check_settled(rules, [(item.name, item.value) for item in items])
     if not rules.maps:  # what a table gives it may replace again
         again = rewrite(rules, whole.boundary, [whole.body], counted)
@@ -130,7 +130,7 @@ def check_read(rules: Rules, reading: Reading, reader: str, texts: set[str]) -> 
 def forced(rules: Rules) -> dict[str, list[bytes]]:
     """What the rules write, by names."""
     fields: dict[str, list[bytes]] = {}
-    for name, value in rules.forced_parts:
+    for name, value in forced_parts(rules):
         fields.setdefault(name.decode(), []).append(value)
     return fields
 
