@@ -12,6 +12,7 @@ from collections.abc import Collection, Iterable, Sequence
 from ipaddress import IPv4Network, IPv6Network, ip_address
 
 from .errors import Header, UnsupportedBody
+from .http1.heads import Head
 
 #: Headers that speak of one connection and stop at its end (RFC 9110 §7.6.1, RFC 9112 §9.6), beside those that
 #: Connection names.  Trailer stops because trailers do; Expect, because the proxy answers it.
@@ -34,7 +35,13 @@ HOP_BY_HOP = frozenset(
 #: have the proxy take off what the upstream relies on.
 _END_TO_END = frozenset({b"host", b"content-length", b"content-type", b"authorization"})
 
-_FORWARDED = frozenset({b"x-forwarded-for", b"x-forwarded-proto", b"x-forwarded-host"})
+#: Servers behind CGI-like gateways cannot tell an underscore from a hyphen.
+_FORWARDED = frozenset(
+    b"x%cforwarded%c%b" % (first, second, told)
+    for first in b"-_"
+    for second in b"-_"
+    for told in (b"for", b"proto", b"host")
+)
 
 _TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
 _MEDIA_TYPE = re.compile(rb"(%b/%b)[ \t]*" % (_TOKEN, _TOKEN))
@@ -46,40 +53,40 @@ _PARAMETER = re.compile(rb";[ \t]*(?:(%b)=(?:(%b)|%b)[ \t]*)?" % (_TOKEN, _BARE_
 _BOUNDARY = re.compile(rb"[0-9A-Za-z'()+_,\-./:=? ]{0,69}[0-9A-Za-z'()+_,\-./:=?]")
 
 
-def end_to_end(headers: list[Header], connection: Collection[bytes]) -> list[Header]:
-    """
-    The headers that are passed on.
-
-    :param connection: the lower-cased options of every Connection line.
-    """
-    if not connection:
-        return [header for header in headers if header[0].lower() not in HOP_BY_HOP]
-    stop = HOP_BY_HOP.union(connection) - _END_TO_END
-    return [header for header in headers if header[0].lower() not in stop]
+def end_to_end(head: Head) -> list[Header]:
+    """The headers that are passed on, in a list of their own."""
+    if not head.has(HOP_BY_HOP):
+        return head.headers.copy()
+    stop = HOP_BY_HOP.union(head.connection) - _END_TO_END
+    return [header for header in head.headers if header[0].lower() not in stop]
 
 
-def forwarded(headers: list[Header], peer: bytes, proto: bytes, host: bytes | None, trusted: bool) -> list[Header]:
+def forwarded(head: Head, headers: list[Header], peer: bytes, proto: bytes, trusted: bool) -> list[Header]:
     """
     The headers with ``X-Forwarded-For``, ``-Proto`` and ``-Host`` written.
 
+    :param head: of the request as it came; its Host is the one that is told.
+    :param headers: those of its headers that are passed on.
     :param peer: the address of the client that the connection came from.
     :param proto: ``b"http"`` or ``b"https"``, as the client spoke.
-    :param host: the Host that it asked for, if any.
     :param trusted: whether the peer is a proxy that may tell of clients behind it.  Then its For is added to, and its
         Proto and Host stand; else all three are replaced, since anybody can write them.
     """
-    # Servers behind CGI-like gateways cannot tell an underscore from a hyphen.
-    kept = [header for header in headers if header[0].lower().replace(b"_", b"-") not in _FORWARDED]
     told: dict[bytes, list[bytes]] = {}
-    if trusted and len(kept) < len(headers):
-        for name, value in headers:
-            if name.lower() in _FORWARDED:
+    if head.has(_FORWARDED):
+        if trusted:
+            for name, value in headers:
                 told.setdefault(name.lower(), []).append(value)
-    kept.append((b"X-Forwarded-For", b", ".join([*told.get(b"x-forwarded-for", ()), peer])))
-    kept.append((b"X-Forwarded-Proto", told.get(b"x-forwarded-proto", [proto])[0]))
-    hosts = told.get(b"x-forwarded-host") or ([] if host is None else [host])
-    kept += [(b"X-Forwarded-Host", value) for value in hosts[:1]]
-    return kept
+        headers = [header for header in headers if header[0].lower() not in _FORWARDED]
+    addresses = b", ".join([*told[b"x-forwarded-for"], peer]) if b"x-forwarded-for" in told else peer
+    written = [
+        (b"X-Forwarded-For", addresses),
+        (b"X-Forwarded-Proto", told.get(b"x-forwarded-proto", (proto,))[0]),
+    ]
+    hosts = told.get(b"x-forwarded-host") or head.values(b"host")
+    if hosts:
+        written.append((b"X-Forwarded-Host", hosts[0]))
+    return headers + written
 
 
 class TrustedPeers:

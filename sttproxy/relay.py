@@ -121,7 +121,7 @@ class Upload:
 
     def informed(self, head: ResponseHead) -> None:
         """Pass an interim response on."""
-        headers = end_to_end(head.headers, head.connection_options())
+        headers = end_to_end(head)
         self._request.send_informational(head.status, head.phrase, headers)
 
 
@@ -174,7 +174,7 @@ class Relay(Protocol):
         self._stop_waiting()
         self._response = response
         head = response.head
-        headers = end_to_end(head.headers, head.connection_options())
+        headers = end_to_end(head)
         if head.status == 101:
             self._tunnel(response, headers)
             return
@@ -234,7 +234,7 @@ class Relay(Protocol):
         self._response = None  # which has this as its receiver
         if self._request.over:
             return
-        if reason.check(ResponseDone):
+        if isinstance(reason.value, ResponseDone):
             self._done()
         else:
             self._request.unregisterProducer()

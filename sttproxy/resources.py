@@ -35,6 +35,8 @@ from .upstream.connection import OutgoingHead
 #: Most bytes of a form that is rewritten whole; it holds text only.
 MAX_SMALL_FORM = 1024 * 1024
 
+#: Headers under which a server may read another form than the one that is rewritten here.
+_DISGUISES = frozenset({b"content-encoding", b"content_encoding", b"content_type"})
 #: What rewrites the kinds of body that are not streamed.
 _SMALL_FORMS: dict[bytes, Callable[[Treatment, bytes], bytes]] = {
     b"application/x-www-form-urlencoded": urlencoded.rewrite,
@@ -92,13 +94,11 @@ class Forwarding(Resource):
         :param notes: gives further headers of the response.
         """
         head, destination = request.head, self._target
-        host = head.values(b"host")
-        if not host:
+        if b"host" not in head.index:
             headers.insert(0, (b"Host", destination.host))
         peer: str = getattr(request.client, "host", "unknown")  # RFC 7239 §6.2; a Unix socket has no address
         proto = b"https" if request.isSecure() else b"http"
-        trusted = peer in destination.trusted
-        headers = forwarded(headers, peer.encode(), proto, host[0] if host else None, trusted)
+        headers = forwarded(head, headers, peer.encode(), proto, peer in destination.trusted)
         if length is None:
             headers.append((b"Transfer-Encoding", b"chunked"))
         target = request.target if request.target == b"*" else destination.prefix + request.target
@@ -113,10 +113,9 @@ class PassThrough(Forwarding):
     def render(self, request: Request) -> int:
         self._stats.forwarded_requests += 1
         head = request.head
-        options = head.connection_options()
-        headers = end_to_end(head.headers, options)
+        headers = end_to_end(head)
         may_upgrade = head.length == 0 and head.version == b"HTTP/1.1"
-        upgrade = upgrade_of(options, head.values(b"upgrade")) if may_upgrade else None
+        upgrade = upgrade_of(head.connection, head.values(b"upgrade")) if may_upgrade else None
         if upgrade is not None:
             headers += [(b"Connection", b"Upgrade"), (b"Upgrade", upgrade)]
         self._forward(request, request.body, headers, Untouched(), head.length, upgrades=upgrade is not None)
@@ -182,10 +181,15 @@ class Transcriptions(Forwarding):
     ) -> None:
         """Pass the request on when it is its turn."""
         head = request.head
-        headers = [
-            _replaced(header, content_type, length) for header in end_to_end(head.headers, head.connection_options())
-        ]
-        if length is not None and not head.values(b"content-length"):
+        headers = end_to_end(head)
+        for at, (name, _) in enumerate(headers):
+            # Each keeps its place and its spelling.
+            key = name.lower()
+            if key == b"content-type":
+                headers[at] = name, content_type
+            elif key == b"content-length" and length is not None:
+                headers[at] = name, b"%d" % length
+        if length is not None and b"content-length" not in head.index:
             headers.append((b"Content-Length", b"%d" % length))
         if self._admission.unlimited:
             self._forward(request, body, headers, rewriter, length, notes=notes)
@@ -230,7 +234,7 @@ def _form_type(head: RequestHead) -> tuple[bytes, dict[bytes, bytes]]:
     :raises UnsupportedBody: when it is none that can be rewritten.
     :raises BadRequest: when there is no body.
     """
-    if head.values(b"content-encoding") or head.values(b"content_encoding") or head.values(b"content_type"):
+    if head.has(_DISGUISES):
         raise UnsupportedBody(
             "A transcription must have no Content-Encoding, and no Content_Type; send the plain form."
         )
@@ -245,16 +249,6 @@ def _form_type(head: RequestHead) -> tuple[bytes, dict[bytes, bytes]]:
     if head.length == 0:
         raise BadRequest("The transcription request has no body; send a form with the recording as 'file'.")
     return media, parameters
-
-
-def _replaced(header: Header, content_type: bytes, length: int | None) -> Header:
-    """A header of the rewritten form, in its old place."""
-    name = header[0].lower()
-    if name == b"content-type":
-        return header[0], content_type
-    if name == b"content-length" and length is not None:
-        return header[0], b"%d" % length
-    return header
 
 
 class Page(Resource):

@@ -31,6 +31,7 @@ _TRANSCRIPTION = re.compile(rb"(?:.*/)?audio/transcriptions/?\n?", re.DOTALL)
 _PROFILE = re.compile(rb"/profiles/([^/?#]*)(.*)", re.DOTALL)
 _METHOD_OVERRIDES = (b"x-http-method-override", b"x-http-method", b"x-method-override")
 _TARGET_OVERRIDES = (b"x-original-url", b"x-rewrite-url")
+_OVERRIDES = frozenset({*_METHOD_OVERRIDES, *_TARGET_OVERRIDES})
 #: Decoding goes on until nothing changes, and no honest path needs as many rounds.
 _ROUNDS = 5
 
@@ -66,10 +67,10 @@ def takes_detour(head: RequestHead, target: bytes, prefix: bytes) -> bool:
     :param target: the one that is passed on.
     :param prefix: of every path at the upstream.
     """
+    if not head.has(_OVERRIDES):
+        return False
     methods = [value for name in _METHOD_OVERRIDES for value in head.values(name)]
     targets = [value for name in _TARGET_OVERRIDES for value in head.values(name)]
-    if not methods and not targets:
-        return False
     paths = [prefix + target.partition(b"?")[0] for target in (target, *targets)]
     return any(route(method.strip(), path) is not Route.OTHER for method in (head.method, *methods) for path in paths)
 

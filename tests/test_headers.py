@@ -4,6 +4,7 @@ Tests for :mod:`sttproxy.headers`.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from ipaddress import ip_network
 
 from hypothesis import given
@@ -12,6 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from sttproxy.errors import Header
 from sttproxy.headers import TrustedPeers, end_to_end, forwarded, upgrade_of
+from sttproxy.http1.heads import Head
 
 #: Headers of one connection, none of which may reach the next one.
 CONNECTION_HEADERS = (
@@ -31,6 +33,17 @@ TOKENS = st.text("abcXYZ019!#$%&'*+-.^_`|~", min_size=1, max_size=12).map(str.en
 HEADERS = st.lists(st.tuples(st.sampled_from(CONNECTION_HEADERS) | TOKENS, st.binary(max_size=8)), max_size=12)
 
 
+def head_of(headers: list[Header], connection: Iterable[bytes] = ()) -> Head:
+    """A head with these headers; Connection, where it has options, is not among them."""
+    index: dict[bytes, list[bytes]] = {}
+    for name, value in headers:
+        index.setdefault(name.lower(), []).append(value)
+    options = frozenset(connection)
+    if options:
+        index[b"connection"] = list(options)
+    return Head(b"HTTP/1.1", headers, index, options, 0, False)
+
+
 class EndToEndTests(SynchronousTestCase):
     """Which headers are passed on."""
 
@@ -39,39 +52,39 @@ class EndToEndTests(SynchronousTestCase):
         for name in CONNECTION_HEADERS:
             for spelling in (name, name.lower(), name.upper(), name.swapcase()):
                 headers = [(b"A", b"1"), (spelling, b"x"), (b"B", b"2"), (spelling, b"y")]
-                self.assertEqual(end_to_end(headers, frozenset()), [(b"A", b"1"), (b"B", b"2")], spelling)
-                self.assertEqual(end_to_end(headers, {b"close"}), [(b"A", b"1"), (b"B", b"2")], spelling)
+                self.assertEqual(end_to_end(head_of(headers)), [(b"A", b"1"), (b"B", b"2")], spelling)
+                self.assertEqual(end_to_end(head_of(headers, {b"close"})), [(b"A", b"1"), (b"B", b"2")], spelling)
 
     def test_untouched(self) -> None:
         """Everything else keeps its order, its spelling and its repetitions."""
         headers = [(b"x-B", b"1"), (b"Set-Cookie", b"a"), (b"X-b", b" 2"), (b"set-cookie", b"b"), (b"TEa", b"")]
-        self.assertEqual(end_to_end(headers, frozenset()), headers)
+        self.assertEqual(end_to_end(head_of(headers)), headers)
 
     def test_named_by_connection(self) -> None:
         """What Connection names stops here too, every line of it."""
         headers = [(b"X-Secret", b"1"), (b"x-SECRET", b"2"), (b"X-Other", b"3")]
-        self.assertEqual(end_to_end(headers, {b"close", b"x-secret"}), [(b"X-Other", b"3")])
+        self.assertEqual(end_to_end(head_of(headers, {b"close", b"x-secret"})), [(b"X-Other", b"3")])
 
     def test_protected(self) -> None:
         """Connection cannot take off what a message needs to be understood and permitted."""
         for name in (b"Host", b"Content-Length", b"Content-Type", b"Authorization"):
             headers = [(name, b"x")]
-            self.assertEqual(end_to_end(headers, {name.lower(), b"close"}), headers, name)
+            self.assertEqual(end_to_end(head_of(headers, {name.lower(), b"close"})), headers, name)
 
     def test_empty_option(self) -> None:
         """The empty element of a Connection line such as ``close,`` names nothing."""
-        self.assertEqual(end_to_end([(b"A", b"1")], {b"", b"close"}), [(b"A", b"1")])
+        self.assertEqual(end_to_end(head_of([(b"A", b"1")], {b"", b"close"})), [(b"A", b"1")])
 
     def test_argument_untouched(self) -> None:
         """The caller's own list stays as it was."""
         headers = [(b"Connection", b"close"), (b"A", b"1")]
-        end_to_end(headers, {b"close"})
+        end_to_end(head_of(headers, {b"close"}))
         self.assertEqual(headers, [(b"Connection", b"close"), (b"A", b"1")])
 
     @given(HEADERS, st.frozensets(TOKENS.map(bytes.lower)))
     def test_subsequence(self, headers: list[Header], connection: frozenset[bytes]) -> None:
         """What is passed on are the client's own lines in their order, less exactly those that had to stop."""
-        passed = end_to_end(headers, connection)
+        passed = end_to_end(head_of(headers, connection))
         protected = {b"host", b"content-length", b"content-type", b"authorization"}
         stop = {name.lower() for name in CONNECTION_HEADERS} | connection - protected
         self.assertEqual(passed, [header for header in headers if header[0].lower() not in stop])
@@ -90,7 +103,8 @@ class ForwardedTests(SynchronousTestCase):
 
     def told(self, claimed: list[Header], trusted: bool, host: bytes | None = b"h:1") -> list[Header]:
         """What is passed on from a client at 192.0.2.1 over HTTP."""
-        return forwarded(claimed, b"192.0.2.1", b"http", host, trusted)
+        came = head_of(claimed if host is None else [(b"Host", host), *claimed])
+        return forwarded(came, claimed, b"192.0.2.1", b"http", trusted)
 
     def test_written(self) -> None:
         """All three are written, behind the client's headers."""
@@ -108,6 +122,14 @@ class ForwardedTests(SynchronousTestCase):
     def test_untrusted(self) -> None:
         """Claims of a client that nobody trusts are replaced, in every spelling and repetition."""
         self.assertEqual(self.told(list(self.CLAIMED), False), self.told([(b"A", b"1")], False))
+        for name, _ in self.told([], False):
+            for spelling in (
+                name,
+                name.replace(b"-", b"_"),
+                name.replace(b"-", b"_", 1),
+                name[::-1].replace(b"-", b"_", 1)[::-1],
+            ):
+                self.assertEqual(self.told([(spelling, b"x")], False), self.told([], False), spelling)
 
     def test_trusted(self) -> None:
         """A trusted proxy's For is added to, from all its lines; its Proto and Host stand."""

@@ -26,7 +26,7 @@ ROOMS: dict[str, frozenset[str]] = {
         "stats": "",
         "routes": "http1",
         "jsontext": "",
-        "headers": "errors",
+        "headers": "errors http1",
         "http1": "errors",
         "config": "errors jsontext",
         "commands": "errors config forms watch",

@@ -37,6 +37,7 @@ _LENGTH = re.compile(rb"[0-9]{1,18}")
 _FRAMING_LOOKALIKES = frozenset({b"content_length", b"transfer_encoding"})
 
 _NONE: tuple[bytes, ...] = ()
+_NO_OPTIONS: frozenset[bytes] = frozenset()
 
 
 @attrs.define
@@ -47,6 +48,7 @@ class Head:
     :ivar version: ``b"HTTP/1.0"`` or ``b"HTTP/1.1"``.
     :ivar headers: the field lines in their order, names as written, values without the white space around them.
     :ivar index: the same by lower-cased name, each with all its values.
+    :ivar connection: the options of every Connection line, lower-cased (RFC 9110 §7.6.1).
     :ivar length: bytes of body that follow; None where the end is found otherwise (`chunked`, or by closing).
     :ivar chunked: whether the body is in the chunked coding.
     """
@@ -54,23 +56,23 @@ class Head:
     version: bytes
     headers: list[Header]
     index: dict[bytes, list[bytes]]
+    connection: frozenset[bytes]
     length: int | None
     chunked: bool
+
+    def has(self, names: frozenset[bytes]) -> bool:
+        """Whether there is a header of any of these lower-cased names."""
+        return not names.isdisjoint(self.index)
 
     def values(self, name: bytes) -> list[bytes] | tuple[bytes, ...]:
         """All values of a header, by its lower-cased name."""
         return self.index.get(name, _NONE)
 
-    def connection_options(self) -> frozenset[bytes]:
-        """The options of every Connection line, lower-cased (RFC 9110 §7.6.1)."""
-        return options(self.values(b"connection"))
-
     def keeps_alive(self) -> bool:
         """Whether the sender lets the connection live on after this message (RFC 9112 §9.3)."""
-        named = self.connection_options()
-        if b"close" in named:
+        if b"close" in self.connection:
             return False
-        return self.version == b"HTTP/1.1" or b"keep-alive" in named
+        return self.version == b"HTTP/1.1" or b"keep-alive" in self.connection
 
 
 @attrs.define
@@ -106,10 +108,8 @@ class ResponseHead(Head):
     phrase: bytes | None
 
 
-def options(values: list[bytes] | tuple[bytes, ...]) -> frozenset[bytes]:
+def options(values: list[bytes]) -> frozenset[bytes]:
     """The elements of comma-separated header values, lower-cased."""
-    if not values:
-        return frozenset()
     return frozenset(option.strip(b" \t").lower() for option in b",".join(values).split(b",")) - {b""}
 
 
@@ -203,7 +203,12 @@ def parse_request(head: bytes) -> RequestHead:
     if length is None and not chunked:
         length = 0
     expects_continue = _expects_continue(version, index)
-    return RequestHead(version, headers, index, length, chunked, method, target, expects_continue)
+    connection = _connection(index)
+    return RequestHead(version, headers, index, connection, length, chunked, method, target, expects_continue)
+
+
+def _connection(index: dict[bytes, list[bytes]]) -> frozenset[bytes]:
+    return options(index[b"connection"]) if b"connection" in index else _NO_OPTIONS
 
 
 def _expects_continue(version: bytes, index: dict[bytes, list[bytes]]) -> bool:
@@ -298,7 +303,7 @@ def parse_response(head: bytes, method: bytes) -> ResponseHead:
     length, chunked = _framing(version, index)
     if method == b"HEAD" or status < 200 or status == 204 or status == 304:
         length, chunked = 0, False
-    return ResponseHead(version, headers, index, length, chunked, status, phrase)
+    return ResponseHead(version, headers, index, _connection(index), length, chunked, status, phrase)
 
 
 def write_request(method: bytes, target: bytes, headers: list[Header]) -> bytes:
