@@ -14,7 +14,7 @@ from typing import Any
 import attrs
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionDone
-from twisted.internet.interfaces import IConsumer, IProtocol
+from twisted.internet.interfaces import IConsumer, IProtocol, IPushProducer
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
 from twisted.web.client import ResponseDone
@@ -29,7 +29,7 @@ from ..http1.heads import HEAD_END, MAX_HEAD, ResponseHead
 from ..transport import IStreamTransport, Outlet, Turn, readable, tune
 
 
-@attrs.frozen
+@attrs.define
 class OutgoingHead:
     """
     The head of a request to the upstream, as it will be on the wire.
@@ -60,10 +60,10 @@ class IOutgoing(IBodyProducer):
         """An interim response other than 100 has come."""
 
 
-@implementer(IResponse)
+@implementer(IResponse, IPushProducer)
 class Response:
     """
-    A response whose head has come.
+    A response whose head has come, and what paces its body.
 
     :ivar head: as the upstream sent it.  `headers` is left empty, so that nobody on the way acts on them: treq would
         store cookies and decode bodies.
@@ -81,8 +81,11 @@ class Response:
         self.length: Any = UNKNOWN_LENGTH if head.length is None else head.length
         self._connection = connection
         self._receiver: IProtocol | None = None
-        self._held: list[bytes] = []
+        #: What came before there was a receiver; None since there is one.
+        self._held: list[bytes] | None = []
         self._reason: Failure | None = None
+        #: The upstream is held back.
+        self.paused = False
 
     def abort(self) -> None:
         """Nobody wants the rest: break the connection."""
@@ -95,16 +98,15 @@ class Response:
 
         Until this is called the upstream is held back.
         """
-        assert self._receiver is None, "the body is delivered once"
+        assert self._held is not None, "the body is delivered once"
         self._receiver = protocol
-        held, self._held = self._held, []
-        if held and self._reason is None:
-            self._connection.transport.resumeProducing()
-        protocol.makeConnection(self._connection.transport)
+        held, self._held = self._held, None
+        self.resumeProducing()
+        protocol.makeConnection(self)  # type: ignore[arg-type]  # a transport as twisted.web's own responses have one
         for data in held:
             protocol.dataReceived(data)
         if self._reason is not None:
-            protocol.connectionLost(self._reason)
+            self._conclude(self._reason)
 
     def tunnel(self, end: Protocol) -> bytes:
         """
@@ -118,19 +120,37 @@ class Response:
         """Redirects are not followed, so there is never one."""
         raise NotImplementedError("a proxy follows no redirects")
 
+    def pauseProducing(self) -> None:
+        if self._reason is None and not self.paused:
+            self.paused = True
+            self._connection.transport.pauseProducing()
+
+    def resumeProducing(self) -> None:
+        if self._reason is None and self.paused:
+            self.paused = False
+            self._connection.transport.resumeProducing()
+
+    def stopProducing(self) -> None:
+        self.abort()
+
     def body_received(self, data: bytes) -> None:
         """Called by the connection."""
-        if self._receiver is None:
+        if self._held is not None:
             self._held.append(data)
-            self._connection.transport.pauseProducing()
-        else:
+            self.pauseProducing()
+        elif self._receiver is not None:
             self._receiver.dataReceived(data)
 
     def body_ended(self, reason: Failure) -> None:
         """Called by the connection, once."""
         self._reason = reason
-        if self._receiver is not None:
-            self._receiver.connectionLost(reason)
+        self._conclude(reason)
+
+    def _conclude(self, reason: Failure) -> None:
+        """Tell a receiver of the end, once; it knows this object, and only the garbage collector would part the two."""
+        receiver, self._receiver = self._receiver, None
+        if receiver is not None:
+            receiver.connectionLost(reason)
 
 
 class _State(enum.Enum):
@@ -148,7 +168,7 @@ _DONE = Failure(ResponseDone())
 Notify = Callable[["UpstreamConnection"], None]
 
 
-@implementer(IConsumer)
+@implementer(IConsumer, IPushProducer)
 class UpstreamConnection(Protocol):
     """
     One connection, lent by the pool for one request at a time.
@@ -177,11 +197,13 @@ class UpstreamConnection(Protocol):
         self._decoder: Decoder | None = None
         self._keep = True
         self._tunnel: Protocol | None = None
+        self._clogged = False
         self.unanswered = False
 
     def connectionMade(self) -> None:
         tune(self.transport)
         self._outlet = Outlet(self.transport, self._turn, self._stop_sending)
+        self.transport.registerProducer(self, True)
 
     def fresh(self) -> bool:
         """Whether the upstream has neither closed the connection while it rested nor sent anything on it."""
@@ -206,9 +228,10 @@ class UpstreamConnection(Protocol):
         head = outgoing.head
         self._outlet.write(heads.write_request(head.method, head.target, head.headers))
         self._sent = False
-        self.transport.registerProducer(outgoing, True)
         sending = outgoing.startProducing(self)
         sending.addCallbacks(self._upload_done, self._upload_failed, (outgoing,), errbackArgs=(outgoing,))
+        if self._clogged:
+            self.pauseProducing()
         return answer
 
     def write(self, data: bytes) -> None:
@@ -218,16 +241,30 @@ class UpstreamConnection(Protocol):
         self._outlet.write(chunk(data) if outgoing.head.chunked else data)
 
     def registerProducer(self, producer: Any, streaming: bool) -> None:
-        """The transport itself paces the body."""
+        """The body that `request` was given is the one that is paced."""
 
     def unregisterProducer(self) -> None:
         """Likewise."""
+
+    # The transport's only producer is the connection; it passes the pace on.
+
+    def pauseProducing(self) -> None:
+        self._clogged = True
+        if not self._sent and self._outgoing is not None:
+            self._outgoing.pauseProducing()
+
+    def resumeProducing(self) -> None:
+        self._clogged = False
+        if not self._sent and self._outgoing is not None:
+            self._outgoing.resumeProducing()
+
+    def stopProducing(self) -> None:
+        """The connection is gone; `connectionLost` follows."""
 
     def _upload_done(self, _: object, outgoing: IOutgoing) -> None:
         if self._outgoing is not outgoing or self._sent:
             return
         self._sent = True
-        self.transport.unregisterProducer()
         if outgoing.head.chunked:
             self._outlet.write(LAST_CHUNK)
 
@@ -243,7 +280,6 @@ class UpstreamConnection(Protocol):
         self._keep = False
         if not self._sent and self._outgoing is not None:
             self._sent = True
-            self.transport.unregisterProducer()
             self._outgoing.stopProducing()
 
     # Receiving.
@@ -322,6 +358,7 @@ class UpstreamConnection(Protocol):
         self._tunnel = end
         self._response = None
         self._outlet.flush()
+        self.transport.unregisterProducer()
         end.makeConnection(self.transport)
         early, self._buffer = self._buffer, b""
         return early
@@ -337,7 +374,7 @@ class UpstreamConnection(Protocol):
         if whole and reusable:
             self._state = _State.IDLE
             # The last bytes may have made the client hold us back.
-            self.transport.resumeProducing()
+            response.resumeProducing()
             self._released(self)
         else:
             # What still waits to be written would keep a mere close waiting.
@@ -369,6 +406,7 @@ class UpstreamConnection(Protocol):
     def close(self) -> None:
         """Close an idle connection."""
         self._state = _State.CLOSED
+        self.transport.unregisterProducer()
         self.transport.loseConnection()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:

@@ -55,6 +55,7 @@ class FakeOutgoing:
 
     def startProducing(self, consumer: IConsumer) -> Deferred[None]:
         self.consumer = consumer
+        self.paused = False
         if self._whole:
             self.done.callback(None)
         return self.done

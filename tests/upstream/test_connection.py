@@ -46,12 +46,12 @@ class InterfaceTests(ConnectionTestCase):
         self.assertTrue(verifyObject(IOutgoing, FakeOutgoing()))
 
     def test_consumer(self) -> None:
-        """A producer that registers itself, as body producers do, changes nothing: the transport sees to the pace."""
+        """A producer that registers itself, as body producers do, changes nothing: the connection sees to the pace."""
         outgoing = upload()
         self.request(outgoing)
         self.connection.registerProducer(outgoing, True)
         self.connection.unregisterProducer()
-        self.assertIs(self.server.transport.producer, outgoing)
+        self.assertIs(self.server.transport.producer, self.connection)
 
 
 class RequestTests(ConnectionTestCase):
@@ -112,9 +112,25 @@ class RequestTests(ConnectionTestCase):
         self.server.stall()
         outgoing.send(b"x" * 100_000)
         outgoing.end()
-        self.assertIsNone(self.server.transport.producer)
+        self.assertTrue(outgoing.paused)
         self.server.read()
         self.assertTrue(self.server.received.endswith(b"x" * 100_000))
+        self.assertTrue(outgoing.paused)
+
+    def test_paced_from_the_start(self) -> None:
+        """A request waits for what the one before it has left to be sent."""
+        outgoing = upload(100_000)
+        self.request(outgoing)
+        self.server.stall()
+        outgoing.send(b"x" * 100_000)
+        outgoing.end()
+        self.server.send(ok())
+        self.assertEqual(self.released, [self.connection])
+        outgoing = upload()
+        self.request(outgoing)
+        self.assertTrue(outgoing.paused)
+        self.server.read()
+        self.assertFalse(outgoing.paused)
 
 
 class ResponseTests(ConnectionTestCase):
@@ -269,7 +285,7 @@ class ReuseTests(ConnectionTestCase):
     def test_paused_at_the_end(self) -> None:
         """One that was held back over its last bytes is heard again when it carries the next request."""
         _, bodies = self.exchange(ok(b"hello")[:-1])
-        bodies[0].dataReceived = lambda data: self.server.transport.pauseProducing()  # type: ignore[method-assign]
+        bodies[0].dataReceived = lambda _: bodies[0].transport.pauseProducing()  # type: ignore[method-assign]
         self.server.send(b"o")
         self.assertEqual(self.released, [self.connection])
         _, bodies = self.exchange(ok(b"again"))
