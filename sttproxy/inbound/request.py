@@ -5,11 +5,12 @@ One request, as the Resource tree sees it.
 from __future__ import annotations
 
 import functools
+import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, cast
 
 from twisted.internet.protocol import Protocol
-from twisted.logger import Logger
+from twisted.logger import Logger, LogLevel
 from twisted.python.failure import Failure
 from twisted.web import server
 from twisted.web.error import UnsupportedMethod
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from .site import Site
 
 log = Logger()
+#: What a log line names as its origin, as Twisted writes it.
+_LOG_SYSTEM = f"{log.namespace}#{LogLevel.info.name}"
 
 _NO_BODY = frozenset({204, 304})
 
@@ -261,7 +264,26 @@ class Request(server.Request):
         outcome = self.code if self.finished else "broken off" if self._broken_off else "client gone"
         seconds = self.site.clock.seconds() - self.began
         line = f"{self.method.decode()} {self.head.shown_target()} {outcome} {self.sentLength} B {seconds:.3f} s"
-        line += self._why
-        # The line is its own format: an event's keys, formatted by Twisted, are the dearest part of a log line.  It is
-        # logged when the answer is out, for that takes a tenth of the time that a small request does.
-        self.site.turn.add(functools.partial(log.info, line.replace("{", "{{").replace("}", "}}")))
+        # It is logged when the answer is out, for that takes a tenth of the time that a small request does.
+        self.site.turn.add(functools.partial(_log_line, line + self._why))
+
+
+def _log_line(line: str) -> None:
+    """
+    Log a line as `Logger.info` would, for two thirds of the price.
+
+    What takes Twisted long is done for it: to check the level, to put the system together, and to format the line,
+    which holds no fields and is declared to be flattened.
+    """
+    log.observer(
+        {
+            "log_logger": log,
+            "log_level": LogLevel.info,
+            "log_namespace": log.namespace,
+            "log_source": None,
+            "log_system": _LOG_SYSTEM,
+            "log_format": line.replace("{", "{{").replace("}", "}}"),
+            "log_flattened": {},
+            "log_time": time.time(),
+        }
+    )
