@@ -16,7 +16,8 @@ rule names.  Defaults are written before the closing boundary, when it is known 
 
 from __future__ import annotations
 
-import secrets
+import os
+from base64 import urlsafe_b64encode
 from collections.abc import Callable
 
 from ..config import MAX_KEY, multipart_parts
@@ -60,7 +61,7 @@ class MultipartRewriter:
         self._theirs = b"--" + boundary
         self._delimiter = b"\r\n" + self._theirs
         size = max(len(boundary), MIN_BOUNDARY)
-        ours = secrets.token_urlsafe(size)[:size].encode()
+        ours = urlsafe_b64encode(os.urandom(size))[:size]
         self._ours = b"--" + ours
         rules = treatment.rules
         self._forced = self._ours.join(rules.forced_form)

@@ -176,21 +176,23 @@ class HTTPChannel(Protocol):
     def _body_arrived(self, data: bytes) -> None:
         body = self._body
         assert body is not None, "the state BODY has one"
-        self._progress += len(data)
-        if self._progress >= BODY_PROGRESS and not self._body_held:
-            self._progress = 0
-            self._deadline.set(self.site.timeouts.body)
         try:
             rest = body.feed(data)
         except BadRequest:
             self._last = True  # nobody can tell where the next request would begin
             return
-        if self._state is _State.BODY and self._body is body and body.complete:
-            self._state = _State.ANSWER
-            self._deadline.clear()
-            self._body_held = False
-            self._buffer = rest
-            self._update_reading()
+        if self._state is _State.BODY and self._body is body:
+            if body.complete:
+                self._state = _State.ANSWER
+                self._deadline.clear()
+                self._body_held = False
+                self._buffer = rest
+                self._update_reading()
+                return
+            self._progress += len(data)
+            if self._progress >= BODY_PROGRESS and not self._body_held:
+                self._progress = 0
+                self._deadline.set(self.site.timeouts.body)
         elif rest:
             self._buffer = rest
             if self._state is _State.IDLE:
