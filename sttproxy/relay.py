@@ -10,7 +10,6 @@ from collections.abc import Callable
 from typing import Protocol as Structure
 
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IConsumer
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -21,7 +20,7 @@ from .deadline import Deadline
 from .errors import Header, ProxyError, UpstreamError, UpstreamTimeout
 from .headers import end_to_end
 from .http1.heads import ResponseHead
-from .inbound.body import BodySource
+from .inbound.body import BodyReceiver, BodySource
 from .inbound.request import Request
 from .tunnel import connect, ends
 from .upstream.client import Upstream
@@ -74,14 +73,17 @@ class Upload:
         self._request = request
         self._body = body
         self._rewriter = rewriter
-        self._consumer: IConsumer | None = None
-        self.done: Deferred[None] = Deferred()
+        self._receiver: BodyReceiver | None = None
+        self._ended: Callable[[], None] | None = None
 
-    def startProducing(self, consumer: IConsumer) -> Deferred[None]:
-        """Begin; fails with the `ProxyError` for which the body will never be complete."""
-        self._consumer = consumer
+    def when_ended(self, ended: Callable[[], None]) -> None:
+        """Have it called when no more is sent, whether it was all or not."""
+        self._ended = ended
+
+    def deliver(self, receiver: BodyReceiver) -> None:
+        """Begin."""
+        self._receiver = receiver
         self._body.deliver(self)
-        return self.done
 
     def body_received(self, data: bytes) -> None:
         try:
@@ -98,16 +100,27 @@ class Upload:
             self.body_failed(error)
         else:
             self._send(pieces)
-            self.done.callback(None)
+            receiver = self._end()
+            if receiver is not None:
+                receiver.body_ended()
 
     def body_failed(self, error: ProxyError) -> None:
-        self.stopProducing()
-        self.done.errback(error)
+        receiver = self._end()
+        self._body.stopProducing()
+        if receiver is not None:
+            receiver.body_failed(error)
 
     def _send(self, pieces: list[bytes]) -> None:
         data = pieces[0] if len(pieces) == 1 else b"".join(pieces)
-        if data and self._consumer is not None:
-            self._consumer.write(data)
+        if data and self._receiver is not None:
+            self._receiver.body_received(data)
+
+    def _end(self) -> BodyReceiver | None:
+        receiver, self._receiver = self._receiver, None
+        ended, self._ended = self._ended, None
+        if ended is not None:
+            ended()
+        return receiver
 
     def pauseProducing(self) -> None:
         self._body.pauseProducing()
@@ -116,7 +129,7 @@ class Upload:
         self._body.resumeProducing()
 
     def stopProducing(self) -> None:
-        self._consumer = None
+        self._end()
         self._body.stopProducing()
 
     def informed(self, head: ResponseHead) -> None:
@@ -155,12 +168,12 @@ class Relay(Protocol):
         """Send the request."""
         self._request.when_gone(self._client_gone)
         if self._answer_s is not None:
-            self._upload.done.addCallback(self._uploaded)
+            self._upload.when_ended(self._uploaded)
         self._answer = self._upstream.request(self._upload)
         self._answer.addCallbacks(self._answered, self._failed)
         self._answer.addErrback(self._failed)
 
-    def _uploaded(self, _: None) -> None:
+    def _uploaded(self) -> None:
         if self._response is None and not self._request.over:
             self._deadline = Deadline(self._request.site.clock, self._too_late)
             self._deadline.set(self._answer_s)

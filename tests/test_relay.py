@@ -11,6 +11,7 @@ from typing import Any
 
 from zope.interface.verify import verifyClass, verifyObject
 
+from sttproxy.errors import ProxyError
 from sttproxy.inbound.body import WholeBody
 from sttproxy.relay import Untouched, Upload
 from sttproxy.upstream.connection import IOutgoing, OutgoingHead
@@ -21,15 +22,48 @@ from .stage import ProxyTestCase, chunked, get, message, ok, post, transcription
 CHUNKED = b"Transfer-Encoding: chunked"
 
 
+class StoppingReceiver:
+    """
+    Stops an upload at its first bytes.
+
+    :ivar told: all that it hears.
+    """
+
+    upload: Upload
+
+    def __init__(self) -> None:
+        self.told: list[object] = []
+
+    def body_received(self, data: bytes) -> None:
+        self.told.append(data)
+        self.upload.stopProducing()
+
+    def body_ended(self) -> None:
+        self.told.append("ended")
+
+    def body_failed(self, error: ProxyError) -> None:
+        self.told.append(error)
+
+
 class UploadTests(ProxyTestCase):
     """A body on its way to the upstream."""
 
     def test_interface(self) -> None:
-        """An upload is a request that treq hands through."""
+        """An upload is a request as a connection to the upstream expects it."""
         request: Any = None
         head = OutgoingHead(b"POST", b"/", [], False, False)
         self.assertTrue(verifyClass(IOutgoing, Upload))
         self.assertTrue(verifyObject(IOutgoing, Upload(request, WholeBody(b""), head, Untouched(), 0)))
+
+    def test_stopped(self) -> None:
+        """After it was stopped nothing comes, be it that the body is at its end."""
+        receiver = StoppingReceiver()
+        request: Any = None
+        receiver.upload = Upload(
+            request, WholeBody(b"x"), OutgoingHead(b"POST", b"/", [], False, False), Untouched(), 1
+        )
+        receiver.upload.deliver(receiver)
+        self.assertEqual(receiver.told, [b"x"])
 
     def test_head_before_body(self) -> None:
         """The upstream sees the head before the client has sent any of the body, and each byte as it comes."""

@@ -249,6 +249,16 @@ class AnswerTimeoutTests(EndingTestCase):
         self.server.send(ok())
         self.assertEqual(client.received, ok())
 
+    def test_from_the_refusal_on(self) -> None:
+        """It counts also from the moment that the upstream takes no more of an upload."""
+        client = self.client(post(1_000_000, body=b"ab"))
+        self.server.refuse_to_read()
+        client.send(b"cd")
+        self.reactor.pass_time(9.9)
+        self.assertEqual(client.received, b"")
+        self.reactor.pass_time(0.2)
+        self.assertEqual(error_of(client.received), (504, "upstream_timeout"))
+
     def test_interim_is_no_answer(self) -> None:
         """An interim response does not stop it."""
         client = self.client(get())

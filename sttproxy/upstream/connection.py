@@ -14,12 +14,12 @@ from typing import Any
 import attrs
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionDone
-from twisted.internet.interfaces import IConsumer, IProtocol, IPushProducer
+from twisted.internet.interfaces import IProtocol, IPushProducer
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
 from twisted.web.client import ResponseDone
 from twisted.web.http_headers import Headers
-from twisted.web.iweb import UNKNOWN_LENGTH, IBodyProducer, IResponse
+from twisted.web.iweb import UNKNOWN_LENGTH, IResponse
 from zope.interface import Attribute, implementer
 
 from ..errors import BadRequest, Header, ProxyError, UpstreamBroke, UpstreamError
@@ -46,15 +46,20 @@ class OutgoingHead:
     upgrades: bool
 
 
-class IOutgoing(IBodyProducer):
+class IOutgoing(IPushProducer):
     """
-    A request on its way to the upstream.
+    A request on its way to the upstream: its head, and its body, which can be paced.
 
-    treq hands a body producer through untouched, so it carries the head too: raw, and past all that treq and Twisted
-    would do to a method, a URL and headers.
+    The head is raw, and goes with the body past all that treq and Twisted would do to a method, a URL and headers.
     """
 
     head: OutgoingHead = Attribute("The request's head.")
+
+    def deliver(connection: UpstreamConnection) -> None:
+        """
+        Push the body to a connection, from its first byte on: any number of `body_received`, then `body_ended` or
+        `body_failed`; and nothing after `stopProducing`.
+        """
 
     def informed(head: ResponseHead) -> None:
         """An interim response other than 100 has come."""
@@ -168,7 +173,7 @@ _DONE = Failure(ResponseDone())
 Notify = Callable[["UpstreamConnection"], None]
 
 
-@implementer(IConsumer, IPushProducer)
+@implementer(IPushProducer)
 class UpstreamConnection(Protocol):
     """
     One connection, lent by the pool for one request at a time.
@@ -228,23 +233,28 @@ class UpstreamConnection(Protocol):
         head = outgoing.head
         self._outlet.write(heads.write_request(head.method, head.target, head.headers))
         self._sent = False
-        sending = outgoing.startProducing(self)
-        sending.addCallbacks(self._upload_done, self._upload_failed, (outgoing,), errbackArgs=(outgoing,))
+        outgoing.deliver(self)
         if self._clogged:
             self.pauseProducing()
         return answer
 
-    def write(self, data: bytes) -> None:
-        """Take bytes of the request's body."""
+    def body_received(self, data: bytes) -> None:
+        """Take bytes of the request's body; never none."""
         outgoing = self._outgoing
         assert outgoing is not None, "a body belongs to a request"
         self._outlet.write(chunk(data) if outgoing.head.chunked else data)
 
-    def registerProducer(self, producer: Any, streaming: bool) -> None:
-        """The body that `request` was given is the one that is paced."""
+    def body_ended(self) -> None:
+        """The request is complete."""
+        outgoing = self._outgoing
+        assert outgoing is not None, "a body belongs to a request"
+        self._sent = True
+        if outgoing.head.chunked:
+            self._outlet.write(LAST_CHUNK)
 
-    def unregisterProducer(self) -> None:
-        """Likewise."""
+    def body_failed(self, error: ProxyError) -> None:
+        """It never will be: break the connection before the upstream takes a part for the whole."""
+        self._broke(error)
 
     # The transport's only producer is the connection; it passes the pace on.
 
@@ -260,20 +270,6 @@ class UpstreamConnection(Protocol):
 
     def stopProducing(self) -> None:
         """The connection is gone; `connectionLost` follows."""
-
-    def _upload_done(self, _: object, outgoing: IOutgoing) -> None:
-        if self._outgoing is not outgoing or self._sent:
-            return
-        self._sent = True
-        if outgoing.head.chunked:
-            self._outlet.write(LAST_CHUNK)
-
-    def _upload_failed(self, failure: Failure, outgoing: IOutgoing) -> None:
-        """The body will not be complete: break the connection before the upstream takes a part for the whole."""
-        error = failure.value
-        assert isinstance(error, ProxyError), "what a body can fail with"
-        if self._outgoing is outgoing:
-            self._broke(error)
 
     def _stop_sending(self) -> None:
         """Nothing can be written any more, or nobody would read it; an answer may come all the same."""

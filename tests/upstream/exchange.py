@@ -5,7 +5,6 @@ Both ends of an exchange with an upstream: requests that a test produces, and bo
 from __future__ import annotations
 
 from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IConsumer
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
 from twisted.web.client import ResponseDone
@@ -46,33 +45,32 @@ class FakeOutgoing:
         headers = [(b"hOst", b"h"), framing]
         self.head = OutgoingHead(method, target, headers, length is None, upgrades)
         self.length = length
-        self.done: Deferred[None] = Deferred()
-        self.consumer: IConsumer | None = None
+        self.connection: UpstreamConnection | None = None
         self.paused = False
         self.stopped = 0
         self.hints: list[ResponseHead] = []
         self._whole = whole
 
-    def startProducing(self, consumer: IConsumer) -> Deferred[None]:
-        self.consumer = consumer
+    def deliver(self, connection: UpstreamConnection) -> None:
+        self.connection = connection
         self.paused = False
         if self._whole:
-            self.done.callback(None)
-        return self.done
+            self.end()
 
     def send(self, data: bytes) -> None:
         """Send bytes of the body."""
-        assert self.consumer is not None and not self.stopped
-        self.consumer.write(data)
+        assert self.connection is not None and not self.stopped
+        self.connection.body_received(data)
 
     def end(self) -> None:
         """The body is complete."""
-        self.done.callback(None)
+        assert self.connection is not None and not self.stopped
+        self.connection.body_ended()
 
     def fail(self, error: ProxyError) -> None:
         """It never will be."""
-        self.stopProducing()
-        self.done.errback(error)
+        assert self.connection is not None and not self.stopped
+        self.connection.body_failed(error)
 
     def pauseProducing(self) -> None:
         self.paused = True

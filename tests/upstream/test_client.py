@@ -78,7 +78,7 @@ class TransparencyTests(UpstreamTestCase):
         received, _, _ = self.exchange(FakeOutgoing(), ok())
         self.assertNotIn(b"secret", received)
         self.assertNotIn(b"ookie", received)
-        self.assertEqual(list(self.client._client._cookiejar), [])
+        self.assertEqual(list(self.client._cookiejar), [])
 
     def test_redirects(self) -> None:
         """No redirect is followed."""
@@ -129,16 +129,16 @@ class FailureTests(UpstreamTestCase):
         answering = self.client.request(outgoing)
         self.upstream.refuse(UpstreamUnreachable("nobody there"))
         self.failureResultOf(answering, UpstreamUnreachable)
-        self.assertIsNone(outgoing.consumer)
+        self.assertIsNone(outgoing.connection)
 
     def test_not_before_connected(self) -> None:
         """The body is not asked for before there is a connection."""
         self.upstream.at_once = False
         outgoing = upload()
         answering = self.client.request(outgoing)
-        self.assertIsNone(outgoing.consumer)
+        self.assertIsNone(outgoing.connection)
         self.upstream.accept()
-        self.assertIsNotNone(outgoing.consumer)
+        self.assertIsNotNone(outgoing.connection)
         self.server.close()
         self.failureResultOf(answering, UpstreamBroke)
 

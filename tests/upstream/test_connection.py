@@ -6,8 +6,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from twisted.internet.interfaces import IConsumer, IProtocol
-from twisted.web.iweb import UNKNOWN_LENGTH, IBodyProducer, IResponse
+from twisted.internet.interfaces import IProtocol, IPushProducer
+from twisted.web.iweb import UNKNOWN_LENGTH, IResponse
 from zope.interface.verify import verifyClass, verifyObject
 
 from sttproxy.upstream.connection import IOutgoing, Response, UpstreamConnection
@@ -30,28 +30,20 @@ class InterfaceTests(ConnectionTestCase):
     """What others may expect."""
 
     def test_connection(self) -> None:
-        """A connection is a protocol, and consumes the body of its request."""
+        """A connection is a protocol, and passes the pace of its transport on."""
         self.assertTrue(verifyObject(IProtocol, self.connection))
-        self.assertTrue(verifyClass(IConsumer, UpstreamConnection))
+        self.assertTrue(verifyClass(IPushProducer, UpstreamConnection))
 
     def test_response(self) -> None:
-        """A response is one as treq knows it."""
+        """A response is one as treq knows it, and paces its body."""
         answer, _ = self.exchange(ok())
         self.assertTrue(verifyClass(IResponse, Response))
         self.assertTrue(verifyObject(IResponse, self.successResultOf(answer)))
+        self.assertTrue(verifyClass(IPushProducer, Response))
 
     def test_outgoing(self) -> None:
-        """A request is a body producer, so that treq hands it through; the fake of these tests keeps to that."""
-        self.assertTrue(IOutgoing.extends(IBodyProducer))
+        """A request is what a connection expects, in these tests too."""
         self.assertTrue(verifyObject(IOutgoing, FakeOutgoing()))
-
-    def test_consumer(self) -> None:
-        """A producer that registers itself, as body producers do, changes nothing: the connection sees to the pace."""
-        outgoing = upload()
-        self.request(outgoing)
-        self.connection.registerProducer(outgoing, True)
-        self.connection.unregisterProducer()
-        self.assertIs(self.server.transport.producer, self.connection)
 
 
 class RequestTests(ConnectionTestCase):

@@ -8,6 +8,7 @@ from twisted.internet.defer import CancelledError
 from twisted.internet.protocol import Protocol
 
 from sttproxy.errors import BadRequest, MalformedForm
+from sttproxy.upstream.connection import UpstreamConnection
 
 from ..fakes import Ending, Peer
 from ..stage import chunked, message, ok
@@ -52,9 +53,13 @@ class EndingTests(ConnectionTestCase):
 
     def test_body_failed_at_once(self) -> None:
         """So does one that fails as soon as it is asked for."""
-        outgoing = FakeOutgoing(length=4, whole=False)
-        outgoing.done.errback(MalformedForm("no"))
-        self.failureResultOf(self.connection.request(outgoing), MalformedForm)
+
+        class Failing(FakeOutgoing):
+            def deliver(self, connection: UpstreamConnection) -> None:
+                super().deliver(connection)
+                self.fail(MalformedForm("no"))
+
+        self.failureResultOf(self.connection.request(Failing(length=4, whole=False)), MalformedForm)
         self.reactor.settle()
         self.assertEqual(self.server.ending, Ending.RESET)
 
@@ -82,17 +87,6 @@ class EndingTests(ConnectionTestCase):
         self.successResultOf(answer).abort()
         self.server.send(ok(b"other"))
         self.assertEqual(self.body(other).data, b"other")
-
-    def test_late_end_of_upload(self) -> None:
-        """The end of an upload whose request is over says nothing on the connection."""
-        outgoing = upload(None)
-        answer = self.request(outgoing)
-        answer.cancel()
-        self.failureResultOf(answer, CancelledError)
-        sent = self.server.received
-        outgoing.done.callback(None)
-        self.reactor.settle()
-        self.assertEqual(self.server.received, sent)
 
     def test_aborted_between_pieces(self) -> None:
         """An abort in the middle of what one read brought is an end too."""
