@@ -22,6 +22,8 @@ class Deadline:
         self._expired = expired
         self._moment: float | None = None
         self._call: IDelayedCall | None = None
+        #: When the pending call fires.
+        self._due = 0.0
 
     def set(self, seconds: float | None) -> None:
         """Expire so many seconds from now; None: never."""
@@ -30,8 +32,10 @@ class Deadline:
             return
         self._moment = moment = self._clock.seconds() + seconds
         if self._call is None:
+            self._due = moment
             self._call = self._clock.callLater(seconds, self._fire)
-        elif self._call.getTime() > moment:
+        elif self._due > moment:
+            self._due = moment
             self._call.reset(seconds)
 
     def clear(self) -> None:
@@ -51,6 +55,7 @@ class Deadline:
             return
         left = self._moment - self._clock.seconds()
         if left > 0:
+            self._due = self._moment
             self._call = self._clock.callLater(left, self._fire)
         else:
             self._moment = None

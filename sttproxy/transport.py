@@ -172,7 +172,8 @@ class Outlet:
         if not self._pieces:
             return
         data = self._pieces[0] if len(self._pieces) == 1 else b"".join(self._pieces)
-        self.drop()
+        self._pieces = []
+        self._size = 0
         if self._send is not None:
             if not self._waiting and self._transport.connected:
                 sent = self._try(self._send, data)

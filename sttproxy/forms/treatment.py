@@ -5,6 +5,7 @@ The rules of the configuration, applied to one form field by field, whatever kin
 from __future__ import annotations
 
 import enum
+import functools
 import unicodedata
 from collections.abc import Callable, Container
 from urllib.parse import quote
@@ -127,17 +128,32 @@ class Treatment:
 
         :raises MalformedForm: when the name holds a control character, at which some parsers would cut it off.
         """
-        if not name.isprintable() and any(unicodedata.category(char) == "Cc" for char in name):
-            raise MalformedForm("The name of a field holds a control character.")
-        key = fold(name)
-        if "[" not in name or "]" in name:
-            return key
-        # PHP makes an underscore of a bracket that is never closed.  Of the two readings the stricter rule counts.
-        keys = (key, fold(name.replace("[", "_")))
+        keys = _keys_often(name) if len(name) <= 64 else _keys(name)
+        if len(keys) == 1:
+            return keys[0]
+        # Of the two readings the stricter rule counts.
         tables: tuple[Container[str], ...] = (
             _DROPPED,
             self.rules.forced_by_name,
             self.rules.maps_by_name,
             self.rules.defaults_by_name,
         )
-        return next((found for table in tables for found in keys if found in table), key)
+        return next((found for table in tables for found in keys if found in table), keys[0])
+
+
+def _keys(name: str) -> tuple[str, ...]:
+    """
+    The folded names that servers may read in one name of a client.
+
+    :raises MalformedForm: as `Treatment.key` does.
+    """
+    if not name.isprintable() and any(unicodedata.category(char) == "Cc" for char in name):
+        raise MalformedForm("The name of a field holds a control character.")
+    if "[" not in name or "]" in name:
+        return (fold(name),)
+    # PHP makes an underscore of a bracket that is never closed.
+    return fold(name), fold(name.replace("[", "_"))
+
+
+#: Clients choose the names; long ones must not fill the memory.
+_keys_often = functools.lru_cache(maxsize=1024)(_keys)

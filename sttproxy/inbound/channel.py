@@ -140,7 +140,8 @@ class HTTPChannel(Protocol):
 
         :raises ProxyError: when it cannot be accepted.
         """
-        self._buffer = heads.skip_empty_lines(self._buffer)
+        if self._buffer.startswith(b"\r\n"):
+            self._buffer = heads.skip_empty_lines(self._buffer)
         end = self._buffer.find(HEAD_END, 0, MAX_HEAD)
         if end < 0:
             heads.check_beginning(self._buffer)
@@ -159,6 +160,9 @@ class HTTPChannel(Protocol):
             raise BodyTooLarge(f"The body has {head.length} bytes; at most {most} are accepted.")
         self._last = not head.keeps_alive() or self.site.draining
         body = self._body = RequestBody(self, head, decoder_for(head), most)
+        if head.length is not None and len(self._buffer) >= head.length:
+            # All of it has come with its head, so nothing has to be held back for it, nor waited for.
+            self._buffer = body.feed(self._buffer)
         request = self._request = Request(self, head, body)
         self._state = _State.ANSWER if body.complete else _State.BODY
         self._body_held = False
