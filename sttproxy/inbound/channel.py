@@ -51,6 +51,10 @@ class _State(enum.Enum):
     CLOSED = "the connection is gone"
 
 
+#: A member is looked up through its class in 40 ns by CPython 3.11, and a request asks for thirty.
+_IDLE, _HEAD, _BODY, _ANSWER, _DRAIN, _TUNNEL, _CLOSED = _State
+
+
 @implementer(IPushProducer)
 class HTTPChannel(Protocol):
     """One connection of a client."""
@@ -59,7 +63,7 @@ class HTTPChannel(Protocol):
 
     def __init__(self, site: Site) -> None:
         self.site = self.factory = site
-        self._state = _State.IDLE
+        self._state = _IDLE
         self._deadline = Deadline(site.clock, self._expired)
         self._buffer = b""
         self._request: Request | None = None
@@ -86,23 +90,23 @@ class HTTPChannel(Protocol):
         self._await_request()
 
     def dataReceived(self, data: bytes) -> None:
-        if self._state is _State.BODY:
+        if self._state is _BODY:
             self._body_arrived(data)
-        elif self._state is _State.DRAIN:
+        elif self._state is _DRAIN:
             self._progress += len(data)
             if self._progress > MAX_DRAINED:
                 self.abort()
         elif self._tunnel is not None:
             self._tunnel.dataReceived(data)
-        elif self._state is not _State.CLOSED:
+        elif self._state is not _CLOSED:
             self._buffer = self._buffer + data if self._buffer else data
-            if self._state is _State.ANSWER:
+            if self._state is _ANSWER:
                 self._update_reading()
             else:
                 self._read_heads()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
-        self._state = _State.CLOSED
+        self._state = _CLOSED
         self._deadline.cancel()
         self._hold.cancel()
         if self._tunnel is not None:
@@ -124,7 +128,7 @@ class HTTPChannel(Protocol):
             return  # an answer given inside a dispatch; the loop below goes on
         self._dispatching = True
         try:
-            while self._state in (_State.IDLE, _State.HEAD) and self._buffer and not self._clogged:
+            while self._state in (_IDLE, _HEAD) and self._buffer and not self._clogged:
                 head = self._take_head()
                 if head is None:
                     break
@@ -145,8 +149,8 @@ class HTTPChannel(Protocol):
         end = self._buffer.find(HEAD_END, 0, MAX_HEAD)
         if end < 0:
             heads.check_beginning(self._buffer)
-            if self._state is _State.IDLE and self._buffer not in (b"", b"\r"):
-                self._state = _State.HEAD
+            if self._state is _IDLE and self._buffer not in (b"", b"\r"):
+                self._state = _HEAD
                 self._deadline.set(self.site.timeouts.head)
             return None
         data = self._buffer
@@ -164,13 +168,13 @@ class HTTPChannel(Protocol):
             # All of it has come with its head, so nothing has to be held back for it, nor waited for.
             self._buffer = body.feed(self._buffer)
         request = self._request = Request(self, head, body)
-        self._state = _State.ANSWER if body.complete else _State.BODY
+        self._state = _ANSWER if body.complete else _BODY
         self._body_held = False
         self._progress = 0
         self._deadline.clear()
         request.process()
         # The request may be over by now, or the connection.
-        if self._state is _State.BODY and self._body is body:
+        if self._state is _BODY and self._body is body:
             data, self._buffer = self._buffer, b""
             if data:
                 self._body_arrived(data)
@@ -185,9 +189,9 @@ class HTTPChannel(Protocol):
         except BadRequest:
             self._last = True  # nobody can tell where the next request would begin
             return
-        if self._state is _State.BODY and self._body is body:
+        if self._state is _BODY and self._body is body:
             if body.complete:
-                self._state = _State.ANSWER
+                self._state = _ANSWER
                 self._deadline.clear()
                 self._body_held = False
                 self._buffer = rest
@@ -199,14 +203,14 @@ class HTTPChannel(Protocol):
                 self._deadline.set(self.site.timeouts.body)
         elif rest:
             self._buffer = rest
-            if self._state is _State.IDLE:
+            if self._state is _IDLE:
                 self._read_heads()
 
     # Called by the body and by the request.
 
     def hold_body(self, hold: bool) -> None:
         """Hold the client back, or let it go on."""
-        if self._state is not _State.BODY:
+        if self._state is not _BODY:
             return
         self._body_held = hold
         if hold:
@@ -217,8 +221,8 @@ class HTTPChannel(Protocol):
         self._update_reading()
 
     def _update_reading(self) -> None:
-        pipelined = self._state is _State.ANSWER and len(self._buffer) > MAX_PIPELINED
-        waiting = self._state in (_State.IDLE, _State.HEAD)
+        pipelined = self._state is _ANSWER and len(self._buffer) > MAX_PIPELINED
+        waiting = self._state in (_IDLE, _HEAD)
         self._hold.set(self._body_held or pipelined or (waiting and self._clogged))
 
     def send_continue(self) -> None:
@@ -241,7 +245,7 @@ class HTTPChannel(Protocol):
 
         :return: what has arrived for it already.
         """
-        self._state = _State.TUNNEL
+        self._state = _TUNNEL
         self._outlet.flush()
         self.transport.unregisterProducer()
         self._tunnel = end
@@ -259,7 +263,7 @@ class HTTPChannel(Protocol):
         if self._last:
             self._end(unread=not body.complete or bool(self._buffer))
             return
-        self._state = _State.IDLE
+        self._state = _IDLE
         self._await_request()
         self._update_reading()
         self._read_heads()
@@ -274,7 +278,7 @@ class HTTPChannel(Protocol):
         if not unread:
             self._close()
             return
-        self._state = _State.DRAIN
+        self._state = _DRAIN
         self._buffer = b""
         self._progress = 0
         self._deadline.set(self.site.timeouts.drain)
@@ -288,7 +292,7 @@ class HTTPChannel(Protocol):
         Close when what was written is out; there is no time limit on that, for a slow reader of an answer is as welcome
         at its end as in its middle.
         """
-        self._state = _State.CLOSED
+        self._state = _CLOSED
         self._deadline.clear()
         self._outlet.flush()
         self.transport.unregisterProducer()
@@ -305,9 +309,9 @@ class HTTPChannel(Protocol):
         self._end(unread=True)
 
     def _expired(self) -> None:
-        if self._state is _State.HEAD:
+        if self._state is _HEAD:
             self._refuse(RequestTimeout("The request's head did not come in time."))
-        elif self._state is _State.BODY and self._body is not None:
+        elif self._state is _BODY and self._body is not None:
             self._body.fail(
                 RequestTimeout(
                     f"The request's body came too slowly: {BODY_PROGRESS} bytes are expected in each "
@@ -315,16 +319,16 @@ class HTTPChannel(Protocol):
                     headers=((b"x-should-retry", b"false"),),
                 )
             )
-        elif self._state is _State.IDLE and not readable(self.transport):
+        elif self._state is _IDLE and not readable(self.transport):
             self._close()
-        elif self._state is _State.IDLE:
+        elif self._state is _IDLE:
             self._deadline.set(self.site.timeouts.head)
         else:
             self.abort()
 
     def drain(self) -> None:
         """The daemon stops: do not wait long for a next request."""
-        if self._state is _State.IDLE:
+        if self._state is _IDLE:
             self._await_request()
 
     def abort(self) -> None:

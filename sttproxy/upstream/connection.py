@@ -166,6 +166,10 @@ class _State(enum.Enum):
     CLOSED = "of no more use"
 
 
+#: As members of a class they cost a request more than a microsecond under CPython 3.11.
+_IDLE, _HEAD, _BODY, _TUNNEL, _CLOSED = _State
+
+
 #: What tells the receiver of every complete body; it has no traceback, so one will do.
 _DONE = Failure(ResponseDone())
 
@@ -192,7 +196,7 @@ class UpstreamConnection(Protocol):
         self._turn = turn
         self._released = released
         self._lost = lost
-        self._state = _State.IDLE
+        self._state = _IDLE
         self._buffer = b""
         self._outgoing: IOutgoing | None = None
         #: The request is complete, or nothing more of it will be sent.
@@ -212,7 +216,7 @@ class UpstreamConnection(Protocol):
 
     def fresh(self) -> bool:
         """Whether the upstream has neither closed the connection while it rested nor sent anything on it."""
-        return self._state is _State.IDLE and not readable(self.transport)
+        return self._state is _IDLE and not readable(self.transport)
 
     # Sending.
 
@@ -224,8 +228,8 @@ class UpstreamConnection(Protocol):
             `UpstreamBroke` when the upstream closes without an answer, with `UpstreamError` when what it says is not
             HTTP, and with what the body fails with.
         """
-        assert self._state is _State.IDLE
-        self._state = _State.HEAD
+        assert self._state is _IDLE
+        self._state = _HEAD
         self._outgoing = outgoing
         self._keep = True
         answer: Deferred[Response] = Deferred(lambda _: self.abort())
@@ -281,13 +285,13 @@ class UpstreamConnection(Protocol):
     # Receiving.
 
     def dataReceived(self, data: bytes) -> None:
-        if self._state is _State.BODY:
+        if self._state is _BODY:
             self._body_arrived(data)
-        elif self._state is _State.HEAD:
+        elif self._state is _HEAD:
             self._head_arrived(self._buffer + data if self._buffer else data)
         elif self._tunnel is not None:
             self._tunnel.dataReceived(data)
-        elif self._state is _State.IDLE:
+        elif self._state is _IDLE:
             # Nobody asked: the server is closing, or confused.  What it says belongs to no request.
             self.abort()
 
@@ -323,14 +327,14 @@ class UpstreamConnection(Protocol):
         self._answer = None
         response = self._response = Response(head, self)
         if head.status == 101:
-            self._state = _State.TUNNEL
+            self._state = _TUNNEL
             self._buffer = data
             answer.callback(response)
             return
-        self._state = _State.BODY
+        self._state = _BODY
         self._decoder = decoder_for(head)
         answer.callback(response)
-        if self._state is _State.BODY:
+        if self._state is _BODY:
             self._body_arrived(data)
 
     def _body_arrived(self, data: bytes) -> None:
@@ -342,15 +346,15 @@ class UpstreamConnection(Protocol):
             self._broke(UpstreamError(f"The upstream's answer breaks off: {error.message}"))
             return
         for piece in slices:
-            if self._state is not _State.BODY:
+            if self._state is not _BODY:
                 return
             response.body_received(piece)
-        if decoder.done and self._state is _State.BODY:
+        if decoder.done and self._state is _BODY:
             self._done(reusable=not rest)
 
     def tunnel(self, end: Protocol) -> bytes:
         """Called by the response."""
-        assert self._state is _State.TUNNEL
+        assert self._state is _TUNNEL
         self._tunnel = end
         self._response = None
         self._outlet.flush()
@@ -368,7 +372,7 @@ class UpstreamConnection(Protocol):
         whole = self._sent and self._keep
         self._forget()
         if whole and reusable:
-            self._state = _State.IDLE
+            self._state = _IDLE
             # The last bytes may have made the client hold us back.
             response.resumeProducing()
             self._released(self)
@@ -388,7 +392,7 @@ class UpstreamConnection(Protocol):
 
     def abort(self) -> None:
         """Break the connection; nobody is told but the pool and whoever produces the request."""
-        self._state = _State.CLOSED
+        self._state = _CLOSED
         self._forget()
         self._outlet.drop()
         self.transport.abortConnection()
@@ -401,20 +405,20 @@ class UpstreamConnection(Protocol):
 
     def close(self) -> None:
         """Close an idle connection."""
-        self._state = _State.CLOSED
+        self._state = _CLOSED
         self.transport.unregisterProducer()
         self.transport.loseConnection()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         state, decoder = self._state, self._decoder
-        if state is _State.BODY and decoder is not None and decoder.end() and reason.check(ConnectionDone):
+        if state is _BODY and decoder is not None and decoder.end() and reason.check(ConnectionDone):
             self._done(reusable=False)
-        elif state is _State.HEAD:
+        elif state is _HEAD:
             self.unanswered = not self._buffer
             self._broke(UpstreamBroke("The upstream closed the connection without an answer."))
-        elif state is _State.BODY:
+        elif state is _BODY:
             self._broke(UpstreamBroke("The upstream closed the connection in the middle of its answer."))
         elif self._tunnel is not None:
             self._tunnel.connectionLost(reason)
-        self._state = _State.CLOSED
+        self._state = _CLOSED
         self._lost(self)
