@@ -14,7 +14,7 @@ from twisted.python import usage
 from . import __version__
 from .config import Config, Rules, Text, names_of
 from .errors import ConfigError, MalformedForm
-from .forms.treatment import Treatment, Verdict
+from .forms.treatment import DEPENDS, PASSES, Treatment, Verdict
 from .watch import Source
 
 DEFAULT_CONFIG = "stt_config.json"
@@ -149,13 +149,13 @@ def explained(rules: Rules, fields: list[tuple[str, str]]) -> Iterator[tuple[str
         verdict: Verdict | Text = treatment.judge(name)
         ruled = rules.forced_by_name.get(treatment.key(name))
         dropped = "dropped: the forced one replaces it" if ruled and ruled.parts else "removed"
-        if verdict is Verdict.DEPENDS:
+        if verdict is DEPENDS:
             # What is in a file is not known here; it is treated like a value that is in no table.
             known = None if value.startswith("@") else value.encode()
             verdict, dropped = treatment.settle(name, known), "dropped: it is empty, and there is a default"
         if isinstance(verdict, Text):
             yield name, _shown(verdict.text), f"mapped from {_shown(value)}"
-        elif verdict is Verdict.PASSES:
+        elif verdict is PASSES:
             yield name, _shown(value), "as sent"
         else:
             yield name, "-", dropped

@@ -13,7 +13,7 @@ import json
 from .. import jsontext
 from ..config import Text
 from ..errors import MalformedForm
-from .treatment import Treatment, Verdict
+from .treatment import PASSES, Treatment
 
 #: Most members; the same as parts of a multipart form.
 MAX_MEMBERS = 1000
@@ -41,7 +41,7 @@ def rewrite(treatment: Treatment, body: bytes) -> bytes:
         settled = treatment.treat(member.key, functools.partial(_value, source))
         if isinstance(settled, Text):
             kept.append(f"{text[member.key_at : member.key_end]}:{settled.json}")
-        elif settled is Verdict.PASSES:
+        elif settled is PASSES:
             kept.append(text[member.key_at : member.value.end])
     defaults = [(field.json_name, field.json) for field in treatment.missing()]
     return ("{" + ",".join([*_members(written), *kept, *_members(defaults)]) + "}").encode()

@@ -17,13 +17,14 @@ rule names.  Defaults are written before the closing boundary, when it is known 
 from __future__ import annotations
 
 import os
+import re
 from base64 import urlsafe_b64encode
 from collections.abc import Callable
 
 from ..config import MAX_KEY, multipart_parts
 from ..errors import MalformedForm
 from . import partheads
-from .treatment import Treatment, Verdict
+from .treatment import DEPENDS, PASSES, Treatment, Verdict
 
 #: Most parts; python-multipart under MLX Omni Server stops at as many fields.
 MAX_PARTS = 1000
@@ -34,6 +35,7 @@ MAX_DROPPED = 1024 * 1024
 #: Shortest boundary of ours: 96 random bits, which nobody guesses into a file.
 MIN_BOUNDARY = 16
 
+_EMPTY_LINES = re.compile(rb"(?:\r\n)+")
 _SPACES = b" " * 65536
 #: What a delimiter and the shortest head cost a client for each part, beside the boundary itself.
 _LEAST_PART = len(b"--\r\nContent-Disposition:form-data;name=a\r\n\r\n\r\n")
@@ -67,6 +69,7 @@ class MultipartRewriter:
         self._forced = self._ours.join(rules.forced_form)
         self.content_type = b"multipart/form-data; boundary=" + ours
         self.length: int | None = None
+        #: Bytes of the form from the beginning of what is being looked at to its end.
         self._left = length
         # The promise's slack: bytes taken in, or promised beyond them, that nothing has been written for.  It is what
         # the padding will be.  Where the client's boundary is too short to be ours, each part costs more than it
@@ -102,14 +105,9 @@ class MultipartRewriter:
             done = self._step(self, data, at, out)
             if done == _WAIT:
                 break
-            if self._left is not None:
-                self._left -= done - at
             at = done
-            if self._room > self._most_room:
-                raise MalformedForm(
-                    f"What would have to be dropped from the form is longer than {MAX_DROPPED} bytes: leave out the "
-                    "fields that the proxy's configuration sets."
-                )
+        if self._left is not None:
+            self._left -= at
         self._held = data[at:]
         return out
 
@@ -127,9 +125,10 @@ class MultipartRewriter:
 
     def _start(self, data: bytes, at: int, out: list[bytes]) -> int:
         """Before the first boundary, which has no line break of its own; empty lines may precede it."""
-        if data.startswith(b"\r\n", at):
-            self._room += 2
-            return at + 2
+        lines = _EMPTY_LINES.match(data, at)
+        if lines is not None:
+            self._take_off(lines.end() - at)
+            return lines.end()
         if data.startswith(self._theirs, at):
             if self._forced:
                 out.append(self._forced)
@@ -150,7 +149,7 @@ class MultipartRewriter:
             self._step = MultipartRewriter._head
             return at  # the line break is where the search for the head's end begins
         if found == b"--":
-            self._close(out)
+            self._close(at + 2, out)
             return at + 2
         if found in (b"\r", b"-"):
             return _WAIT
@@ -169,7 +168,7 @@ class MultipartRewriter:
             raise self._malformed(error.message) from None
         taken = len(self._theirs) + end + 4 - at
         verdict = self._treatment.judge(head.name)
-        if verdict is Verdict.DEPENDS:
+        if verdict is DEPENDS:
             self._undecided = head, taken
             self._step = MultipartRewriter._held_back
         else:
@@ -178,7 +177,7 @@ class MultipartRewriter:
 
     def _obey(self, verdict: Verdict, head: partheads.PartHead, taken: int, out: list[bytes]) -> None:
         """Let a part pass, or leave it out, whose boundary and head took so many bytes."""
-        if verdict is Verdict.PASSES:
+        if verdict is PASSES:
             out.append(self._opening(head, taken))
             self._step = MultipartRewriter._kept
         else:
@@ -238,18 +237,27 @@ class MultipartRewriter:
         end = data.find(self._delimiter, at)
         if end >= 0:
             self._step = MultipartRewriter._after_boundary
-            self._room += end + 2 - at
+            self._take_off(end + 2 - at)
             return end + len(self._delimiter)
         end = self._safe_end(data, at)
-        self._room += end - at
+        self._take_off(end - at)
         return _WAIT if end == at else end
+
+    def _take_off(self, size: int) -> None:
+        """Make room of bytes that do not go on."""
+        self._room += size
+        if self._room > self._most_room:
+            raise MalformedForm(
+                f"What would have to be dropped from the form is longer than {MAX_DROPPED} bytes: leave out the "
+                "fields that the proxy's configuration sets."
+            )
 
     def _safe_end(self, data: bytes, at: int) -> int:
         """The offset behind the last byte that cannot belong to a delimiter cut in two."""
         last = data.rfind(b"\r", max(at, len(data) - len(self._delimiter) + 1))
         return last if last >= 0 and self._delimiter.startswith(data[last:]) else len(data)
 
-    def _close(self, out: list[bytes]) -> None:
+    def _close(self, at: int, out: list[bytes]) -> None:
         """Write the defaults, and the closing boundary, with a line break where the promise leaves room for one."""
         missing = self._treatment.missing()
         if missing:
@@ -258,7 +266,7 @@ class MultipartRewriter:
             self._room -= len(defaults)
         self._room += len(self._theirs) - len(self._ours)
         closing = self._ours + b"--"
-        if self._left is None or self._room + self._left - len(b"--") >= len(b"\r\n"):
+        if self._left is None or self._room + self._left - at >= len(b"\r\n"):
             closing += b"\r\n"
             self._room -= 2
         out.append(closing)
@@ -282,5 +290,7 @@ _Step = Callable[[MultipartRewriter, bytes, int, "list[bytes]"], int]
 
 def _spaces(count: int) -> list[bytes]:
     """So many spaces, in pieces that share their memory; none where the count is below 0."""
-    whole, rest = divmod(max(count, 0), len(_SPACES))
+    if count <= 0:
+        return []
+    whole, rest = divmod(count, len(_SPACES))
     return [_SPACES] * whole + [_SPACES[:rest]] * bool(rest)

@@ -14,7 +14,7 @@ from urllib.parse import quote_plus, unquote_plus, unquote_to_bytes
 
 from ..config import Field, Text
 from ..errors import MalformedForm
-from .treatment import Treatment, Verdict
+from .treatment import PASSES, Treatment
 
 #: Most pairs; the same as parts of a multipart form.
 MAX_PAIRS = 1000
@@ -38,7 +38,7 @@ def rewrite(treatment: Treatment, body: bytes) -> bytes:
         settled = treatment.treat(name, functools.partial(_value, pair))
         if isinstance(settled, Text):
             kept.append(_pair(name, settled.text))
-        elif settled is Verdict.PASSES:
+        elif settled is PASSES:
             kept.append(pair)
     return b"&".join([*_written(treatment.rules.forced), *kept, *_written(treatment.missing())])
 

@@ -103,6 +103,12 @@ class LimitTests(SynchronousTestCase):
         self.verdict(form(*(field("prompt", value) for value in values)), rules_for(prompt=None), "")
         self.verdict(form(*(field("prompt", value + b"x") for value in values)), rules_for(prompt=None), "longer than")
 
+    def test_dropped_before(self) -> None:
+        """Empty lines before the form are lost too."""
+        for more, message in ((0, ""), (1, "longer than")):
+            lines = b"\r\n" * (MAX_DROPPED // 2 + more)
+            self.verdict(lines + form(field("a", b"1")), rules_for(prompt="y"), message)
+
     def test_kept(self) -> None:
         """What is kept has no limit."""
         body = form(upload("file", b"a", b"a/b", b"x" * (3 * MAX_DROPPED)), field("b", b"y" * (2 * MAX_DROPPED)))
