@@ -7,6 +7,8 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
+_CLASSES = tuple(f"{first}xx" for first in range(10))
+
 
 class Stats:
     """
@@ -38,7 +40,7 @@ class Stats:
 
     def answered(self, status: int) -> None:
         """Count a finished answer."""
-        self.answers[f"{status // 100}xx"] += 1
+        self.answers[_CLASSES[status // 100]] += 1
 
     def snapshot(self) -> dict[str, Any]:
         """All counters, ready for JSON."""

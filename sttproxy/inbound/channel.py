@@ -85,6 +85,7 @@ class HTTPChannel(Protocol):
         tune(self.transport)
         self._hold = Hold(self.transport, self.site.clock)
         self._outlet = Outlet(self.transport, self.site.turn)
+        self._secure = ISSLTransport.providedBy(self.transport)
         self.site.opened(self)
         self.transport.registerProducer(self, True)
         self._await_request()
@@ -388,4 +389,4 @@ class HTTPChannel(Protocol):
         return self._host
 
     def isSecure(self) -> bool:
-        return ISSLTransport.providedBy(self.transport)
+        return self._secure

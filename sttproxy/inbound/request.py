@@ -110,8 +110,6 @@ class Request(server.Request):
         stats = self.site.stats
         stats.total_requests += 1
         stats.in_flight += 1
-        self.prepath = []
-        self.postpath = self.path[1:].split(b"/")
         try:
             self.render(self.site.getResourceFor(self))
         except Exception:

@@ -14,6 +14,7 @@ from ..deadline import Deadline
 from ..stats import Stats
 from ..transport import Turn
 from .channel import HTTPChannel
+from .request import Request
 
 
 @attrs.frozen
@@ -82,6 +83,11 @@ class Site(server.Site):
 
     def buildProtocol(self, addr: IAddress | None) -> HTTPChannel:  # type: ignore[override]  # likewise
         return HTTPChannel(self)
+
+    def getResourceFor(self, request: Request) -> IResource:
+        """The root, or what it names for the whole path: no tree is walked along a path that nobody has decoded."""
+        root: IResource = self.resource
+        return root if root.isLeaf else root.getChildWithDefault(request.path, request)
 
     def acceptableProtocols(self) -> list[bytes]:
         """What TLS may negotiate (ALPN); the stock list names HTTP/2 wherever h2 happens to be installed."""
