@@ -41,10 +41,6 @@ _SPACES = b" " * 65536
 _LEAST_PART = len(b"--\r\nContent-Disposition:form-data;name=a\r\n\r\n\r\n")
 
 
-#: What a step returns when it needs more bytes than there are.
-_WAIT = -1
-
-
 class MultipartRewriter:
     """
     Rewrites one form.
@@ -101,10 +97,11 @@ class MultipartRewriter:
             data = self._held + data
         out: list[bytes] = []
         at = 0
-        while at < len(data):
+        size = len(data)
+        while at < size:
             done = self._step(self, data, at, out)
-            if done == _WAIT:
-                break
+            if done == at:
+                break  # it needs more bytes
             at = done
         if self._left is not None:
             self._left -= at
@@ -133,26 +130,26 @@ class MultipartRewriter:
             if self._forced:
                 out.append(self._forced)
             self._step = MultipartRewriter._after_boundary
-            return at + len(self._theirs)
+            return self._after_boundary(data, at + len(self._theirs), out)
         found = data[at:]
         if found == b"\r" or self._theirs.startswith(found):
-            return _WAIT
+            return at
         raise MalformedForm("The form does not begin with the boundary that its Content-Type names.")
 
     def _after_boundary(self, data: bytes, at: int, out: list[bytes]) -> int:
         """Behind two dashes and the boundary."""
-        found = data[at : at + 2]
-        if found == b"\r\n":
+        if data.startswith(b"\r\n", at):
             self._parts += 1
             if self._parts > MAX_PARTS:
                 raise MalformedForm(f"The form has more than {MAX_PARTS} parts.")
             self._step = MultipartRewriter._head
-            return at  # the line break is where the search for the head's end begins
+            return self._head(data, at, out)
+        found = data[at : at + 2]
         if found == b"--":
             self._close(at + 2, out)
             return at + 2
-        if found in (b"\r", b"-"):
-            return _WAIT
+        if found in (b"", b"\r", b"-"):
+            return at
         raise MalformedForm(f"Behind boundary {self._parts + 1} of the form there is neither a line break nor '--'.")
 
     def _head(self, data: bytes, at: int, out: list[bytes]) -> int:
@@ -161,7 +158,7 @@ class MultipartRewriter:
         if end < 0:
             if len(data) - at >= MAX_PART_HEAD:
                 raise self._malformed(f"its head is longer than {MAX_PART_HEAD} bytes")
-            return _WAIT
+            return at
         try:
             head = partheads.parse(data[at + 2 : end])
         except MalformedForm as error:
@@ -188,7 +185,7 @@ class MultipartRewriter:
         """The body of a part whose fate depends on it; what is decided here, the step after it does."""
         end = data.find(self._delimiter, at)
         if end < 0 and len(data) - at < MAX_KEY + len(self._delimiter):
-            return _WAIT
+            return at
         assert self._undecided is not None
         head, taken = self._undecided
         value = data[at:end] if 0 <= end <= at + MAX_KEY else None
@@ -203,21 +200,23 @@ class MultipartRewriter:
             out += [self._opening(partheads.PartHead(head.name, None, None), taken + credit - len(new)), new]
             self._room -= credit
             self._step = MultipartRewriter._dropped
-        return at
+        return self._step(self, data, at, out)
 
     def _opening(self, head: partheads.PartHead, taken: int) -> bytes:
         """A kept part's boundary and head, no longer than what was promised allows."""
-        for written in (head.usual, head.tight):
-            opening = self._ours + written
-            room = self._room + taken - len(opening)
+        opening = self._ours + head.usual
+        if self.length is not None:
             # The closing boundary has to be paid for too.
-            if room - self._reserve >= len(self._ours) - len(self._theirs) or self.length is None:
-                self._room = room
-                return opening
-        raise self._malformed(
-            "it leaves no room for what the proxy adds: put its name and its file name in double quotes, repeat no "
-            "field, or send the form chunked"
-        )
+            most = self._room + taken - self._reserve - len(self._ours) + len(self._theirs)
+            if len(opening) > most:
+                opening = self._ours + head.tight
+            if len(opening) > most:
+                raise self._malformed(
+                    "it leaves no room for what the proxy adds: put its name and its file name in double quotes, "
+                    "repeat no field, or send the form chunked"
+                )
+        self._room += taken - len(opening)
+        return opening
 
     def _kept(self, data: bytes, at: int, out: list[bytes]) -> int:
         """The body of a part that passes."""
@@ -225,11 +224,10 @@ class MultipartRewriter:
         if end >= 0:
             self._step = MultipartRewriter._after_boundary
             out.append(data[at : end + 2])
-            return end + len(self._delimiter)
+            return self._after_boundary(data, end + len(self._delimiter), out)
         end = self._safe_end(data, at)
-        if end == at:
-            return _WAIT
-        out.append(data[at:end])
+        if end > at:
+            out.append(data[at:end])
         return end
 
     def _dropped(self, data: bytes, at: int, out: list[bytes]) -> int:
@@ -238,10 +236,10 @@ class MultipartRewriter:
         if end >= 0:
             self._step = MultipartRewriter._after_boundary
             self._take_off(end + 2 - at)
-            return end + len(self._delimiter)
+            return self._after_boundary(data, end + len(self._delimiter), out)
         end = self._safe_end(data, at)
         self._take_off(end - at)
-        return _WAIT if end == at else end
+        return end
 
     def _take_off(self, size: int) -> None:
         """Make room of bytes that do not go on."""
@@ -284,7 +282,7 @@ class MultipartRewriter:
         return MalformedForm(f"Part {self._parts} of the form cannot be accepted: {reason}.")
 
 
-#: Looks at data from an offset and returns the offset up to which it is done, or `_WAIT`.
+#: Looks at data from an offset and returns the offset up to which it is done; the same one when it needs more bytes.
 _Step = Callable[[MultipartRewriter, bytes, int, "list[bytes]"], int]
 
 
