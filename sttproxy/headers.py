@@ -145,9 +145,10 @@ def parse_content_type(value: bytes) -> tuple[bytes, dict[bytes, bytes]]:
         name, token, quoted = parameter.groups()
         if name is None:
             continue  # a lone semicolon; RFC 9110 §5.6.6 has receivers take it
-        if name.lower() in parameters:
+        name = name.lower()
+        if name in parameters:
             raise UnsupportedBody(f"The Content-Type has more than one {_shown(name)}.")
-        parameters[name.lower()] = token if token is not None else re.sub(rb"\\(.)", rb"\1", quoted)
+        parameters[name] = token if token is not None else re.sub(rb"\\(.)", rb"\1", quoted)
     return media.group(1).lower(), parameters
 
 

@@ -244,7 +244,7 @@ def _form_type(head: RequestHead) -> tuple[bytes, dict[bytes, bytes]]:
     media, parameters = parse_content_type(content_types[0])
     if media != b"multipart/form-data" and media not in _SMALL_FORMS:
         raise UnsupportedBody(f"A transcription is sent as multipart/form-data, not as {media.decode()}.")
-    if parameters.get(b"charset", b"utf-8").lower() not in (b"utf-8", b"utf8") and media in _SMALL_FORMS:
+    if media in _SMALL_FORMS and parameters.get(b"charset", b"utf-8").lower() not in (b"utf-8", b"utf8"):
         raise UnsupportedBody("A transcription's fields are sent in UTF-8.")
     if head.length == 0:
         raise BadRequest("The transcription request has no body; send a form with the recording as 'file'.")

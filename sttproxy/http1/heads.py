@@ -322,4 +322,4 @@ def write_response(status: int, phrase: bytes | None, headers: list[Header]) -> 
 
 
 def _field_lines(headers: list[Header]) -> bytes:
-    return b"".join([b"%b: %b\r\n" % header for header in headers])
+    return b"\r\n".join([*map(b": ".join, headers), b""])

@@ -70,20 +70,15 @@ class Response:
     """
     A response whose head has come, and what paces its body.
 
-    :ivar head: as the upstream sent it.  `headers` is left empty, so that nobody on the way acts on them: treq would
-        store cookies and decode bodies.
+    :ivar head: as the upstream sent it.
     """
 
+    version = (b"HTTP", 1, 1)
     request = None
     previousResponse = None
 
     def __init__(self, head: ResponseHead, connection: UpstreamConnection) -> None:
         self.head = head
-        self.version = (b"HTTP", 1, 1)
-        self.code = head.status
-        self.phrase = head.phrase or b""
-        self.headers = Headers()
-        self.length: Any = UNKNOWN_LENGTH if head.length is None else head.length
         self._connection = connection
         self._receiver: IProtocol | None = None
         #: What came before there was a receiver; None since there is one.
@@ -91,6 +86,26 @@ class Response:
         self._reason: Failure | None = None
         #: The upstream is held back.
         self.paused = False
+
+    @property
+    def code(self) -> int:
+        """The status."""
+        return self.head.status
+
+    @property
+    def phrase(self) -> bytes:
+        """The reason phrase."""
+        return self.head.phrase or b""
+
+    @property
+    def headers(self) -> Headers:
+        """None, so that nobody on the way acts on them: treq would store cookies and decode bodies."""
+        return Headers()
+
+    @property
+    def length(self) -> Any:
+        """Of the body, in bytes, or `UNKNOWN_LENGTH`."""
+        return UNKNOWN_LENGTH if self.head.length is None else self.head.length
 
     def abort(self) -> None:
         """Nobody wants the rest: break the connection."""
