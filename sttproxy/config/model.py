@@ -48,7 +48,7 @@ class Text:
     json: str
 
 
-@attrs.frozen
+@attrs.frozen(slots=False)
 class Field:
     """
     A field and its value.
@@ -66,6 +66,11 @@ class Field:
         """The parts in UTF-8."""
         return [(name.encode(), value.encode()) for name, value in self.parts]
 
+    @functools.cached_property
+    def form(self) -> tuple[bytes, ...]:
+        """The parts as they stand in a multipart form, each behind its boundary and up to the next one (RFC 7578)."""
+        return tuple(b'\r\nContent-Disposition: form-data; name="%b"\r\n\r\n%b\r\n' % part for part in self.encoded())
+
     @property
     def json_name(self) -> str:
         """The name that it has in a JSON body: a list needs no brackets there."""
@@ -74,12 +79,11 @@ class Field:
 
 def multipart_parts(fields: Iterable[Field]) -> tuple[bytes, ...]:
     """
-    Fields as the parts of a multipart form (RFC 7578).
+    Fields as the parts of a multipart form.
 
     :return: pieces that two dashes and the boundary are to join; the first is empty.
     """
-    parts = [part for field in fields for part in field.encoded()]
-    return (b"", *(b'\r\nContent-Disposition: form-data; name="%b"\r\n\r\n%b\r\n' % part for part in parts))
+    return (b"", *(part for field in fields for part in field.form))
 
 
 @attrs.frozen
