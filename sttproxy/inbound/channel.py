@@ -165,7 +165,7 @@ class HTTPChannel(Protocol):
             raise BodyTooLarge(f"The body has {head.length} bytes; at most {most} are accepted.")
         self._last = not head.keeps_alive() or self.site.draining
         body = self._body = RequestBody(self, head, decoder_for(head), most)
-        if head.length is not None and len(self._buffer) >= head.length:
+        if head.length and len(self._buffer) >= head.length:
             # All of it has come with its head, so nothing has to be held back for it, nor waited for.
             self._buffer = body.feed(self._buffer)
         request = self._request = Request(self, head, body)
