@@ -13,6 +13,7 @@ from zope.interface.verify import verifyClass, verifyObject
 
 from sttproxy.errors import ProxyError
 from sttproxy.inbound.body import WholeBody
+from sttproxy.inbound.channel import MAX_PIPELINED
 from sttproxy.relay import Untouched, Upload
 from sttproxy.upstream.connection import IOutgoing, OutgoingHead
 
@@ -278,6 +279,16 @@ class ResponseTests(ProxyTestCase):
             self.server.send(ok(b"%d" % number))
         self.assertEqual(client.received, b"".join(ok(b"%d" % number) for number in range(5)))
         self.assertEqual(len(self.upstream.peers), 1)
+
+    def test_flood(self) -> None:
+        """Who pipelines more than is held, with bodies or without, is held back."""
+        for request in (post(2, body=b"ab"), get()):
+            client = self.client()
+            client.socket.arriving.extend([request * (65536 // len(request))] * 60)
+            self.reactor.settle()
+            for _ in range(40):
+                self.server.send(ok())
+            self.assertLess(len(client.protocol._buffer), 4 * MAX_PIPELINED)
 
     def test_two_clients(self) -> None:
         """Two clients share nothing but resting connections."""

@@ -176,6 +176,7 @@ class MultipartRewriter:
         """Let a part pass, or leave it out, whose boundary and head took so many bytes."""
         if verdict is PASSES:
             out.append(self._opening(head, taken))
+            self._take_off(0)  # a long head that leaves as a short one is a loss too
             self._step = MultipartRewriter._kept
         else:
             self._room += taken

@@ -181,6 +181,8 @@ class HTTPChannel(Protocol):
                 self._body_arrived(data)
             elif not body.awaited:
                 self.hold_body(True)
+        elif self._state is _ANSWER:
+            self._update_reading()
 
     def _body_arrived(self, data: bytes) -> None:
         body = self._body

@@ -284,6 +284,10 @@ class UpstreamConnection(Protocol):
 
     def resumeProducing(self) -> None:
         self._clogged = False
+        # Twisted forgets to close a transport that was told to while its producer was paused; TLS tells it so when the
+        # server closes.  A producer that is new was never paused.
+        self.transport.unregisterProducer()
+        self.transport.registerProducer(self, True)
         if not self._sent and self._outgoing is not None:
             self._outgoing.resumeProducing()
 

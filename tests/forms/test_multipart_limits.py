@@ -103,6 +103,12 @@ class LimitTests(SynchronousTestCase):
         self.verdict(form(*(field("prompt", value) for value in values)), rules_for(prompt=None), "")
         self.verdict(form(*(field("prompt", value + b"x") for value in values)), rules_for(prompt=None), "longer than")
 
+    def test_heads_of_kept_parts(self) -> None:
+        """What is taken off the heads of parts that pass is lost as well."""
+        part = b'Content-Disposition: form-data; name="x"\r\nX-Y: ' + b"z" * 4000 + b"\r\n\r\n1"
+        parts = [part] * (MAX_DROPPED // 4000 + 10)
+        self.verdict(form(*parts), rules_for(prompt=None), "longer than")
+
     def test_dropped_before(self) -> None:
         """Empty lines before the form are lost too."""
         for more, message in ((0, ""), (1, "longer than")):
