@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
 
 import attrs
 
@@ -84,22 +83,6 @@ def parse(text: str) -> Value:
     return value
 
 
-def members(text: str, most: int) -> tuple[Member, ...]:
-    """
-    Read the members of one JSON object without taking their values apart: those have only their span.
-
-    :param most: how many there may be.
-    :raises JSONError: as `parse` does, and when the text is not an object or has too many members.
-    """
-    start = _skip(text, 0)
-    if text[start : start + 1] != "{":
-        raise JSONError("the text must be a JSON object", start)
-    value, at = _object(text, start, 0, _skipped, most)
-    _check_end(text, at)
-    assert isinstance(value.data, Object)
-    return value.data.members
-
-
 def place(text: str, at: int) -> tuple[int, int]:
     """The line and the column of an offset, both counted from 1."""
     return text.count("\n", 0, at) + 1, at - text.rfind("\n", 0, at)
@@ -164,35 +147,7 @@ def _array(text: str, start: int, depth: int) -> tuple[Value, int]:
             return Value(tuple(items), start, at), at
 
 
-def _skipped(text: str, at: int, depth: int) -> tuple[Value, int]:
-    """A value of which only the span is wanted, checked at the speed of the standard decoder."""
-    try:
-        end = _DECODER.raw_decode(text, at)[1]
-    except json.JSONDecodeError as error:
-        raise JSONError(error.msg, error.pos) from None
-    except (ValueError, RecursionError) as error:
-        raise JSONError(str(error), at) from None
-    return Value(None, at, end), end
-
-
-def _distinct(pairs: list[tuple[str, object]]) -> None:
-    """Refuse an object that repeats a member."""
-    if len({key for key, _ in pairs}) < len(pairs):
-        raise ValueError("an object inside it repeats a member")
-
-
-def _no_constant(word: str) -> None:
-    """Refuse NaN and Infinity, which the standard decoder takes."""
-    raise ValueError(f"{word} is not JSON")
-
-
-_DECODER = json.JSONDecoder(object_pairs_hook=_distinct, parse_constant=_no_constant, parse_int=str, parse_float=str)
-
-#: Reads the value at an offset, at a depth; returns it and the offset behind it.
-_Read = Callable[[str, int, int], "tuple[Value, int]"]
-
-
-def _object(text: str, start: int, depth: int, read: _Read = _value, most: int | None = None) -> tuple[Value, int]:
+def _object(text: str, start: int, depth: int) -> tuple[Value, int]:
     found: list[Member] = []
     seen: set[str] = set()
     at = _skip(text, start + 1)
@@ -203,8 +158,6 @@ def _object(text: str, start: int, depth: int, read: _Read = _value, most: int |
         if text[at : at + 1] != '"':
             raise JSONError("a member's name, in double quotes, is missing", at)
         key, at = _string(text, at)
-        if most is not None and len(found) == most:
-            raise JSONError(f"the object has more than {most} members", key_at)
         if key in seen:
             raise JSONError(f"the member {_shown(key)} is there twice", key_at)
         seen.add(key)
@@ -212,7 +165,7 @@ def _object(text: str, start: int, depth: int, read: _Read = _value, most: int |
         at = _skip(text, at)
         if text[at : at + 1] != ":":
             raise JSONError(f"a colon is missing after {_shown(key)}", at)
-        value, at = read(text, _skip(text, at + 1), depth)
+        value, at = _value(text, _skip(text, at + 1), depth)
         found.append(Member(key, key_at, key_end, value))
         more, at = _separator(text, at, "}")
         if not more:

@@ -18,8 +18,8 @@ from twisted.web.server import NOT_DONE_YET
 from .admission import Admission
 from .config import Config, names_of
 from .errors import BadRequest, ForbiddenProfile, Header, NotFound, UnsupportedBody
-from .forms import json as json_form
 from .forms import urlencoded
+from .forms.json import JSONRewriter
 from .forms.multipart import MultipartRewriter
 from .forms.treatment import Treatment
 from .headers import TrustedPeers, boundary_of, end_to_end, forwarded, parse_content_type, upgrade_of
@@ -32,16 +32,12 @@ from .stats import Stats
 from .upstream.client import Upstream
 from .upstream.connection import OutgoingHead
 
-#: Most bytes of a form that is rewritten whole; it holds text only.
-MAX_SMALL_FORM = 1024 * 1024
+#: Most bytes of an urlencoded form, which is rewritten whole; it holds text only.
+MAX_URLENCODED = 1024 * 1024
 
 #: Headers under which a server may read another form than the one that is rewritten here.
 _DISGUISES = frozenset({b"content-encoding", b"content_encoding", b"content_type"})
-#: What rewrites the kinds of body that are not streamed.
-_SMALL_FORMS: dict[bytes, Callable[[Treatment, bytes], bytes]] = {
-    b"application/x-www-form-urlencoded": urlencoded.rewrite,
-    b"application/json": json_form.rewrite,
-}
+_MULTIPART, _JSON, _URLENCODED = b"multipart/form-data", b"application/json", b"application/x-www-form-urlencoded"
 
 
 @attrs.frozen
@@ -134,18 +130,21 @@ class Transcriptions(Forwarding):
         *,
         profile: str = "",
         explains: bool = False,
+        max_json: int | None = None,
     ) -> None:
         """
         :param config: gives the configuration in force; asked once for each request, which keeps it to its end.
         :param admission: lets them through.
         :param profile: used where neither the URL nor the API key names another one; empty: the base.
         :param explains: whether the response tells what was done to the form.
+        :param max_json: bytes that a JSON body may have; None: any number.
         """
         super().__init__(target, stats)
         self._config = config
         self._admission = admission
         self._profile = profile
         self._explains = explains
+        self._max_json = max_json
 
     def render(self, request: Request) -> int:
         self._stats.stt_requests += 1
@@ -156,19 +155,23 @@ class Transcriptions(Forwarding):
         path, mark, query = request.target.partition(b"?")
         request.target = path + mark + urlencoded.strip_query(treatment, query)
         notes = functools.partial(_explanation, config, treatment) if self._explains else list
-        if media == b"multipart/form-data":
-            rewriter = MultipartRewriter(treatment, boundary_of(parameters), head.length)
-            self._admit(request, request.body, rewriter, rewriter.content_type, rewriter.length, notes)
-        else:
-            body = Collected(request.body, MAX_SMALL_FORM).whole
-            body.addCallback(self._collected, request, treatment, media, notes)
+        if media == _URLENCODED:
+            body = Collected(request.body, MAX_URLENCODED).whole
+            body.addCallback(self._collected, request, treatment, notes)
             body.addErrback(request.refuse)
+            return NOT_DONE_YET
+        rewriter: MultipartRewriter | JSONRewriter
+        if media == _JSON:
+            rewriter = JSONRewriter(treatment, head.length, self._max_json)
+        else:
+            rewriter = MultipartRewriter(treatment, boundary_of(parameters), head.length)
+        self._admit(request, request.body, rewriter, rewriter.content_type, rewriter.length, notes)
         return NOT_DONE_YET
 
-    def _collected(self, data: bytes, request: Request, treatment: Treatment, media: bytes, notes: Notes) -> None:
+    def _collected(self, data: bytes, request: Request, treatment: Treatment, notes: Notes) -> None:
         """Rewrite a form that came whole."""
-        body = WholeBody(_SMALL_FORMS[media](treatment, data))
-        self._admit(request, body, Untouched(), media, body.length, notes)
+        body = WholeBody(urlencoded.rewrite(treatment, data))
+        self._admit(request, body, Untouched(), _URLENCODED, body.length, notes)
 
     def _admit(
         self,
@@ -242,9 +245,9 @@ def _form_type(head: RequestHead) -> tuple[bytes, dict[bytes, bytes]]:
     if len(content_types) != 1:
         raise UnsupportedBody("A transcription needs exactly one Content-Type, multipart/form-data.")
     media, parameters = parse_content_type(content_types[0])
-    if media != b"multipart/form-data" and media not in _SMALL_FORMS:
+    if media not in (_MULTIPART, _JSON, _URLENCODED):
         raise UnsupportedBody(f"A transcription is sent as multipart/form-data, not as {media.decode()}.")
-    if media in _SMALL_FORMS and parameters.get(b"charset", b"utf-8").lower() not in (b"utf-8", b"utf8"):
+    if media != _MULTIPART and parameters.get(b"charset", b"utf-8").lower() not in (b"utf-8", b"utf8"):
         raise UnsupportedBody("A transcription's fields are sent in UTF-8.")
     if head.length == 0:
         raise BadRequest("The transcription request has no body; send a form with the recording as 'file'.")

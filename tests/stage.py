@@ -227,6 +227,7 @@ class ProxyTestCase(SiteTestCase):
         queue: int = 0,
         profile: str = "",
         explains: bool = False,
+        max_json: int | None = None,
         **target: Any,
     ) -> None:
         """
@@ -236,6 +237,7 @@ class ProxyTestCase(SiteTestCase):
         :param most: transcriptions at once, `queue` those that may wait.
         :param profile: the one that is used where a request asks for none.
         :param explains: whether responses tell what was done.
+        :param max_json: bytes that a JSON body may have.
         :param target: further attributes of the `Target`.
         """
         self.config = config.parse(fields)
@@ -251,7 +253,13 @@ class ProxyTestCase(SiteTestCase):
             b"/stats": StatsPage(self.stats.snapshot),
         }
         transcriptions = Transcriptions(
-            to, self.stats, lambda: self.config, self.admission, profile=profile, explains=explains
+            to,
+            self.stats,
+            lambda: self.config,
+            self.admission,
+            profile=profile,
+            explains=explains,
+            max_json=max_json,
         )
         root = Root(pages, to.prefix, transcriptions, PassThrough(to, self.stats), lambda: self.config)
         self.serve(root, timeouts, body)

@@ -9,7 +9,7 @@ import json
 from multipart import MultipartSegment, PushMultipartParser
 
 from sttproxy import config
-from sttproxy.resources import MAX_SMALL_FORM
+from sttproxy.resources import MAX_URLENCODED
 
 from .fakes import Ending
 from .stage import FORM, FORM_TYPE, PATH, ProxyTestCase, chunked, error_of, get, message, ok, post, transcription
@@ -127,7 +127,7 @@ class FormTests(ProxyTestCase):
         self.assertEqual(self.server.ending, Ending.RESET)
 
 
-class SmallFormTests(ProxyTestCase):
+class UrlencodedTests(ProxyTestCase):
     """Forms that hold no recording, rewritten whole."""
 
     def setUp(self) -> None:
@@ -141,18 +141,9 @@ class SmallFormTests(ProxyTestCase):
         self.assertEqual(sorted(body.split(b"&")), [b"language=zh", b"url=x"])
         self.assertIn(b"\r\nContent-Length: %d\r\n" % len(body), head)
 
-    def test_json(self) -> None:
-        """So does a JSON object; one that was chunked leaves with a length."""
-        body = chunked(b'{"url": "x", ', b'"language": "en"}')
-        self.client(post(None, b"Content-Type: application/json", target=PATH, body=body))
-        head, _, body = self.server.received.partition(b"\r\n\r\n")
-        self.assertEqual(json.loads(body), {"url": "x", "language": "zh"})
-        self.assertIn(b"\r\nContent-Length: %d" % len(body), head)
-        self.assertNotIn(b"chunked", head)
-
     def test_waits_for_all(self) -> None:
         """Nothing is sent before all of it has come."""
-        data = transcription(b'{"url": "x"}', b"Content-Type: application/json")
+        data = transcription(b"url=x", b"Content-Type: application/x-www-form-urlencoded")
         client = self.client(data[:-1])
         self.assertEqual(self.upstream.peers, [])
         client.send(data[-1:])
@@ -160,17 +151,16 @@ class SmallFormTests(ProxyTestCase):
 
     def test_malformed(self) -> None:
         """One that is malformed is refused and reaches nobody."""
-        for content_type, body in ((b"application/json", b"{"), (b"application/x-www-form-urlencoded", b"a=%zz")):
-            client = self.client(transcription(body, b"Content-Type: " + content_type))
-            self.assertEqual(error_of(client.received), (400, "malformed_form"))
+        client = self.client(transcription(b"a=%zz", b"Content-Type: application/x-www-form-urlencoded"))
+        self.assertEqual(error_of(client.received), (400, "malformed_form"))
         self.assertEqual(self.upstream.peers, [])
 
     def test_too_large(self) -> None:
         """One that is too large for a form without a recording is refused when it is, and not kept."""
-        kind = b"Content-Type: application/json"
+        kind = b"Content-Type: application/x-www-form-urlencoded"
         client = self.client(post(None, kind, target=PATH))
         piece = chunked(b"x" * 65_536, last=False)
-        for _ in range(MAX_SMALL_FORM // 65_536):
+        for _ in range(MAX_URLENCODED // 65_536):
             client.send(piece)
             self.assertEqual(client.received, b"")
         client.send(piece)
@@ -179,8 +169,53 @@ class SmallFormTests(ProxyTestCase):
 
     def test_client_gone(self) -> None:
         """A client that leaves in the middle of it leaves nothing behind."""
-        self.client(transcription(b"{}", b"Content-Type: application/json")[:-1]).close()
+        self.client(transcription(b"a=b", b"Content-Type: application/x-www-form-urlencoded")[:-1]).close()
         self.assertEqual((self.stats.in_flight, self.upstream.peers), (0, []))
+
+
+class JSONTests(ProxyTestCase):
+    """Recordings in JSON objects, rewritten as they stream."""
+
+    TYPE = b"Content-Type: application/json"
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.proxy(fields=b'{"language": "zh"}', max_json=1000)
+
+    def test_counted(self) -> None:
+        """An object with a length carries the configured members, and has the length that its head promises."""
+        self.client(transcription(b'{"url": "x", "language": "en"}', self.TYPE + b"; charset=utf-8"))
+        head, _, body = self.server.received.partition(b"\r\n\r\n")
+        self.assertEqual(json.loads(body), {"url": "x", "language": "zh"})
+        self.assertIn(b"\r\nContent-Length: %d\r\n" % len(body), head)
+        self.assertIn(b"\r\n" + self.TYPE + b"\r\n", head)
+
+    def test_chunked(self) -> None:
+        """One in chunks leaves in chunks, before all of it has come."""
+        client = self.client(
+            post(None, self.TYPE, target=PATH, body=chunked(b'{"input_audio": {"data": "UklG', last=False))
+        )
+        self.assertTrue(self.server.received.endswith(b'{"data": "UklG\r\n'), self.server.received)
+        client.send(chunked(b'Rg=="}}'))
+        self.assertTrue(self.server.received.endswith(b'7\r\nRg=="}}\r\n0\r\n\r\n'), self.server.received)
+
+    def test_malformed(self) -> None:
+        """One that turns out to be malformed is refused, and what has gone on is not taken for whole."""
+        client = self.client(transcription(b'{"a": 1, "a": 2}', self.TYPE))
+        self.assertEqual(error_of(client.received), (400, "malformed_form"))
+        self.assertEqual(self.server.ending, Ending.RESET)
+
+    def test_too_large(self) -> None:
+        """One that is longer than is accepted is refused: by its head, or when it is."""
+        client = self.client(post(1001, self.TYPE, target=PATH))
+        self.assertEqual((error_of(client.received), self.upstream.peers), ((413, "body_too_large"), []))
+        self.assertIn(b"1000 bytes here (--max-json)", client.received)
+        client = self.client(post(None, self.TYPE, target=PATH))
+        client.send(chunked(b'{"a": "' + b"x" * 993, last=False))
+        self.assertEqual(client.received, b"")
+        client.send(chunked(b"x", last=False))
+        self.assertEqual(error_of(client.received), (413, "body_too_large"))
+        self.assertEqual(self.server.ending, Ending.RESET)
 
 
 class AdmissionTests(ProxyTestCase):

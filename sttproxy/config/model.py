@@ -124,6 +124,12 @@ class Map:
         return found or self.other
 
     @functools.cached_property
+    def json_growth(self) -> int:
+        """The most bytes that a value of the table has in a JSON body."""
+        news = (*self.table.values(), *([self.other] if self.other else ()))
+        return max((len(new.json.encode()) for new in news), default=0)
+
+    @functools.cached_property
     def growth(self) -> int:
         """The most bytes by which a value can become longer."""
         grown = [len(new.text.encode()) - len(old.encode()) for old, new in self.table.items()]
@@ -172,6 +178,11 @@ class Rules:
     def growth(self) -> dict[str, int]:
         """By folded name, the most bytes by which a table can make a value longer."""
         return {name: rule.growth for name, rule in self.maps_by_name.items()}
+
+    @functools.cached_property
+    def json_growth(self) -> dict[str, int]:
+        """The same for a JSON body."""
+        return {name: rule.json_growth for name, rule in self.maps_by_name.items()}
 
     @functools.cached_property
     def names(self) -> frozenset[str]:

@@ -1,60 +1,303 @@
 """
-A JSON object in place of a form, rewritten whole (RFC 8259).
+A JSON object in place of a form, rewritten as it streams (RFC 8259).
 
-What the client wrote stays as it was written, to the last digit of its numbers; configured members have the types that
-they have in the configuration.
+Hosted services take a recording this way, in base64, so it may be as long as one.  What the client wrote stays as it
+was written, to the last digit of its numbers, but for the white space between the object's members; configured members
+have the types that they have in the configuration.  They come first, and defaults last.
+
+As with a multipart form, an object that came with a length leaves with one, promised before its first byte; the rest is
+made up with white space behind the closing brace.  A member whose fate depends on its value is held back until the
+value ends, or until it is longer than any that a rule names.
 """
 
 from __future__ import annotations
 
-import functools
+import codecs
 import json
+from collections.abc import Callable, Iterable
 
-from .. import jsontext
-from ..config import Text
-from ..errors import MalformedForm
-from .treatment import PASSES, Treatment
+from ..config import MAX_KEY, Field, Text
+from ..errors import BodyTooLarge, MalformedForm
+from ..jsontext import JSONError
+from .jsonvalue import ValueScanner, read_name, shown, skip_space
+from .multipart import MAX_DROPPED, spaces
+from .treatment import DEPENDS, DROPPED, PASSES, Treatment, Verdict
 
 #: Most members; the same as parts of a multipart form.
 MAX_MEMBERS = 1000
 
+#: Longest value, as it is written, that can be one of a table: each byte escaped, and the quotes.
+_MAX_HELD = 6 * MAX_KEY + 2
 
-def rewrite(treatment: Treatment, body: bytes) -> bytes:
+
+class JSONRewriter:
     """
-    The object with the rules applied: forced members first, then the client's, then defaults.
+    Rewrites one object.
 
-    :raises MalformedForm: when it is not a JSON object in UTF-8, or repeats a member.
+    :ivar content_type: the Content-Type it leaves with.
+    :ivar length: the bytes it will have when it leaves; None if it came without a length.
     """
-    try:
-        text = body.decode()
-    except UnicodeDecodeError:
-        raise MalformedForm("The JSON body is not UTF-8.") from None
-    try:
-        members = jsontext.members(text, MAX_MEMBERS)
-    except jsontext.JSONError as error:
-        line, column = jsontext.place(text, error.at)
-        raise MalformedForm(f"The JSON body, line {line}, column {column}: {error.message}.") from None
-    written = [(field.json_name, field.json) for field in treatment.rules.forced]
-    kept = []
-    for member in members:
-        source = text[member.value.start : member.value.end]
-        settled = treatment.treat(member.key, functools.partial(_value, source))
-        if isinstance(settled, Text):
-            kept.append(f"{text[member.key_at : member.key_end]}:{settled.json}")
-        elif settled is PASSES:
-            kept.append(text[member.key_at : member.value.end])
-    defaults = [(field.json_name, field.json) for field in treatment.missing()]
-    return ("{" + ",".join([*_members(written), *kept, *_members(defaults)]) + "}").encode()
+
+    content_type = b"application/json"
+
+    def __init__(self, treatment: Treatment, length: int | None, most: int | None = None) -> None:
+        """
+        :param treatment: applies the rules to this object.
+        :param length: of the body as it comes, in bytes; None if unknown.
+        :param most: bytes that are accepted; None: any number.
+        :raises BodyTooLarge: when the length is more than that.
+        """
+        self._treatment = treatment
+        self._most = most
+        rules = treatment.rules
+        self._forced = b",".join(_members(rules.forced))
+        # Promised beyond the bytes that come: for defaults, and for the values that replace a field's first one.
+        self._growth = dict(rules.json_growth)
+        defaults = b",".join(_members(rule.field for rule in rules.defaults_by_name.values()))
+        self._reserve = sum(self._growth.values()) + len(b",") * 2 + len(defaults)
+        self._extra = len(self._forced) + self._reserve
+        self.length = None if length is None else length + self._extra
+        self._taken = 0
+        self._written = 0
+        if length is not None:
+            self._check_size(length)
+        self._utf8 = codecs.getincrementaldecoder("utf-8")()
+        self._scanner = ValueScanner()
+        self._step: _Step = JSONRewriter._start
+        self._held = b""
+        self._names: set[str] = set()
+        #: What stands before the next member: nothing before the first.
+        self._comma = b""
+        #: The current member: its name, and as it is written with its colon.
+        self._name = ""
+        self._key = b""
+        #: Its value, where that is held back.
+        self._value: list[bytes] = []
+        self._value_size = 0
+
+    def feed(self, data: bytes) -> list[bytes]:
+        """
+        Take bytes; return those that are safe to send on.
+
+        At most a member's name, a number, or one value that a rule may name is held back.
+
+        :raises MalformedForm: when it is not one JSON object in UTF-8, repeats a member, or is over the limits.
+        :raises BodyTooLarge: when it is longer than is accepted.
+        """
+        try:
+            self._utf8.decode(data)
+        except UnicodeDecodeError:
+            raise MalformedForm("The JSON body is not UTF-8.") from None
+        if self._held:
+            data = self._held + data
+        self._check_size(self._taken + len(data))
+        out: list[bytes] = []
+        at = 0
+        try:
+            while at < len(data):
+                end = self._step(self, data, at, out)
+                if end == at:
+                    break  # it needs more bytes
+                at = end
+        except JSONError as error:
+            raise MalformedForm(f"The JSON body, byte {self._taken + error.at + 1}: {error.message}.") from None
+        self._taken += at
+        self._held = data[at:]
+        if self._room(0) - self._reserve > MAX_DROPPED:
+            raise MalformedForm(
+                f"What would have to be dropped from the JSON body is longer than {MAX_DROPPED} bytes: leave out the "
+                "members that the proxy's configuration sets, and white space."
+            )
+        return out
+
+    def finish(self) -> list[bytes]:
+        """
+        End the object; return the last bytes.
+
+        :raises MalformedForm: when it is not complete.
+        """
+        if self._step is not JSONRewriter._epilogue:
+            raise MalformedForm(f"The JSON body, byte {self._taken + 1}: it ends before its object does.")
+        if self.length is None:
+            return []
+        return spaces(self.length - self._written)
+
+    def _check_size(self, size: int) -> None:
+        if self._most is not None and size > self._most:
+            raise BodyTooLarge(
+                f"A JSON body may have {self._most} bytes here (--max-json); send a multipart form instead."
+            )
+
+    def _room(self, at: int) -> int:
+        """Bytes that may be written, when so many of the data at hand are done, so that the rest can still pass."""
+        return self._taken + at + self._extra - self._written
+
+    def _write(self, out: list[bytes], piece: bytes) -> None:
+        out.append(piece)
+        self._written += len(piece)
+
+    def _start(self, data: bytes, at: int, out: list[bytes]) -> int:
+        """Before the object; a byte order mark may be skipped (RFC 8259 §8.1)."""
+        begins = self._taken + at == 0
+        if begins and data.startswith(codecs.BOM_UTF8, at):
+            return at + len(codecs.BOM_UTF8)
+        if begins and codecs.BOM_UTF8.startswith(data[at:]):
+            return at
+        at = skip_space(data, at)
+        if at == len(data):
+            return at
+        if data[at : at + 1] != b"{":
+            raise JSONError("the text must be a JSON object", at)
+        self._write(out, b"{" + self._forced)
+        self._comma = b"," * bool(self._forced)
+        self._step = JSONRewriter._first_member
+        return at + 1
+
+    def _first_member(self, data: bytes, at: int, out: list[bytes]) -> int:
+        """Behind the opening brace."""
+        at = skip_space(data, at)
+        if at == len(data):
+            return at
+        if data[at : at + 1] == b"}":
+            return self._close(at, out)
+        self._step = JSONRewriter._member
+        return self._member(data, at, out)
+
+    def _member(self, data: bytes, at: int, out: list[bytes]) -> int:
+        """A member's name, after white space."""
+        at = skip_space(data, at)
+        if data[at : at + 1] == b"}":
+            raise JSONError("there is a comma after the last member", at)
+        found = read_name(data, at) if at < len(data) else None
+        if found is None:
+            return at
+        self._name, end = found
+        if self._name in self._names:
+            raise JSONError(f"the member {shown(self._name)} is there twice", at)
+        self._names.add(self._name)
+        if len(self._names) > MAX_MEMBERS:
+            raise JSONError(f"the object has more than {MAX_MEMBERS} members", at)
+        self._key = data[at:end] + b":"
+        self._step = JSONRewriter._colon
+        return end
+
+    def _colon(self, data: bytes, at: int, out: list[bytes]) -> int:
+        """Between a member's name and its value."""
+        at = skip_space(data, at)
+        if at == len(data):
+            return at
+        if data[at : at + 1] != b":":
+            raise JSONError(f"a colon is missing after {shown(self._name)}", at)
+        self._step = JSONRewriter._begin_value
+        return at + 1
+
+    def _begin_value(self, data: bytes, at: int, out: list[bytes]) -> int:
+        """Before a member's value, whose fate is decided here if it can be."""
+        at = skip_space(data, at)
+        if at == len(data):
+            return at
+        self._scanner.begin()
+        verdict: Verdict | Text = self._treatment.judge(self._name)
+        if verdict is DEPENDS and data[at : at + 1] in (b"{", b"["):
+            verdict = self._treatment.settle(self._name, None)
+        if verdict is DEPENDS:
+            self._step = JSONRewriter._held_back
+        else:
+            self._obey(verdict, at, out)
+        return self._step(self, data, at, out)
+
+    def _obey(self, verdict: Verdict | Text, at: int, out: list[bytes]) -> None:
+        """
+        Let the value pass from here on, or leave it out, perhaps with another one in its place.
+
+        :param at: up to where the data at hand are done.
+        """
+        self._step = JSONRewriter._kept if verdict is PASSES else JSONRewriter._dropped
+        if verdict is DROPPED:
+            return
+        self._write(out, self._comma + self._key)
+        self._comma = b","
+        if isinstance(verdict, Text):
+            self._write(out, verdict.json.encode())
+            self._reserve -= self._growth.pop(self._treatment.key(self._name), 0)
+            if self.length is not None and self._room(at) < self._reserve:
+                raise MalformedForm(
+                    f"The member {shown(self._name)} leaves no room for what the proxy puts in its place: send each "
+                    "field under one name only, or the body chunked."
+                )
+
+    def _kept(self, data: bytes, at: int, out: list[bytes]) -> int:
+        """A value that passes."""
+        end = self._scanner.scan(data, at)
+        if end > at:
+            self._write(out, data[at:end])
+        return self._behind(end)
+
+    def _dropped(self, data: bytes, at: int, out: list[bytes]) -> int:
+        """A value that is dropped."""
+        return self._behind(self._scanner.scan(data, at))
+
+    def _behind(self, end: int) -> int:
+        """Go on if the value is complete."""
+        if self._scanner.done:
+            self._step = JSONRewriter._next
+        return end
+
+    def _held_back(self, data: bytes, at: int, out: list[bytes]) -> int:
+        """A value whose fate depends on it."""
+        end = self._scanner.scan(data, at)
+        self._value.append(data[at:end])
+        self._value_size += end - at
+        if self._scanner.done or self._value_size > _MAX_HELD:
+            source = b"".join(self._value)
+            self._value, self._value_size = [], 0
+            settled = self._treatment.settle(self._name, _value(source) if len(source) <= _MAX_HELD else None)
+            self._obey(settled, end, out)
+            if settled is PASSES:
+                self._write(out, source)
+        return self._behind(end)
+
+    def _next(self, data: bytes, at: int, out: list[bytes]) -> int:
+        """Behind a member."""
+        at = skip_space(data, at)
+        if at == len(data):
+            return at
+        if data[at : at + 1] == b"}":
+            return self._close(at, out)
+        if data[at : at + 1] != b",":
+            raise JSONError("a comma or the closing '}' is missing", at)
+        self._step = JSONRewriter._member
+        return at + 1
+
+    def _close(self, at: int, out: list[bytes]) -> int:
+        """At the closing brace: write the defaults before it."""
+        defaults = b",".join(_members(self._treatment.missing()))
+        if defaults:
+            self._write(out, self._comma + defaults)
+        self._write(out, b"}")
+        self._step = JSONRewriter._epilogue
+        return at + 1
+
+    def _epilogue(self, data: bytes, at: int, out: list[bytes]) -> int:
+        """Behind the object."""
+        at = skip_space(data, at)
+        if at < len(data):
+            raise JSONError("there is more text after the end of the JSON value", at)
+        return at
 
 
-def _members(written: list[tuple[str, str | None]]) -> list[str]:
+#: Looks at data from an offset and returns the offset up to which it is done; the same one when it needs more bytes.
+_Step = Callable[[JSONRewriter, bytes, int, "list[bytes]"], int]
+
+
+def _members(fields: Iterable[Field]) -> list[bytes]:
     """Members of ours; a field that is only removed has no value."""
-    return [f"{json.dumps(name)}:{value}" for name, value in written if value is not None]
+    return [f"{json.dumps(field.json_name)}:{field.json}".encode() for field in fields if field.json is not None]
 
 
-def _value(source: str) -> bytes | None:
-    """A value as a form would carry it, null as an empty one; None for an array or an object."""
-    if source.startswith('"'):
+def _value(source: bytes) -> bytes:
+    """A number, a string, true, false or null as a form would carry it, null as an empty one."""
+    if source.startswith(b'"'):
         string: str = json.loads(source)
         return string.encode("utf-8", "surrogatepass")
-    return None if source[0] in "[{" else b"" if source == "null" else source.encode()
+    return b"" if source == b"null" else source

@@ -118,7 +118,7 @@ class MultipartRewriter:
             raise MalformedForm("The form ends before its closing boundary.")
         if self.length is None:
             return []
-        return _spaces(self._room)
+        return spaces(self._room)
 
     def _start(self, data: bytes, at: int, out: list[bytes]) -> int:
         """Before the first boundary, which has no line break of its own; empty lines may precede it."""
@@ -275,7 +275,7 @@ class MultipartRewriter:
         """Behind the closing boundary: nobody reads it, so it goes on as spaces."""
         if self.length is not None:
             self._room += len(data) - at
-            out.extend(_spaces(self._room))
+            out.extend(spaces(self._room))
             self._room = min(self._room, 0)
         return len(data)
 
@@ -287,7 +287,7 @@ class MultipartRewriter:
 _Step = Callable[[MultipartRewriter, bytes, int, "list[bytes]"], int]
 
 
-def _spaces(count: int) -> list[bytes]:
+def spaces(count: int) -> list[bytes]:
     """So many spaces, in pieces that share their memory; none where the count is below 0."""
     if count <= 0:
         return []

@@ -5,6 +5,7 @@ Many requests at once, and large ones: what they cost the daemon is read from th
 from __future__ import annotations
 
 import asyncio
+import base64
 import hashlib
 import os
 import resource
@@ -125,6 +126,27 @@ class LargeUploads(EchoTestCase):
         self.assertEqual((answer.json()["size"], answer.json()["sha256"]), (size, digest.hexdigest()))
         self.assertEqual(answer.json()["content_length"] is None, chunked)
 
+    def upload_json(self, size: int, chunked: bool) -> None:
+        """Send a recording of this size as base64 in a JSON object, as hosted services take it."""
+        audio = noise(size)
+        opening = b'{"language": "en", "input_audio": {"format": "wav", "data": "'
+        pieces = [opening, base64.b64encode(audio), b'"}, "model": "m"}']
+        length = sum(map(len, pieces))
+        framing = (b"Transfer-Encoding", b"chunked") if chunked else (b"Content-Length", b"%d" % length)
+        client = self.connect()
+        kind = (b"Content-Type", b"application/json")
+        client.send(request("POST", "/v1/audio/transcriptions", kind, framing))
+        for data in pieces:
+            client.send(b"%x\r\n%b\r\n" % (len(data), data) if chunked else data)
+        if chunked:
+            client.send(b"0\r\n\r\n")
+        answer = client.read_message()
+        self.assertEqual(answer.status, 200, answer.body)
+        recording = {"format": "wav", "data": hashlib.sha256(audio).hexdigest()}
+        expected = {"language": "zh", "prompt": "p", "input_audio": recording, "model": "m"}
+        self.assertEqual(list(answer.json()["json"].items()), list(expected.items()))
+        self.assertEqual(answer.json()["content_length"] is None, chunked)
+
     def look(self) -> None:
         """The daemon has nothing on disk while it passes an upload on."""
         self.assertEqual(os.listdir(self.daemon.temporary), [])
@@ -144,3 +166,12 @@ class LargeUploads(EchoTestCase):
         self.assertLess(system.peak_memory(self.daemon.pid) - memory, GROWTH)
         if system.LINUX:
             self.assertLess(system.bytes_written(self.daemon.pid) - written, PIECE)
+
+    def test_memory_of_json(self) -> None:
+        """Nor does a recording in a JSON object."""
+        for chunked in (False, True):
+            self.upload_json(1000, chunked)
+        memory = system.peak_memory(self.daemon.pid)
+        for chunked in (False, True):
+            self.upload_json(47 * PIECE, chunked)
+        self.assertLess(system.peak_memory(self.daemon.pid) - memory, GROWTH)

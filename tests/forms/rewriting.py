@@ -18,6 +18,7 @@ from starlette.formparsers import MultiPartParser
 
 from sttproxy import config
 from sttproxy.config import Rules, fold
+from sttproxy.forms.json import JSONRewriter
 from sttproxy.forms.multipart import MultipartRewriter
 from sttproxy.forms.treatment import Treatment, Verdict
 from sttproxy.headers import boundary_of, parse_content_type
@@ -47,6 +48,22 @@ def forced_parts(rules: Rules) -> tuple[tuple[bytes, bytes], ...]:
 def forced_json(rules: Rules) -> list[tuple[str, str]]:
     """The members that rules write into a JSON object."""
     return [(field.json_name, field.json) for field in rules.forced if field.json is not None]
+
+
+def rewrite_json(rules: Rules, body: bytes, step: int | None = None, counted: bool = False) -> bytes:
+    """
+    What leaves of a JSON body.
+
+    :param step: bytes that come at a time; None: all at once.
+    :param counted: whether it comes, and so has to leave, with a length.
+    :raises MalformedForm: as the rewriter does.
+    """
+    rewriter = JSONRewriter(Treatment(rules), len(body) if counted else None)
+    step = step or max(len(body), 1)
+    left = b"".join(out for at in range(0, len(body), step) for out in rewriter.feed(body[at : at + step]))
+    left += b"".join(rewriter.finish())
+    assert rewriter.length == (len(left) if counted else None), "the promise is not met"
+    return left
 
 
 def said_again(rules: Rules, items: Iterable[Item]) -> list[str]:

@@ -1,5 +1,6 @@
 """
-Tests for :mod:`sttproxy.forms.json`: defaults and tables of values; the verdicts on bodies are among the vectors.
+Tests for :mod:`sttproxy.forms.json`: defaults, tables of values, and streaming; the verdicts on bodies are among the
+vectors.
 """
 
 from __future__ import annotations
@@ -12,12 +13,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from sttproxy.config import MAX_KEY, fold, parse
-from sttproxy.errors import MalformedForm
-from sttproxy.forms.json import MAX_MEMBERS, rewrite
+from sttproxy.config import MAX_KEY, Rules, fold, parse
+from sttproxy.errors import BodyTooLarge, MalformedForm
+from sttproxy.forms.json import MAX_MEMBERS, JSONRewriter
+from sttproxy.forms.multipart import MAX_DROPPED
 from sttproxy.forms.treatment import Treatment
 
-from .rewriting import rules_for
+from .rewriting import rewrite_json, rules_for
 from .strategies import COMMON, WORDS, configurations
 
 MAPS = {"$map": {"m": {"a": "b", "0.20": 1, "true": False, "": "none", "n": 2.50, "gone": ""}}}
@@ -27,8 +29,18 @@ EMPTY = {"$default": {"d": {"value": "x", "when_empty": True}}}
 
 
 def left(body: str, **fields: Any) -> str:
-    """What leaves of a body."""
-    return rewrite(Treatment(rules_for(**fields)), body.encode()).decode()
+    """What leaves of a body, whether or not it has a length, and wherever the network cuts it."""
+    return left_for(rules_for(**fields), body.encode()).decode()
+
+
+def left_for(rules: Rules, body: bytes) -> bytes:
+    """The same for rules that are there."""
+    whole = rewrite_json(rules, body)
+    assert rewrite_json(rules, body, step=4096) == whole, "it depends on the cuts"
+    assert len(body) > 10_000 or rewrite_json(rules, body, step=1) == whole, "bytewise is different"
+    padded = rewrite_json(rules, body, counted=True)
+    assert padded.rstrip(b" ") == whole, "with a length it says something else"
+    return whole
 
 
 class TableTests(SynchronousTestCase):
@@ -38,25 +50,25 @@ class TableTests(SynchronousTestCase):
         """Defaults come last, with their types, for the members that are not there; null is one that is there."""
         for body, expected in (
             ("{}", '{"d":0.5,"l":["a", 1],"o":{"k": true}}'),
-            ('{"x": 1.0}', '{"x": 1.0,"d":0.5,"l":["a", 1],"o":{"k": true}}'),
-            ('{"d": 1, "L": [], "o": null}', '{"d": 1,"L": [],"o": null}'),
-            ('{"D[]": "", "o": {}}', '{"D[]": "","o": {},"l":["a", 1]}'),
+            ('{"x": 1.0}', '{"x":1.0,"d":0.5,"l":["a", 1],"o":{"k": true}}'),
+            ('{"d": 1, "L": [], "o": null}', '{"d":1,"L":[],"o":null}'),
+            ('{"D[]": "", "o": {}}', '{"D[]":"","o":{},"l":["a", 1]}'),
         ):
             self.assertEqual(left(body, **DEFAULT), expected, body)
 
     def test_when_empty(self) -> None:
         """A default for empty members replaces null and the empty string, and nothing else."""
         for body, expected in (
-            ('{"d": null, "x": 1}', '{"x": 1,"d":"x"}'),
-            ('{"d": "", "x": 1}', '{"x": 1,"d":"x"}'),
-            ('{"d": "\\u0000"}', '{"d": "\\u0000"}'),
-            ('{"d": 0}', '{"d": 0}'),
-            ('{"d": false}', '{"d": false}'),
-            ('{"d": []}', '{"d": []}'),
-            ('{"d": {}}', '{"d": {}}'),
-            ('{"d": " "}', '{"d": " "}'),
-            ('{"d": "null"}', '{"d": "null"}'),
-            ('{"d": null, "D": "y"}', '{"D": "y"}'),
+            ('{"d": null, "x": 1}', '{"x":1,"d":"x"}'),
+            ('{"d": "", "x": 1}', '{"x":1,"d":"x"}'),
+            ('{"d": "\\u0000"}', '{"d":"\\u0000"}'),
+            ('{"d": 0}', '{"d":0}'),
+            ('{"d": false}', '{"d":false}'),
+            ('{"d": []}', '{"d":[]}'),
+            ('{"d": {}}', '{"d":{}}'),
+            ('{"d": " "}', '{"d":" "}'),
+            ('{"d": "null"}', '{"d":"null"}'),
+            ('{"d": null, "D": "y"}', '{"D":"y"}'),
         ):
             self.assertEqual(left(body, **EMPTY), expected, body)
 
@@ -67,21 +79,21 @@ class TableTests(SynchronousTestCase):
             ('"\\u0061"', ':"b"'),
             ("0.20", ":1"),
             ('"0.20"', ":1"),
-            ("0.2", ": 0.2"),
+            ("0.2", ":0.2"),
             ("true", ":false"),
             ('"true"', ":false"),
-            ("false", ": false"),
+            ("false", ":false"),
             ('""', ':"none"'),
             ("null", ':"none"'),
             ('"n"', ":2.5"),
             ('"gone"', ':""'),
-            ('"A"', ': "A"'),
-            ('["a"]', ': ["a"]'),
-            ('{"a": 1}', ': {"a": 1}'),
-            ('"\\ud800"', ': "\\ud800"'),
-            ('"*"', ': "*"'),
+            ('"A"', ':"A"'),
+            ('["a"]', ':["a"]'),
+            ('{"a": 1}', ':{"a": 1}'),
+            ('"\\ud800"', ':"\\ud800"'),
+            ('"*"', ':"*"'),
         ):
-            self.assertEqual(left(f'{{"x": 1, "m": {value}}}', **MAPS), f'{{"x": 1,"m"{expected}}}', value)
+            self.assertEqual(left(f'{{"x": 1, "m": {value}}}', **MAPS), f'{{"x":1,"m"{expected}}}', value)
             self.assertEqual(left(f'{{"M[]": {value}}}', **MAPS), f'{{"M[]"{expected}}}', value)
 
     def test_any_other(self) -> None:
@@ -95,8 +107,8 @@ class TableTests(SynchronousTestCase):
         longest = "x" * MAX_KEY
         for value, expected in (
             (longest, ':"y"'),
-            (longest + "x", f': "{longest}x"'),
-            (longest[1:], f': "{longest[1:]}"'),
+            (longest + "x", f':"{longest}x"'),
+            (longest[1:], f':"{longest[1:]}"'),
         ):
             fields = {"$map": {"m": {longest: "y"}}}
             self.assertEqual(left(f'{{"m": "{value}"}}', **fields), f'{{"m"{expected}}}', len(value))
@@ -109,7 +121,7 @@ class TableTests(SynchronousTestCase):
             "$map": {"m": {"a": "b"}, "d": {"none": "", "x": "never"}, "f": {"*": "never"}},
             "$default": {"d": {"value": "x", "when_empty": True}, "m": "never", "r": "never"},
         }
-        expected = '{"f":1,"x": 1,"m":"b","d":"x"}'
+        expected = '{"f":1,"x":1,"m":"b","d":"x"}'
         self.assertEqual(left('{"x": 1, "m": "a", "F": 2, "r": 3, "d": "none"}', **rules), expected)
 
     def test_repeated(self) -> None:
@@ -121,6 +133,92 @@ class TableTests(SynchronousTestCase):
         """What is added does not count among the members that there may be."""
         body = json.dumps({f"x{number}": 1 for number in range(MAX_MEMBERS)})
         self.assertEqual(len(json.loads(left(body, **DEFAULT))), MAX_MEMBERS + 3)
+
+
+class StreamTests(SynchronousTestCase):
+    """What is held back, and what is refused on the way."""
+
+    def feed(self, *pieces: bytes, length: int | None = None, **fields: Any) -> list[bytes]:
+        """What leaves with each piece."""
+        rewriter = JSONRewriter(Treatment(rules_for(**fields)), length)
+        return [b"".join(rewriter.feed(piece)) for piece in pieces]
+
+    def test_passes_as_it_comes(self) -> None:
+        """A long value leaves with the bytes that bring it, however deep it stands, unless it is dropped."""
+        piece = b"UklG" * 10_000
+        for member in (b"x", b"m"):
+            for opening in (b'"', b'{"data": "', b'[["", "'):
+                out = self.feed(b'{"%b":%b' % (member, opening), piece, piece, m=1)[1:]
+                self.assertEqual(out, [piece, piece] if member == b"x" else [b"", b""])
+
+    def test_holds_back(self) -> None:
+        """Half a name, half a number and half an escape wait for the rest; so does a value that a table may name."""
+        for beginning, held, rest in (
+            (b"{", b'"na', b'me":1'),
+            (b'{"n":', b"12", b".5e3 "),
+            (b'{"n":', b"tr", b"ue}"),
+            (b'{"n":"a', b"\\u00", b'41"'),
+            (b'{"n":[', b"-", b"1,"),
+            (b'{"n":{', b'"a\\', b'n":1}'),
+        ):
+            first, second, third = self.feed(beginning, held, rest)
+            self.assertEqual((first + second + third).count(held), 1, held)
+            self.assertNotIn(held, first + second)
+        self.assertEqual(self.feed(b'{"m":"', b"a", b'b"', **MAPS), [b"{", b"", b'"m":"ab"'])
+        long = b"x" * 6 * MAX_KEY
+        self.assertEqual(self.feed(b'{"m":"', long, b"yy", **MAPS), [b"{", b"", b'"m":"' + long + b"yy"])
+
+    def test_escaped(self) -> None:
+        """The longest value of a table is found, with each of its characters escaped."""
+        escaped = b"\\u0061" * MAX_KEY
+        fields = {"$map": {"m": {"a" * MAX_KEY: "b"}}}
+        self.assertEqual(left_for(rules_for(**fields), b'{"m":"%b"}' % escaped), b'{"m":"b"}')
+
+    def test_dropped(self) -> None:
+        """More than can be made up for is not dropped."""
+        most = b'{"f": "%b"}' % (b"x" * (MAX_DROPPED - 16))
+        self.assertEqual(left_for(rules_for(f=1), most), b'{"f":1}')
+        error = self.assertRaises(MalformedForm, left_for, rules_for(f=1), most.replace(b"x", b"xx"))
+        self.assertIn("leave out the members", error.message)
+
+    def test_no_room(self) -> None:
+        """Where a length is promised, a value that grows under many spellings of one name is refused."""
+        fields = {"$map": {"m": {"a": "long" * 30}}}
+        body = b'{"m":"a","M":"a"}'
+        whole = rewrite_json(rules_for(**fields), body)
+        self.assertEqual(whole.count(b"long"), 60)
+        error = self.assertRaises(MalformedForm, rewrite_json, rules_for(**fields), body, counted=True)
+        self.assertIn("'M' leaves no room", error.message)
+
+    def test_too_large(self) -> None:
+        """A body over the limit is refused as soon as that is known."""
+        treatment = Treatment(rules_for())
+        self.assertRaises(BodyTooLarge, JSONRewriter, treatment, 11, 10)
+        rewriter = JSONRewriter(treatment, None, 10)
+        self.assertEqual(rewriter.feed(b'{"a":"bcd'), [b"{", b'"a":', b'"bcd'])
+        self.assertRaises(BodyTooLarge, rewriter.feed, b'e"')
+
+    def test_places(self) -> None:
+        """A refusal tells the byte, counted from 1 over all that came, and what is wrong there."""
+        for body, byte, words in (
+            (b"", 1, "ends before its object does"),
+            (b'{"a": 1', 7, "ends before its object does"),
+            (b'{"a": [1, 2}', 12, "comma or the closing ']'"),
+            (b'{"a": 01}', 7, "'01' is not a JSON value"),
+            (b'{"a": }', 7, "a value is missing before '}'"),
+            (b'{"a": 1,}', 9, "comma after the last member"),
+            (b'{"a" 1}', 6, "a colon is missing after 'a'"),
+            (b'{"a": {"b" 1}}', 12, "a colon is missing"),
+            (b'{"a": 1} x', 10, "more text after the end"),
+            (b'{"a": "\x01"}', 8, "raw line break or control character"),
+            (b'{"a": "\\x"}', 8, "an escape that JSON does not know"),
+            (b"[]", 1, "must be a JSON object"),
+        ):
+            for step in (None, 1, 3):
+                error = self.assertRaises(MalformedForm, rewrite_json, rules_for(f=1), body, step)
+                self.assertIn(words, error.message, body)
+                if not (step and b"1, 2" not in body and "ends before" in words):
+                    self.assertIn(f"byte {byte}:", error.message, (body, step))
 
 
 @attrs.frozen
@@ -198,5 +296,5 @@ class PropertyTests(SynchronousTestCase):
     def test_rewritten(self, configuration: bytes, members: dict[str, Any], escaped: bool) -> None:
         """It leaves as the forced members, the client's as the tables have them, and the defaults, types and all."""
         body = json.dumps(members, ensure_ascii=escaped)
-        found = rewrite(Treatment(parse(configuration).base), body.encode()).decode()
+        found = left_for(parse(configuration).base, body.encode()).decode()
         self.assertEqual(read(found), expected(configuration, body))

@@ -7,18 +7,19 @@ An input of the heads: the head itself.
 
 from __future__ import annotations
 
+import json
+
 import h11
 
 from sttproxy.config import Rules, parse
 from sttproxy.errors import ProxyError
-from sttproxy.forms import json as json_form
 from sttproxy.forms import urlencoded
 from sttproxy.forms.treatment import Treatment
 from sttproxy.http1 import heads
 from sttproxy.http1.framing import Chunked
 from sttproxy.routes import Route, route
 
-from ..forms.rewriting import drops, forced_json, forced_parts
+from ..forms.rewriting import drops, forced_json, forced_parts, rewrite_json
 from ..vectors.reading import by_json, by_pairs
 from .invariants import check_rewriter, check_settled
 
@@ -57,7 +58,7 @@ def check_form(data: bytes) -> None:
     if kind == 2:
         check_pairs(rules, body)
     elif kind == 3:
-        check_json(rules, body)
+        check_json(rules, body, cut + 1)
     else:
         step = cut + 1
         pieces = [body[at : at + step] for at in range(0, len(body), step)]
@@ -77,12 +78,22 @@ def check_pairs(rules: Rules, body: bytes) -> None:
     assert urlencoded.rewrite(Treatment(rules), left) == left, "rewritten once more, it says something else"
 
 
-def check_json(rules: Rules, body: bytes) -> None:
-    """Hold that an object is refused, or read as the forced members and others."""
+def check_json(rules: Rules, body: bytes, step: int) -> None:
+    """
+    Hold that an object is refused, or read as the forced members and others, wherever it is cut.
+
+    :param step: bytes that come at a time.
+    """
+    outcomes = [_json(rules, body, each, counted) for each in (None, step, 1) for counted in (False, True)]
+    assert len({left.rstrip(b" ") for left in outcomes}) == 1, "it depends on the cuts, or on the length"
+    left = outcomes[0]
     try:
-        left = json_form.rewrite(Treatment(rules), body)
-    except ProxyError:
+        read = json.loads(body)
+    except ValueError:
+        read = None
+    if not left:
         return
+    assert isinstance(read, dict), "it is not an object to the standard decoder"
     members = by_json(left)
     names = [name for name, _ in members]
     # null is empty; a list or an object is none of a table's values, and is not.
@@ -91,7 +102,15 @@ def check_json(rules: Rules, body: bytes) -> None:
     assert names[: len(forced_json(rules))] == [name for name, _ in forced_json(rules)], "the forced ones are not first"
     assert len(set(names)) == len(names), "a member is repeated"
     assert not any(drops(rules, name) for name in names[len(forced_json(rules)) :]), "a ruled member is left"
-    assert json_form.rewrite(Treatment(rules), left) == left, "rewritten once more, it says something else"
+    assert rewrite_json(rules, left) == left, "rewritten once more, it says something else"
+
+
+def _json(rules: Rules, body: bytes, step: int | None, counted: bool) -> bytes:
+    """What leaves of an object; empty where it is refused."""
+    try:
+        return rewrite_json(rules, body, step, counted)
+    except ProxyError:
+        return b""
 
 
 def check_head(data: bytes) -> None:

@@ -87,9 +87,7 @@ OBJECTS = (
     json("a repeated member", "the first or the last", b'{"prompt": "a", "prompt": "b"}', malformed("twice")),
     json("a repeated other member", "the first or the last", b'{"other": 1, "other": 2}', malformed("twice")),
     json("a member repeated by an escape", "the same name", b'{"other": 1, "oth\\u0065r": 2}', malformed("twice")),
-    json(
-        "a repeated member deep inside", "the first or the last", b'{"other": {"a": 1, "a": 2}}', malformed("repeats")
-    ),
+    json("a repeated member deep inside", "the first or the last", b'{"other": {"a": 1, "a": 2}}', malformed("twice")),
     json(
         "an escaped name", "decoded by everybody", b'{"\\u0070rompt": "evil", "other": 1}', ReadsJSON((("other", "1"),))
     ),
@@ -138,7 +136,9 @@ OBJECTS = (
     json("an array of pairs", "no object", b'[["prompt", "evil"]]', malformed("object")),
     json("an object in an array", "some take the first", b'[{"prompt": "evil"}]', malformed("object")),
     json("null", "no object", b"null", malformed("object")),
-    json("a byte order mark", "skipped or refused", b'\xef\xbb\xbf{"prompt": "evil"}', malformed("")),
+    json("a byte order mark", "skipped or refused", b'\xef\xbb\xbf{"prompt": "evil"}', ReadsJSON()),
+    json("two byte order marks", "refused, or one skipped", b"\xef\xbb\xbf" * 2 + b"{}", malformed("object")),
+    json("a byte order mark behind a space", "refused", b" \xef\xbb\xbf{}", malformed("object")),
     json("UTF-16", "readers that guess the coding", '{"prompt": "evil"}'.encode("utf-16"), malformed("UTF-8")),
     json(
         "UTF-16 without its mark",
