@@ -75,8 +75,10 @@ class Admission:
         if self._serving:
             return  # one was let in and left at once; the loop below goes on
         self._serving = True
-        while self._waiting and len(self._inside) < self._most:
-            following = self._waiting.popleft()
-            self._inside.add(following)
-            following.callback(None)
-        self._serving = False
+        try:
+            while self._waiting and len(self._inside) < self._most:
+                following = self._waiting.popleft()
+                self._inside.add(following)
+                following.callback(None)
+        finally:
+            self._serving = False

@@ -171,7 +171,7 @@ class Relay(Protocol):
             self._upload.when_ended(self._uploaded)
         self._answer = self._upstream.request(self._upload)
         self._answer.addCallbacks(self._answered, self._failed)
-        self._answer.addErrback(self._failed)
+        self._answer.addErrback(self._crashed)
 
     def _uploaded(self) -> None:
         if self._response is None and not self._request.over:
@@ -241,14 +241,26 @@ class Relay(Protocol):
         self._request.registerProducer(self.transport, True)
 
     def dataReceived(self, data: bytes) -> None:
-        self._request.write(data)
+        try:
+            self._request.write(data)
+        except Exception:
+            self._crashed(Failure())
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self._response = None  # which has this as its receiver
         if self._request.over:
             return
-        if isinstance(reason.value, ResponseDone):
-            self._done()
-        else:
-            self._request.unregisterProducer()
-            self._failed(reason)
+        try:
+            if isinstance(reason.value, ResponseDone):
+                self._done()
+            else:
+                self._request.unregisterProducer()
+                self._failed(reason)
+        except Exception:
+            self._crashed(Failure())
+
+    def _crashed(self, failure: Failure) -> None:
+        """An exception that was not foreseen: neither side may be left waiting for the other."""
+        if self._response is not None:
+            self._response.abort()
+        self._request.refuse(failure)

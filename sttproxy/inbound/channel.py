@@ -113,9 +113,11 @@ class HTTPChannel(Protocol):
         if self._tunnel is not None:
             self._tunnel.connectionLost(reason)
         request, self._request, self._body = self._request, None, None
-        if request is not None:
-            request.connectionLost(reason)
-        self.site.lost(self)
+        try:
+            if request is not None:
+                request.connectionLost(reason)
+        finally:
+            self.site.lost(self)
 
     # Reading.
 

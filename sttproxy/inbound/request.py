@@ -185,14 +185,16 @@ class Request(server.Request):
         if self.chunked:
             self.channel.write(LAST_CHUNK)
         self.finished = 1
-        self._account()
         self._gone = None
-        # Whoever waited for this request hears of its end before the next one on the connection begins.
         channel, self.channel = self.channel, None
-        notifications, self.notifications = self.notifications, []
-        for waiting in notifications:
-            waiting.callback(None)
-        channel.requestDone(self)
+        try:
+            self._account()
+            # Whoever waited for this request hears of its end before the next one on the connection begins.
+            notifications, self.notifications = self.notifications, []
+            for waiting in notifications:
+                waiting.callback(None)
+        finally:
+            channel.requestDone(self)
 
     def tunnel(self, head: ResponseHead, headers: list[Header], end: Protocol) -> bytes:
         """
@@ -247,11 +249,13 @@ class Request(server.Request):
             self.site.stats.broken_off += 1
         else:
             self.site.stats.clients_gone += 1
-        self._account()
         gone, self._gone = self._gone, None
         super().connectionLost(reason)
-        if gone is not None:
-            gone()
+        try:
+            self._account()
+        finally:
+            if gone is not None:
+                gone()
 
     def _account(self) -> None:
         """Count and log the request, once, at its end."""

@@ -394,11 +394,15 @@ class UpstreamConnection(Protocol):
             self._state = _IDLE
             # The last bytes may have made the client hold us back.
             response.resumeProducing()
-            self._released(self)
-        else:
-            # What still waits to be written would keep a mere close waiting.
-            self.abort()
-        response.body_ended(_DONE)
+        try:
+            if self._state is _IDLE:
+                self._released(self)
+            else:
+                # What still waits to be written would keep a mere close waiting.
+                self.abort()
+        finally:
+            # The client's request must end even where the owner of the connection fails.
+            response.body_ended(_DONE)
 
     def _broke(self, error: ProxyError) -> None:
         """End the connection, and tell whoever waits for something on it."""

@@ -164,9 +164,11 @@ class Pool:
         if self._serving:
             return  # one was served and failed at once; the loop below goes on
         self._serving = True
-        while self._waiting and self._available():
-            self._waiting.popleft().callback(None)
-        self._serving = False
+        try:
+            while self._waiting and self._available():
+                self._waiting.popleft().callback(None)
+        finally:
+            self._serving = False
 
     def _waited_too_long(self, turn: Deferred[None]) -> None:
         self._waiting.remove(turn)
@@ -186,9 +188,9 @@ class Pool:
             return
         if len(self._resting) == self.limits.size and self._resting:
             self._resting.popleft()[1].close()
-        if not self._resting:
-            self._expiry.set(self._rest_s())
         self._resting.append((self._clock.seconds(), connection))
+        if len(self._resting) == 1:
+            self._expiry.set(self._rest_s())
         self._serve()
 
     def _lost(self, connection: UpstreamConnection) -> None:
