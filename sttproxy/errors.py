@@ -136,6 +136,13 @@ class NotImplementedHere(BadRequest):
     code = "not_implemented"
 
 
+class VersionNotSupported(BadRequest):
+    """505: the request speaks a version of HTTP that is not spoken here (RFC 9110 §15.6.6)."""
+
+    status = 505
+    code = "http_version_not_supported"
+
+
 class UpstreamError(ProxyError):
     """502: the upstream could not be reached, or what it said is not HTTP."""
 

@@ -8,11 +8,20 @@ implementations might read differently is refused, never repaired: a repaired re
 from __future__ import annotations
 
 import re
+from urllib.parse import quote_from_bytes
 
 import attrs
 from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
 
-from ..errors import BadRequest, ExpectationFailed, Header, HeadTooLarge, NotImplementedHere, TargetTooLong
+from ..errors import (
+    BadRequest,
+    ExpectationFailed,
+    Header,
+    HeadTooLarge,
+    NotImplementedHere,
+    TargetTooLong,
+    VersionNotSupported,
+)
 
 #: Longest request line, in bytes; RFC 9112 §3 asks for 8000 at least.
 MAX_REQUEST_LINE = 8 * 1024
@@ -26,7 +35,11 @@ HEAD_END = b"\r\n\r\n"
 
 _EMPTY_LINES = re.compile(rb"(?:\r\n)+")
 _TOKEN = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]")
-_REQUEST_LINE = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]+) ([\x21-\x7e\x80-\xff]+) (HTTP/[0-9]\.[0-9])")
+_REQUEST_LINE = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]+) ([!\"$-~]+) (HTTP/1\.[01])")
+#: The same with targets and versions that need a word, or a rewrite.
+_UNUSUAL_LINE = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]+) ([\x21-\x7e\x80-\xff]+) (HTTP/[0-9]\.[0-9])")
+_PRINTABLE = bytes(range(0x21, 0x7F))
+_HTTP_1 = b"HTTP/1."
 _STATUS_LINE = re.compile(rb"(HTTP/1\.[01]) ([1-9][0-9][0-9])(?: ([\t\x20-\x7e\x80-\xff]*))?")
 #: RFC 3986 §3.2.2 host and port, as far as a Host header needs it: a name, an IPv4 or a bracketed IPv6 address.
 _HOST = re.compile(rb"(?:(?:\[[0-9A-Fa-f:.%a-z]+\]|[A-Za-z0-9\-._~%!$&'()*+,;=]+)(?::[0-9]{0,5})?)?")
@@ -80,7 +93,8 @@ class RequestHead(Head):
     """
     A request's head.
 
-    :ivar target: the request target in origin form, as the client wrote it; ``b"*"`` for a server-wide OPTIONS.
+    :ivar target: the request target in origin form, as the client wrote it, raw UTF-8 percent-encoded; ``b"*"`` for a
+        server-wide OPTIONS.
     :ivar expects_continue: the client waits to be told to send its body (RFC 9110 §10.1.1).
     """
 
@@ -90,9 +104,7 @@ class RequestHead(Head):
 
     def shown_target(self) -> str:
         """The target as it may stand in a log line: one line, bounded, without the query, which may hold secrets."""
-        path = self.target.partition(b"?")[0].decode("utf-8", "backslashreplace")
-        if not path.isprintable():
-            path = path.encode("unicode-escape").decode()
+        path = self.target.partition(b"?")[0].decode("ascii")
         return path if len(path) <= 200 else path[:200] + "…"
 
 
@@ -155,11 +167,12 @@ def parse_fields(block: bytes) -> tuple[list[Header], dict[bytes, list[bytes]]]:
     return pairs, index
 
 
-def _framing(version: bytes, index: dict[bytes, list[bytes]]) -> tuple[int | None, bool]:
+def _framing(version: bytes, headers: list[Header], index: dict[bytes, list[bytes]]) -> tuple[int | None, bool]:
     """
     The length and the coding that a head announces; (None, False) where it announces neither.
 
-    llhttp has refused a length beside a coding, and two lengths.
+    llhttp has refused a length beside a coding, and two lengths.  A length with leading zeros, on which servers differ,
+    is rewritten without them.
     """
     codings = index.get(b"transfer-encoding")
     if codings is not None:
@@ -173,7 +186,13 @@ def _framing(version: bytes, index: dict[bytes, list[bytes]]) -> tuple[int | Non
         return None, False
     if not _LENGTH.fullmatch(lengths[0]):
         raise BadRequest("Content-Length must be a decimal number of at most 18 digits.")
-    return int(lengths[0]), False
+    length = int(lengths[0])
+    if lengths[0].startswith(b"0") and len(lengths[0]) > 1:
+        lengths[0] = b"%d" % length
+        for at, (name, _) in enumerate(headers):
+            if name.lower() == b"content-length":
+                headers[at] = name, lengths[0]
+    return length, False
 
 
 def parse_request(head: bytes) -> RequestHead:
@@ -183,18 +202,15 @@ def parse_request(head: bytes) -> RequestHead:
     :param head: from the first byte of the request line to the empty line, both included.
     :raises BadRequest: when it can be read in more than one way, or in none.
     :raises TargetTooLong, HeadTooLarge: when it is over the limits.
+    :raises VersionNotSupported: when it is in another version of HTTP.
     :raises NotImplementedHere: when its body is in a coding other than chunked.
     """
     end = head.index(b"\r\n")
     _check_request_line_length(end)
     line = _REQUEST_LINE.fullmatch(head, 0, end)
-    if line is None:
-        raise BadRequest("The request line must be: a method, one space, a target, one space, and HTTP/1.1.")
-    method, target, version = line.groups()
-    if version not in (b"HTTP/1.1", b"HTTP/1.0"):
-        raise BadRequest("Only HTTP/1.1 and HTTP/1.0 are spoken here.")
+    method, target, version = line.groups() if line is not None else _unusual_line(head[:end])
     headers, index = parse_fields(head[end:])
-    length, chunked = _framing(version, index)
+    length, chunked = _framing(version, headers, index)
     _check_host(version, index)
     if method == b"CONNECT":
         raise NotImplementedHere("CONNECT is for forward proxies; this is a reverse proxy.")
@@ -205,6 +221,36 @@ def parse_request(head: bytes) -> RequestHead:
     expects_continue = _expects_continue(version, index)
     connection = _connection(index)
     return RequestHead(version, headers, index, connection, length, chunked, method, target, expects_continue)
+
+
+def _unusual_line(line: bytes) -> tuple[bytes, bytes, bytes]:
+    """
+    Method, target and version of a request line that is not made of the characters of RFC 9112 §3.
+
+    A target in raw UTF-8, as curl sends what a person types, is percent-encoded (RFC 3987 §3.1): strict servers drop
+    the connection over it.
+
+    :raises BadRequest: when servers would differ on it.
+    :raises VersionNotSupported: when it names another version of HTTP.
+    :raises TargetTooLong: when it is too long once it is encoded.
+    """
+    found = _UNUSUAL_LINE.fullmatch(line)
+    if found is None:
+        raise BadRequest("The request line must be: a method, one space, a target, one space, and HTTP/1.1.")
+    method, target, version = found.groups()
+    if version not in (b"HTTP/1.1", b"HTTP/1.0"):
+        raise VersionNotSupported(f"This port speaks HTTP/1.1 and HTTP/1.0, not {version.decode()}.")
+    if b"#" in target:
+        raise BadRequest("The request target holds a '#': leave the fragment out, or write %23.")
+    try:
+        target.decode()
+    except UnicodeDecodeError:
+        raise BadRequest(
+            "The request target holds bytes that are neither ASCII nor UTF-8: percent-encode it."
+        ) from None
+    encoded = quote_from_bytes(target, safe=_PRINTABLE).encode()
+    _check_request_line_length(len(line) - len(target) + len(encoded))
+    return method, encoded, version
 
 
 def _connection(index: dict[bytes, list[bytes]]) -> frozenset[bytes]:
@@ -300,10 +346,25 @@ def parse_response(head: bytes, method: bytes) -> ResponseHead:
     version, code, phrase = line.groups()
     status = int(code)
     headers, index = parse_fields(head[end:])
-    length, chunked = _framing(version, index)
+    length, chunked = _framing(version, headers, index)
     if method == b"HEAD" or status < 200 or status == 204 or status == 304:
         length, chunked = 0, False
     return ResponseHead(version, headers, index, _connection(index), length, chunked, status, phrase)
+
+
+def check_response_beginning(part: bytes) -> None:
+    """
+    Judge a response's head that is not complete, so that nobody waits for the end of what can have none.
+
+    :param part: what has come of it.
+    :raises BadRequest: when it is none, when its lines do not end in CRLF, or when it is over the limit.
+    """
+    if not part.startswith(_HTTP_1) and not _HTTP_1.startswith(part):
+        raise BadRequest("It does not begin with HTTP/1.")
+    if len(part) >= MAX_HEAD:
+        raise BadRequest(f"Its head is longer than {MAX_HEAD} bytes.")
+    if part.count(b"\n") > part.count(b"\r\n"):
+        raise BadRequest("A line of its head ends in a line feed without a carriage return.")
 
 
 def write_request(method: bytes, target: bytes, headers: list[Header]) -> bytes:

@@ -156,8 +156,8 @@ def check_beginning(data: bytes) -> None:
 
 def check_h11(head: heads.RequestHead, block: bytes) -> None:
     """Hold that h11, which is strict too, reads the same pairs and the same framing."""
-    if not head.target.isascii():
-        return  # the only thing in which it is stricter; servers take such targets and keep them as they are
+    if not block.partition(b"\r\n")[0].isascii():
+        return  # it refuses targets in raw UTF-8, which are percent-encoded here
     peer = h11.Connection(h11.SERVER, max_incomplete_event_size=1 << 20)
     peer.receive_data(block)
     try:
@@ -170,6 +170,9 @@ def check_h11(head: heads.RequestHead, block: bytes) -> None:
     theirs = [(bytes(name), bytes(value)) for name, value in event.headers if name != b"host"]
     assert [name for name, _ in mine] == [name for name, _ in theirs], "the names differ"
     for (name, value), (_, other) in zip(mine, theirs, strict=True):
+        if name == b"content-length":
+            assert int(value) == int(other), "the lengths differ"
+            continue
         assert value == other or (name == b"transfer-encoding" and value.lower() == other), (name, value, other)
     ended = isinstance(peer.next_event(), h11.EndOfMessage)
     assert ended == (head.length == 0), "one sees a body where the other sees none"

@@ -6,7 +6,14 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from sttproxy.errors import BadRequest, ExpectationFailed, HeadTooLarge, NotImplementedHere, TargetTooLong
+from sttproxy.errors import (
+    BadRequest,
+    ExpectationFailed,
+    HeadTooLarge,
+    NotImplementedHere,
+    TargetTooLong,
+    VersionNotSupported,
+)
 from sttproxy.http1.heads import (
     MAX_FIELDS,
     MAX_REQUEST_LINE,
@@ -44,10 +51,6 @@ REQUEST_LINES = {
     "an at sign in the method": b"G@T / HTTP/1.1",
     "a colon in the method": b"GET: / HTTP/1.1",
     "a NUL in the method": b"GE\x00T / HTTP/1.1",
-    "HTTP/2.0": b"GET / HTTP/2.0",
-    "the preface of HTTP/2": b"PRI * HTTP/2.0",
-    "HTTP/1.2": b"GET / HTTP/1.2",
-    "HTTP/0.9": b"GET / HTTP/0.9",
     "HTTP/1.10": b"GET / HTTP/1.10",
     "HTTP/1": b"GET / HTTP/1",
     "HTTP/1.": b"GET / HTTP/1.",
@@ -59,6 +62,17 @@ REQUEST_LINES = {
     "an asterisk with GET": b"GET * HTTP/1.1",
     "an asterisk and more": b"OPTIONS *x HTTP/1.1",
     "a relative target": b"GET a/b HTTP/1.1",
+    "a fragment": b"GET /a#b HTTP/1.1",
+    "an empty fragment": b"GET /a# HTTP/1.1",
+    "a fragment in a query": b"GET /a?b#c HTTP/1.1",
+    "a fragment in an absolute target": b"GET http://h/a#b HTTP/1.1",
+    "a fragment behind an authority": b"GET http://h#b HTTP/1.1",
+    "a fragment behind an asterisk": b"OPTIONS *# HTTP/1.1",
+    "a byte that is no character": b"GET /\xff HTTP/1.1",
+    "half a character": b"GET /\xe4\xbc HTTP/1.1",
+    "Latin-1": b"GET /caf\xe9?a HTTP/1.1",
+    "an overlong character": b"GET /\xc1\xa1 HTTP/1.1",
+    "half of a surrogate pair": b"GET /\xed\xa0\x80 HTTP/1.1",
     "a query alone": b"GET ?a HTTP/1.1",
     "an authority with GET": b"GET h:80 HTTP/1.1",
     "another scheme": b"GET ftp://h/ HTTP/1.1",
@@ -71,6 +85,15 @@ REQUEST_LINES = {
     "an authority with a backslash": b"GET http://h\\@x/ HTTP/1.1",
     "an authority with a bad port": b"GET http://h:8x/ HTTP/1.1",
     "an open bracket in the authority": b"GET http://[::1/ HTTP/1.1",
+}
+
+#: Request lines that get 505.
+VERSIONS = {
+    "HTTP/2.0": b"GET / HTTP/2.0",
+    "the preface of HTTP/2": b"PRI * HTTP/2.0",
+    "HTTP/3.0": b"GET /a#b HTTP/3.0",
+    "HTTP/1.2": b"GET / HTTP/1.2",
+    "HTTP/0.9": b"GET / HTTP/0.9",
 }
 
 #: Field lines that get 400, beside a Host.
@@ -209,6 +232,18 @@ class RefusedTests(SynchronousTestCase):
         """A request line that is not exactly three words, or whose target is none of a reverse proxy's, is refused."""
         for row, line in REQUEST_LINES.items():
             self.refused(line + b"\r\n" + HOST + b"\r\n", row)
+
+    def test_versions(self) -> None:
+        """Another version of HTTP gets 505, and is told which ones are spoken."""
+        for row, line in VERSIONS.items():
+            error = self.assertRaises(VersionNotSupported, parse_request, line + b"\r\n" + HOST + b"\r\n")
+            self.assertIn("speaks HTTP/1.1 and HTTP/1.0", error.message, row)
+
+    def test_words(self) -> None:
+        """What a target needs is said."""
+        for target, words in ((b"/a#b", "write %23"), (b"/\xff", "percent-encode it")):
+            error = self.assertRaises(BadRequest, parse_request, b"GET " + target + b" HTTP/1.1\r\n" + HOST + b"\r\n")
+            self.assertIn(words, error.message)
 
     def test_field_lines(self) -> None:
         """A field line that servers would read differently is refused, wherever in the head it stands."""

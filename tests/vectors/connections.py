@@ -42,8 +42,8 @@ LINES = (
         "the last word counts, or the third",
         b"GET /a HTTP/1.1 HTTP/1.1\r\nHost: h\r\n\r\n" + SMUGGLED,
     ),
-    refused("HTTP/1.2", "treated as 1.1 by some", b"GET /a HTTP/1.2\r\nHost: h\r\n\r\n" + SMUGGLED),
-    refused("HTTP/2", "the preface of another protocol", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"),
+    refused("HTTP/1.2", "treated as 1.1 by some", b"GET /a HTTP/1.2\r\nHost: h\r\n\r\n" + SMUGGLED, 505),
+    refused("HTTP/2", "the preface of another protocol", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 505),
 )
 
 #: Where a request goes.
