@@ -41,7 +41,7 @@ _FORWARDED = frozenset(
     for first in b"-_"
     for second in b"-_"
     for told in (b"for", b"proto", b"host")
-)
+) | {b"forwarded"}
 
 _TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
 _MEDIA_TYPE = re.compile(rb"(%b/%b)[ \t]*" % (_TOKEN, _TOKEN))
@@ -49,6 +49,7 @@ _MEDIA_TYPE = re.compile(rb"(%b/%b)[ \t]*" % (_TOKEN, _TOKEN))
 _BARE_VALUE = rb"[^\x00-\x20\x7f-\xff\",;\\]+"
 _QUOTED_VALUE = rb'"((?:[^"\\\x00-\x08\x0a-\x1f\x7f]|\\[\t -~])*)"'
 _PARAMETER = re.compile(rb";[ \t]*(?:(%b)=(?:(%b)|%b)[ \t]*)?" % (_TOKEN, _BARE_VALUE, _QUOTED_VALUE))
+_KEEP_ALIVE_TIMEOUT = re.compile(rb"(?:^|[,;])[ \t]*(?i:timeout)[ \t]*=[ \t]*([0-9]{1,9})[ \t]*(?:[,;]|$)")
 #: RFC 2046 §5.1.1: 1 to 70 of these, the last one not a space.
 _BOUNDARY = re.compile(rb"[0-9A-Za-z'()+_,\-./:=? ]{0,69}[0-9A-Za-z'()+_,\-./:=?]")
 
@@ -63,14 +64,15 @@ def end_to_end(head: Head) -> list[Header]:
 
 def forwarded(head: Head, headers: list[Header], peer: bytes, proto: bytes, trusted: bool) -> list[Header]:
     """
-    The headers with ``X-Forwarded-For``, ``-Proto`` and ``-Host`` written.
+    The headers with ``X-Forwarded-For``, ``-Proto`` and ``-Host`` written, and ``Forwarded`` (RFC 7239) carried on.
 
     :param head: of the request as it came; its Host is the one that is told.
     :param headers: those of its headers that are passed on.
     :param peer: the address of the client that the connection came from.
     :param proto: ``b"http"`` or ``b"https"``, as the client spoke.
-    :param trusted: whether the peer is a proxy that may tell of clients behind it.  Then its For is added to, and its
-        Proto and Host stand; else all three are replaced, since anybody can write them.
+    :param trusted: whether the peer is a proxy that may tell of clients behind it.  Then its For is added to, and so is
+        its Forwarded, and its Proto and Host stand; else the three are replaced and Forwarded is dropped, since anybody
+        can write them.
     """
     told: dict[bytes, list[bytes]] = {}
     if head.has(_FORWARDED):
@@ -86,7 +88,16 @@ def forwarded(head: Head, headers: list[Header], peer: bytes, proto: bytes, trus
     hosts = told.get(b"x-forwarded-host") or head.values(b"host")
     if hosts:
         written.append((b"X-Forwarded-Host", hosts[0]))
+    if b"forwarded" in told:
+        elements = [*told[b"forwarded"], _forwarded_element(peer, proto, head.values(b"host"))]
+        written.append((b"Forwarded", b", ".join(elements)))
     return headers + written
+
+
+def _forwarded_element(peer: bytes, proto: bytes, hosts: Sequence[bytes]) -> bytes:
+    """What one proxy tells of a request (RFC 7239 §4); a colon stands only in quotes."""
+    element = b"for=%b;proto=%b" % (b'"[%b]"' % peer if b":" in peer else peer, proto)
+    return element + b"".join(b';host="%b"' % host for host in hosts)
 
 
 class TrustedPeers:
@@ -105,6 +116,16 @@ class TrustedPeers:
             return False
         mapped = getattr(peer, "ipv4_mapped", None)
         return any((mapped or peer) in network for network in self._networks)
+
+
+def keep_alive_timeout(values: Sequence[bytes]) -> float | None:
+    """
+    The seconds after which a server says that it closes an idle connection; None where it does not.
+
+    :param values: of its Keep-Alive lines (RFC 2068 §19.7.1.1, and what servers still send).
+    """
+    found = _KEEP_ALIVE_TIMEOUT.search(b",".join(values))
+    return float(found.group(1)) if found else None
 
 
 def upgrade_of(head_options: Collection[bytes], upgrades: Sequence[bytes]) -> bytes | None:

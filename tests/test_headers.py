@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from sttproxy.errors import Header
-from sttproxy.headers import TrustedPeers, end_to_end, forwarded, upgrade_of
+from sttproxy.headers import TrustedPeers, end_to_end, forwarded, keep_alive_timeout, upgrade_of
 from sttproxy.http1.heads import Head
 
 #: Headers of one connection, none of which may reach the next one.
@@ -99,6 +99,7 @@ class ForwardedTests(SynchronousTestCase):
         (b"X-Forwarded-Proto", b"https"),
         (b"X-FORWARDED-HOST", b"public.example"),
         (b"X-Forwarded-For", b"10.0.0.2, 10.0.0.3"),
+        (b"forwarded", b"for=10.0.0.1;proto=https"),
     )
 
     def told(self, claimed: list[Header], trusted: bool, host: bytes | None = b"h:1") -> list[Header]:
@@ -140,8 +141,24 @@ class ForwardedTests(SynchronousTestCase):
                 (b"X-Forwarded-For", b"10.0.0.1, 10.0.0.2, 10.0.0.3, 192.0.2.1"),
                 (b"X-Forwarded-Proto", b"https"),
                 (b"X-Forwarded-Host", b"public.example"),
+                (b"Forwarded", b'for=10.0.0.1;proto=https, for=192.0.2.1;proto=http;host="h:1"'),
             ],
         )
+
+    def test_forwarded(self) -> None:
+        """An element is added to all that a trusted proxy tells; quotes stand around what holds a colon."""
+        claimed = [(b"Forwarded", b"for=a"), (b"FORWARDED", b"for=b, for=c")]
+        for peer, host, element in (
+            (b"192.0.2.1", None, b"for=192.0.2.1;proto=https"),
+            (b"2001:db8::1", b"[::1]:80", b'for="[2001:db8::1]";proto=https;host="[::1]:80"'),
+            (b"unknown", b"h", b'for=unknown;proto=https;host="h"'),
+        ):
+            came = head_of(claimed if host is None else [(b"Host", host), *claimed])
+            told = forwarded(came, claimed, peer, b"https", True)
+            self.assertEqual(told[-1], (b"Forwarded", b"for=a, for=b, for=c, " + element))
+            self.assertNotIn(
+                b"forwarded", [name.lower() for name, _ in forwarded(came, claimed, peer, b"https", False)]
+            )
 
     def test_trusted_in_part(self) -> None:
         """What a trusted proxy leaves out is written from the connection."""
@@ -198,6 +215,28 @@ class TrustedPeersTests(SynchronousTestCase):
         """The networks may come from an iterator that runs only once."""
         peers = TrustedPeers(ip_network(text) for text in ("10.0.0.0/8",))
         self.assertTrue("10.0.0.1" in peers and "10.0.0.1" in peers)
+
+
+class KeepAliveTests(SynchronousTestCase):
+    """What a server says of its idle connections."""
+
+    def test_timeouts(self) -> None:
+        """The time-out is found among other parameters; nonsense is none."""
+        for values, seconds in (
+            ([b"timeout=5"], 5.0),
+            ([b"timeout=5, max=100"], 5.0),
+            ([b"max=100,Timeout = 15"], 15.0),
+            ([b"max=1", b"timeout=7"], 7.0),
+            ([b"timeout=0"], 0.0),
+            ([b""], None),
+            ([b"max=100"], None),
+            ([b"timeout=-1"], None),
+            ([b"timeout=1.5"], None),
+            ([b"timeout=x"], None),
+            ([b"xtimeout=5"], None),
+            ([b"timeout=" + b"9" * 10], None),
+        ):
+            self.assertEqual(keep_alive_timeout(values), seconds, values)
 
 
 class UpgradeTests(SynchronousTestCase):

@@ -40,6 +40,30 @@ class TransportTestCase(MemoryTestCase):
         self.transport = self.peer.transport
 
 
+class TuneTests(TransportTestCase):
+    """What is set on sockets."""
+
+    def test_probes(self) -> None:
+        """A silent peer is asked after a minute whether it is there, and is given up within two."""
+        tune(self.transport)
+        options = self.peer.socket.options
+        self.assertEqual(options[socket.SOL_SOCKET, socket.SO_KEEPALIVE], 1)
+        self.assertEqual(options[socket.IPPROTO_TCP, socket.TCP_NODELAY], 1)
+        first = getattr(socket, "TCP_KEEPIDLE", 0x10)
+        every, count = (options[socket.IPPROTO_TCP, name] for name in (socket.TCP_KEEPINTVL, socket.TCP_KEEPCNT))
+        self.assertEqual(options[socket.IPPROTO_TCP, first], 60)
+        self.assertLessEqual(60 + every * count, 120)
+
+    def test_unix(self) -> None:
+        """A socket that knows none of it is left alone."""
+
+        def refuse(*arguments: object) -> None:
+            raise OSError(errno.EOPNOTSUPP, "not supported")
+
+        self.patch(self.peer.socket, "setsockopt", refuse)
+        tune(self.transport)
+
+
 class PollTests(TransportTestCase):
     """Asking the socket what the reactor has not read."""
 

@@ -23,6 +23,7 @@ from twisted.web.iweb import UNKNOWN_LENGTH, IResponse
 from zope.interface import Attribute, implementer
 
 from ..errors import BadRequest, Header, ProxyError, UpstreamBroke, UpstreamError
+from ..headers import keep_alive_timeout
 from ..http1 import heads
 from ..http1.framing import LAST_CHUNK, Decoder, chunk, decoder_for
 from ..http1.heads import HEAD_END, MAX_HEAD, ResponseHead
@@ -198,6 +199,7 @@ class UpstreamConnection(Protocol):
     One connection, lent by the pool for one request at a time.
 
     :ivar unanswered: it was closed on a request of which not a byte was answered.
+    :ivar announced_s: seconds that the upstream has said it keeps the connection while it is idle; None: it has not.
     """
 
     transport: IStreamTransport
@@ -223,6 +225,7 @@ class UpstreamConnection(Protocol):
         self._tunnel: Protocol | None = None
         self._clogged = False
         self.unanswered = False
+        self.announced_s: float | None = None
 
     def connectionMade(self) -> None:
         tune(self.transport)
@@ -320,8 +323,10 @@ class UpstreamConnection(Protocol):
         while True:
             end = data.find(HEAD_END, 0, MAX_HEAD)
             if end < 0:
-                if len(data) >= MAX_HEAD:
-                    self._broke(UpstreamError(f"The upstream's answer has a head of more than {MAX_HEAD} bytes."))
+                try:
+                    heads.check_response_beginning(data)
+                except BadRequest as error:
+                    self._not_http(error)
                 else:
                     self._buffer = data
                 return
@@ -331,7 +336,7 @@ class UpstreamConnection(Protocol):
                 if head.status == 101 and not outgoing.head.upgrades:
                     raise BadRequest("it switches to a protocol that nobody asked for.")
             except ProxyError as error:
-                self._broke(UpstreamError(f"The upstream's answer is not HTTP that can be passed on: {error.message}"))
+                self._not_http(error)
                 return
             data = data[end:]
             if head.status >= 200 or head.status == 101:
@@ -340,6 +345,8 @@ class UpstreamConnection(Protocol):
                 outgoing.informed(head)
         self._buffer = b""
         self._keep = self._keep and head.keeps_alive()
+        if b"keep-alive" in head.index:
+            self.announced_s = keep_alive_timeout(head.index[b"keep-alive"])
         if head.status >= 300 and not self._sent:
             # Refused before it was read: the rest would be sent for nothing.
             self._stop_sending()
@@ -355,6 +362,9 @@ class UpstreamConnection(Protocol):
         answer.callback(response)
         if self._state is _BODY:
             self._body_arrived(data)
+
+    def _not_http(self, error: ProxyError) -> None:
+        self._broke(UpstreamError(f"The upstream's answer is not HTTP that can be passed on: {error.message}"))
 
     def _body_arrived(self, data: bytes) -> None:
         decoder, response = self._decoder, self._response
@@ -438,7 +448,8 @@ class UpstreamConnection(Protocol):
             self._done(reusable=False)
         elif state is _HEAD:
             self.unanswered = not self._buffer
-            self._broke(UpstreamBroke("The upstream closed the connection without an answer."))
+            place = "in the middle of its answer's head" if self._buffer else "without an answer"
+            self._broke(UpstreamBroke(f"The upstream closed the connection {place}."))
         elif state is _BODY:
             self._broke(UpstreamBroke("The upstream closed the connection in the middle of its answer."))
         elif self._tunnel is not None:

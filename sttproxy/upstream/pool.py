@@ -4,9 +4,9 @@ The pool of persistent connections to the upstream.
 twisted.web's HTTPConnectionPool hands out the connection that has rested longest, the one most likely to be closed
 just now by the upstream, keeps a delayed call for each, and knows no limit on how many exist; hence one of our own.
 
-A POST must not be sent twice, so a connection that the upstream is about to close must not be used at all.  Three
+A POST must not be sent twice, so a connection that the upstream is about to close must not be used at all.  Four
 things see to that: what rested longest is not used while there is something fresher, the socket is asked before each
-use, and the pool learns after which time the upstream closes.
+use, an upstream that announces when it closes is believed, and the pool learns it where it does not.
 """
 
 from __future__ import annotations
@@ -33,6 +33,8 @@ Connect = Callable[[IProtocolFactory], "Deferred[Protocol]"]
 
 #: Of the time after which the upstream was seen to close, the part that a connection may rest.
 _CAUTION = 0.8
+#: Seconds by which a connection is let go before the upstream has said that it would close it.
+_EARLIER_S = 1.0
 #: Seconds after which what was learned is forgotten: the upstream may only have been restarted just then.
 _FORGET_S = 120.0
 
@@ -74,6 +76,7 @@ class Pool:
         #: Turns to take a connection, oldest first.
         self._waiting: deque[Deferred[None]] = deque()
         self._expiry = Deadline(clock, self._expire)
+        self._announced_s = limits.idle_s
         self._learned_s = limits.idle_s
         self._learned_at = 0.0
         self._closed = False
@@ -183,7 +186,9 @@ class Pool:
 
     def _released(self, connection: UpstreamConnection) -> None:
         del self._lent[connection]
-        if self._closed or (self.limits.size == 0 and not self._waiting):
+        if connection.announced_s is not None:
+            self._believe(connection.announced_s)
+        if self._closed or not (self._waiting or (self.limits.size and self._rest_s())):
             connection.close()
             return
         if len(self._resting) == self.limits.size and self._resting:
@@ -204,6 +209,12 @@ class Pool:
                 break
         self._serve()
 
+    def _believe(self, announced_s: float) -> None:
+        """The upstream says how long it keeps idle connections."""
+        if self._announced_s != announced_s - _EARLIER_S:
+            self._announced_s = max(0.0, announced_s - _EARLIER_S)
+            self._expire()
+
     def _learn(self, rested_s: float) -> None:
         """The upstream closed a connection that had rested so long: the next ones must not get as old."""
         self._learned_s = min(self._rest_s(), rested_s * _CAUTION)
@@ -213,7 +224,7 @@ class Pool:
         """Seconds that a connection may rest."""
         if self._clock.seconds() - self._learned_at > _FORGET_S:
             self._learned_s = self.limits.idle_s
-        return self._learned_s
+        return min(self._learned_s, self._announced_s)
 
     def _expire(self) -> None:
         """Close those that have rested long enough, and wait for the next."""

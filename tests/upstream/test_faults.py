@@ -55,6 +55,11 @@ class BrokenTests(ConnectionTestCase):
             message(b"HTTP/1.1 200 OK", b"Transfer-Encoding: gzip"),
             message(b"HTTP/1.1 200 OK", b"A: " + b"b" * MAX_HEAD),
             b"HTTP/1.1 200 " + b"x" * MAX_HEAD,
+            b"HTTP/1.1 200 OK\nContent-Length: 2\n\nok",
+            b"HTTP/1.1 200 OK\r\nA: b\n",
+            b"SSH-2.0-OpenSSH_9.6\r\n",
+            b"HTTPS",
+            b"\x15\x03\x01\x00\x02",
         ):
             for outgoing in (FakeOutgoing(), upload()):
                 self.connect()
@@ -62,6 +67,18 @@ class BrokenTests(ConnectionTestCase):
                 self.server.send(said)
                 self.failureResultOf(answer, UpstreamError)
                 self.assertEqual((self.server.ending, self.released), (Ending.RESET, []), said[:60])
+
+    def test_bytewise(self) -> None:
+        """A good head is awaited to its end, wherever the network cuts it; and what breaks off in it is told so."""
+        data = ok()
+        for cut in range(1, data.index(b"\r\n\r\n") + 3):
+            self.connect()
+            answer = self.request(FakeOutgoing())
+            self.server.send(data[:cut])
+            self.assertNoResult(answer)
+            self.server.close()
+            error = self.failureResultOf(answer, UpstreamBroke).value
+            self.assertIn("in the middle of its answer's head", error.message)
 
     def test_unasked_switch(self) -> None:
         """A switch of protocols that nobody asked for is no answer."""

@@ -122,6 +122,10 @@ GARBAGE = {
     "endless head": b"HTTP/1.1 200 OK\r\n" + b"A: b\r\n" * 12_000,
     "long head": b"HTTP/1.1 200 OK\r\nA: " + b"b" * 66_000 + b"\r\nContent-Length: 0\r\n\r\n",
     "long line": b"H" * 70_000,
+    # Incomplete for ever, where the end of a head is awaited.
+    "bare line feeds": b"HTTP/1.1 200 OK\nContent-Length: 2\n\nok",
+    "another protocol's line": b"220 mail.test ESMTP\r\n",
+    "a TLS alert": b"\x15\x03\x01\x00\x02\x02\x46",
 }
 
 
