@@ -22,6 +22,7 @@ from .headers import end_to_end
 from .http1.heads import ResponseHead
 from .inbound.body import BodyReceiver, BodySource
 from .inbound.request import Request
+from .routes import Mount
 from .tunnel import connect, ends
 from .upstream.client import Upstream
 from .upstream.connection import IOutgoing, OutgoingHead, Response
@@ -150,14 +151,17 @@ class Relay(Protocol):
         upload: Upload,
         answer_s: float | None,
         notes: Notes = list,
+        mount: Mount | None = None,
     ) -> None:
         """
+        :param mount: where the server's paths appear to the client; None: where they are.
         :param notes: further headers of the response, asked for when it begins.
         :param answer_s: seconds that the upstream may take from the end of the upload to the head of its response.
         """
         self._request = request
         self._answer_s = answer_s
         self._notes = notes
+        self._mount = mount
         self._deadline: Deadline | None = None
         self._upload = upload
         self._upstream = upstream
@@ -188,6 +192,8 @@ class Relay(Protocol):
         self._response = response
         head = response.head
         headers = end_to_end(head)
+        if self._mount is not None:
+            headers = self._mount.amended(headers)
         if head.status == 101:
             self._tunnel(response, headers)
             return

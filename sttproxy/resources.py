@@ -27,7 +27,7 @@ from .http1.heads import RequestHead
 from .inbound.body import BodySource, Collected, WholeBody
 from .inbound.request import Request
 from .relay import Notes, Relay, Rewriter, Untouched, Upload
-from .routes import Route, route, split_profile, takes_detour
+from .routes import Mount, Route, profile_prefix, route, split_profile, takes_detour
 from .stats import Stats
 from .upstream.client import Upstream
 from .upstream.connection import OutgoingHead
@@ -100,7 +100,11 @@ class Forwarding(Resource):
         target = request.target if request.target == b"*" else destination.prefix + request.target
         outgoing = OutgoingHead(head.method, target, headers, length is None, upgrades)
         upload = Upload(request, body, outgoing, rewriter, length)
-        Relay(request, destination.upstream, upload, destination.answer_s, notes).start()
+        mount = None
+        if request.profile or destination.prefix:
+            outside = profile_prefix(request.profile) if request.profile else b""
+            mount = Mount(outside, destination.prefix, destination.host, head.values(b"host"))
+        Relay(request, destination.upstream, upload, destination.answer_s, notes, mount).start()
 
 
 class PassThrough(Forwarding):

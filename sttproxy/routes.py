@@ -11,9 +11,67 @@ import enum
 import functools
 import re
 import unicodedata
+from collections.abc import Collection
 from urllib.parse import unquote_to_bytes
 
+import attrs
+
+from .errors import Header
 from .http1.heads import RequestHead
+
+
+@attrs.frozen
+class Mount:
+    """
+    Where the paths of a server appear to a client.
+
+    :ivar outside: what the client's paths begin with, and is taken off; empty or ``b"/…"`` without a slash at its end.
+    :ivar inside: what is put before the rest, likewise.
+    :ivar name: the server's own authority, ``host:port``.
+    :ivar hosts: the authorities by which the client calls it.
+    """
+
+    outside: bytes
+    inside: bytes
+    name: bytes
+    hosts: Collection[bytes]
+
+    def outward(self, reference: bytes) -> bytes:
+        """
+        A URI reference of the server's (RFC 3986 §4.1), as it leads the client to the same place.
+
+        One to another server stays as it is, and so does one to a path that the client cannot reach through here, and
+        a relative one, which the client resolves against its own URL.
+        """
+        scheme, authority, path, rest = _split_reference(reference)
+        host = None if authority is None else _plain(authority)
+        if not path.startswith(b"/") or host not in (None, *map(_plain, (self.name, *self.hosts))):
+            return reference
+        if path != self.inside and not path.startswith(self.inside + b"/"):
+            return reference
+        path = self.outside + path[len(self.inside) :]
+        # The server's own name may mean nothing to the client; a path alone keeps it where it is.
+        named = authority is not None and host != _plain(self.name)
+        return (scheme + b"//" + authority if named and authority else b"") + (path or b"/") + rest
+
+    def amended(self, headers: list[Header]) -> list[Header]:
+        """A response's headers with those turned outward that lead somewhere."""
+        return [
+            (name, self.outward(value)) if name.lower() in _REFERENCES else (name, value) for name, value in headers
+        ]
+
+
+def _plain(authority: bytes) -> bytes:
+    """An authority as it is compared: in lower case, without HTTP's own port."""
+    return authority.lower().removesuffix(b":80")
+
+
+def _split_reference(reference: bytes) -> tuple[bytes, bytes | None, bytes, bytes]:
+    """Scheme with its colon, authority, path, and the rest; by the pattern of RFC 3986, Appendix B."""
+    found = _REFERENCE.fullmatch(reference)
+    assert found is not None, "the pattern matches everything"
+    scheme, authority, path, rest = found.groups()
+    return scheme or b"", authority, path, rest
 
 
 class Route(enum.Enum):
@@ -32,6 +90,8 @@ _PROFILE = re.compile(rb"/profiles/([^/?#]*)(.*)", re.DOTALL)
 _METHOD_OVERRIDES = (b"x-http-method-override", b"x-http-method", b"x-method-override")
 _TARGET_OVERRIDES = (b"x-original-url", b"x-rewrite-url")
 _OVERRIDES = frozenset({*_METHOD_OVERRIDES, *_TARGET_OVERRIDES})
+_REFERENCES = frozenset({b"location", b"content-location"})
+_REFERENCE = re.compile(rb"([A-Za-z][A-Za-z0-9+.\-]*:)?(?://([^/?#]*))?([^?#]*)(.*)", re.DOTALL)
 #: Decoding goes on until nothing changes, and no honest path needs as many rounds.
 _ROUNDS = 5
 
@@ -47,6 +107,11 @@ def split_profile(target: bytes) -> tuple[bytes | None, bytes]:
         return None, target
     rest = found.group(2)
     return found.group(1), rest if rest.startswith(b"/") else b"/" + rest
+
+
+def profile_prefix(name: str) -> bytes:
+    """What `split_profile` takes off."""
+    return b"/profiles/" + name.encode()
 
 
 def route(method: bytes, path: bytes) -> Route:

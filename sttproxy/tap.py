@@ -5,6 +5,7 @@ The command line, and the only place where the rooms are put together.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Any, ClassVar
@@ -238,17 +239,33 @@ class Options(VersionedOptions):
         return Destination(_check_host("--target-host", host), number)
 
 
+#: An address without its scheme.
+_AUTHORITY = re.compile(r"[\w.\-]+(:[0-9]+)?(/\S*)?")
+#: Paths that requests ask for, which are not part of a server's address.
+_ENDPOINT = re.compile(
+    r"(?:/v1)?/(?:audio/(?:transcriptions|translations|speech)|(?:chat/)?completions|embeddings|models|responses"
+    r"|images/\w+|realtime|messages)\Z"
+)
+
+
 def _parse_target(url: str) -> Destination:
     try:
         parts = urlsplit(url)
         number = parts.port
     except ValueError as error:
         raise usage.UsageError(f"--target {url!r}: {error}") from None
+    if parts.scheme == "https":
+        raise usage.UsageError(f"--target {url!r}: TLS to the server is not offered yet; give its http:// address")
     if parts.scheme != "http" or not parts.hostname:
-        raise usage.UsageError(f"--target {url!r} must be a URL like http://host:10240/prefix")
+        hint = f"; did you mean http://{url}?" if _AUTHORITY.fullmatch(url) else ""
+        raise usage.UsageError(f"--target {url!r} must be a URL like http://host:10240/prefix{hint}")
     if parts.username is not None or parts.query or parts.fragment:
         raise usage.UsageError(f"--target {url!r} must not hold a user, a query or a fragment")
     prefix = parts.path.rstrip("/")
+    endpoint = _ENDPOINT.search(prefix)
+    if endpoint is not None:
+        base = f"http://{parts.netloc}{prefix[: endpoint.start()]}"
+        raise usage.UsageError(f"--target {url!r} names an endpoint; it must be what stands before: {base}")
     if not prefix.isascii() or not prefix.isprintable() or " " in prefix:
         raise usage.UsageError(f"--target {url!r}: the path must be percent-encoded")
     return Destination(_check_host("--target", parts.hostname), 80 if number is None else number, prefix)
@@ -341,7 +358,7 @@ def makeService(options: Options) -> Daemon:
     )
     timeouts = Timeouts(*(options[f"{phase}-timeout"] for phase in ("head", "body", "idle", "drain")))
     site = Site(root, clock, stats, timeouts, Limits(options["max-body"] or None))
-    daemon = Daemon(clock, site, pool, name, options["grace"], watcher.reload)
+    daemon = Daemon(clock, site, pool, name + destination.prefix, options["grace"], watcher.reload)
     if engine is not None:
         engine.setServiceParent(daemon)
     watcher.setServiceParent(daemon)

@@ -24,7 +24,7 @@ ROOMS: dict[str, frozenset[str]] = {
     for room, allowed in {
         "errors": "",
         "stats": "",
-        "routes": "http1",
+        "routes": "errors http1",
         "jsontext": "",
         "headers": "errors http1",
         "http1": "errors",
@@ -39,7 +39,7 @@ ROOMS: dict[str, frozenset[str]] = {
         "embedded": "errors",
         "admission": "errors",
         "tunnel": "transport",
-        "relay": "errors headers http1 deadline tunnel inbound upstream",
+        "relay": "errors headers http1 deadline tunnel routes inbound upstream",
         "resources": "errors headers http1 config forms stats routes inbound upstream admission relay",
         "daemon": "transport inbound upstream",
         "console": "commands",
@@ -53,7 +53,7 @@ PURE: dict[str, frozenset[str]] = {
     for room, allowed in {
         "errors": "",
         "stats": "",
-        "routes": "",
+        "routes": "attrs",
         "jsontext": "attrs",
         "headers": "",
         "http1": "attrs httptools",

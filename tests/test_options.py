@@ -150,6 +150,27 @@ class TargetTests(OptionsTestCase):
         ):
             self.assertIn("--target", self.refused("--target", url), url)
 
+    def test_nearly_right_urls(self) -> None:
+        """What people write for the server's address is refused with what would be right."""
+        for url, hint in (
+            ("localhost:10240", "http://localhost:10240?"),
+            ("10.0.0.1", "http://10.0.0.1?"),
+            ("h:1/v1", "http://h:1/v1?"),
+            ("https://h:1", "http:// address"),
+            ("http://h:1/v1/audio/transcriptions", "before: http://h:1 "),
+            ("http://h/audio/transcriptions/", "before: http://h "),
+            ("http://h/stt/v1/audio/translations", "before: http://h/stt "),
+            ("http://h/v1/chat/completions", "before: http://h "),
+            ("http://h/v1/models", "before: http://h "),
+        ):
+            self.assertIn(hint, self.refused("--target", url) + " ", url)
+        for url, prefix in (
+            ("http://h/v1", "/v1"),
+            ("http://h/models/a", "/models/a"),
+            ("http://h/mymodels", "/mymodels"),
+        ):
+            self.assertEqual(self.options("--target", url)["destination"].prefix, prefix)
+
     def test_hosts(self) -> None:
         """A host is a name or an address, IPv6 with or without brackets."""
         for host, name in {"::1": "[::1]:1", "[::1]": "[::1]:1", "h": "h:1", "1.2.3.4": "1.2.3.4:1"}.items():

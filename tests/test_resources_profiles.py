@@ -11,7 +11,7 @@ import re
 from sttproxy import config
 
 from .fakes import Ending
-from .stage import FORM, FORM_TYPE, PATH, ProxyTestCase, error_of, get, ok, post, transcription
+from .stage import FORM, FORM_TYPE, PATH, ProxyTestCase, error_of, get, message, ok, post, transcription
 from .test_transcriptions import form_of
 
 FIELDS = json.dumps(
@@ -132,7 +132,7 @@ class UrlTests(ProfileTestCase):
             b"..",
             b".",
             b"%2e%2e",
-            b"\xff",
+            b"%ff",
             b"x" * 500,
         ):
             for rest in (PATH, b"", b"?profile=medical", b"/health"):
@@ -142,6 +142,14 @@ class UrlTests(ProfileTestCase):
                 self.assertIn("medical, raw, a.b_c~d-1", message)
                 self.assertLess(len(message), 250)
         self.assertEqual(self.upstream.peers, [])
+
+    def test_redirected(self) -> None:
+        """A redirect keeps the profile, so that the client's second request has its fields too."""
+        client = self.client(transcription(target=b"/profiles/medical" + PATH + b"/?a=b"))
+        location = b"Location: http://h" + PATH + b"?a=b"
+        self.server.send(message(b"HTTP/1.1 307 Temporary Redirect", location, b"Content-Length: 0", b"X-A: /b"))
+        self.assertIn(b"\r\nLocation: http://h/profiles/medical" + PATH + b"?a=b\r\n", client.received)
+        self.assertIn(b"\r\nX-A: /b\r\n", client.received)
 
     def test_none(self) -> None:
         """Where there are no profiles, none is found, and that is said."""
@@ -202,7 +210,7 @@ class UrlTests(ProfileTestCase):
             (b"Content-Type: application/json", b'{"temperature": 0}', b'{"temperature":"0.5","model":"base"}'),
         ):
             client = self.client(transcription(body, content_type, target=b"/profiles/raw" + PATH))
-            self.assertEqual(self.server.news().partition(b"\r\n\r\n")[2], leaves)
+            self.assertEqual(self.server.news().partition(b"\r\n\r\n")[2].rstrip(), leaves)
             client.close()
 
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from sttproxy.routes import Route, route, split_profile
+from sttproxy.routes import Mount, Route, route, split_profile
 
 #: Paths that one decoding of percent escapes takes to the handler.
 TRANSCRIPTIONS = (
@@ -130,6 +130,56 @@ class RouteTests(SynchronousTestCase):
         verdict = route(b"POST", path)
         if b"%" not in path and path.isascii() and b"transcriptions" not in path.lower():
             self.assertIs(verdict, Route.OTHER)
+
+
+class MountTests(SynchronousTestCase):
+    """Where a response leads the client."""
+
+    def test_table(self) -> None:
+        """References that lead back to the server lead through the proxy; all others stay as they are, to the byte."""
+        profile = Mount(b"/profiles/p", b"", b"127.0.0.1:10240", [b"stt.test:10241"])
+        prefix = Mount(b"", b"/api", b"upstream:80", [b"stt.test"])
+        both = Mount(b"/profiles/p", b"/api", b"[::1]:8", [])
+        for mount, reference, outward in (
+            (profile, b"/v1/x", b"/profiles/p/v1/x"),
+            (profile, b"/", b"/profiles/p/"),
+            (profile, b"/v1/x?a=/b#c", b"/profiles/p/v1/x?a=/b#c"),
+            (profile, b"http://stt.test:10241/v1/x", b"http://stt.test:10241/profiles/p/v1/x"),
+            (profile, b"HTTPS://STT.test:10241/v1", b"HTTPS://STT.test:10241/profiles/p/v1"),
+            (profile, b"//stt.test:10241/v1", b"//stt.test:10241/profiles/p/v1"),
+            (profile, b"http://127.0.0.1:10240/v1/x?y", b"/profiles/p/v1/x?y"),
+            (profile, b"http://127.0.0.1:9/v1/x", None),
+            (profile, b"http://stt.test/v1/x", None),
+            (profile, b"//other/v1", None),
+            (profile, b"x/y?/z", None),
+            (profile, b"../x", None),
+            (profile, b"?q", None),
+            (profile, b"#f", None),
+            (profile, b"", None),
+            (profile, b"mailto:a@b", None),
+            (profile, b"/\xff\x80 x", b"/profiles/p/\xff\x80 x"),
+            (prefix, b"/api/v1/x", b"/v1/x"),
+            (prefix, b"/api", b"/"),
+            (prefix, b"/api?q", b"/?q"),
+            (prefix, b"/apis/x", None),
+            (prefix, b"/v1/x", None),
+            (prefix, b"http://stt.test/api/x", b"http://stt.test/x"),
+            (prefix, b"http://stt.test:80/api/x", b"http://stt.test:80/x"),
+            (prefix, b"http://upstream/api/x", b"/x"),
+            (prefix, b"http://upstream:80/x", None),
+            (both, b"/api/v1/x", b"/profiles/p/v1/x"),
+            (both, b"http://[::1]:8/api/", b"/profiles/p/"),
+            (both, b"/v1/x", None),
+        ):
+            self.assertEqual(mount.outward(reference), reference if outward is None else outward, reference)
+
+    def test_amended(self) -> None:
+        """Two headers lead somewhere; the others are left alone."""
+        headers = [(b"location", b"/a"), (b"Content-Location", b"/b"), (b"Link", b"/c"), (b"X-Location", b"/d")]
+        self.assertEqual(
+            Mount(b"/p", b"", b"u", []).amended(headers),
+            [(b"location", b"/p/a"), (b"Content-Location", b"/p/b"), *headers[2:]],
+        )
 
 
 class ProfileTests(SynchronousTestCase):
