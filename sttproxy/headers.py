@@ -35,6 +35,8 @@ HOP_BY_HOP = frozenset(
 #: have the proxy take off what the upstream relies on.
 _END_TO_END = frozenset({b"host", b"content-length", b"content-type", b"authorization"})
 
+_DESCRIBING = frozenset({b"content-type", b"content-length"})
+
 #: Servers behind CGI-like gateways cannot tell an underscore from a hyphen.
 _FORWARDED = frozenset(
     b"x%cforwarded%c%b" % (first, second, told)
@@ -50,8 +52,9 @@ _BARE_VALUE = rb"[^\x00-\x20\x7f-\xff\",;\\]+"
 _QUOTED_VALUE = rb'"((?:[^"\\\x00-\x08\x0a-\x1f\x7f]|\\[\t -~])*)"'
 _PARAMETER = re.compile(rb";[ \t]*(?:(%b)=(?:(%b)|%b)[ \t]*)?" % (_TOKEN, _BARE_VALUE, _QUOTED_VALUE))
 _KEEP_ALIVE_TIMEOUT = re.compile(rb"(?:^|[,;])[ \t]*(?i:timeout)[ \t]*=[ \t]*([0-9]{1,9})[ \t]*(?:[,;]|$)")
-#: RFC 2046 §5.1.1: 1 to 70 of these, the last one not a space.
-_BOUNDARY = re.compile(rb"[0-9A-Za-z'()+_,\-./:=? ]{0,69}[0-9A-Za-z'()+_,\-./:=?]")
+#: RFC 2046 §5.1.1 allows fewer characters, but clients send what they like, and the one that leaves is ours.  A space
+#: at the end is taken off by some.
+_BOUNDARY = re.compile(rb"[ -~]{0,69}[!-~]")
 
 
 def end_to_end(head: Head) -> list[Header]:
@@ -60,6 +63,28 @@ def end_to_end(head: Head) -> list[Header]:
         return head.headers.copy()
     stop = HOP_BY_HOP.union(head.connection) - _END_TO_END
     return [header for header in head.headers if header[0].lower() not in stop]
+
+
+def describing(headers: list[Header], content_type: bytes, length: int | None) -> list[Header]:
+    """
+    The headers of a message that gets another body; each keeps its place and its spelling.
+
+    :param length: of the body, in bytes; None for a chunked one.
+    """
+    new = {b"content-type": content_type}
+    if length is not None:
+        new[b"content-length"] = b"%d" % length
+    described = []
+    for header in headers:
+        key = header[0].lower()
+        if key in _DESCRIBING:
+            if key in new:
+                described.append((header[0], new.pop(key)))
+        else:
+            described.append(header)
+    if b"content-length" in new:
+        described.append((b"Content-Length", new[b"content-length"]))
+    return described
 
 
 def forwarded(head: Head, headers: list[Header], peer: bytes, proto: bytes, trusted: bool) -> list[Header]:
@@ -177,15 +202,16 @@ def boundary_of(parameters: dict[bytes, bytes]) -> bytes:
     """
     The boundary of a multipart form.
 
-    :raises UnsupportedBody: when there is none, or one that RFC 2046 §5.1.1 does not allow.
+    :raises UnsupportedBody: when there is none, when it is too long (RFC 2046 §5.1.1), or when receivers would differ
+        on where it ends.
     """
     boundary = parameters.get(b"boundary")
     if boundary is None:
         raise UnsupportedBody("The Content-Type multipart/form-data needs a boundary parameter.")
     if not _BOUNDARY.fullmatch(boundary):
         raise UnsupportedBody(
-            f"The boundary {_shown(boundary)} is not allowed: "
-            "RFC 2046 asks for 1 to 70 letters, digits and '()+_,-./:=?."
+            f"The boundary {_shown(boundary)} is not allowed: it must have 1 to 70 printable ASCII characters, the "
+            "last one not a space."
         )
     return boundary
 

@@ -22,7 +22,7 @@ from .forms import urlencoded
 from .forms.json import JSONRewriter
 from .forms.multipart import MultipartRewriter
 from .forms.treatment import Treatment
-from .headers import TrustedPeers, boundary_of, end_to_end, forwarded, parse_content_type, upgrade_of
+from .headers import TrustedPeers, boundary_of, describing, end_to_end, forwarded, parse_content_type, upgrade_of
 from .http1.heads import RequestHead
 from .inbound.body import BodySource, Collected, WholeBody
 from .inbound.request import Request
@@ -37,6 +37,8 @@ MAX_URLENCODED = 1024 * 1024
 
 #: Headers under which a server may read another form than the one that is rewritten here.
 _DISGUISES = frozenset({b"content-encoding", b"content_encoding", b"content_type"})
+#: Names of what forms are read in here.
+_CHARSETS = frozenset({b"utf-8", b"utf8", b"us-ascii", b"ascii"})
 _MULTIPART, _JSON, _URLENCODED = b"multipart/form-data", b"application/json", b"application/x-www-form-urlencoded"
 
 
@@ -187,17 +189,7 @@ class Transcriptions(Forwarding):
         notes: Notes,
     ) -> None:
         """Pass the request on when it is its turn."""
-        head = request.head
-        headers = end_to_end(head)
-        for at, (name, _) in enumerate(headers):
-            # Each keeps its place and its spelling.
-            key = name.lower()
-            if key == b"content-type":
-                headers[at] = name, content_type
-            elif key == b"content-length" and length is not None:
-                headers[at] = name, b"%d" % length
-        if length is not None and b"content-length" not in head.index:
-            headers.append((b"Content-Length", b"%d" % length))
+        headers = describing(end_to_end(request.head), content_type, length)
         if self._admission.unlimited:
             self._forward(request, body, headers, rewriter, length, notes=notes)
             return
@@ -234,6 +226,12 @@ def _explanation(config: Config, treatment: Treatment) -> list[Header]:
     return [(b"x-sttproxy-config", f"{config.generation}{'; ' * bool(done)}{done}".encode())]
 
 
+def _is_plain(head: RequestHead) -> bool:
+    """Whether headers that could disguise a body say that it is none."""
+    names = _DISGUISES.intersection(head.index)
+    return names == {b"content-encoding"} and {value.lower() for value in head.values(*names)} == {b"identity"}
+
+
 def _form_type(head: RequestHead) -> tuple[bytes, dict[bytes, bytes]]:
     """
     The media type of a transcription's body, and its parameters.
@@ -241,18 +239,18 @@ def _form_type(head: RequestHead) -> tuple[bytes, dict[bytes, bytes]]:
     :raises UnsupportedBody: when it is none that can be rewritten.
     :raises BadRequest: when there is no body.
     """
-    if head.has(_DISGUISES):
+    if head.has(_DISGUISES) and not _is_plain(head):
         raise UnsupportedBody(
             "A transcription must have no Content-Encoding, and no Content_Type; send the plain form."
         )
     content_types = head.values(b"content-type")
-    if len(content_types) != 1:
+    if len(set(content_types)) != 1:
         raise UnsupportedBody("A transcription needs exactly one Content-Type, multipart/form-data.")
     media, parameters = parse_content_type(content_types[0])
     if media not in (_MULTIPART, _JSON, _URLENCODED):
         raise UnsupportedBody(f"A transcription is sent as multipart/form-data, not as {media.decode()}.")
-    if media != _MULTIPART and parameters.get(b"charset", b"utf-8").lower() not in (b"utf-8", b"utf8"):
-        raise UnsupportedBody("A transcription's fields are sent in UTF-8.")
+    if parameters.get(b"charset", b"utf-8").lower() not in _CHARSETS:
+        raise UnsupportedBody("A transcription's fields are sent in UTF-8: leave the charset out.")
     if head.length == 0:
         raise BadRequest("The transcription request has no body; send a form with the recording as 'file'.")
     return media, parameters

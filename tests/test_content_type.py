@@ -133,6 +133,12 @@ class BoundaryTests(SynchronousTestCase):
             b"------------------------d74496d66958873e",
             b"--",
             b"==_=_",
+            b"*****",
+            b"{8f2c}",
+            b'a"b\\',
+            b"a;b",
+            b"#<a@b>[c]",
+            b"!%&'^`|~$",
         ):
             self.assertEqual(boundary_of({b"boundary": boundary}), boundary)
 
@@ -146,17 +152,11 @@ class BoundaryTests(SynchronousTestCase):
             b"a\tb",
             b"a\r\nb",
             b"a\n",
-            b'a"b',
-            b"a\\b",
-            b"a;b",
-            b"a@b",
-            b"a*b",
-            b"[a]",
             b"\xc3\xa9",
             b"\x00",
         ):
             error = self.assertRaises(UnsupportedBody, boundary_of, {b"boundary": boundary})
-            self.assertIn("RFC 2046", error.message)
+            self.assertIn("1 to 70 printable", error.message)
 
     def test_missing(self) -> None:
         """A form without a boundary is refused by that name."""

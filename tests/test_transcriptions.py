@@ -106,7 +106,9 @@ class FormTests(ProxyTestCase):
         """What cannot be rewritten is refused and reaches nobody."""
         for data, status, code in (
             (transcription(FORM, b"X: y"), 415, "unsupported_media_type"),
-            (transcription(FORM, FORM_TYPE, FORM_TYPE), 415, "unsupported_media_type"),
+            (transcription(FORM, FORM_TYPE, FORM_TYPE + b"c"), 415, "unsupported_media_type"),
+            (transcription(FORM, FORM_TYPE + b"; charset=gbk"), 415, "unsupported_media_type"),
+            (transcription(FORM, FORM_TYPE, b"Content-Encoding: identity, gzip"), 415, "unsupported_media_type"),
             (transcription(FORM, b"Content-Type: text/plain"), 415, "unsupported_media_type"),
             (transcription(FORM, b"Content-Type: multipart/form-data"), 415, "unsupported_media_type"),
             (transcription(FORM, b"Content-Type: garbage"), 415, "unsupported_media_type"),

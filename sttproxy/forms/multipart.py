@@ -35,7 +35,7 @@ MAX_DROPPED = 1024 * 1024
 #: Shortest boundary of ours: 96 random bits, which nobody guesses into a file.
 MIN_BOUNDARY = 16
 
-_EMPTY_LINES = re.compile(rb"(?:\r\n)+")
+_EMPTY_LINES = re.compile(rb"(?:\r?\n)+")
 _SPACES = b" " * 65536
 #: What a delimiter and the shortest head cost a client for each part, beside the boundary itself.
 _LEAST_PART = len(b"--\r\nContent-Disposition:form-data;name=a\r\n\r\n\r\n")
@@ -72,9 +72,11 @@ class MultipartRewriter:
         # brings, and that is promised for as many parts as can come.  Behind the closing boundary it may be below 0
         # until the epilogue has come; without a promise it means nothing.
         self._room = 0
-        # What of the room belongs to the defaults, and to the values that replace a field's first one.
+        # What of the room belongs to the defaults, to the values that replace a field's first one, and to a closing
+        # boundary that the client leaves out.
         self._growth = dict(rules.growth)
         self._reserve = sum(self._growth.values()) + len(self._ours.join(rules.defaults_form))
+        self._reserve += len(self._delimiter) + len(b"--")
         if length is not None:
             parts = min(MAX_PARTS, length // (_LEAST_PART + len(boundary))) + 1
             self._room = (size - len(boundary)) * parts + self._reserve
@@ -112,13 +114,32 @@ class MultipartRewriter:
         """
         End the form; return the last bytes.
 
-        :raises MalformedForm: when its closing boundary has not come.
+        :raises MalformedForm: when its closing boundary has not come, and it cannot be seen where the last part ends.
         """
-        if self._step is not MultipartRewriter._epilogue:
-            raise MalformedForm("The form ends before its closing boundary.")
-        if self.length is None:
-            return []
-        return spaces(self._room)
+        out = [] if self._step is MultipartRewriter._epilogue else self.feed(self._missing_end())
+        return out if self.length is None else out + spaces(self._room)
+
+    def _missing_end(self) -> bytes:
+        """
+        What is missing at the end of a form whose length says that it is complete, as Unity sends it.
+
+        :raises MalformedForm: when it does not end behind a part: the rest may be half a boundary, or half a head.
+        """
+        missing = b"--"
+        if self._step is MultipartRewriter._head and self._held == b"\r\n":
+            self._take_off(len(self._held))
+            self._held = b""
+            self._parts -= 1
+            self._step = MultipartRewriter._after_boundary
+        elif self._step not in (MultipartRewriter._start, MultipartRewriter._after_boundary, MultipartRewriter._head):
+            missing = self._delimiter + missing
+        bodiless = self._step is not MultipartRewriter._held_back
+        if not self._parts or len(self._held) > (0 if bodiless else self._safe_end(self._held, 0)):
+            raise MalformedForm("The closing boundary is missing, and the form does not end behind a part.")
+        if self._left is not None:
+            self._left = len(self._held) + len(missing)
+        self._room -= len(missing)
+        return missing
 
     def _start(self, data: bytes, at: int, out: list[bytes]) -> int:
         """Before the first boundary, which has no line break of its own; empty lines may precede it."""
@@ -211,6 +232,10 @@ class MultipartRewriter:
             most = self._room + taken - self._reserve - len(self._ours) + len(self._theirs)
             if len(opening) > most:
                 opening = self._ours + head.tight
+            if len(opening) > most:
+                # An escaped name is longer than it was; servers need no more of it than the extension.
+                shorter = head.shorter(len(opening) - most)
+                opening = self._ours + shorter if shorter else opening
             if len(opening) > most:
                 raise self._malformed(
                     "it leaves no room for what the proxy adds: put its name and its file name in double quotes, "

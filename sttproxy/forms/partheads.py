@@ -10,28 +10,29 @@ from __future__ import annotations
 
 import functools
 import re
-from urllib.parse import unquote_to_bytes
 
 import attrs
 
 from ..errors import MalformedForm
+from . import filenames
 
 #: Most header fields in one part's head; RFC 7578 knows three.
 MAX_FIELDS = 8
 
-_LINE = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]+):[ \t]*([\t\x20-\x7e\x80-\xff]*)")
+_LINE = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]+):[ \t]*([^\r\n]*)")
 _DISPOSITION = re.compile(rb"form-data[ \t]*(?=;|$)", re.IGNORECASE)
 _PARAMETER = re.compile(
     rb";[ \t]*(?:([!#$%&'*+\-.^_`|~0-9A-Za-z]+)="
-    rb"(?:([^\x00-\x20\x7f\"(),/:;<=>?@\[\\\]]+)|\"((?:[^\"\\]|\\[\t\x20-\x7e\x80-\xff])*)\")[ \t]*)?"
+    rb"(?:([^\x00-\x1f\x7f\";\\]*[^\x00-\x20\x7f\";\\])|\"((?:[^\"\\]|\\.)*)\")[ \t]*)?"
 )
-_EXTENDED = re.compile(rb"(?i:utf-8|iso-8859-1)'[0-9A-Za-z\-]*'((?:[!#$&+\-.^_`|~0-9A-Za-z]|%[0-9A-Fa-f]{2})*)")
+#: What stands without quotes in any parameter but those of the file's name.
+_BARE = re.compile(rb"[^\x00-\x20\x7f\"(),/:;<=>?@\[\\\]]+")
 #: What some parsers take for something else: quoted pairs, what browsers write for a quote and a line break, what
 #: mail software reads as an encoded word (RFC 2047), and the semicolon at which cpp-httplib cuts, quoted or not.
 _ESCAPES = re.compile(rb"[\\\t;]|%(?:22|0[aAdD])|=\?")
-#: To cpp-httplib, which cuts file names at semicolons too, another name of the field.
-_SECOND_NAME = re.compile(rb";\s*name\s*=", re.IGNORECASE)
-_CONTROL = re.compile(rb"[\x00-\x1f\x7f]")
+_FILE_NAMES = (b"filename", b"filename*")
+#: A tab is one, but stands in values.
+_CONTROL = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 _TRANSPARENT_ENCODINGS = frozenset({b"7bit", b"8bit", b"binary"})
 
 
@@ -41,7 +42,7 @@ class PartHead:
     What a part's head says.
 
     :ivar name: the field's name.
-    :ivar filename: as it goes between the quotes, UTF-8 unless the client wrote it otherwise; None for a text field.
+    :ivar filename: as `filenames.read` gives it; None for a text field.
     :ivar content_type: as the client wrote it, if it did.
     """
 
@@ -58,6 +59,11 @@ class PartHead:
     def tight(self) -> bytes:
         """The same without optional white space, for clients that did without it and promised a length."""
         return self._write(b"")
+
+    def shorter(self, excess: int) -> bytes | None:
+        """`tight` with at least so many bytes of the file's name cut out; None where it has not as many."""
+        name = None if self.filename is None else filenames.shortened(self.filename, excess)
+        return None if name is None else attrs.evolve(self, filename=name).tight
 
     def _write(self, gap: bytes) -> bytes:
         line = b'\r\nContent-Disposition:%bform-data;%bname="%b"' % (gap, gap, self.name.encode())
@@ -93,7 +99,8 @@ def parse(head: bytes) -> PartHead:
         raise MalformedForm(
             "it holds parts of its own (a multipart or a message); send each file as one part of the form"
         )
-    return PartHead(_name(parameters[b"name"]), _filename(parameters), content_type)
+    filename = filenames.read(*map(parameters.get, _FILE_NAMES))
+    return PartHead(_name(parameters[b"name"]), filename, content_type)
 
 
 def _fields(head: bytes) -> dict[bytes, bytes]:
@@ -110,7 +117,10 @@ def _fields(head: bytes) -> dict[bytes, bytes]:
         name = field.group(1).lower()
         if name in fields:
             raise MalformedForm(f"its head repeats {name.decode()}")
-        fields[name] = field.group(2).rstrip(b" \t")
+        value = field.group(2).rstrip(b" \t")
+        if name != b"content-disposition" and _CONTROL.search(value):
+            raise MalformedForm(f"its {name.decode()} holds a control character")
+        fields[name] = value
     return fields
 
 
@@ -120,21 +130,25 @@ def _parameters(disposition: bytes) -> dict[bytes, bytes]:
     if kind is None:
         raise MalformedForm("its Content-Disposition is not form-data")
     parameters: dict[bytes, bytes] = {}
-    at = kind.end()
+    at, name = kind.end(), None
     while at < len(disposition):
         parameter = _PARAMETER.match(disposition, at)
         if parameter is None:
+            if name == b"filename" and disposition[:at].rstrip(b" \t").endswith(b'"'):
+                raise MalformedForm("the file name holds a quote; send it as %22")
             raise MalformedForm("its Content-Disposition has a parameter that is not well-formed")
         at = parameter.end()
-        name, token, quoted = parameter.groups()
+        name, bare, quoted = parameter.groups()
         if name is None:
             continue  # a lone semicolon
         name = name.lower()
+        if name not in _FILE_NAMES and (_CONTROL.search(quoted) if bare is None else not _BARE.fullmatch(bare)):
+            raise MalformedForm("its Content-Disposition has a parameter that is not well-formed")
         if b"*" in name and name != b"filename*":
             raise MalformedForm(f"its Content-Disposition has the extended parameter {name.decode()}")
         if name in parameters:
             raise MalformedForm(f"its Content-Disposition repeats {name.decode()}")
-        parameters[name] = token if token is not None else quoted
+        parameters[name] = quoted if bare is None else bare.strip(b" \t")
     return parameters
 
 
@@ -146,31 +160,3 @@ def _name(raw: bytes) -> str:
         return raw.decode()
     except UnicodeDecodeError:
         raise MalformedForm("its name is not UTF-8") from None
-
-
-def _filename(parameters: dict[bytes, bytes]) -> bytes | None:
-    """
-    The file name as it goes between the quotes.
-
-    A quote is written as browsers write it, ``%22``; another backslash is part of a Windows path and stays.
-    """
-    extended = parameters.get(b"filename*")
-    if extended is None:
-        plain = parameters.get(b"filename")
-        if plain is None:
-            return None
-        filename = plain.replace(b'\\"', b"%22")
-    else:
-        encoded = _EXTENDED.fullmatch(extended)
-        if encoded is None:
-            raise MalformedForm("its filename* is not UTF-8''… or ISO-8859-1''… with percent escapes")
-        try:
-            decoded = unquote_to_bytes(encoded.group(1)).decode("latin-1" if extended[:1] in b"iI" else "utf-8")
-        except UnicodeDecodeError:
-            raise MalformedForm("its filename* is not UTF-8") from None
-        filename = decoded.encode().replace(b'"', b"%22")
-    if _CONTROL.search(filename):
-        raise MalformedForm("its file name holds a control character")
-    if filename.endswith(b"\\") or b"=?" in filename or _SECOND_NAME.search(filename):
-        raise MalformedForm("its file name ends with a backslash, or holds '=?' or '; name='")
-    return filename

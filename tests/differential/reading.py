@@ -40,6 +40,6 @@ def reading_of(items: Iterable[Item]) -> Reading:
 
 
 def named(filename: bytes | str) -> str:
-    """A file name; each parser has its own idea of ``%22``, of blanks, and of what is no UTF-8."""
+    """A file name; each parser has its own idea of browsers' escapes, of blanks, and of what is no UTF-8."""
     text = filename.decode("utf-8", "replace") if isinstance(filename, bytes) else filename
-    return text.replace("%22", '"').strip()
+    return text.replace("%22", '"').replace("%0D%0A", "\r\n").strip()

@@ -11,6 +11,8 @@ import attrs
 from .rewriting import BOUNDARY, field, form, upload
 
 DELIMITER = b"\r\n--" + BOUNDARY
+#: What a form that has a length is promised beyond it, for a closing boundary that may be missing.
+SPARE = len(DELIMITER + b"--")
 WAV = upload("file", b"a.wav", b"audio/wav", b"RIFF\x00\xff\r\n")
 A = field("a", b"1")
 B = field("b", b"2")
@@ -31,7 +33,7 @@ class Case:
         leaves = form(*self.forced, *self.kept, boundary=ours, end=b"")
         if not counted:
             return leaves + b"\r\n"
-        room = len(self.body) + len(form(*self.forced)) - len(form()) - len(leaves)
+        room = len(self.body) + len(form(*self.forced)) - len(form()) - len(leaves) + SPARE
         return leaves + (b"\r\n".ljust(room) if room >= 2 else b" " * room)
 
 
@@ -57,6 +59,11 @@ PASSING = {
     "an epilogue in the same line": Case(form(A, end=b"x"), (A,)),
     "an epilogue that looks like parts": Case(form(A, end=b"\r\n" + form(B)), (A,)),
     "an epilogue of dashes": Case(form(A, end=b"----"), (A,)),
+    "no closing boundary, as Unity sends it": Case(form(WAV, A, end=b"").removesuffix(DELIMITER + b"--"), (WAV, A)),
+    "no dashes behind the last boundary": Case(form(A, end=b"").removesuffix(b"--"), (A,)),
+    "a line break for the dashes behind the last boundary": Case(form(A, end=b"").removesuffix(b"--") + b"\r\n", (A,)),
+    "nothing behind a head": Case(form(field("a", b""), end=b"").removesuffix(DELIMITER + b"--"), (field("a", b""),)),
+    "line feeds in front": Case(b"\n\r\n\n" + form(A), (A,)),
     "an empty line in front": Case(b"\r\n" + form(A), (A,)),
     "three empty lines in front": Case(b"\r\n\r\n\r\n" + form(A), (A,)),
     "only an empty line in front": Case(b"\r\n" + form(), ()),
@@ -147,26 +154,31 @@ RULED: dict[str, Case] = {
     "holding what looks like a delimiter": Case(
         form(*(field("prompt", value) for value in VALUES), A), (A,), {"prompt": None}
     ),
+    "dropped, no closing boundary": Case(
+        form(A, PROMPT, end=b"").removesuffix(DELIMITER + b"--"), (A,), {"prompt": None}
+    ),
     "_charset_": Case(form(field("_charset_", b"utf-7"), A), (A,)),
 }
 
 #: Forms that are refused, by a part of the message.
 REFUSED: tuple[tuple[str, bytes], ...] = (
-    ("before its closing boundary", b""),
-    ("before its closing boundary", b"\r\n"),
-    ("before its closing boundary", b"\r"),
-    ("before its closing boundary", b"--" + BOUNDARY),
-    ("before its closing boundary", b"--" + BOUNDARY[:-1]),
-    ("before its closing boundary", form(A, end=b"")[:-1]),
-    ("before its closing boundary", form(A, end=b"")[:-2]),
-    ("before its closing boundary", form(A, end=b"")[: -2 - len(BOUNDARY)]),
-    ("before its closing boundary", form(WAV)[:100]),
-    ("before its closing boundary", form(A)[:-5] + b"\r\n"),
+    ("closing boundary is missing", b""),
+    ("closing boundary is missing", b"\r\n"),
+    ("closing boundary is missing", b"\r"),
+    ("closing boundary is missing", b"--" + BOUNDARY),
+    ("closing boundary is missing", b"--" + BOUNDARY[:-1]),
+    ("closing boundary is missing", form(A, end=b"")[:-1]),
+    ("closing boundary is missing", form(A, end=b"")[: -2 - len(BOUNDARY)]),
+    ("closing boundary is missing", form(A, end=b"").removesuffix(b"--" + BOUNDARY + b"--")),
+    ("closing boundary is missing", form(A, end=b"").removesuffix(b"\n--" + BOUNDARY + b"--")),
+    ("closing boundary is missing", form(A, end=b"").removesuffix(b"--") + b"\r"),
+    ("closing boundary is missing", form(A, end=b"").removesuffix(b"--") + b"\r\nC"),
+    ("closing boundary is missing", form(A, end=b"").removesuffix(b"\r\n\r\n1" + DELIMITER + b"--")),
+    ("closing boundary is missing", b"--" + BOUNDARY + b"\r\n"),
+    ("closing boundary is missing", form(A)[:-5] + b"\r\n"),
     ("does not begin with the boundary", b"x" + form(A)),
     ("does not begin with the boundary", b" \r\n" + form(A)),
-    ("does not begin with the boundary", b"\n" + form(A)),
     ("does not begin with the boundary", b"\r" + form(A)),
-    ("does not begin with the boundary", b"\r\n\n" + form(A)),
     ("does not begin with the boundary", b"preamble\r\n" + form(A)),
     ("does not begin with the boundary", b"-" + form(A)),
     ("does not begin with the boundary", form(A)[2:]),

@@ -93,7 +93,7 @@ class RefusedTests(SynchronousTestCase):
     def test_early(self) -> None:
         """What is wrong is told when it has arrived, not in the end."""
         for message, body in REFUSED:
-            if "before its closing" not in message:
+            if "closing boundary is missing" not in message:
                 rewriter = MultipartRewriter(Treatment(NOTHING), BOUNDARY, None)
                 try:
                     rewriter.feed(body)

@@ -157,7 +157,7 @@ PREAMBLES = (
     ),
     row("a part before the first boundary", "some begin in a head", PROMPT + b"\r\n" + form(OTHER), malformed("begin")),
     row("an empty line in front", "old clients send it", b"\r\n" + form(OTHER), OTHERS),
-    row("a bare LF in front", "a line break to some", b"\n" + form(OTHER), malformed("begin")),
+    row("a bare LF in front", "an empty line, or none", b"\n" + form(OTHER), OTHERS),
     row("a bare CR in front", "a line break to some", b"\r" + form(OTHER), malformed("begin")),
     row("a blank in front", "stripped by some", b" " + form(OTHER), malformed("begin")),
     row("a byte order mark in front", "stripped by some", b"\xef\xbb\xbf" + form(OTHER), malformed("begin")),
@@ -170,11 +170,10 @@ PREAMBLES = (
 
 #: Behind the last boundary, or without it.
 ENDS = (
-    row(
-        "no last boundary", "Django, Werkzeug and PHP take what there is", _OPEN + PROMPT, malformed("closing boundary")
-    ),
+    row("no last boundary", "Django, Werkzeug and PHP take what there is; Unity sends it", _OPEN + PROMPT, Reads()),
+    row("no last boundary behind a field", "the same", _OPEN + OTHER, OTHERS),
     row("no last boundary, a line break", "the same", _OPEN + OTHER + b"\r\n", malformed("closing boundary")),
-    row("an inner boundary at the end", "the same", _OPEN + OTHER + b"\r\n" + _OPEN, malformed("closing boundary")),
+    row("an inner boundary at the end", "the same", _OPEN + OTHER + b"\r\n" + _OPEN, OTHERS),
     row("half of the last boundary's dashes", "the same", form(OTHER, end=b"")[:-1], malformed("closing boundary")),
     row("only the last boundary", "a form without fields", form(), Reads()),
     row("no line break at the end", "several clients leave it out", form(OTHER, end=b""), OTHERS),
@@ -262,7 +261,7 @@ TYPES = (
         "a semicolon in a quoted boundary",
         "cut there by some",
         _BASE + b'"a;boundary=b"',
-        unsupported("boundary"),
+        OTHERS,
         form(OTHER, boundary=b"a;boundary=b"),
     ),
     announced(
@@ -316,12 +315,20 @@ TYPES = (
         "charset UTF-7",
         "Starlette decodes names by it",
         MULTIPART + b"; charset=utf-7",
-        Reads((text("+AHA-rompt"),)),
+        unsupported("UTF-8"),
         form(part(CD + b'name="+AHA-rompt"')),
     ),
-    announced("charset UTF-16", "Starlette decodes names by it", MULTIPART + b"; charset=utf-16", OTHERS),
+    announced("charset UTF-16", "Starlette decodes names by it", MULTIPART + b"; charset=utf-16", unsupported("UTF-8")),
     announced(
-        "an EBCDIC charset", "the known way round application firewalls", MULTIPART + b"; charset=ibm037", OTHERS
+        "charset GBK", "old Chinese clients: names and values in it", MULTIPART + b"; charset=GBK", unsupported("UTF-8")
+    ),
+    announced("charset UTF-8", "what is read anyway", MULTIPART + b'; charset="UTF-8"', OTHERS),
+    announced("charset US-ASCII", "a part of what is read anyway", MULTIPART + b"; charset=us-ascii", OTHERS),
+    announced(
+        "an EBCDIC charset",
+        "the known way round application firewalls",
+        MULTIPART + b"; charset=ibm037",
+        unsupported("UTF-8"),
     ),
     announced("no type", "sniffed by some", None, unsupported("Content-Type")),
     announced(
@@ -332,17 +339,26 @@ TYPES = (
         form(OTHER),
         b"content-type: application/json",
     ),
+    announced("two equal types", "the same twice", MULTIPART, OTHERS, form(OTHER), b"Content-Type: " + MULTIPART),
     announced("two types in a line", "the same", MULTIPART + b", application/json", unsupported("well-formed")),
     announced(
         "gzip", "the form is inside", MULTIPART, unsupported("Content-Encoding"), form(OTHER), b"Content-Encoding: gzip"
     ),
     announced(
         "identity",
-        "nothing is inside, but nobody says so",
+        "nothing is inside",
+        MULTIPART,
+        OTHERS,
+        form(OTHER),
+        b"content-encoding: Identity",
+    ),
+    announced(
+        "identity and gzip",
+        "the form is inside",
         MULTIPART,
         unsupported("Content-Encoding"),
         form(OTHER),
-        b"content-encoding: identity",
+        b"Content-Encoding: identity, gzip",
     ),
     announced(
         "plain text",

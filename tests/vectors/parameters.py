@@ -117,8 +117,8 @@ EXTENDED = (
     ),
     row(
         "both file names",
-        "RFC 6266: the extended one counts",
-        CD + b'name="file"; filename="x"; filename*=UTF-8\'\'a.wav',
+        "RFC 6266: the extended one counts; .NET quotes it twice, so the plain one does",
+        CD + b'name="file"; filename="a.wav"; filename*=UTF-8\'\'%22a.wav%22',
         Reads((file(),)),
     ),
     row(
@@ -131,13 +131,49 @@ EXTENDED = (
         "a quote in an extended file name",
         "decoded, it ends the plain one: name could be injected",
         CD + b"name=\"file\"; filename*=UTF-8''a%22%3B%20name%3D%22prompt",
-        malformed("'; name='"),
+        Reads((file(filename=b"a%22%3B name=%22prompt"),)),
     ),
     row(
         "a line break in an extended file name",
         "decoded, it would begin a header",
         CD + b"name=\"file\"; filename*=UTF-8''a%0d%0aContent-Type%3A%20x",
-        malformed("control character"),
+        Reads((file(filename=b"a%0D%0AContent-Type: x"),)),
+    ),
+    row(
+        "parentheses in an extended file name",
+        "RFC 8187 has them escaped, libsoup does not",
+        CD + b"name=\"file\"; filename*=UTF-8''%E5%BD%95%20(1).wav",
+        Reads((file(filename="录 (1).wav".encode()),)),
+    ),
+    row(
+        "an encoded word for a file name",
+        "mail software decodes it; .NET writes it",
+        CD + b'name="file"; filename="=?utf-8?B?5b2VLndhdg==?="',
+        Reads((file(filename="录.wav".encode()),)),
+    ),
+    row(
+        "a name in an encoded word",
+        "decoded, it ends the file's name",
+        CD + b'name="file"; filename="=?utf-8?B?IjsgbmFtZT0icHJvbXB0?="',
+        Reads((file(filename=b"%22%3B name=%22prompt"),)),
+    ),
+    row(
+        "a file name without quotes",
+        "up to the blank, or to the semicolon",
+        CD + b"name=file; filename=my rec.wav; size=1",
+        Reads((file(filename=b"my rec.wav"),)),
+    ),
+    row(
+        "a raw control character in a file name",
+        "C readers stop at NUL",
+        CD + b'name="file"; filename="a\x00\x0b\t.wav"\r\nContent-Transfer-Encoding: binary',
+        Reads((file(filename=b"a%00%0B%09.wav"),)),
+    ),
+    row(
+        "a quote in a file name",
+        "the name ends there, or at the last one",
+        CD + b'name="file"; filename="a"b.wav"',
+        malformed("send it as %22"),
     ),
 )
 
@@ -162,8 +198,8 @@ QUOTES = (
     row(
         "a backslash at a file name's end",
         "escapes the closing quote to some: what follows is inside",
-        CD + b'filename="x\\\\"; name="other"',
-        malformed("backslash"),
+        CD + b'filename="x\\\\"; name="file"',
+        Reads((file(filename=b"x\\%5C"),)),
     ),
     row(
         "an escaped quote in a file name",
@@ -181,7 +217,7 @@ QUOTES = (
         "parameters inside a file name",
         "readers that split at semicolons see a name there",
         CD + b'name="file"; filename="x; name=prompt; y"',
-        malformed("'; name='"),
+        Reads((file(filename=b"x%3B name=prompt; y"),)),
     ),
     row(
         "a blank before the equals sign",

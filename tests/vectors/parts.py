@@ -52,8 +52,8 @@ ESCAPES = (
     ),
     row("an overlong name", "lenient decoders: prompt", CD + b'name="\xc1\xb0rompt"', malformed("UTF-8")),
     row("a surrogate in a name", "CESU-8 decoders", CD + b'name="\xed\xa0\xbd\xed\xb8\x80"', malformed("UTF-8")),
-    row("NUL in a name", "C readers stop there", CD + b'name="prompt\x00"', malformed("not a header field")),
-    row("NUL behind the name", "C readers stop there", CD + b'name="prompt"\x00', malformed("not a header field")),
+    row("NUL in a name", "C readers stop there", CD + b'name="prompt\x00"', malformed("well-formed")),
+    row("NUL behind the name", "C readers stop there", CD + b'name="prompt"\x00', malformed("well-formed")),
     row("a tab in a name", "blank or tab", CD + b'name="prompt\t"', malformed("tab")),
     row(
         "base64",
@@ -108,7 +108,7 @@ LINES = (
         "vertical tab between parameters",
         "white space to Python's strip",
         CD + b'\x0bname="prompt"',
-        malformed("header field"),
+        malformed("well-formed"),
     ),
     row(
         "a line that is no header",

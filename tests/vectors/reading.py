@@ -38,7 +38,10 @@ class _Members(list[tuple[str, Any]]):
 def said_by_multipart(items: list[Item]) -> list[Item]:
     """Items as the multipart package shows them: file names without their escapes and their Windows folders."""
     return [
-        attrs.evolve(each, filename=each.filename and _without_folder(each.filename).replace(b"%22", b'"'))
+        attrs.evolve(
+            each,
+            filename=each.filename and _without_folder(each.filename).replace(b"%22", b'"').replace(b"%0D%0A", b"\r\n"),
+        )
         for each in items
     ]
 

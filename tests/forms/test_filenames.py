@@ -1,0 +1,65 @@
+"""
+Tests for :mod:`sttproxy.forms.filenames`: how a name is made shorter; how names are read is among the part heads.
+"""
+
+from __future__ import annotations
+
+from urllib.parse import quote_from_bytes
+
+from hypothesis import given
+from hypothesis import strategies as st
+from twisted.trial.unittest import SynchronousTestCase
+
+from sttproxy.forms.filenames import read, shortened
+
+from .rewriting import BOUNDARY, by_multipart, form, rewrite, rules_for
+
+
+class ShortenedTests(SynchronousTestCase):
+    """A name that has to be shorter."""
+
+    def test_table(self) -> None:
+        """The stem gives, at a character's edge and not within an escape; the extension stays."""
+        for name, excess, left in (
+            (b"recording.wav", 1, b"recordin.wav"),
+            (b"recording.wav", 8, b"r.wav"),
+            (b"recording.wav", 9, None),
+            (b"recording", 4, b"recor"),
+            (b".wav", 1, None),
+            ("录音.m4a".encode(), 1, "录.m4a".encode()),
+            ("录音.m4a".encode(), 3, "录.m4a".encode()),
+            (b"a%22b%22c.wav", 2, b"a%22b.wav"),
+            (b"a%22b%22c.wav", 3, b"a%22b.wav"),
+            (b"a.b.c.wav", 2, b"a.b.wav"),
+        ):
+            self.assertEqual(shortened(name, excess), left, (name, excess))
+
+    @given(st.binary(max_size=40), st.integers(1, 20))
+    def test_any(self, name: bytes, excess: int) -> None:
+        """It is short enough, or there is none."""
+        left = shortened(name, excess)
+        assert left is None or len(left) <= len(name) - excess
+
+
+class WrittenTests(SynchronousTestCase):
+    """A name that is written."""
+
+    @given(st.binary(max_size=60))
+    def test_harmless(self, name: bytes) -> None:
+        """Nothing in it ends the value, the header or the parameter, whatever the client has sent."""
+        for written in (read(name, None), read(None, b"iso-8859-1''" + quote_from_bytes(name).encode())):
+            assert written is not None
+            self.assertNotRegex(written, rb'[\x00-\x1f\x7f"]|\\$|=\?|;\s*name\s*\*?=')
+
+    def test_fits(self) -> None:
+        """A name that grows by its escapes gives as much of its stem, and the form keeps its promised length."""
+        head = b'Content-Disposition: form-data; name="file"; filename="%b.wav"\r\n\r\nRIFF'
+        for name in (b"a long name\tof a recording", b"\t" * 40, b"x" * 60 + b"; name=; name=; name="):
+            for boundary in (BOUNDARY, b"b"):
+                body = form(head % name, boundary=boundary)
+                left = rewrite(rules_for(), boundary, [body], True)
+                self.assertEqual(len(left.body), left.length)
+                (item,) = by_multipart(left)
+                self.assertEqual((item.name, item.value), ("file", b"RIFF"))
+                assert item.filename is not None
+                self.assertTrue(item.filename.endswith(b".wav"), item.filename)
