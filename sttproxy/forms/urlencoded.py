@@ -12,15 +12,18 @@ import re
 from collections.abc import Iterable
 from urllib.parse import quote_plus, unquote_plus, unquote_to_bytes
 
-from ..config import Field, Text
+from ..config import MAX_KEY, Field, Text
 from ..errors import MalformedForm
 from .treatment import PASSES, Treatment
 
 #: Most pairs; the same as parts of a multipart form.
 MAX_PAIRS = 1000
 
-#: What encoders leave as it is, and well-formed escapes.
-_ENCODED = re.compile(rb"(?:[A-Za-z0-9*\-._+~!'()/:@,$?]|%[0-9A-Fa-f]{2})*")
+#: What encoders leave as it is.
+_LEFT = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789*-._+~!'()/:@,$?"
+_BROKEN_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
+#: Longest value, as it is written, that can be one of a table: each byte escaped.
+_MAX_VALUE = 3 * MAX_KEY
 
 
 def rewrite(treatment: Treatment, body: bytes) -> bytes:
@@ -29,9 +32,9 @@ def rewrite(treatment: Treatment, body: bytes) -> bytes:
 
     :raises MalformedForm: when parsers would read it differently.
     """
-    pairs = [pair for pair in body.strip(b"\r\n").split(b"&") if pair]
-    if len(pairs) > MAX_PAIRS:
+    if body.count(b"&") >= MAX_PAIRS:
         raise MalformedForm(f"The form has more than {MAX_PAIRS} fields.")
+    pairs = [pair for pair in body.strip(b"\r\n").split(b"&") if pair]
     kept = []
     for number, pair in enumerate(pairs, 1):
         name = _name(pair, number)
@@ -65,9 +68,10 @@ def _pair(name: str, value: str) -> bytes:
     return quote_plus(name).encode() + b"=" + quote_plus(value).encode()
 
 
-def _value(pair: bytes) -> bytes:
-    """The value of a pair, decoded."""
-    return unquote_to_bytes(pair.partition(b"=")[2].replace(b"+", b" "))
+def _value(pair: bytes) -> bytes | None:
+    """The value of a pair, decoded; None for one that is longer than any in a table."""
+    value = pair.partition(b"=")[2]
+    return unquote_to_bytes(value.replace(b"+", b" ")) if len(value) <= _MAX_VALUE else None
 
 
 def _query_names(pair: bytes) -> list[str]:
@@ -78,7 +82,7 @@ def _query_names(pair: bytes) -> list[str]:
 def _name(pair: bytes, number: int) -> str:
     """The name of a pair's field, decoded."""
     name, _, value = pair.partition(b"=")
-    if not (_ENCODED.fullmatch(name) and _ENCODED.fullmatch(value)):
+    if pair.translate(None, _LEFT).strip(b"%=") or b"=" in value or _BROKEN_ESCAPE.search(pair):
         raise MalformedForm(f"Field {number} of the form holds characters that must be percent-encoded.")
     try:
         return unquote_plus(name.decode("ascii"), errors="strict")

@@ -4,6 +4,10 @@ Strategies for bodies that try to get past the rules, beside those of the forms'
 
 from __future__ import annotations
 
+from base64 import b64encode
+from collections.abc import Callable
+from urllib.parse import quote
+
 import attrs
 from hypothesis import strategies as st
 
@@ -77,6 +81,19 @@ _TYPES = st.sampled_from(
         b"=?utf-8?q?multipart/mixed?=; boundary=i",
     )
 )
+#: How clients spell the name of a file.
+_FILE_NAMES: tuple[Callable[[str], bytes], ...] = (
+    lambda name: b'; filename="%b"' % name.encode(),
+    lambda name: b'; filename="a; name=%b"' % name.encode(),
+    lambda name: b'; filename="a\\";name=%b"' % name.encode(),
+    lambda name: b'; filename="\x00\t\x0b%b.wav\\\\"' % name.encode(),
+    lambda name: b"; filename=%b (1).wav" % name.encode(),
+    lambda name: b"; filename*=UTF-8''%b" % name.encode(),
+    lambda name: b"; filename*=UTF-8''%%22%%3B name=%b" % quote(name).encode(),
+    lambda name: b"; filename*=iso-8859-1'en'%%0D%%0A(%b)" % quote(name, encoding="latin-1", errors="replace").encode(),
+    lambda name: b'; filename="=?utf-8?B?%b?="' % b64encode(b'"; name="' + name.encode()),
+    lambda name: b'; filename="=?utf-8?q?%b?="' % quote(name).replace("%", "=").encode(),
+)
 _INNER = (
     b"--i\r\nContent-Disposition: form-data; name=prompt\r\n\r\nevil\r\n--i--",
     b"Content-Disposition: form-data; name=prompt\r\n\r\nevil",
@@ -92,8 +109,8 @@ def disguised(draw: st.DrawFn) -> Form:
     body = b""
     for _ in range(draw(st.integers(1, 3))):
         lines = [b'Content-Disposition: form-data; name="%b"' % draw(disguises).encode()]
-        if draw(st.booleans()):
-            lines[0] += b'; filename="%b"' % draw(disguises).encode()
+        for template in draw(st.lists(st.sampled_from(_FILE_NAMES), max_size=2)):
+            lines[0] += template(draw(disguises))
         if draw(st.booleans()):
             lines.append(b"Content-Type: " + draw(_TYPES))
         if draw(st.booleans()):
@@ -101,8 +118,10 @@ def disguised(draw: st.DrawFn) -> Form:
                 draw(st.sampled_from((b"Content-Transfer-Encoding: binary", b"Content-ID: x", b"MIME-Version: 1")))
             )
         value = draw(st.sampled_from(_INNER) | st.binary(max_size=20))
-        body += b"--%b\r\n%b\r\n\r\n%b\r\n" % (boundary, b"\r\n".join(draw(st.permutations(lines))), value)
-    return Form(boundary, (), body + b"--%b--\r\n" % boundary)
+        body += b"\r\n--%b\r\n%b\r\n\r\n%b" % (boundary, b"\r\n".join(draw(st.permutations(lines))), value)
+    end = draw(st.sampled_from((b"\r\n--%b--\r\n", b"\r\n--%b--", b"\r\n--%b", b"\r\n--%b\r\n", b"\r\n", b"")))
+    start = draw(st.sampled_from((b"", b"\r\n", b"\n")))
+    return Form(boundary, (), start + body.removeprefix(b"\r\n") + (end % boundary if b"%" in end else end))
 
 
 _seeds = st.sampled_from(_VECTORS).map(lambda body: Form(BOUNDARY, (), body))
