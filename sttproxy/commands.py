@@ -1,12 +1,15 @@
 """
-``sttproxy check`` and ``sttproxy explain``: what a configuration says, without a daemon.
+``sttproxy check``, ``explain`` and ``schema``: what a configuration says and may say, without a daemon.
 """
 
 from __future__ import annotations
 
+import difflib
+import importlib.resources
 import os
+import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, ClassVar, TextIO
 
 from twisted.python import usage
@@ -19,8 +22,11 @@ from .watch import Source
 
 DEFAULT_CONFIG = "stt_config.json"
 
-#: Exit statuses.
-GOOD, WARNINGS, ERRORS, USAGE = 0, 1, 2, 64
+#: Exit statuses; Python's own for a crash is 1.
+GOOD, ERRORS, WARNINGS, USAGE = 0, 2, 3, 64
+
+
+_UNKNOWN_OPTION = re.compile(r"option (--[^ ]+) not recognized")
 
 
 def source_of(named: str | None, keys: str | None = None, profile: str | None = None) -> Source:
@@ -34,8 +40,21 @@ def source_of(named: str | None, keys: str | None = None, profile: str | None = 
     return Source(path, os.path.abspath(keys) if keys else "", profile or "", required=bool(named))
 
 
-class VersionedOptions(usage.Options):
-    """Options that tell the version of sttproxy, where Twisted's would tell its own."""
+class HelpfulOptions(usage.Options):
+    """Options that tell the version of sttproxy, where Twisted's would tell its own, and what a wrong one may mean."""
+
+    def parseOptions(self, options: list[str] | None = None) -> None:
+        """
+        Read a command line.
+
+        :raises UsageError: when it is wrong, with the name that is probably meant.
+        """
+        try:
+            super().parseOptions(options)
+        except usage.UsageError as error:
+            unknown = _UNKNOWN_OPTION.fullmatch(str(error))
+            names = [f"--{name.rstrip('=')}" for name in self.longOpt]
+            raise usage.UsageError(f"{error}{suggestion(unknown.group(1), names) if unknown else ''}") from None
 
     def opt_version(self) -> None:
         """Print the version and exit."""
@@ -43,8 +62,14 @@ class VersionedOptions(usage.Options):
         raise SystemExit(0)
 
 
-class _Options(VersionedOptions):
-    """What both commands know."""
+def suggestion(wrong: str, known: Iterable[str]) -> str:
+    """Which of some names is probably meant, as the end of a message; empty where none is."""
+    close = difflib.get_close_matches(wrong.lower().replace("_", "-"), [*known], 1, 0.6)
+    return f"; did you mean {close[0]}?" if close else ""
+
+
+class _Options(HelpfulOptions):
+    """What the commands that read a configuration know."""
 
     optParameters: ClassVar[list[list[Any]]] = [
         ["profile-by-key", None, None, "The JSON file of API keys and their profiles."],
@@ -57,8 +82,10 @@ class CheckOptions(_Options):
     synopsis = "sttproxy check [options] [FILE]"
     longdesc = (
         "Prints what is wrong with a configuration, what is probably wrong, and the fields of each profile. The exit "
-        f"status is {GOOD} for a good one, {WARNINGS} where there are warnings, {ERRORS} where there are errors."
+        f"status is {GOOD} for one that can be used, {ERRORS} where there are errors, and with --strict {WARNINGS} "
+        "where there are warnings only."
     )
+    optFlags: ClassVar[list[list[Any]]] = [["strict", None, "Let warnings fail."]]
 
     def parseArgs(self, file: str = "") -> None:
         self["file"] = file
@@ -108,7 +135,7 @@ def check(options: CheckOptions, out: TextIO) -> int:
     for name, rules in [("", config.base), *config.profiles.items()]:
         out.write(f"\n{f'profile {name}' if name else 'without a profile'}:\n")
         out.writelines(f"  {line}\n" for line in _effective(rules))
-    return WARNINGS if config.warnings else GOOD
+    return WARNINGS if config.warnings and options["strict"] else GOOD
 
 
 def explain(options: ExplainOptions, out: TextIO) -> int:
@@ -195,9 +222,30 @@ def _read(source: Source, out: TextIO) -> Config | None:
     return found
 
 
+class SchemaOptions(HelpfulOptions):
+    """``sttproxy schema``."""
+
+    synopsis = "sttproxy schema > stt_config.schema.json"
+    longdesc = (
+        "Prints the JSON Schema of the configuration. An editor that finds it beside the configuration, by the member "
+        '"$schema": "./stt_config.schema.json", completes and checks as you type.'
+    )
+
+
+def schema(options: SchemaOptions, out: TextIO) -> int:
+    """
+    Print the schema of configurations.
+
+    :return: the exit status.
+    """
+    out.write(importlib.resources.files(__package__).joinpath("stt_config.schema.json").read_text("utf-8"))
+    return GOOD
+
+
 COMMANDS: dict[str, tuple[type[usage.Options], Any]] = {
     "check": (CheckOptions, check),
     "explain": (ExplainOptions, explain),
+    "schema": (SchemaOptions, schema),
 }
 
 

@@ -1,5 +1,5 @@
 """
-The command ``sttproxy``: the same as ``twistd -n sttproxy``, and two commands that need no daemon.
+The command ``sttproxy``: the same as ``twistd -n sttproxy``, and commands that need no daemon.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from . import commands
 
 def main() -> None:
     """
-    Run ``check`` or ``explain``, or else the daemon in the foreground, which leaves no pidfile behind then.
+    Run a command, or else the daemon in the foreground, which leaves no pidfile behind then.
     """
     if sys.argv[1:2] and sys.argv[1] in commands.COMMANDS:
         raise SystemExit(commands.run(sys.argv[1], sys.argv[2:]))

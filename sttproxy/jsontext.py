@@ -7,6 +7,7 @@ line, and a number must leave as it was written, so values keep their span of th
 
 from __future__ import annotations
 
+import bisect
 import json
 import re
 
@@ -83,15 +84,22 @@ def parse(text: str) -> Value:
     return value
 
 
-def place(text: str, at: int) -> tuple[int, int]:
-    """The line and the column of an offset, both counted from 1."""
-    return text.count("\n", 0, at) + 1, at - text.rfind("\n", 0, at)
+class Places:
+    """Lines and columns of a text; the lines are counted once, whatever is asked."""
+
+    def __init__(self, text: str) -> None:
+        self._starts = [0, *(found.end() for found in re.finditer("\n", text))]
+
+    def of(self, at: int) -> tuple[int, int]:
+        """The line and the column of an offset, both counted from 1."""
+        line = bisect.bisect_right(self._starts, at)
+        return line, at - self._starts[line - 1] + 1
 
 
 def _check_end(text: str, at: int) -> None:
     at = _skip(text, at)
     if at < len(text):
-        raise JSONError("there is more text after the end of the JSON value", at)
+        raise JSONError(_mistake(text, at) or "there is more text after the end of the JSON value", at)
 
 
 def _skip(text: str, at: int) -> int:
@@ -115,7 +123,8 @@ def _value(text: str, at: int, depth: int) -> tuple[Value, int]:
             return Value(data, at, at + len(word)), at + len(word)
     number = _NUMBER.match(text, at)
     if number is None:
-        raise JSONError("a value is missing" if at == len(text) else f"no JSON value begins with {first!r}", at)
+        usual = "a value is missing" if at == len(text) else f"no JSON value begins with {first!r}"
+        raise JSONError(_mistake(text, at) or usual, at)
     return Value(Number(number.group()), at, number.end()), number.end()
 
 
@@ -156,7 +165,7 @@ def _object(text: str, start: int, depth: int) -> tuple[Value, int]:
     while True:
         key_at = at
         if text[at : at + 1] != '"':
-            raise JSONError("a member's name, in double quotes, is missing", at)
+            raise JSONError(_mistake(text, at) or "a member's name, in double quotes, is missing", at)
         key, at = _string(text, at)
         if key in seen:
             raise JSONError(f"the member {_shown(key)} is there twice", key_at)
@@ -164,12 +173,26 @@ def _object(text: str, start: int, depth: int) -> tuple[Value, int]:
         key_end = at
         at = _skip(text, at)
         if text[at : at + 1] != ":":
-            raise JSONError(f"a colon is missing after {_shown(key)}", at)
+            raise JSONError(_mistake(text, at) or f"a colon is missing after {_shown(key)}", at)
         value, at = _value(text, _skip(text, at + 1), depth)
         found.append(Member(key, key_at, key_end, value))
         more, at = _separator(text, at, "}")
         if not more:
             return Value(Object(tuple(found)), start, at), at
+
+
+#: What people write for JSON's own characters: as typewriters and word processors do, or with a Chinese input method.
+_MEANT = dict.fromkeys("“”„‟«»‘’‚‛＂＇「」", '"') | dict(zip("：，、｛｝［］【】", ":,,{}[][]", strict=True))
+
+
+def _mistake(text: str, at: int) -> str:
+    """What somebody has written who does not know JSON; empty where it is nothing usual."""
+    if text.startswith(("//", "/*", "#"), at):
+        return 'JSON has no comments; use a "$comment" member'
+    found = text[at : at + 1]
+    if found == "'":
+        return "JSON's strings stand in double quotes, not in single ones"
+    return f"{found!r} is not a character of JSON; write {_MEANT[found]!r}" if found in _MEANT else ""
 
 
 def _shown(key: str) -> str:
@@ -184,7 +207,7 @@ def _separator(text: str, at: int, closing: str) -> tuple[bool, int]:
     if found == closing:
         return False, at + 1
     if found != ",":
-        raise JSONError(f"a comma or the closing {closing!r} is missing", at)
+        raise JSONError(_mistake(text, at) or f"a comma or the closing {closing!r} is missing", at)
     comma = at
     at = _skip(text, at + 1)
     if text[at : at + 1] == closing:

@@ -14,11 +14,12 @@ from urllib.parse import urlsplit
 import attrs
 from twisted.internet import endpoints
 from twisted.internet.interfaces import IStreamClientEndpoint
+from twisted.internet.threads import deferToThreadPool
 from twisted.python import usage
 
 from . import __version__
 from .admission import Admission
-from .commands import DEFAULT_CONFIG, VersionedOptions, source_of
+from .commands import COMMANDS, DEFAULT_CONFIG, HelpfulOptions, source_of, suggestion
 from .daemon import Daemon, StartError
 from .errors import ConfigError
 from .headers import TrustedPeers
@@ -133,7 +134,7 @@ _KINDS: dict[str, Callable[[str], Any]] = {
 }
 
 
-class Options(VersionedOptions):
+class Options(HelpfulOptions):
     """The options of ``twistd sttproxy``."""
 
     synopsis = "[options]"
@@ -141,7 +142,8 @@ class Options(VersionedOptions):
         "A proxy in front of a speech-to-text server: it forces the form fields of a JSON file into every "
         "transcription request and passes everything else untouched. The file is read again whenever it changes. "
         "An option beats the environment (STT_CONFIG_PATH, TARGET_HOST, TARGET_PORT), "
-        "the environment beats the default."
+        "the environment beats the default. Commands that need no daemon: sttproxy check, sttproxy explain, sttproxy "
+        "schema; each has a --help."
     )
 
     optParameters: ClassVar[list[list[Any]]] = [
@@ -204,9 +206,10 @@ class Options(VersionedOptions):
             raise StartError(f"{error} (see --help)") from None
 
     def parseArgs(self, *arguments: str) -> None:
-        """There are none beside the options."""
+        """Takes no positional arguments."""
         if arguments:
-            raise usage.UsageError(f"the argument {arguments[0]!r} belongs to no option")
+            hint = suggestion(arguments[0], COMMANDS)
+            raise usage.UsageError(f"the argument {arguments[0]!r} belongs to no option{hint}")
 
     def postOptions(self) -> None:
         for name, kind in _KINDS.items():
@@ -291,7 +294,9 @@ def makeService(options: Options) -> Daemon:
     from twisted.internet import reactor
 
     clock: Any = reactor
-    watcher = ConfigWatcher(options["source"], clock)
+    watcher = ConfigWatcher(
+        options["source"], clock, lambda judge: deferToThreadPool(clock, clock.getThreadPool(), judge)
+    )
     try:
         watcher.load()
     except ConfigError as error:

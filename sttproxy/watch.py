@@ -8,16 +8,21 @@ microseconds.
 
 from __future__ import annotations
 
+import enum
+import functools
 import os
 import stat
-from collections.abc import Iterable, Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, timezone
 from typing import Any
 
 import attrs
 from twisted.application.service import Service
+from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
 from . import config
 from .config import Config, Finding
@@ -29,6 +34,14 @@ log = Logger()
 LOOK_EVERY_S = 0.5
 #: Seconds to the next look after a change.  It counts when two looks see the same.
 LOOK_AGAIN_S = 0.25
+#: Seconds after which a file that never rests is taken as it is at one moment, if it is good then.  Half of a JSON
+#: object is none; half of an included text can be taken, and is corrected when it rests.
+RESTLESS_S = 3.0
+#: Changes that one line of the log names.
+MAX_CHANGES = 100
+_DETACHED = (
+    "{}: the file was replaced outside of its mount, so edits do not arrive here; mount the folder instead of the file"
+)
 #: Looks in a row until two see the same; included files need one more than the file itself.
 _MOST_LOOKS = 10
 
@@ -105,12 +118,20 @@ class Source:
         return Judgement(found, frozenset(files))
 
 
+class _Urgency(enum.Enum):
+    """Why files are judged."""
+
+    SETTLED = "two looks have seen the same"
+    RESTLESS = "they change all the time"
+    ASKED = "somebody wants to know"
+
+
 @attrs.frozen
 class Refusal:
     """
     A configuration that was not put into force.
 
-    :ivar at: when, in the clock's seconds.
+    :ivar at: when, in seconds since 1970.
     :ivar findings: why, a line each.
     """
 
@@ -127,15 +148,34 @@ class ConfigWatcher(Service):
     :ivar refusal: the last one that was refused, if there was any.
     """
 
-    def __init__(self, source: Source, clock: IReactorTime) -> None:
+    def __init__(
+        self,
+        source: Source,
+        clock: IReactorTime,
+        elsewhere: Callable[..., Deferred[Any]] = maybeDeferred,
+        wall: Callable[[], float] = time.time,
+    ) -> None:
+        """
+        :param elsewhere: calls a function where it holds nothing up, for to judge a large file takes a while.
+        :param wall: gives the date, in seconds since 1970.
+        """
         self.current = Config()
         self.since = clock.seconds()
         self.refusal: Refusal | None = None
         self._source = source
         self._clock = clock
+        self._elsewhere = elsewhere
+        self._wall = wall
+        self._since_date = wall()
         self._seen: Look = {}
         self._judged: Look | None = None
         self._stale = False
+        #: Mounted files that were replaced outside.
+        self._detached: list[str] = []
+        #: Since when no two looks have seen the same; None: they have.
+        self._restless_since: float | None = None
+        self._judging = False
+        self._asked_again = False
         self._next: IDelayedCall | None = None
 
     @property
@@ -146,7 +186,8 @@ class ConfigWatcher(Service):
     @property
     def error(self) -> str:
         """Why the files as they are now are not in force; empty where they are."""
-        return "; ".join(self.refusal.findings) if self.refusal and self._stale else ""
+        refused = self.refusal.findings if self.refusal and self._stale else ()
+        return "; ".join((*refused, *map(_DETACHED.format, self._detached)))
 
     def snapshot(self) -> dict[str, Any]:
         """What there is to tell, ready for JSON; names of fields, no values."""
@@ -154,7 +195,7 @@ class ConfigWatcher(Service):
         return {
             "path": self.path,
             "generation": current.generation,
-            "since": _iso(self.since),
+            "since": _iso(self._since_date),
             "age_s": round(self._clock.seconds() - self.since, 3),
             "hash": current.digest,
             "fields": current.base.spellings(),
@@ -173,12 +214,12 @@ class ConfigWatcher(Service):
         judgement, self._seen = self._source.read()
         if isinstance(judgement.found, ConfigError):
             raise judgement.found
-        self._judged = self._seen
         if isinstance(self._seen[self.path], str):
             log.warn(
                 "There is no configuration at {path}: transcriptions pass unchanged until there is one.", path=self.path
             )
-        self._adopt(judgement.found)
+        self._adopt(judgement.found, self.current.changes(judgement.found))
+        self._look_at_mounts()
 
     def startService(self) -> None:
         super().startService()
@@ -192,50 +233,106 @@ class ConfigWatcher(Service):
 
     def reload(self) -> None:
         """Look now, and take what is there without a second look."""
+        if self._judging:
+            self._asked_again = True  # what is being judged may be older
+            return
         log.info("Reading {path} again, as asked.", path=self.path)
-        judgement, self._seen = self._source.read()
-        self._conclude(judgement)
+        self._judge(self._source.read, _Urgency.ASKED)
 
     def _look(self) -> None:
         try:
-            found = look(self._seen)
-            if found != self._seen:
-                self._seen = found  # perhaps half-written; the next look tells
-            elif found != self._judged:
-                self._judge()
+            if not self._judging:
+                self._look_at_files()
+                self._look_at_mounts()
         finally:
             settled = self._seen == self._judged
             self._next = self._clock.callLater(LOOK_EVERY_S if settled else LOOK_AGAIN_S, self._look)
 
-    def _judge(self) -> None:
-        """Put what was seen into force, or say once why not."""
-        judgement = self._source.judge(self._seen)
-        if judgement.files == self._seen.keys():
-            self._conclude(judgement)
-        else:
-            self._seen = look(judgement.files)  # perhaps half-written too
+    def _look_at_files(self) -> None:
+        found = look(self._seen)
+        moves = found != self._seen
+        self._seen = found
+        if not moves:
+            self._restless_since = None
+            if found != self._judged:
+                self._judge(functools.partial(self._judge_seen, found), _Urgency.SETTLED)
+        elif self._restless_since is None:
+            self._restless_since = self._clock.seconds()  # perhaps half-written; the next look tells
+        elif self._clock.seconds() - self._restless_since >= RESTLESS_S and look(found) == found:
+            self._judge(functools.partial(self._judge_seen, found), _Urgency.RESTLESS)
 
-    def _conclude(self, judgement: Judgement) -> None:
+    def _judge_seen(self, seen: Look) -> tuple[Judgement, Look]:
+        return self._source.judge(seen), seen
+
+    def _look_at_mounts(self) -> None:
+        """
+        Notice a file that is mounted by itself, as containers do, and was replaced outside: the mount still shows the
+        old one, to which no name leads any more.
+        """
+        detached = [path for path in self._seen if _has_no_name(path)]
+        for path in detached:
+            if path not in self._detached:
+                log.error("{fault}", fault=_DETACHED.format(path))
+        self._detached = detached
+
+    def _judge(self, judge: Callable[[], tuple[Judgement, Look]], urgency: _Urgency) -> None:
+        """Judge files, and what differs in them, and put them into force or say once why not."""
+        self._judging = True
+        current = self.current
+
+        def compare() -> tuple[Judgement, Look, list[str]]:
+            judgement, seen = judge()
+            found = judgement.found
+            return judgement, seen, [] if isinstance(found, ConfigError) else current.changes(found)
+
+        judging = self._elsewhere(compare)
+        judging.addCallback(self._conclude, urgency)
+        judging.addErrback(self._failed)
+
+    def _conclude(self, judged: tuple[Judgement, Look, list[str]], urgency: _Urgency) -> None:
+        self._judging = False
+        judgement, seen, changes = judged
+        found = judgement.found
+        if not self.running:
+            return
+        if judgement.files != seen.keys() and urgency is not _Urgency.ASKED:
+            self._seen = look(judgement.files)  # perhaps half-written too
+        elif not isinstance(found, ConfigError):
+            self._seen = seen
+            self._restless_since = None
+            self._adopt(found, changes)
+            if urgency is _Urgency.ASKED and not changes:
+                log.info("Nothing has changed (generation {generation}).", generation=self.current.generation)
+        elif urgency is not _Urgency.RESTLESS:
+            self._seen = self._judged = seen
+            self._refuse(found)
+        if self._asked_again:
+            self._asked_again = False
+            self.reload()
+
+    def _failed(self, failure: Failure) -> None:
+        """A fault of the proxy's own; the same files are not judged again and again."""
+        self._judging = False
         self._judged = self._seen
-        if isinstance(judgement.found, ConfigError):
-            self._refuse(judgement.found)
-        else:
-            self._adopt(judgement.found)
+        log.failure("{path} could not be judged", failure, path=self.path)
 
     def _refuse(self, error: ConfigError) -> None:
-        self.refusal = Refusal(self._clock.seconds(), tuple(map(str, error.findings)))
+        self.refusal = Refusal(self._wall(), tuple(map(str, error.findings)))
         self._stale = True
         log.error(
             "{errors}.  The configuration of before stays in force (generation {generation}).",
-            errors=self.error,
+            errors="; ".join(self.refusal.findings),
             generation=self.current.generation,
         )
 
-    def _adopt(self, newer: Config) -> None:
+    def _adopt(self, newer: Config, changes: list[str]) -> None:
+        """
+        :param changes: what differs in the newer configuration.
+        """
+        self._judged = self._seen
         if isinstance(self._seen[self.path], bytes):
             # From now on a missing file is one that was deleted.
             self._source = attrs.evolve(self._source, required=True)
-        changes = self.current.changes(newer)
         recovered, self._stale = self._stale, False
         old = self.current
         counted = old.generation + bool(changes or not old.generation)
@@ -245,14 +342,29 @@ class ConfigWatcher(Service):
             log.warn("{finding}", finding=warning)
         if counted > old.generation:
             self.since = self._clock.seconds()
+            self._since_date = self._wall()
             log.info(
                 "{path} is in force (generation {generation}); changed: {changes}.",
                 path=self.path,
                 generation=counted,
-                changes=", ".join(changes) or "nothing",
+                changes=_listed(changes),
             )
         elif recovered:
             log.info("{path} is good again and says what is in force already.", path=self.path)
+
+
+def _listed(changes: list[str]) -> str:
+    """Changes as a log line names them: not more than a person reads."""
+    more = len(changes) - MAX_CHANGES
+    return ", ".join(changes[:MAX_CHANGES]) + (f" and {more} more" if more > 0 else "") or "nothing"
+
+
+def _has_no_name(path: str) -> bool:
+    """Whether a path leads to a file that has no name in its file system any more; only a mount can do so."""
+    try:
+        return not os.stat(path).st_nlink
+    except (OSError, ValueError):
+        return False
 
 
 def _iso(moment: float) -> str:

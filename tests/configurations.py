@@ -40,7 +40,7 @@ BAD_NAMES = (
     *("a\u00a0b", "a\u00adb", "a\u200bb", "a\u2028b", "\ufeffa", "a\ue000"),
 )
 #: Members that are reserved at one place or another.
-RESERVED = ("$schema", "$default", "$map", "$profiles", "$unset", "$file", "value", "when_empty")
+RESERVED = ("$comment", "$schema", "$default", "$map", "$profiles", "$unset", "$file", "value", "when_empty")
 PROFILES = ("medical", "0", "A.b_c~d-e", "x" * 64)
 BAD_PROFILES = ("", "-a", ".a", "_a", "~", "a b", "a/b", "名", "é", "a\n", "x" * 65)
 

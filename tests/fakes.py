@@ -109,6 +109,19 @@ class FakeSocket:
         return "192.0.2.1", 10241
 
 
+class FakeThreadPool:
+    """Calls at once."""
+
+    def callInThreadWithCallback(self, told: Any, call: Any, *arguments: Any) -> None:
+        """Tell whether a call succeeded, and what came of it."""
+        try:
+            result = call(*arguments)
+        except BaseException:
+            told(False, Failure())
+        else:
+            told(True, result)
+
+
 class FakeReactor(MemoryReactorClock):
     """A clock, and the transports that want to read or to write."""
 
@@ -133,6 +146,10 @@ class FakeReactor(MemoryReactorClock):
     def callFromThread(self, call: Any, *args: Any) -> None:
         """Do it in the reactor's own time."""
         self.callLater(0, call, *args)
+
+    def getThreadPool(self) -> FakeThreadPool:
+        """Threads that need no time."""
+        return FakeThreadPool()
 
     def pending(self) -> list[Any]:
         """Delayed calls that are left."""

@@ -64,7 +64,7 @@ class CheckTests(CommandTestCase):
             }
         )
         status, out, err = self.run_command("check")
-        self.assertEqual((status, err), (commands.WARNINGS, ""))
+        self.assertEqual((status, err), (commands.GOOD, ""))
         base = """
 without a profile:
   language = 'zh'
@@ -92,17 +92,18 @@ profile p:
         self.assertTrue(out.endswith(profile), out)
 
     def test_statuses(self) -> None:
-        """0 for a good one, 1 where there are warnings, 2 where there are errors; these have their places."""
+        """0 for one that can be used, 2 where there are errors, and 3 for warnings where they fail."""
         for fields, status, lines in (
             ({"language": "zh"}, 0, ["", "without a profile:", "  language = 'zh'"]),
             ({}, 0, ["", "without a profile:"]),
-            ({"language": "Chinese"}, 1, ["stt_config.json:1:2: $.language: ", " (warning)"]),
+            ({"language": "Chinese"}, 3, ["stt_config.json:1:2: $.language: ", " (warning)"]),
             ('{\n "language": }', 2, ["stt_config.json:2:14: ", " (error)"]),
             ('{"$maps": {}, "$default": 1}', 2, ["stt_config.json:1:2: ", "stt_config.json:1:27: "]),
         ):
             self.write(fields)
-            found, out, err = self.run_command("check")
+            found, out, err = self.run_command("check", "--strict")
             self.assertEqual((found, err), (status, ""), out)
+            self.assertEqual(self.run_command("check"), (status if status == 2 else 0, out, ""))
             for line in lines:
                 self.assertIn(line, out)
             self.assertEqual("without a profile:" in out, status != 2, fields)

@@ -47,8 +47,13 @@ VALUES: tuple[tuple[str, list[tuple[str, str]]], ...] = (
 
 #: A configuration that is refused, a part of the message, and the place of what is wrong.
 REFUSED: tuple[tuple[str | bytes, str, int, int], ...] = (
-    ("", "a value is missing", 1, 1),
-    (" \n", "a value is missing", 2, 1),
+    ("", "the file is empty", 1, 1),
+    (" \n", "the file is empty", 1, 1),
+    ("{\\rtf1\\ansi}", "this is RTF", 1, 1),
+    ("language: zh\nprompt: x\n", "this is YAML", 1, 1),
+    ("---\nlanguage: zh\n", "this is YAML", 1, 1),
+    ("# comment\n\nlanguage:\n", "this is YAML", 1, 1),
+    ("// comment\n{}", '"$comment" member', 1, 1),
     ("[]", "JSON object", 1, 1),
     ('\n "language"', "JSON object", 2, 2),
     ("null", "JSON object", 1, 1),
@@ -61,7 +66,7 @@ REFUSED: tuple[tuple[str | bytes, str, int, int], ...] = (
     ('{"temperature": NaN}', "begins with 'N'", 1, 17),
     ('{"temperature": .2}', "begins with '.'", 1, 17),
     ('{"language": "zh"} {}', "after the end", 1, 20),
-    ('// zh\n{"language": "zh"}', "begins with '/'", 1, 1),
+    ('// zh\n{"language": "zh"}', '"$comment" member', 1, 1),
     ('{"language": "zh", "language": "en"}', "'language' is there twice", 1, 20),
     ('{\r\n"language": "zh",\r\n"Language[]": "en"}', "'Language[]' and 'language' are the same field", 3, 1),
     ('{"v": {"a": 1,\n "a": 2}}', "'a' is there twice", 2, 2),
@@ -98,7 +103,6 @@ REFUSED: tuple[tuple[str | bytes, str, int, int], ...] = (
     ('{"prompt": "\\x41"}', "escape", 1, 12),
     ('{"prompt": "\\ud800"}', "surrogate", 1, 12),
     (b'{"prompt":\n "a\xffb"}', "not UTF-8", 2, 4),
-    (b"\xff\xfe{\x00}\x00", "not UTF-8", 1, 1),
     (b"\xef\xbb\xbf\n{x", "double quotes", 2, 2),
     (b"\xef\xbb\xbf\xff", "not UTF-8", 1, 1),
     (b"\xed\xa0\x80", "not UTF-8", 1, 1),
@@ -186,6 +190,38 @@ class RefusedTests(SynchronousTestCase):
             self.assertIn(message, finding.message, source)
             self.assertEqual((finding.line, finding.column), (line, column), (source, finding))
             self.assertTrue(str(error).startswith(f"stt_config.json:{line}:{column}: "), str(error))
+
+    def test_other_encodings(self) -> None:
+        """A file in UTF-16 or UTF-32, as Windows editors may save it, is named as such."""
+        for encoding in ("utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-le", "utf-32-be"):
+            error = self.assertRaises(ConfigError, parse, '{"language": "zh"}'.encode(encoding))
+            self.assertEqual(
+                [finding.message for finding in error.findings], ["the file is UTF-16 or UTF-32; save it as UTF-8"]
+            )
+
+    def test_many(self) -> None:
+        """Of many errors, and of many warnings, the first hundred are told, and how many more there are."""
+        for name, value, what in (("$x", "1", "errors"), ("x", "1", "warnings")):
+            text = "{" + ",\n".join(f'"{name}{number}": {value}' for number in range(250)) + "}"
+            try:
+                found = parse(text.encode()).warnings
+            except ConfigError as error:
+                found = tuple(error.findings)
+            self.assertEqual([finding.line for finding in found], [*range(1, 101), 0])
+            self.assertEqual(found[-1].message, f"and 150 more {what}")
+
+    def test_comments(self) -> None:
+        """Members named $comment are ignored wherever they stand, and whatever they hold."""
+        text = (
+            '{"$comment": "a", "o": {"k": 1, "$comment": 2}, "p": {"$file": "f", "$comment": []},'
+            ' "$default": {"$comment": {"x": null}, "d": {"value": 1, "$comment": "b"}},'
+            ' "$map": {"$comment": 1, "m": {"$comment": 2, "a": "b"}},'
+            ' "$profiles": {"$comment": "c", "q": {"$comment": 3, "$unset": ["o"]}}}'
+        )
+        config = parse(text.encode(), read=lambda _: b"text")
+        self.assertEqual(config.base.spellings(), ["o", "p", "m", "d"])
+        self.assertEqual([*config.base.maps[0].table], ["a"])
+        self.assertEqual([*config.profiles], ["q"])
 
     def test_size(self) -> None:
         """A file of exactly the limit is read, one byte more is refused."""

@@ -13,7 +13,8 @@ from sttproxy.config import parse
 from sttproxy.config.advice import PROMPT_TOKENS, estimated_tokens
 
 FORCED = "clients get this format whatever they ask for"
-LANGUAGE = "not a language of two small letters"
+LANGUAGE = "not a language that Whisper's servers know"
+GRANULAR = "answers 500 to clients that ask for the granularity 'word' then"
 TEMPERATURE = "not a number from 0 to 1"
 TOKENS = "tokens (estimated); Whisper reads only the last 224"
 WORD = "'word' needs the response_format verbose_json"
@@ -65,6 +66,15 @@ WARNED: tuple[tuple[Any, tuple[tuple[str, str], ...]], ...] = (
     ({"$map": {"language": {"a": "x", "b": "y"}}}, (("$.map.language", LANGUAGE),)),
     ({"$map": {"language": {"a": "en", "*": "y"}}}, (("$.map.language", LANGUAGE),)),
     ({"language": "en", "$profiles": {"p": {"language": "eng"}}}, (("$.profiles.p.language", LANGUAGE),)),
+    *(({"language": value}, (("$.language", "takes those of two letters only"),)) for value in ("yue", "haw")),
+    *(
+        ({"language": value}, (("$.language", f"did you mean {meant!r}? known are af, am,"),))
+        for value, meant in (
+            *(("cn", "zh"), ("jp", "ja"), ("kr", "ko"), ("zh-CN", "zh"), ("en_US", "en"), ("EN", "en")),
+            *(("Chinese", "zh"), ("germn", "de"), ("zho-Hans", "zh"), ("mandarin", "zh"), (" fr ", "fr")),
+        )
+    ),
+    ({"language": "auto"}, (("$.language", "fail on it; known are af, am,"),)),
     # Temperatures.
     *(
         ({"temperature": value}, (("$.temperature", TEMPERATURE),))
@@ -79,8 +89,30 @@ WARNED: tuple[tuple[Any, tuple[tuple[str, str], ...]], ...] = (
     ({"$map": {"prompt": {"": "会" * 300}}}, (("$.map.prompt", f"has about 300 {TOKENS}"),)),
     ({"prompt": {"$file": "x"}}, (("$.prompt", f"has about 250 {TOKENS}"),)),
     # Formats and timestamps.
-    ({F: "json"}, ((f"$.{F}", FORCED),)),
-    ({"$profiles": {"p": {F: "srt"}}}, ((f"$.profiles.p.{F}", FORCED),)),
+    ({F: "json"}, ((f"$.{F}", FORCED), (f"$.{F}", GRANULAR))),
+    ({F: "json", T: None}, ((f"$.{F}", FORCED),)),
+    ({F: "json", T: ["segment"]}, ((f"$.{F}", FORCED),)),
+    ({F: "json", "$map": {"timestamp_granularities": {"*": "segment"}}}, ((f"$.{F}", FORCED),)),
+    ({F: "verbose_json"}, ((f"$.{F}", FORCED),)),
+    *(
+        ({"$default": {F: value}}, ((f"$.default.{F}", f"did you mean {meant!r}? known are json, text,"),))
+        for value, meant in (
+            ("SRT", "srt"),
+            ("webvtt", "vtt"),
+            ("verbose", "verbose_json"),
+            ("jsn", "json"),
+            ("txt", "text"),
+        )
+    ),
+    ({"$default": {F: "xml"}}, ((f"$.default.{F}", "servers know; known are json, text, srt"),)),
+    (
+        {"$default": {T: ["words", "segment"], **VERBOSE}},
+        ((f"$.default{T_PATH}", "did you mean 'word'? known are word, segment"),),
+    ),
+    ({"//": "x"}, (('$["//"]', "sent to the server as the field '//'; a comment is a member named '$comment'"),)),
+    ({"_comment": "x"}, (("$._comment", "a member named '$comment'"),)),
+    ({"$profiles": {"p": {F: "srt"}}}, ((f"$.profiles.p.{F}", FORCED), (f"$.profiles.p.{F}", GRANULAR))),
+    ({F: "srt", "$profiles": {"p": {"model": "x"}}}, ((f"$.{F}", FORCED), (f"$.{F}", GRANULAR))),
     ({"timestamp_granularities": ["segment"]}, (("$.timestamp_granularities", BRACKETS),)),
     ({"timestamp_granularities": "segment"}, (("$.timestamp_granularities", BRACKETS),)),
     ({"$default": {"timestamp_granularities": "segment"}}, (("$.default.timestamp_granularities", BRACKETS),)),

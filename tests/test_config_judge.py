@@ -218,7 +218,6 @@ class FaultTests(JudgeTestCase):
                 ("/etc/stt/stt.json", 1, 55, "$.file"),
                 ("/etc/stt/x", 2, 1, ""),
                 ("/etc/stt/y", 1, 3, ""),
-                ("/etc/stt/y", 1, 3, ""),
             ],
         )
 

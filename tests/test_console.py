@@ -33,7 +33,7 @@ class ConsoleTests(SynchronousTestCase):
 
         self.patch(commands, "run", run)
         self.patch(console, "run", lambda: self.fail("the daemon was started"))
-        for number, name in enumerate(("check", "explain"), 41):
+        for number, name in enumerate(("check", "explain", "schema"), 41):
             self.patch(sys, "argv", ["/somewhere/bin/sttproxy", name, "--config", "check"])
             self.assertEqual(self.assertRaises(SystemExit, console.main).code, number)
             self.assertEqual(seen[-1], (name, ["--config", "check"]))

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from sttproxy.jsontext import MAX_DEPTH, JSONError, Member, Number, Object, Value, parse, place
+from sttproxy.jsontext import MAX_DEPTH, JSONError, Member, Number, Object, Places, Value, parse
 
 
 def inside(value: Value) -> int:
@@ -110,7 +110,7 @@ class RefusedTests(SynchronousTestCase):
             ("\ufeff1", "begins with", 0),
             ("\u00a01", "begins with", 0),
             ("\x0c1", "begins with", 0),
-            ("'a'", "begins with", 0),
+            ("'a'", "in double quotes, not in single", 0),
             ("]", "begins with ']'", 0),
             ("[,1]", "begins with ','", 1),
             ("[1,,2]", "begins with ','", 3),
@@ -121,7 +121,20 @@ class RefusedTests(SynchronousTestCase):
             ("1_000", "more text", 1),
             ("nullx", "more text", 4),
             ("{} {}", "more text", 3),
-            ("1 // one", "more text", 2),
+            ("1 // one", '"$comment" member', 2),
+            ("# one", '"$comment" member', 0),
+            ("[1, /* two */ 2]", '"$comment" member', 4),
+            ('{"a": 1, // b', '"$comment" member', 9),
+            ('{"a" /**/: 1}', '"$comment" member', 5),
+            ("{'a': 1}", "in double quotes, not in single", 1),
+            ('{“a": 1}', "write '\"'", 1),
+            ("{„a“: 1}", "write '\"'", 1),
+            ("[«a»]", "write '\"'", 1),
+            ('{"a"：1}', "write ':'", 4),
+            ('{"a": 1，"b": 2}', "write ','", 7),
+            ("｛}", "write '{'", 0),
+            ('{"a": 1｝', "write '}'", 7),
+            ("[1】", "write ']'", 2),
             ("[1 2]", "comma or the closing ']'", 3),
             ("[1.]", "comma or the closing ']'", 2),
             ("[1", "comma or the closing ']'", 2),
@@ -171,17 +184,17 @@ class PlaceTests(SynchronousTestCase):
         """Both count from 1; a line ends behind its line feed, whether or not a carriage return stands before it."""
         text = "ab\n\nc\r\nd"
         places = [(1, 1), (1, 2), (1, 3), (2, 1), (3, 1), (3, 2), (3, 3), (4, 1), (4, 2)]
-        self.assertEqual([place(text, at) for at in range(len(text) + 1)], places)
-        self.assertEqual(place("", 0), (1, 1))
+        self.assertEqual([Places(text).of(at) for at in range(len(text) + 1)], places)
+        self.assertEqual(Places("").of(0), (1, 1))
 
     def test_characters(self) -> None:
         """A column counts characters, not bytes."""
-        self.assertEqual(place('{"会议": 😀x}', 8), (1, 9))
+        self.assertEqual(Places('{"会议": 😀x}').of(8), (1, 9))
 
     @given(st.text("a\n\r", max_size=30))
     def test_against_lines(self, text: str) -> None:
         """Every character stands where cutting the text into lines puts it."""
         lines = text.split("\n")
         for at in range(len(text)):
-            line, column = place(text, at)
+            line, column = Places(text).of(at)
             self.assertEqual((lines[line - 1] + "\n")[column - 1], text[at])

@@ -237,6 +237,20 @@ class ValueTests(OptionsTestCase):
         """What is no option is refused in one line that says where to look."""
         self.assertIn("--help", self.refused("--nonsense"))
         self.assertIn("stray", self.refused("stray"))
+
+    def test_suggestions(self) -> None:
+        """What is nearly an option, or nearly a command, is named."""
+        for wrong, meant in (
+            (("--prot", "1"), "--port?"),
+            (("--max_body", "1"), "--max-body?"),
+            (("--pool-sise=3",), "--pool-size?"),
+            (("--HOST=x",), "--host?"),
+            (("chekc",), "check?"),
+            (("explian", "-F", "a=b"), "explain?"),
+        ):
+            self.assertIn(f"; did you mean {meant}", self.refused(*wrong), wrong)
+        for wrong in (("--zzzz",), ("zzzz",), ("--port", "x")):
+            self.assertNotIn("did you mean", self.refused(*wrong), wrong)
         self.assertIn("--help", self.refused("--port"))
 
     def test_version(self) -> None:

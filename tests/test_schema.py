@@ -15,6 +15,7 @@ proxy refuses all the same:
 
 from __future__ import annotations
 
+import importlib.resources
 import json
 import os
 from collections import Counter
@@ -31,9 +32,7 @@ from sttproxy.errors import ConfigError
 
 from .configurations import ANY, BAD_NAMES, BAD_PROFILES, EXAMPLE, GOOD, JSON, NAMES, PROFILES, bent
 
-PATH = os.path.join(os.path.dirname(__file__), os.pardir, "etc", "stt_config.schema.json")
-with open(PATH, encoding="utf-8") as _file:
-    SCHEMA: JSON = json.load(_file)
+SCHEMA: JSON = json.loads(importlib.resources.files("sttproxy").joinpath("stt_config.schema.json").read_text("utf-8"))
 VALIDATOR = Draft202012Validator(SCHEMA)
 
 #: Files and whether they are good, for each rule on both of its sides.
@@ -42,6 +41,14 @@ RULES: tuple[tuple[JSON, bool], ...] = (
     ([], False),
     (None, False),
     ("language", False),
+    ({"$comment": None}, True),
+    ({"$comment": {"file": [None]}, "a": {"$comment": 1, "b": 2}}, True),
+    ({"a": {"$comment": [], "b": None}}, False),
+    ({"a": {"$file": "p", "$comment": 1}}, True),
+    ({"a": [{"$file": "p", "$comment": 1}]}, True),
+    ({"$default": {"$comment": None, "a": {"value": 1, "$comment": 2}}}, True),
+    ({"$map": {"$comment": None, "a": {"$comment": None, "b": "c"}}}, True),
+    ({"$profiles": {"p": {"$comment": None}}}, True),
     ({"$schema": "x"}, True),
     ({"$schema": 1}, False),
     ({"$schema": None}, False),
@@ -173,7 +180,7 @@ class JudgementTests(SynchronousTestCase):
     def test_example(self) -> None:
         """The example of the README is good, and it is the one that stands there."""
         self.judged(EXAMPLE, True)
-        with open(os.path.join(os.path.dirname(PATH), os.pardir, "README.md"), encoding="utf-8") as file:
+        with open(os.path.join(os.path.dirname(__file__), os.pardir, "README.md"), encoding="utf-8") as file:
             shown = [part.partition("```")[0] for part in file.read().split("```json\n")[1:]]
         self.assertIn(EXAMPLE, map(json.loads, shown))
         for each in shown:

@@ -159,7 +159,7 @@ class ServiceTests(OptionsTestCase):
         expected = {
             "path": os.path.abspath(self.path),
             "generation": 1,
-            "since": "1970-01-01T00:00:00.000+00:00",
+            "since": shown["config"]["since"],
             "age_s": 5,
             "hash": digest,
             "fields": ["language"],

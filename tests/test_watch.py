@@ -51,7 +51,8 @@ class WatcherTestCase(SynchronousTestCase):
         """A watcher that runs."""
         if data is not None:
             self.write(data)
-        watcher = self.watcher = ConfigWatcher(Source(self.path, required=required), self.clock)
+        source = Source(self.path, required=required)
+        watcher = self.watcher = ConfigWatcher(source, self.clock, wall=self.clock.seconds)
         watcher.load()
         watcher.startService()
         self.addCleanup(watcher.stopService)
@@ -206,6 +207,18 @@ class EditTests(WatcherTestCase):
         self.looks(1)
         self.assertEqual((self.language(), self.watcher.error, self.logged(LogLevel.error)), ("zh", "", []))
         self.looks(1)
+        self.assertEqual(self.language(), "en")
+
+    def test_never_rests(self) -> None:
+        """A file that is rewritten all the time is in force in between, whenever it is good; its halves are not."""
+        self.watch()
+        for number in range(100):
+            self.write(b'{"language": "%d"}' % number if number % 3 else b'{"language": "')
+            self.looks(1)
+        self.assertGreater(self.watcher.current.generation, 10)
+        self.assertEqual((self.watcher.error, self.logged(LogLevel.error)), ("", []))
+        self.write(EN)
+        self.looks(2)
         self.assertEqual(self.language(), "en")
 
     def test_emptied_and_written(self) -> None:

@@ -40,7 +40,8 @@ class FilesTestCase(WatcherTestCase):
         """A watcher that runs, with a key file."""
         self.write(data)
         self.write(keys, self.keys)
-        watcher = self.watcher = ConfigWatcher(Source(self.path, self.keys, profile), self.clock)
+        source = Source(self.path, self.keys, profile)
+        watcher = self.watcher = ConfigWatcher(source, self.clock, wall=self.clock.seconds)
         watcher.load()
         watcher.startService()
         self.addCleanup(watcher.stopService)

@@ -5,9 +5,14 @@ Tests for :mod:`sttproxy.watch`: the last good configuration, reloading, and wha
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
+from typing import Any
 from unittest import mock
 
+from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.logger import LogLevel, formatEvent
+
+from sttproxy.watch import ConfigWatcher, Source
 
 from .test_watch import BAD, EN, ZH, WatcherTestCase
 
@@ -110,12 +115,13 @@ class ReloadTests(WatcherTestCase):
         self.assertEqual(self.watcher.current.generation, 2)
 
     def test_unchanged(self) -> None:
-        """Where nothing changed, nothing does; it is logged that somebody asked."""
+        """Where nothing changed, nothing does; it is logged that somebody asked, and that nothing has changed."""
         self.watch()
         current = self.watcher.current
         self.watcher.reload()
         self.assertIs(self.watcher.current, current)
-        self.assertEqual((self.watcher.current.generation, len(self.logged(LogLevel.info))), (1, 1))
+        self.assertEqual(self.watcher.current.generation, 1)
+        self.assertEqual(self.logged(LogLevel.info)[1:], ["Nothing has changed (generation 1)."])
 
     def test_unusable(self) -> None:
         """Whoever asks is told each time why the file is not in force; the last good one is."""
@@ -126,6 +132,104 @@ class ReloadTests(WatcherTestCase):
             self.assertEqual((self.language(), len(self.logged(LogLevel.error))), ("zh", number))
         self.looks(5)
         self.assertEqual(len(self.logged(LogLevel.error)), 2)
+
+
+class ElsewhereTests(WatcherTestCase):
+    """Judging in a thread, which takes its time."""
+
+    def watch_slowly(self) -> list[Callable[[], None]]:
+        """A watcher that runs, and what is to be judged for it."""
+        waiting: list[Callable[[], None]] = []
+
+        def elsewhere(judge: Callable[[], Any]) -> Deferred[Any]:
+            judged: Deferred[Any] = Deferred()
+            waiting.append(lambda: maybeDeferred(judge).chainDeferred(judged))
+            return judged
+
+        self.write(ZH)
+        self.watcher = ConfigWatcher(Source(self.path), self.clock, elsewhere)
+        self.watcher.load()
+        self.watcher.startService()
+        self.addCleanup(self.watcher.stopService)
+        self.write(EN)
+        return waiting
+
+    def test_once(self) -> None:
+        """While files are judged, the old configuration is in force, and nothing is judged beside them."""
+        waiting = self.watch_slowly()
+        self.looks(20)
+        self.assertEqual((len(waiting), self.language()), (1, "zh"))
+        waiting.pop()()
+        self.assertEqual(self.language(), "en")
+        self.looks(5)
+        self.assertEqual(waiting, [])
+
+    def test_asked_meanwhile(self) -> None:
+        """Who asks meanwhile gets what is there then."""
+        waiting = self.watch_slowly()
+        self.looks(2)
+        self.write(b'{"language": "de"}')
+        self.watcher.reload()
+        self.watcher.reload()
+        waiting.pop()()
+        self.assertEqual(len(waiting), 1)
+        waiting.pop()()
+        self.assertEqual(self.language(), "de")
+
+    def test_stopped_meanwhile(self) -> None:
+        """A watcher that was stopped puts nothing into force."""
+        waiting = self.watch_slowly()
+        self.looks(2)
+        self.watcher.stopService()
+        waiting.pop()()
+        self.assertEqual((self.language(), self.clock.getDelayedCalls()), ("zh", []))
+        self.watcher.startService()
+
+    def test_fault(self) -> None:
+        """A fault of the proxy's own is logged once, and watching goes on."""
+        self.watch()
+        with mock.patch("sttproxy.watch.Source.judge", side_effect=RuntimeError):
+            self.write(EN)
+            self.looks(10)
+        self.assertEqual(len(self.flushLoggedErrors(RuntimeError)), 1)
+        self.write(b'{"language": "de"}')
+        self.looks()
+        self.assertEqual(self.language(), "de")
+
+
+class MountTests(WatcherTestCase):
+    """A file that is mounted by itself, and replaced outside: its path leads to what has no name any more."""
+
+    def stat(self, links: int) -> Any:
+        """Another ``os.stat``."""
+        return mock.patch("sttproxy.watch.os.stat", return_value=mock.Mock(st_nlink=links))
+
+    def test_told(self) -> None:
+        """The log says so once, and the error as long as it is so; the configuration stays in force."""
+        self.watch()
+        with self.stat(0):
+            self.looks(10)
+            (line,) = self.logged(LogLevel.error)
+            self.assertIn(f"{self.path}: the file was replaced outside of its mount", line)
+            self.assertIn("mount the folder", line)
+            self.assertIn("mount the folder", self.watcher.snapshot()["error"])
+            self.assertEqual(self.language(), "zh")
+            self.write(b"{")
+            self.looks(2)
+            self.assertIn(":1:2: ", self.watcher.error)
+            self.assertIn("mount the folder", self.watcher.error)
+        self.write(EN)
+        with self.stat(1):
+            self.looks(2)
+        self.assertEqual((self.watcher.error, self.language()), ("", "en"))
+
+    def test_at_start(self) -> None:
+        """Also where it was so before the start."""
+        self.write(ZH)
+        watcher = ConfigWatcher(Source(self.path), self.clock)
+        with self.stat(0):
+            watcher.load()
+        self.assertIn("mount the folder", watcher.error)
 
 
 class LogTests(WatcherTestCase):

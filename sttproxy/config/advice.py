@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TypeVar
 
+import attrs
+
+from . import known
 from .model import Default, Field, Map, Rules
 from .names import LISTS, fold
 
@@ -22,11 +25,13 @@ READ_BY_MLX = ("model", "language", "prompt", "response_format", "temperature", 
 #: Tokens of a prompt that Whisper reads: half its context of 448; of a longer one it reads the end.
 PROMPT_TOKENS = 224
 _NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?")
+#: Members that are meant as comments in files where JSON has none.
+_COMMENTS = frozenset({"//", "#", "_comment", "__comment", "comment"})
 #: Fields that other servers call otherwise than MLX Omni Server, beside those whose names are alike.
 _OTHER_NAMES = {"initial_prompt": "prompt", "lang": "language", "format": "response_format", "model_name": "model"}
 
 
-def of_field(field: Field) -> Iterator[str]:
+def of_field(field: Field) -> Iterator[Advice]:
     """What may be wrong with a forced field."""
     if field.json is None:
         return
@@ -38,7 +43,7 @@ def of_field(field: Field) -> Iterator[str]:
         )
 
 
-def of_rule(rule: Default | Map) -> Iterator[str]:
+def of_rule(rule: Default | Map) -> Iterator[Advice]:
     """What may be wrong with a default or with a table of values."""
     if isinstance(rule, Default):
         yield from _of_value(rule.field)
@@ -47,6 +52,29 @@ def of_rule(rule: Default | Map) -> Iterator[str]:
         yield from _of_name(rule.name)
     for new in (*rule.table.values(), *([rule.other] if rule.other else ())):
         yield from _of_text(fold(rule.name), new.text)
+
+
+@attrs.frozen
+class Ignored:
+    """
+    That a field is ignored; a suggestion takes a while to find, and many such warnings are only counted.
+
+    :ivar wire: the field's name, as it goes on the wire.
+    """
+
+    wire: str
+
+    def __str__(self) -> str:
+        folded = fold(self.wire)
+        if self.wire in _COMMENTS:
+            return f"this is sent to the server as the field {self.wire!r}; a comment is a member named '$comment'"
+        close = difflib.get_close_matches(folded, READ_BY_MLX, 1, 0.7)
+        close = [_OTHER_NAMES[folded]] if folded in _OTHER_NAMES else close
+        return f"MLX Omni Server ignores {self.wire!r}" + (f"; did you mean {close[0]!r}?" if close else "")
+
+
+#: A warning, or what becomes one.
+Advice = str | Ignored
 
 
 def of_rules(rules: Rules) -> Iterator[tuple[str, str, str]]:
@@ -68,13 +96,21 @@ def of_rules(rules: Rules) -> Iterator[tuple[str, str, str]]:
             "",
             "'word' needs the response_format verbose_json; with another one MLX Omni Server answers 500",
         )
+    granular = {*rules.forced_by_name, *rules.maps_by_name}.intersection({"timestamp_granularities"})
+    if "response_format" in rules.forced_by_name and not formats <= {"verbose_json"} and not granular:
+        yield (
+            "response_format",
+            "",
+            "MLX Omni Server answers 500 to clients that ask for the granularity 'word' then; "
+            '"timestamp_granularities": null takes that away',
+        )
 
 
 def _name(rule: Default | Map) -> str:
     return fold(rule.name)
 
 
-def _of_value(field: Field) -> Iterator[str]:
+def _of_value(field: Field) -> Iterator[Advice]:
     """What may be wrong with a field that is written."""
     for wire in dict.fromkeys(name for name, _ in field.parts):
         yield from _of_name(wire)
@@ -84,25 +120,37 @@ def _of_value(field: Field) -> Iterator[str]:
         yield f"servers read this as {field.name}[]; it is written so"
 
 
-def _of_name(wire: str) -> Iterator[str]:
+def _of_name(wire: str) -> Iterator[Advice]:
     """What may be wrong with a name, as it goes on the wire."""
-    if wire in READ_BY_MLX:
-        return
-    folded = fold(wire)
-    close = [_OTHER_NAMES[folded]] if folded in _OTHER_NAMES else difflib.get_close_matches(folded, READ_BY_MLX, 1, 0.7)
-    yield f"MLX Omni Server ignores {wire!r}" + (f"; did you mean {close[0]!r}?" if close else "")
+    if wire not in READ_BY_MLX:
+        yield Ignored(wire)
 
 
 def _of_text(name: str, text: str) -> Iterator[str]:
     """What may be wrong with a value."""
-    if name == "language" and not re.fullmatch("[a-z]{2}", text):
-        yield "this is not a language of two small letters like 'en' or 'zh'; for others Whisper's servers fail"
+    if name == "language":
+        if text not in known.LANGUAGES:
+            hint = _hint(known.meant_language(text), known.LANGUAGES)
+            yield f"this is not a language that Whisper's servers know, and they fail on it{hint}"
+        elif len(text) != 2:
+            yield "Whisper knows this language; MLX Omni Server takes those of two letters only, and fails on it"
+    elif name == "response_format" and text not in known.FORMATS:
+        hint = _hint(known.meant(text, known.FORMATS), known.FORMATS)
+        yield f"this is not a response_format that servers know{hint}"
+    elif name == "timestamp_granularities" and text not in known.GRANULARITIES:
+        hint = _hint(known.meant(text, known.GRANULARITIES), known.GRANULARITIES)
+        yield f"this is not a granularity that servers know{hint}"
     elif name == "temperature" and not _between(text, 0, 1):
         yield "the temperature is not a number from 0 to 1"
     elif name == "prompt":
         tokens = estimated_tokens(text)
         if tokens > PROMPT_TOKENS:
             yield f"the prompt has about {tokens} tokens (estimated); Whisper reads only the last {PROMPT_TOKENS}"
+
+
+def _hint(meant: str, values: Iterable[str]) -> str:
+    """What would be right."""
+    return (f"; did you mean {meant!r}?" if meant else ";") + " known are " + ", ".join(values)
 
 
 def estimated_tokens(text: str) -> int:

@@ -32,8 +32,15 @@ MAX_KEY = 64 * 1024
 Reader = Callable[[str], "bytes | str"]
 
 _SECTIONS = ("$default", "$map")
+#: Largest number of errors, and of warnings, that are told in full.
+MAX_FINDINGS = 100
+
 _IN_BASE = ("$schema", *_SECTIONS, "$profiles")
 _IN_PROFILE = (*_SECTIONS, "$unset")
+_COMMENT = "$comment"
+#: The beginning of a text in UTF-16 or UTF-32: a byte order mark, or ASCII in it.
+_WIDE = re.compile(rb"\xff\xfe|\xfe\xff|[^\0]\0[^\0]\0|\0[^\0]\0[^\0]|[^\0]\0\0\0|\0\0\0?[^\0]", re.DOTALL)
+_YAML = re.compile(r"(?:#.*\n\s*)*[\w.\-$]+[ \t]*:(?:[ \t\n]|$)")
 _LONG_DEFAULT = frozenset({"value", "when_empty"})
 _R = TypeVar("_R")
 _HASH = re.compile(r"sha256:([0-9a-fA-F]{64})")
@@ -62,11 +69,47 @@ def parse(
     if keys:
         config = attrs.evolve(config, keys=judge.keys(keys, None if judge.errors else config))
     if profile and profile not in config.profiles and not judge.errors:
-        judge.errors.append(Finding(f"--profile asks for {profile!r}; {names_of(config.profiles)}", file))
+        judge.errors.add(Finding(f"--profile asks for {profile!r}; {names_of(config.profiles)}", file))
     if judge.errors:
-        raise ConfigError(sorted(judge.errors, key=_place))
-    warnings = tuple(dict.fromkeys(sorted(judge.warnings, key=_place)))
+        raise ConfigError(judge.errors.sorted("errors"))
+    warnings = judge.warnings.sorted("warnings")
     return attrs.evolve(config, digest=judge.digest.hexdigest()[:16], warnings=warnings)
+
+
+class _Findings:
+    """
+    What was found, the first `MAX_FINDINGS` of it in full; of a large file with the same fault everywhere, more would
+    only fill logs.
+    """
+
+    def __init__(self) -> None:
+        self._found: dict[Finding, None] = {}
+        self._more = 0
+
+    def __bool__(self) -> bool:
+        return bool(self._found)
+
+    @property
+    def full(self) -> bool:
+        """Whether further ones are only counted."""
+        return len(self._found) == MAX_FINDINGS
+
+    def add(self, finding: Finding) -> None:
+        """Keep one; the same one is kept once."""
+        self._found[finding] = None
+
+    def count(self) -> None:
+        """One more than are kept."""
+        self._more += 1
+
+    def sorted(self, what: str) -> tuple[Finding, ...]:
+        """
+        Those that were kept, in the order of their places, and how many more there are.
+
+        :param what: their plural, for that.
+        """
+        found = tuple(sorted(self._found, key=_place))
+        return (*found, Finding(f"and {self._more} more {what}", found[0].file)) if self._more else found
 
 
 @attrs.define
@@ -108,12 +151,13 @@ class _Judge:
     """
 
     def __init__(self, file: str, read: Reader) -> None:
-        self.errors: list[Finding] = []
-        self.warnings: list[Finding] = []
+        self.errors = _Findings()
+        self.warnings = _Findings()
         self.digest = hashlib.sha256()
         self._file = file
         self._read = read
         self._json = ""
+        self._places = jsontext.Places("")
 
     # Reading files.
 
@@ -126,7 +170,10 @@ class _Judge:
         text = self._decoded(data)
         if text is None:
             return None
-        self._json = text
+        self._json, self._places = text, jsontext.Places(text)
+        if not message and (fault := _other_format(text)):
+            self._error(fault, 0, "")
+            return None
         try:
             root = jsontext.parse(text)
         except jsontext.JSONError as error:
@@ -135,26 +182,36 @@ class _Judge:
         if not isinstance(root.data, jsontext.Object):
             self._error('the file must hold a JSON object, like {"language": "zh"}', root.start, "")
             return None
-        return root.data
+        return _without_comments(root.data)
 
     def _decoded(self, data: bytes) -> str | None:
         """The text of the file that is read now."""
         self.digest.update(data)
         if len(data) > MAX_BYTES:
-            self.errors.append(Finding(f"the file is larger than {MAX_BYTES} bytes", self._file))
+            self.errors.add(Finding(f"the file is larger than {MAX_BYTES} bytes", self._file))
+            return None
+        if _WIDE.match(data):
+            self.errors.add(Finding("the file is UTF-16 or UTF-32; save it as UTF-8", self._file))
             return None
         try:
             return data.decode("utf-8-sig")
         except UnicodeDecodeError as error:
             before = error.object[: error.start].decode()
-            self.errors.append(Finding("the file is not UTF-8", self._file, *jsontext.place(before, len(before))))
+            place = jsontext.Places(before).of(len(before))
+            self.errors.add(Finding("the file is not UTF-8; save it as UTF-8", self._file, *place))
             return None
 
     def _error(self, message: str, at: int, where: str) -> None:
-        self.errors.append(Finding(message, self._file, *jsontext.place(self._json, at), where))
+        self._find(self.errors, message, at, where)
 
-    def _warn(self, message: str, at: int, where: str) -> None:
-        self.warnings.append(Finding(message, self._file, *jsontext.place(self._json, at), where))
+    def _warn(self, message: advice.Advice, at: int, where: str) -> None:
+        self._find(self.warnings, message, at, where)
+
+    def _find(self, findings: _Findings, message: advice.Advice, at: int, where: str) -> None:
+        if findings.full:
+            findings.count()
+        else:
+            findings.add(Finding(str(message), self._file, *self._places.of(at), where))
 
     # The configuration.
 
@@ -192,9 +249,9 @@ class _Judge:
         :param config: has the profiles; None where it is wrong itself.
         """
         data = self._read(file)
-        self._file, self._json = file, ""
+        self._file = file
         if isinstance(data, str):
-            self.errors.append(Finding(data, file))
+            self.errors.add(Finding(data, file))
             return {}
         self.digest.update(b"\0")
         root = self._document(data, "this is not JSON, or a member is there twice")
@@ -253,6 +310,9 @@ class _Judge:
             self._error("this must be the address of a JSON Schema, a string", member.value.start, path)
 
     def _unknown_section(self, member: jsontext.Member, where: str, reserved: tuple[str, ...]) -> None:
+        if self.errors.full:
+            self.errors.count()
+            return
         close = difflib.get_close_matches(member.key, reserved, 1, 0.5)
         self._error(
             f"{member.key!r} is not known: names that begin with '$' are reserved, and here there may be "
@@ -290,7 +350,7 @@ class _Judge:
         rules[fold(rule.name)] = rule
         self._advise(advice.of_rule(rule), member, where)
 
-    def _advise(self, messages: Iterator[str], member: jsontext.Member, where: str) -> None:
+    def _advise(self, messages: Iterator[advice.Advice], member: jsontext.Member, where: str) -> None:
         for message in messages:
             self._warn(message, member.key_at, where)
 
@@ -449,6 +509,34 @@ class _Judge:
 
 def _place(finding: Finding) -> tuple[str, int, int]:
     return finding.file, finding.line, finding.column
+
+
+def _other_format(text: str) -> str:
+    """Which other format than JSON a file is in, and what to do; empty where that cannot be seen."""
+    start = text.lstrip()
+    if not start:
+        return "the file is empty; a configuration without fields is {}"
+    if start.startswith("{\\rtf"):
+        return "this is RTF; save it as plain text"
+    if start.startswith("---") or _YAML.match(start):
+        return 'this is YAML; the file must hold a JSON object, like {"language": "zh"}'
+    return ""
+
+
+def _without_comments(object_: jsontext.Object) -> jsontext.Object:
+    """An object without the members named ``$comment``, at any depth."""
+    members = [
+        attrs.evolve(member, value=_uncommented(member.value)) for member in object_.members if member.key != _COMMENT
+    ]
+    return jsontext.Object(tuple(members))
+
+
+def _uncommented(value: jsontext.Value) -> jsontext.Value:
+    if isinstance(value.data, jsontext.Object):
+        return attrs.evolve(value, data=_without_comments(value.data))
+    if isinstance(value.data, tuple):
+        return attrs.evolve(value, data=tuple(map(_uncommented, value.data)))
+    return value
 
 
 def _within(where: str, key: str) -> str:

@@ -1,0 +1,61 @@
+"""
+The values that transcription servers know, for warnings.
+
+Languages are those of Whisper (openai/whisper, ``whisper/tokenizer.py``); formats and granularities are those of
+OpenAI's API reference for ``POST /v1/audio/transcriptions``.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+def _table(text: str) -> dict[str, str]:
+    """The pairs of a text like ``en:english zh:chinese``."""
+    return dict(pair.split(":") for pair in text.split())
+
+
+#: Whisper's languages by the code that servers take.
+LANGUAGES = _table(
+    """
+    af:afrikaans am:amharic ar:arabic as:assamese az:azerbaijani ba:bashkir be:belarusian bg:bulgarian
+    bn:bengali bo:tibetan br:breton bs:bosnian ca:catalan cs:czech cy:welsh da:danish de:german el:greek
+    en:english es:spanish et:estonian eu:basque fa:persian fi:finnish fo:faroese fr:french gl:galician
+    gu:gujarati ha:hausa haw:hawaiian he:hebrew hi:hindi hr:croatian ht:haitian-creole hu:hungarian hy:armenian
+    id:indonesian is:icelandic it:italian ja:japanese jw:javanese ka:georgian kk:kazakh km:khmer kn:kannada
+    ko:korean la:latin lb:luxembourgish ln:lingala lo:lao lt:lithuanian lv:latvian mg:malagasy mi:maori
+    mk:macedonian ml:malayalam mn:mongolian mr:marathi ms:malay mt:maltese my:myanmar ne:nepali nl:dutch
+    nn:nynorsk no:norwegian oc:occitan pa:punjabi pl:polish ps:pashto pt:portuguese ro:romanian ru:russian
+    sa:sanskrit sd:sindhi si:sinhala sk:slovak sl:slovenian sn:shona so:somali sq:albanian sr:serbian
+    su:sundanese sv:swedish sw:swahili ta:tamil te:telugu tg:tajik th:thai tk:turkmen tl:tagalog tr:turkish
+    tt:tatar uk:ukrainian ur:urdu uz:uzbek vi:vietnamese yi:yiddish yo:yoruba yue:cantonese zh:chinese
+    """
+)
+FORMATS = ("json", "text", "srt", "verbose_json", "vtt", "diarized_json")
+GRANULARITIES = ("word", "segment")
+
+#: What people write for a language's code: its country's, an old or a longer code, another name.
+_MEANT = {name: code for code, name in LANGUAGES.items()} | _table(
+    """
+    cn:zh chi:zh zho:zh cmn:zh mandarin:zh tw:zh hk:yue jp:ja jpn:ja kr:ko kor:ko vn:vi cz:cs dk:da se:sv gr:el ua:uk
+    sp:es spa:es eng:en us:en gb:en ger:de deu:de fra:fr fre:fr rus:ru por:pt iw:he in:id jv:jw nb:no farsi:fa
+    castilian:es flemish:nl burmese:my
+    """
+)
+
+
+def meant_language(text: str) -> str:
+    """The code of the language that is probably meant; empty where none is."""
+    folded = text.strip().casefold().replace("_", "-")
+    for candidate in (folded, folded.partition("-")[0]):
+        if candidate in LANGUAGES:
+            return candidate
+        if candidate in _MEANT:
+            return _MEANT[candidate]
+    return next((_MEANT[name] for name in difflib.get_close_matches(folded, LANGUAGES.values(), 1, 0.8)), "")
+
+
+def meant(text: str, known: Iterable[str]) -> str:
+    """The one of some known values that is probably meant; empty where none is."""
+    return next(iter(difflib.get_close_matches(text.strip().casefold(), [*known], 1, 0.5)), "")
