@@ -19,6 +19,7 @@ from twisted.python import usage
 
 from . import __version__
 from .admission import Admission
+from .clock import make_monotonic
 from .commands import COMMANDS, DEFAULT_CONFIG, HelpfulOptions, source_of, suggestion
 from .daemon import Daemon, StartError
 from .errors import ConfigError
@@ -294,6 +295,7 @@ def makeService(options: Options) -> Daemon:
     from twisted.internet import reactor
 
     clock: Any = reactor
+    make_monotonic(clock)
     watcher = ConfigWatcher(
         options["source"], clock, lambda judge: deferToThreadPool(clock, clock.getThreadPool(), judge)
     )

@@ -23,6 +23,7 @@ ROOMS: dict[str, frozenset[str]] = {
     room: frozenset(allowed.split())
     for room, allowed in {
         "errors": "",
+        "clock": "",
         "stats": "",
         "routes": "errors http1",
         "jsontext": "",

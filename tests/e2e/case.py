@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import atexit
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from typing import Any, ClassVar
 
@@ -96,10 +96,10 @@ class DaemonTestCase(StagedTestCase):
     daemon: ClassVar[Daemon]
 
     @classmethod
-    def start(cls, stack: ExitStack, upstream_port: int) -> None:
+    def start(cls, stack: ExitStack, upstream_port: int, env: Mapping[str, str] | None = None) -> None:
         """Start the daemon before an upstream."""
         target = ("--target-host", "127.0.0.1", "--target-port", str(upstream_port))
-        cls.daemon = Daemon(*target, *cls.options, config=cls.config)
+        cls.daemon = Daemon(*target, *cls.options, config=cls.config, env=env)
         stack.callback(cls.daemon.close)
 
     def connect(self) -> Peer:

@@ -115,6 +115,10 @@ class Daemon:
         """Its /stats."""
         return get_json(self.port, "/stats")
 
+    def edit(self, fields: Any) -> None:
+        """Replace the configuration, and leave it to the daemon to find that out."""
+        self._replace(written(fields))
+
     def configure(self, fields: Any) -> None:
         """Put another configuration into force, at once and whole, and wait until it is."""
         data = written(fields)
