@@ -281,6 +281,10 @@ class Listener:
                 continue
             except OSError:
                 return
+            if self._closing:
+                # The connection that woke this up; at the interpreter's end there may be no new thread for it.
+                peer.close()
+                return
             thread = threading.Thread(target=self._run, args=(script, peer), daemon=True)
             self._threads.append(thread)
             thread.start()

@@ -1,0 +1,3 @@
+"""
+What users install: the wheel and the source distribution, built and looked into.
+"""
