@@ -170,7 +170,9 @@ class Transcriptions(Forwarding):
         if media == _JSON:
             rewriter = JSONRewriter(treatment, head.length, self._max_json)
         else:
-            rewriter = MultipartRewriter(treatment, boundary_of(parameters), head.length)
+            # What UnityWebRequest sends ends without a closing boundary, and it names itself.
+            unity = b"x-unity-version" in head.index
+            rewriter = MultipartRewriter(treatment, boundary_of(parameters), head.length, open_ended=unity)
         self._admit(request, request.body, rewriter, rewriter.content_type, rewriter.length, notes)
         return NOT_DONE_YET
 

@@ -49,11 +49,13 @@ class MultipartRewriter:
     :ivar length: the bytes it will have when it leaves; None if it came without a length.
     """
 
-    def __init__(self, treatment: Treatment, boundary: bytes, length: int | None) -> None:
+    def __init__(self, treatment: Treatment, boundary: bytes, length: int | None, *, open_ended: bool = False) -> None:
         """
         :param treatment: applies the rules to this form.
         :param boundary: the client's, unquoted.
         :param length: of the form as it comes, in bytes; None if unknown.
+        :param open_ended: the client is one that leaves the closing boundary out, so that room for it is promised; not
+            for all, since some readers take no padding, and what is not needed of the room becomes some.
         """
         self._treatment = treatment
         self._theirs = b"--" + boundary
@@ -73,10 +75,11 @@ class MultipartRewriter:
         # until the epilogue has come; without a promise it means nothing.
         self._room = 0
         # What of the room belongs to the defaults, to the values that replace a field's first one, and to a closing
-        # boundary that the client leaves out.
+        # boundary that the client may leave out.
         self._growth = dict(rules.growth)
         self._reserve = sum(self._growth.values()) + len(self._ours.join(rules.defaults_form))
-        self._reserve += len(self._delimiter) + len(b"--")
+        self._spare = len(self._delimiter + b"--") if open_ended else 0
+        self._reserve += self._spare
         if length is not None:
             parts = min(MAX_PARTS, length // (_LEAST_PART + len(boundary))) + 1
             self._room = (size - len(boundary)) * parts + self._reserve
@@ -138,6 +141,9 @@ class MultipartRewriter:
             raise MalformedForm("The closing boundary is missing, and the form does not end behind a part.")
         if self._left is not None:
             self._left = len(self._held) + len(missing)
+            ours = max(0, len(self._ours) - len(self._theirs))
+            if self._room - self._reserve + self._spare < len(missing) + ours:
+                raise MalformedForm("The closing boundary is missing: add it, or send the form chunked.")
         self._room -= len(missing)
         return missing
 

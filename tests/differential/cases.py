@@ -37,7 +37,8 @@ class Case:
 
 
 def _case(name: str, rules: Rules, boundary: bytes, body: bytes, counted: bool, expected: tuple[Item, ...]) -> Case:
-    left = rewrite(rules, boundary, [body], counted)
+    open_ended = not body.rstrip(b"\r\n").endswith(b"--")
+    left = rewrite(rules, boundary, [body], counted, open_ended)
     return Case(f"{name}, {'counted' if counted else 'chunked'}", left, expected)
 
 

@@ -114,15 +114,19 @@ class Rewritten:
         return self.body.replace(b"--" + self.boundary, b"--" + b"=" * len(self.boundary))
 
 
-def rewrite(rules: Rules, boundary: bytes, pieces: Iterable[bytes], counted: bool) -> Rewritten:
+def rewrite(
+    rules: Rules, boundary: bytes, pieces: Iterable[bytes], counted: bool, open_ended: bool = False
+) -> Rewritten:
     """
     Run a rewriter over the pieces of a body.
 
     :param counted: whether the body comes with its length.
+    :param open_ended: whether the client is one that leaves the closing boundary out.
     :raises MalformedForm: what the rewriter raises.
     """
     pieces = list(pieces)
-    rewriter = MultipartRewriter(Treatment(rules), boundary, sum(map(len, pieces)) if counted else None)
+    length = sum(map(len, pieces)) if counted else None
+    rewriter = MultipartRewriter(Treatment(rules), boundary, length, open_ended=open_ended)
     out = [written for piece in pieces for written in rewriter.feed(piece)]
     out += rewriter.finish()
     return Rewritten(rewriter.content_type, rewriter.length, b"".join(out))

@@ -16,7 +16,7 @@ from sttproxy.forms.multipart import MultipartRewriter
 from sttproxy.forms.treatment import Treatment
 from sttproxy.headers import boundary_of, parse_content_type
 
-from .cases import PASSING, PROMPT, REFUSED, RULED, VALUES, A, Case
+from .cases import OPEN_ENDED, PASSING, PROMPT, REFUSED, RULED, VALUES, A, Case
 from .rewriting import BOUNDARY, NOTHING, bytewise, field, form, rewrite, rules_for, upload
 
 
@@ -37,7 +37,7 @@ class PassingTests(SynchronousTestCase):
         for counted in (True, False):
             expected = case.expected(counted)
             for pieces in ways(case.body):
-                left = rewrite(rules, BOUNDARY, pieces, counted)
+                left = rewrite(rules, BOUNDARY, pieces, counted, case.open_ended)
                 if left.comparable != expected:
                     first = [len(piece) for piece in pieces[:1]]
                     self.fail(f"{name}, {counted=}, cut at {first}: {left.comparable[:2000]!r} is not {expected!r}")
@@ -59,6 +59,24 @@ class PassingTests(SynchronousTestCase):
         """Fields of the configuration come first, and once; the client's are dropped and made up for in the end."""
         for name, case in RULED.items():
             self.held(name, case)
+
+    def test_open_ended(self) -> None:
+        """A form that is complete by its length and ends behind a part is closed."""
+        for name, case in OPEN_ENDED.items():
+            self.held(name, case)
+
+    def test_open_ended_without_room(self) -> None:
+        """Where no room was promised for that, what was dropped may give it; else the client is told what helps."""
+        for name, case in OPEN_ENDED.items():
+            rules = rules_for(**case.fields)
+            try:
+                left = rewrite(rules, BOUNDARY, [case.body], True)
+            except MalformedForm as error:
+                self.assertIn("closing boundary is missing: add it, or send the form chunked", error.message)
+                self.assertFalse(case.fields or case.body.endswith(b"--\r\n"), name)
+            else:
+                self.assertEqual(len(left.body), left.length)
+                self.assertTrue(case.fields or case.body.endswith((b"--\r\n", BOUNDARY + b"\r\n")), name)
 
     def test_every_two_cuts(self) -> None:
         """In a small form every two cuts make no difference."""

@@ -10,7 +10,6 @@ from sttproxy.errors import MalformedForm
 from sttproxy.forms.multipart import MAX_PARTS, MIN_BOUNDARY, MultipartRewriter
 from sttproxy.forms.treatment import Treatment
 
-from .cases import DELIMITER, SPARE
 from .rewriting import (
     BOUNDARY,
     NOTHING,
@@ -38,13 +37,13 @@ class PromiseTests(SynchronousTestCase):
     """What is promised when nothing has arrived."""
 
     def test_promised(self) -> None:
-        """The promise is what comes, what is forced, and a closing boundary, before any of it has come."""
+        """The promise is what comes plus what is forced, before any of it has come."""
         for fields, forced in (({}, 0), ({"a": None}, 0), ({"a": "x" * 999, "g": [1, 2]}, 3)):
             parts = sum(map(len, ("x" * 999, "1", "2"))) if forced else 0
             each = len(b"--" + BOUNDARY + b"\r\n" + field("", b"") + b"\r\n")
             names = len("a" + "g[]" * 2) if forced else 0
             rewriter = MultipartRewriter(Treatment(rules_for(**fields)), BOUNDARY, 12345)
-            self.assertEqual(rewriter.length, 12345 + forced * each + parts + names + SPARE)
+            self.assertEqual(rewriter.length, 12345 + forced * each + parts + names)
 
     def test_unknown(self) -> None:
         """A form without a length leaves without one, and is never padded."""
@@ -58,7 +57,7 @@ class PromiseTests(SynchronousTestCase):
             for length in (0, 5, 1000, 10**9):
                 rewriter = MultipartRewriter(Treatment(NOTHING), b"x" * size, length)
                 assert rewriter.length is not None
-                more = rewriter.length - length - len(b"\r\n----") - size
+                more = rewriter.length - length
                 if size >= MIN_BOUNDARY:
                     self.assertEqual(more, 0)
                 else:
@@ -78,21 +77,20 @@ class KeptTests(SynchronousTestCase):
             self.assertEqual(len(each.body), each.length, (body, boundary))
         return [each.comparable for each in left]
 
-    def test_nothing_dropped(self) -> None:
-        """A form of which nothing is dropped leaves byte for byte, but for its boundary and the spare room."""
+    def test_no_padding(self) -> None:
+        """A form of which nothing is dropped leaves byte for byte, but for its boundary."""
         parts = field("a", b"1"), upload("file", b"a.wav", b"audio/wav", b"RIFF" * 99)
         for size in (MIN_BOUNDARY, 40, 70):
             boundary = b"B" * size
             for end in (b"", b"\r\n"):
                 body = form(*parts, boundary=boundary, end=end)
-                same = body.removesuffix(end).replace(b"--" + boundary, b"--" + b"=" * size) + b"\r\n"
-                padding = len(b"\r\n----") + size - len(b"\r\n") + len(end)
-                self.assertEqual(self.kept(body, boundary), [same + b" " * padding] * 4)
+                same = body.replace(b"--" + boundary, b"--" + b"=" * size)
+                self.assertEqual(self.kept(body, boundary), [same] * 4)
 
     def test_forced_without_padding(self) -> None:
-        """What is only added makes no padding of its own."""
+        """What is only added makes no padding either."""
         for left in self.kept(form(field("a", b"1")), prompt="x" * 500):
-            self.assertTrue(left.endswith(b"--\r\n" + b" " * SPARE))
+            self.assertTrue(left.endswith(b"--\r\n"))
 
     def test_padding(self) -> None:
         """What is dropped comes back as spaces behind the closing boundary's line, and nowhere else."""
@@ -100,21 +98,14 @@ class KeptTests(SynchronousTestCase):
         for end, line in ((b"\r\n", b"\r\n"), (b"", b"\r\n")):
             for left in self.kept(form(field("prompt", b"y" * 100), field("a", b"1"), end=end), prompt=None):
                 tail = left.partition(b"--" + b"=" * len(BOUNDARY) + b"--")[2]
-                self.assertEqual(tail, line + b" " * (len(dropped) + len(end) - len(line) + SPARE))
+                self.assertEqual(tail, line + b" " * (len(dropped) + len(end) - len(line)))
 
     def test_little_room(self) -> None:
-        """Without a closing boundary of the client's the spare room is ours; less than a line break becomes spaces."""
+        """Where one byte too many has come, it becomes one space; two become the line break."""
         tight = form(field("a", b"1"), end=b"")
-        ours = tight.replace(b"--" + BOUNDARY, b"--" + b"=" * len(BOUNDARY))
-        for body, tail in (
-            (tight.removesuffix(DELIMITER + b"--"), b""),
-            (tight.removesuffix(b"--"), b"\r\n".ljust(SPARE - 2)),
-            (tight, b"\r\n".ljust(SPARE)),
-            (tight + b"\r", b"\r\n".ljust(SPARE + 1)),
-            (b"\n" + tight.removesuffix(DELIMITER + b"--"), b" "),
-        ):
-            for left in self.kept(body):
-                self.assertEqual(left.removeprefix(ours), tail)
+        for more, tail in ((b"", b""), (b"\r", b" "), (b"x", b" "), (b"\r\n", b"\r\n"), (b"xyz", b"\r\n ")):
+            for left in self.kept(tight + more):
+                self.assertEqual(left.removeprefix(tight.replace(b"--" + BOUNDARY, b"--" + b"=" * len(BOUNDARY))), tail)
 
     def test_epilogue(self) -> None:
         """An epilogue of any length is replaced by as many spaces."""
@@ -122,13 +113,13 @@ class KeptTests(SynchronousTestCase):
             body = form(field("a", b"1")) + b"e" * size
             left = rewrite(NOTHING, BOUNDARY, [body[at : at + 50_000] for at in range(0, len(body), 50_000)], True)
             self.assertEqual(len(left.body), left.length)
-            self.assertTrue(left.body.endswith(b"--\r\n" + b" " * (size + SPARE)))
+            self.assertTrue(left.body.endswith(b"--\r\n" + b" " * size))
 
     def test_preamble(self) -> None:
         """Empty lines in front come back as padding."""
         for count in (1, 2, 100):
             for left in self.kept(b"\r\n" * count + form(field("a", b"1"))):
-                self.assertTrue(left.endswith(b"--\r\n" + b" " * (2 * count + SPARE)))
+                self.assertTrue(left.endswith(b"--\r\n" + b"  " * count))
 
     def test_heads(self) -> None:
         """A head that becomes shorter makes padding; one that becomes longer pays with its optional white space."""
@@ -151,7 +142,7 @@ class KeptTests(SynchronousTestCase):
             ),
         ):
             body = form(head + b"\r\n\r\n1")
-            expected = form(written + b"\r\n\r\n1", boundary=b"=" * len(BOUNDARY)) + b" " * (padding + SPARE)
+            expected = form(written + b"\r\n\r\n1", boundary=b"=" * len(BOUNDARY)) + b" " * padding
             self.assertEqual(self.kept(body), [expected] * 4, head)
 
     def test_earlier_room(self) -> None:

@@ -4,6 +4,8 @@ Vectors around the parts: boundaries, what stands before the first and behind th
 
 from __future__ import annotations
 
+import attrs
+
 from .vector import (
     BOUNDARY,
     CD,
@@ -28,6 +30,11 @@ _OPEN = b"--" + BOUNDARY + b"\r\n"
 def row(name: str, reason: str, body: bytes, verdict: Verdict) -> Vector:
     """A form with the usual announcement."""
     return Vector(name, reason, body, verdict)
+
+
+def unity(name: str, reason: str, body: bytes, verdict: Verdict) -> Vector:
+    """A form of Unity's, which names itself."""
+    return attrs.evolve(row(name, reason, body, verdict), headers=(b"X-Unity-Version: 2022.3.1f1",))
 
 
 def announced(
@@ -170,10 +177,11 @@ PREAMBLES = (
 
 #: Behind the last boundary, or without it.
 ENDS = (
-    row("no last boundary", "Django, Werkzeug and PHP take what there is; Unity sends it", _OPEN + PROMPT, Reads()),
-    row("no last boundary behind a field", "the same", _OPEN + OTHER, OTHERS),
+    unity("no last boundary", "Django, Werkzeug and PHP take what there is; Unity sends it", _OPEN + PROMPT, Reads()),
+    unity("no last boundary behind a field", "the same", _OPEN + OTHER, OTHERS),
+    unity("half a boundary at the end", "the same", _OPEN + OTHER + b"\r\n--", malformed("closing boundary")),
     row("no last boundary, a line break", "the same", _OPEN + OTHER + b"\r\n", malformed("closing boundary")),
-    row("an inner boundary at the end", "the same", _OPEN + OTHER + b"\r\n" + _OPEN, OTHERS),
+    unity("an inner boundary at the end", "the same", _OPEN + OTHER + b"\r\n" + _OPEN, OTHERS),
     row("half of the last boundary's dashes", "the same", form(OTHER, end=b"")[:-1], malformed("closing boundary")),
     row("only the last boundary", "a form without fields", form(), Reads()),
     row("no line break at the end", "several clients leave it out", form(OTHER, end=b""), OTHERS),
