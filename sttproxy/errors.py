@@ -171,6 +171,16 @@ class UpstreamBusy(ProxyError):
     code = "upstream_busy"
 
 
+class OutOfDescriptors(ProxyError):
+    """503: the system's limit on open files is reached; asking again later may help."""
+
+    status = 503
+    code = "out_of_descriptors"
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, headers=((b"Retry-After", b"1"),))
+
+
 class UpstreamTimeout(ProxyError):
     """504: the upstream did not take the connection, or did not answer, in time."""
 

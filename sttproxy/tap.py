@@ -28,7 +28,7 @@ from .inbound.site import Limits, Site, Timeouts
 from .resources import Health, PassThrough, Root, StatsPage, Target, Transcriptions
 from .stats import Stats
 from .upstream.client import Upstream, UpstreamAgent
-from .upstream.dial import Dialer
+from .upstream.dial import Dialer, tcp_endpoint
 from .upstream.pool import Pool, PoolLimits
 from .upstream.probe import Probe
 from .watch import ConfigWatcher
@@ -70,6 +70,15 @@ def seconds_or_for_ever(text: str) -> float | None:
     :raises ValueError: when it is neither.
     """
     return None if text == "0" else seconds(text)
+
+
+def seconds_or_none(text: str) -> float:
+    """
+    A time, 0 among them.
+
+    :raises ValueError: when it is none.
+    """
+    return 0.0 if text == "0" else seconds(text)
 
 
 def network(text: str) -> IPv4Network | IPv6Network:
@@ -126,6 +135,7 @@ _KINDS: dict[str, Callable[[str], Any]] = {
     "max-body": count,
     "max-json": count,
     "connect-timeout": seconds,
+    "connect-retry": seconds_or_none,
     "answer-timeout": seconds_or_for_ever,
     "head-timeout": seconds,
     "body-timeout": seconds_or_for_ever,
@@ -164,7 +174,8 @@ class Options(HelpfulOptions):
         ["max-queue", None, "100", "Transcriptions that may wait for that; further ones get 503."],
         ["max-body", None, "0", "Bytes that a request's body may have; 0: any number."],
         ["max-json", None, "67108864", "Bytes that a transcription in JSON may have; 0: any number."],
-        ["connect-timeout", None, "5", "Seconds to wait for a connection to the server."],
+        ["connect-timeout", None, "5", "Seconds to wait for a connection to the server, its name included."],
+        ["connect-retry", None, "2", "Seconds to try again for where the server refuses connections; 0: no time."],
         ["answer-timeout", None, "0", "Seconds to wait for the server's answer; 0: for ever."],
         ["head-timeout", None, "10", "Seconds that a client may take for a request's head."],
         ["body-timeout", None, "30", "Seconds that it may take for each 4 KiB of body; 0: for ever."],
@@ -280,6 +291,7 @@ def _check_host(option: str, host: str) -> str:
     try:
         if not host.isprintable() or " " in host or "/" in host:
             raise UnicodeError
+        # What `socket.getaddrinfo` makes of it; that takes underscores.
         host.encode("idna")
     except UnicodeError:
         raise usage.UsageError(f"{option}: {host!r} is not a host name or address") from None
@@ -306,23 +318,15 @@ def makeService(options: Options) -> Daemon:
 
     destination: Destination = options["destination"]
     stats = Stats()
-    engine = None
+    engine = resolver = None
     endpoint: IStreamClientEndpoint
     if options["embedded"]:
         engine = endpoint = _engine(clock, options["embedded-model"])
         name = "the embedded engine"
     else:
         name = destination.name
-        endpoint = endpoints.HostnameEndpoint(
-            clock,
-            destination.host,
-            destination.port,
-            timeout=options["connect-timeout"],
-            # The next address of a name is tried after this long even where the one before was refused at once, and
-            # "localhost" begins with ::1, where few servers listen.
-            attemptDelay=0.02,
-        )
-    dialer = Dialer(endpoint, name, options["connect-timeout"])
+        endpoint, resolver = tcp_endpoint(clock, destination.host, destination.port, options["connect-timeout"])
+    dialer = Dialer(clock, endpoint, name, options["connect-timeout"], options["connect-retry"], resolver)
     limits = PoolLimits(options["pool-size"], options["pool-idle"], options["max-connections"], options["pool-wait"])
     pool = Pool(clock, dialer.connect, limits)
     target = Target(
@@ -347,7 +351,7 @@ def makeService(options: Options) -> Daemon:
 
     root = Root(
         {
-            b"/health": Health(Probe(dialer.connect, pool), {"upstream": name, "version": __version__}),
+            b"/health": Health(Probe(dialer.attempt, pool), {"upstream": name, "version": __version__}),
             b"/stats": StatsPage(snapshot),
         },
         target.prefix,

@@ -186,7 +186,7 @@ class ServiceTests(OptionsTestCase):
 
     def test_upstream(self) -> None:
         """A request goes to the upstream that was named, below the prefix, and its answer comes back."""
-        self.start("--target", "http://stt.example:1/api")
+        self.start("--target", "http://127.0.0.1:1/api")
         client = self.ask(get(b"/v1/models"))
         (host, port, factory, *_), *_ = self.reactor.tcpClients
         self.assertEqual((host, port), ("127.0.0.1", 1))

@@ -10,11 +10,12 @@ from twisted.internet import error
 from twisted.internet.defer import CancelledError, Deferred, fail, succeed
 from twisted.internet.interfaces import IProtocolFactory, IStreamClientEndpoint
 from twisted.internet.protocol import Factory, Protocol
+from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 from zope.interface.verify import verifyObject
 
-from sttproxy.errors import ProxyError, UpstreamTimeout, UpstreamUnreachable
+from sttproxy.errors import OutOfDescriptors, ProxyError, UpstreamTimeout, UpstreamUnreachable
 from sttproxy.upstream.dial import Dialer
 
 
@@ -32,11 +33,17 @@ class FakeEndpoint:
 class DialerTests(SynchronousTestCase):
     """Connecting, and what goes wrong, in words."""
 
+    def setUp(self) -> None:
+        self.clock = Clock()
+
+    def tearDown(self) -> None:
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
     def dial(self, result: Deferred[Protocol]) -> Deferred[Protocol]:
         """Connect, with that result."""
         endpoint = FakeEndpoint(result)
         self.assertTrue(verifyObject(IStreamClientEndpoint, endpoint))
-        return Dialer(endpoint, "h:1", 5.0).connect(Factory())
+        return Dialer(self.clock, endpoint, "h:1", 5.0).connect(Factory())
 
     def failure(self, reason: Exception) -> ProxyError:
         """What a reason of the endpoint's becomes."""
@@ -62,12 +69,6 @@ class DialerTests(SynchronousTestCase):
         self.assertIsInstance(found, UpstreamUnreachable)
         self.assertIn("running", found.message)
 
-    def test_unknown_name(self) -> None:
-        """A name that nobody knows is 502 and says so."""
-        found = self.failure(error.DNSLookupError("no results"))
-        self.assertIsInstance(found, UpstreamUnreachable)
-        self.assertIn("name is not known", found.message)
-
     def test_others(self) -> None:
         """Whatever else the system says against connecting is 502 and is quoted."""
         for reason in (
@@ -75,12 +76,28 @@ class DialerTests(SynchronousTestCase):
             error.ConnectError(errno.ENETUNREACH, "Network is unreachable"),
             error.UnknownHostError(),
             error.ConnectBindError(errno.EADDRNOTAVAIL, "Cannot assign requested address"),
-            OSError(errno.EMFILE, "Too many open files"),
             error.SSLError("certificate"),
         ):
             found = self.failure(reason)
             self.assertIsInstance(found, UpstreamUnreachable)
             self.assertEqual((found.status, found.code), (502, "upstream_unreachable"))
+
+    def test_out_of_descriptors(self) -> None:
+        """What the proxy itself lacks is not blamed on the upstream."""
+        for reason in (
+            OSError(errno.EMFILE, "Too many open files"),
+            error.ConnectError(errno.ENFILE, "Too many open files in system"),
+        ):
+            found = self.failureResultOf(self.dial(fail(reason)), OutOfDescriptors).value
+            self.assertEqual((found.status, found.headers), (503, ((b"Retry-After", b"1"),)))
+
+    def test_late(self) -> None:
+        """The limit holds whatever the endpoint does with it."""
+        connecting = self.dial(Deferred(lambda each: each.errback(error.DNSLookupError("cancelled"))))
+        self.clock.advance(4.9)
+        self.assertNoResult(connecting)
+        self.clock.advance(0.2)
+        self.assertIn("within 5 s", self.failureResultOf(connecting, UpstreamTimeout).value.message)
 
     def test_cancelled(self) -> None:
         """A connection that nobody wants any more is no failure of the upstream's."""
@@ -91,3 +108,71 @@ class DialerTests(SynchronousTestCase):
     def test_bug(self) -> None:
         """What is none of the upstream's doing stays what it is."""
         self.failureResultOf(self.dial(fail(ZeroDivisionError())), ZeroDivisionError)
+
+
+@implementer(IStreamClientEndpoint)
+class FakeServer:
+    """
+    An endpoint of a server that can be down.
+
+    :ivar attempts: how often somebody has tried.
+    """
+
+    def __init__(self) -> None:
+        self.up = False
+        self.attempts = 0
+
+    def connect(self, protocolFactory: IProtocolFactory) -> Deferred[Protocol]:
+        self.attempts += 1
+        return succeed(Protocol()) if self.up else fail(error.ConnectionRefusedError())
+
+
+class RetryTests(SynchronousTestCase):
+    """A server that restarts."""
+
+    def setUp(self) -> None:
+        self.clock = Clock()
+        self.server = FakeServer()
+        self.dialer = Dialer(self.clock, self.server, "h:1", 5.0, retry_s=2.0)
+
+    def pass_time(self, seconds: float) -> None:
+        """Let time pass step by step."""
+        for _ in range(round(seconds * 100)):
+            self.clock.advance(0.01)
+
+    def test_comes_back(self) -> None:
+        """A connection is made as soon as it is back, with growing pauses between the attempts."""
+        connecting = self.dialer.connect(Factory())
+        self.pass_time(1.0)
+        self.assertNoResult(connecting)
+        self.assertTrue(4 <= self.server.attempts <= 6, self.server.attempts)
+        self.server.up = True
+        self.pass_time(0.45)
+        self.successResultOf(connecting)
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_stays_away(self) -> None:
+        """After the time for it the reason is told, as at the first attempt."""
+        connecting = self.dialer.connect(Factory())
+        self.pass_time(1.5)
+        self.assertNoResult(connecting)
+        self.pass_time(0.5)
+        self.assertIn("refuses connections", self.failureResultOf(connecting, UpstreamUnreachable).value.message)
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_cancelled(self) -> None:
+        """Who does not want it any more ends the attempts, in a pause or in one of them."""
+        for during in (False, True):
+            if during:
+                self.patch(self.server, "connect", lambda factory: Deferred(lambda each: each.errback(OSError())))
+            connecting = self.dialer.connect(Factory())
+            connecting.cancel()
+            self.failureResultOf(connecting, CancelledError)
+            attempts = self.server.attempts
+            self.pass_time(3)
+            self.assertEqual((self.server.attempts, self.clock.getDelayedCalls()), (attempts, []))
+
+    def test_once(self) -> None:
+        """A single attempt tells what is now."""
+        self.failureResultOf(self.dialer.attempt(Factory()), UpstreamUnreachable)
+        self.assertEqual((self.server.attempts, self.clock.getDelayedCalls()), (1, []))

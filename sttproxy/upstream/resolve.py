@@ -1,0 +1,142 @@
+"""
+The upstream's name, looked up for all who ask at once.
+
+Twisted's resolver asks in the reactor's thread pool, once for each connection: a name server that keeps silent fills
+the pool, holds up whatever else needs a thread, and the end of the process too.
+"""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Callable, Sequence
+from ipaddress import ip_address
+from typing import Any
+
+from twisted.internet.address import IPv4Address, IPv6Address
+from twisted.internet.interfaces import (
+    IAddress,
+    IHostnameResolver,
+    IHostResolution,
+    IReactorPluggableNameResolver,
+    IResolutionReceiver,
+)
+from zope.interface import implementer
+
+#: Seconds for which an answer is used without asking again.
+FRESH_S = 5.0
+#: Seconds for which it is used while somebody asks again.
+STALE_S = 60.0
+
+_FAMILIES: dict[int, type[IPv4Address | IPv6Address]] = {socket.AF_INET: IPv4Address, socket.AF_INET6: IPv6Address}
+
+#: What `socket.getaddrinfo` offers.
+LookUp = Callable[..., Sequence[tuple[Any, Any, Any, Any, Any]]]
+
+
+@implementer(IHostnameResolver, IHostResolution)
+class NameResolver:
+    """
+    Resolves one name, whatever name it is asked for: Twisted's endpoints refuse names with underscores, as Compose
+    makes them, so they are given another one.
+
+    :ivar name: that is resolved.
+    :ivar trouble: why the last look-up found nothing; empty where it did, or where there was none.
+    """
+
+    def __init__(self, reactor: Any, name: str, look_up: LookUp = socket.getaddrinfo) -> None:
+        self.name = name
+        self.trouble = ""
+        self._reactor = reactor
+        self._look_up = look_up
+        self._waiting: list[tuple[IResolutionReceiver, int]] = []
+        self._asking = False
+        self._literal = _literal(name)
+        self._known: list[tuple[Any, ...]] = []
+        self._known_since = 0.0
+
+    @property
+    def waiting(self) -> bool:
+        """Whether somebody waits for the name server."""
+        return bool(self._waiting)
+
+    def forget(self) -> None:
+        """The known addresses are no good any more: the server may have moved."""
+        self._known = []
+
+    def resolveHostName(
+        self,
+        resolutionReceiver: IResolutionReceiver,
+        hostName: str,
+        portNumber: int = 0,
+        addressTypes: Sequence[type[IAddress]] | None = None,
+        transportSemantics: str = "TCP",
+    ) -> IHostResolution:
+        """Tell a receiver the addresses for TCP: at once where they are known, else when they have been looked up."""
+        resolutionReceiver.resolutionBegan(self)
+        if self._literal:
+            _tell(resolutionReceiver, portNumber, self._literal)
+            return self
+        age_s = self._reactor.seconds() - self._known_since
+        if self._known and age_s < STALE_S:
+            _tell(resolutionReceiver, portNumber, self._known)
+        else:
+            self._waiting.append((resolutionReceiver, portNumber))
+        if not self._asking and (self._waiting or age_s >= FRESH_S):
+            self._asking = True
+            # A daemon's thread: the process need not wait for a name server when it ends.
+            threading.Thread(target=self._ask, name="name resolution", daemon=True).start()
+        return self
+
+    def cancel(self) -> None:
+        """Who asked has gone; the others still wait."""
+
+    def _ask(self) -> None:
+        """In a thread."""
+        try:
+            found = self._look_up(self.name, 0, socket.AF_UNSPEC, socket.SOCK_STREAM)
+            known, trouble = [(family, *address) for family, _, _, _, address in found if family in _FAMILIES], ""
+        except (OSError, UnicodeError) as error:
+            known, trouble = [], getattr(error, "strerror", None) or str(error)
+        self._reactor.callFromThread(self._answered, known, trouble)
+
+    def _answered(self, known: list[tuple[Any, ...]], trouble: str) -> None:
+        self._asking = False
+        self.trouble = trouble
+        if known:
+            self._known, self._known_since = known, self._reactor.seconds()
+        waiting, self._waiting = self._waiting, []
+        for receiver, port in waiting:
+            _tell(receiver, port, known)
+
+
+@implementer(IReactorPluggableNameResolver)
+class Resolving:
+    """A reactor with another resolver, for one endpoint."""
+
+    def __init__(self, reactor: Any, resolver: IHostnameResolver) -> None:
+        self._reactor = reactor
+        self.nameResolver = resolver
+
+    def installNameResolver(self, resolver: IHostnameResolver) -> IHostnameResolver:
+        """Take another resolver; return the one before."""
+        before, self.nameResolver = self.nameResolver, resolver
+        return before
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._reactor, name)
+
+
+def _literal(name: str) -> list[tuple[Any, ...]]:
+    """What an address given for a name is; empty for a name."""
+    try:
+        version = ip_address(name).version
+    except ValueError:
+        return []
+    return [(socket.AF_INET if version == 4 else socket.AF_INET6, name, 0)]
+
+
+def _tell(receiver: IResolutionReceiver, port: int, known: list[tuple[Any, ...]]) -> None:
+    for family, host, _, *scope in known:
+        receiver.addressResolved(_FAMILIES[family]("TCP", host, port, *scope))
+    receiver.resolutionComplete()
