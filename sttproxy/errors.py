@@ -177,9 +177,6 @@ class OutOfDescriptors(ProxyError):
     status = 503
     code = "out_of_descriptors"
 
-    def __init__(self, message: str) -> None:
-        super().__init__(message, headers=((b"Retry-After", b"1"),))
-
 
 class UpstreamTimeout(ProxyError):
     """504: the upstream did not take the connection, or did not answer, in time."""

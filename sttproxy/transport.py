@@ -17,6 +17,8 @@ from .deadline import Deadline
 
 #: Seconds between two looks at whether a peer that is held back has left.
 LOOK_EVERY_S = 0.5
+#: Bytes of one read ahead, and how many there are at one look: some milliseconds' worth.
+_READ_SIZE, _READS = 64 * 1024, 32
 #: Most bytes that wait for the end of a turn.  The transport has to see what is more, or its backpressure comes late.
 MAX_PIECES = 64 * 1024
 
@@ -85,15 +87,41 @@ def _polled(transport: Any, events: int) -> bool:
     return bool(poll.poll(0))
 
 
+class ReadAhead:
+    """
+    What may be read of peers that are held back, all together.
+
+    A peer that closes is seen to have closed only behind all that its system still had to send, and that may be
+    megabytes.
+    """
+
+    def __init__(self, each: int = 8 << 20, total: int = 64 << 20) -> None:
+        """
+        :param each: bytes of one peer, at most; about what systems keep for a connection at both ends.
+        :param total: of all.
+        """
+        self.each = each
+        self.left = total
+
+
 class Hold:
     """
     Holds a peer back, and notices when it leaves meanwhile: then the connection is broken off.
     """
 
-    def __init__(self, transport: IStreamTransport, clock: IReactorTime) -> None:
+    def __init__(self, transport: Any, clock: IReactorTime, ahead: ReadAhead | None = None) -> None:
+        """
+        :param transport: an `IStreamTransport`.
+        :param ahead: what may be read meanwhile, to find a close behind it; None: nothing.
+        """
         self._transport = transport
         self._look = Deadline(clock, self._look_for_peer)
         self._held = False
+        self._ahead = ahead
+        #: Read and not delivered.
+        self._pieces: deque[bytes] = deque()
+        self._size = 0
+        self._delivery = Deadline(clock, self._deliver)
 
     def set(self, held: bool) -> None:
         """Hold it back, or let it go on."""
@@ -103,19 +131,75 @@ class Hold:
         if held:
             self._transport.pauseProducing()
             self._look.set(LOOK_EVERY_S)
+            return
+        self._look.clear()
+        if self._pieces:
+            # Like bytes from the socket they come when whoever lets them has done the rest.
+            self._delivery.set(0)
         else:
             self._transport.resumeProducing()
-            self._look.clear()
 
     def cancel(self) -> None:
         """The connection is gone."""
         self._look.cancel()
+        self._delivery.cancel()
+        self._forget()
 
     def _look_for_peer(self) -> None:
-        if departed(self._transport):
+        if departed(self._transport) or (self._ahead is not None and self._read_ahead(self._ahead)):
+            self._forget()
             self._transport.abortConnection()
         else:
             self._look.set(LOOK_EVERY_S)
+
+    def _read_ahead(self, ahead: ReadAhead) -> bool:
+        """Read what is there; return whether the peer's close is behind it."""
+        bottom = _bottom(self._transport)
+        for _ in range(_READS):
+            if bottom is None or not readable(bottom) or min(ahead.left, ahead.each - self._size) < _READ_SIZE:
+                return False
+            try:
+                data = bottom.socket.recv(_READ_SIZE)
+            except BlockingIOError:
+                return False
+            except OSError:
+                return True
+            if not data:
+                return True
+            self._pieces.append(data)
+            self._account(len(data))
+        return False
+
+    def _deliver(self) -> None:
+        """Give the protocol what was read, one read at a time, as long as it wants it."""
+        if self._held or not self._pieces:
+            return
+        data = self._pieces.popleft()
+        self._account(-len(data))
+        # With TLS the protocol below the wrapper is the one that takes bytes as they are on the wire.
+        _bottom(self._transport).protocol.dataReceived(data)
+        if self._held:
+            return
+        if self._pieces:
+            self._delivery.set(0)
+        else:
+            self._transport.resumeProducing()
+
+    def _account(self, size: int) -> None:
+        self._size += size
+        if self._ahead is not None:
+            self._ahead.left -= size
+
+    def _forget(self) -> None:
+        self._account(-self._size)
+        self._pieces.clear()
+
+
+def _bottom(transport: Any) -> Any:
+    """The transport with the socket below those that write through another one; None where there is none."""
+    while transport is not None and not hasattr(type(transport), "doRead"):
+        transport = getattr(transport, "transport", None)
+    return transport
 
 
 class Turn:

@@ -10,7 +10,17 @@ import socket
 from twisted.internet.protocol import Factory, Protocol
 from twisted.protocols.policies import ProtocolWrapper, WrappingFactory
 
-from sttproxy.transport import LOOK_EVERY_S, MAX_PIECES, Hold, Outlet, Turn, departed, readable, tune
+from sttproxy.transport import (
+    LOOK_EVERY_S,
+    MAX_PIECES,
+    Hold,
+    Outlet,
+    ReadAhead,
+    Turn,
+    departed,
+    readable,
+    tune,
+)
 
 from .fakes import Ending, Peer
 from .stage import MemoryTestCase
@@ -103,6 +113,67 @@ class HoldTests(TransportTestCase):
         self.addCleanup(self.assert_nothing_left)
         self.addCleanup(self.hold.cancel)
         self.addCleanup(self.peer.close)
+
+    def test_ahead(self) -> None:
+        """With leave to read ahead a close behind megabytes is found; what was read is delivered in order otherwise."""
+        for ending in (b"", ConnectionResetError(errno.ECONNRESET, "reset"), None):
+            self.setUp()
+            ahead = ReadAhead(each=1 << 20, total=1 << 20)
+            self.hold = Hold(self.transport, self.reactor, ahead)
+            self.hold.set(True)
+            # What waits behind a full socket is seen by nobody.
+            self.peer.socket.arriving.extend([b"x" * 65536] * 8 + ([] if ending is None else [ending]))
+            self.reactor.pass_time(2 * LOOK_EVERY_S)
+            if ending is not None:
+                self.assertEqual((self.protocol.lost, ahead.left), (1, 1 << 20))
+                continue
+            self.assertEqual((self.protocol.data, ahead.left, self.protocol.lost), (b"", (1 << 20) - 8 * 65536, 0))
+            self.hold.set(False)
+            self.peer.send(b"end")
+            self.assertEqual(self.protocol.data, b"x" * 65536 * 8 + b"end")
+            self.assertEqual(ahead.left, 1 << 20)
+            self.hold.cancel()
+
+    def test_ahead_limits(self) -> None:
+        """No more is read than one peer may have, nor than all may."""
+        for each, total in ((200_000, 1 << 20), (1 << 20, 200_000)):
+            self.setUp()
+            ahead = ReadAhead(each, total)
+            self.hold = Hold(self.transport, self.reactor, ahead)
+            self.hold.set(True)
+            self.peer.socket.arriving.extend([b"x" * 65536] * 8)
+            self.reactor.pass_time(4 * LOOK_EVERY_S)
+            self.assertEqual(len(self.peer.socket.arriving), 5)
+            self.hold.cancel()
+            self.assertEqual(ahead.left, total)
+
+    def test_ahead_held_again(self) -> None:
+        """A protocol that takes a part of it, and a part of that again, gets the rest later, each byte once."""
+        self.hold = Hold(self.transport, self.reactor, ReadAhead())
+        self.hold.set(True)
+        pieces = [bytes([number]) * 1000 for number in range(6)]
+        self.peer.socket.arriving.extend(pieces)
+        self.reactor.pass_time(LOOK_EVERY_S)
+        taken: list[bytes] = []
+
+        def take(data: bytes) -> None:
+            taken.append(data)
+            self.hold.set(True)
+            if len(taken) % 2:
+                self.hold.set(False)
+                self.hold.set(True)
+
+        self.patch(self.protocol, "dataReceived", take)
+        for count in range(1, 7):
+            self.hold.set(False)
+            # Whoever lets it go on does the rest first.
+            self.assertEqual(taken, pieces[: count - 1])
+            self.reactor.settle()
+            self.assertEqual(taken, pieces[:count])
+        self.hold.set(False)
+        self.peer.send(b"end")
+        self.assertEqual(taken, [*pieces, b"end"])
+        self.hold.cancel()
 
     def test_held(self) -> None:
         """What a peer sends stays in its socket until it may go on; then all of it comes."""

@@ -83,7 +83,7 @@ class HTTPChannel(Protocol):
 
     def connectionMade(self) -> None:
         tune(self.transport)
-        self._hold = Hold(self.transport, self.site.clock)
+        self._hold = Hold(self.transport, self.site.clock, self.site.read_ahead)
         self._outlet = Outlet(self.transport, self.site.turn)
         self._secure = ISSLTransport.providedBy(self.transport)
         self.site.opened(self)

@@ -12,7 +12,7 @@ from twisted.web.resource import IResource
 
 from ..deadline import Deadline
 from ..stats import Stats
-from ..transport import Turn
+from ..transport import ReadAhead, Turn
 from .channel import HTTPChannel
 from .request import Request
 
@@ -50,6 +50,7 @@ class Site(server.Site):
     A twisted.web Site whose connections are `HTTPChannel`.
 
     :ivar turn: at whose end they send, and log.
+    :ivar read_ahead: what may be read of clients that are held back.
     :ivar channels: the connections that are open.
     :ivar draining: no connection is kept alive any more.
     """
@@ -70,6 +71,7 @@ class Site(server.Site):
         self.timeouts = timeouts
         self.limits = limits
         self.turn = Turn(clock)
+        self.read_ahead = ReadAhead()
         self.channels: set[HTTPChannel] = set()
         self.draining = False
         self._drained: Deferred[None] | None = None

@@ -125,7 +125,8 @@ class Dialer:
         if not isinstance(error, ConnectError | DNSLookupError | OSError):
             return failure
         if getattr(error, "osError", getattr(error, "errno", None)) in (errno.EMFILE, errno.ENFILE):
-            return OutOfDescriptors("The proxy has no file descriptor left for a connection to the upstream.")
+            message = "The proxy has no file descriptor left for a connection to the upstream."
+            return OutOfDescriptors(message, headers=((b"Retry-After", b"1"),))
         if isinstance(error, ConnectionRefusedError):
             reason = "it refuses connections; is the speech-to-text server running there?"
         elif isinstance(error, DNSLookupError) and self._resolver is not None:
