@@ -136,6 +136,7 @@ _KINDS: dict[str, Callable[[str], Any]] = {
     "max-json": count,
     "connect-timeout": seconds,
     "connect-retry": seconds_or_none,
+    "send-timeout": seconds_or_for_ever,
     "answer-timeout": seconds_or_for_ever,
     "head-timeout": seconds,
     "body-timeout": seconds_or_for_ever,
@@ -176,6 +177,7 @@ class Options(HelpfulOptions):
         ["max-json", None, "67108864", "Bytes that a transcription in JSON may have; 0: any number."],
         ["connect-timeout", None, "5", "Seconds to wait for a connection to the server, its name included."],
         ["connect-retry", None, "2", "Seconds to try again for where the server refuses connections; 0: no time."],
+        ["send-timeout", None, "60", "Seconds that the server may take for each 64 KiB of a request; 0: for ever."],
         ["answer-timeout", None, "0", "Seconds to wait for the server's answer; 0: for ever."],
         ["head-timeout", None, "10", "Seconds that a client may take for a request's head."],
         ["body-timeout", None, "30", "Seconds that it may take for each 4 KiB of body; 0: for ever."],
@@ -327,7 +329,13 @@ def makeService(options: Options) -> Daemon:
         name = destination.name
         endpoint, resolver = tcp_endpoint(clock, destination.host, destination.port, options["connect-timeout"])
     dialer = Dialer(clock, endpoint, name, options["connect-timeout"], options["connect-retry"], resolver)
-    limits = PoolLimits(options["pool-size"], options["pool-idle"], options["max-connections"], options["pool-wait"])
+    limits = PoolLimits(
+        size=options["pool-size"],
+        idle_s=options["pool-idle"],
+        total=options["max-connections"],
+        wait_s=options["pool-wait"],
+        send_s=options["send-timeout"],
+    )
     pool = Pool(clock, dialer.connect, limits)
     target = Target(
         Upstream(UpstreamAgent(pool)),

@@ -285,6 +285,11 @@ class Outlet:
             self._waiting += len(data)
         self._transport.write(data)
 
+    @property
+    def waiting(self) -> int:
+        """Bytes that wait in the transport until the peer takes them, as far as that can be told."""
+        return self._waiting
+
     def drop(self) -> None:
         """Forget what was written: the connection breaks."""
         self._pieces = []

@@ -14,7 +14,7 @@ from typing import Any
 import attrs
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionDone
-from twisted.internet.interfaces import IProtocol, IPushProducer
+from twisted.internet.interfaces import IProtocol, IPushProducer, IReactorTime
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
 from twisted.web.client import ResponseDone
@@ -22,7 +22,8 @@ from twisted.web.http_headers import Headers
 from twisted.web.iweb import UNKNOWN_LENGTH, IResponse
 from zope.interface import Attribute, implementer
 
-from ..errors import BadRequest, Header, ProxyError, UpstreamBroke, UpstreamError
+from ..deadline import Deadline
+from ..errors import BadRequest, Header, ProxyError, UpstreamBroke, UpstreamError, UpstreamTimeout
 from ..headers import keep_alive_timeout
 from ..http1 import heads
 from ..http1.framing import LAST_CHUNK, Decoder, chunk, decoder_for
@@ -174,6 +175,10 @@ class Response:
             receiver.connectionLost(reason)
 
 
+#: Bytes of a request that an upstream is expected to take within each period of the time for it.
+SEND_PROGRESS = 64 * 1024
+
+
 class _State(enum.Enum):
     IDLE = "in the pool"
     HEAD = "a request is out, its response not yet begun"
@@ -204,13 +209,23 @@ class UpstreamConnection(Protocol):
 
     transport: IStreamTransport
 
-    def __init__(self, turn: Turn, released: Notify, lost: Notify) -> None:
+    def __init__(
+        self, clock: IReactorTime, turn: Turn, released: Notify, lost: Notify, send_s: float | None = None
+    ) -> None:
         """
         :param turn: at whose end it sends.
+        :param send_s: seconds that the upstream may need to take `SEND_PROGRESS` bytes of a request; None: any time.
         :param released: called when the connection is free for another request.
         :param lost: called when it is gone.
         """
+        self._clock = clock
         self._turn = turn
+        self._send_s = send_s
+        #: Runs while the upstream takes less than it is given; made when that happens first.
+        self._stalled: Deadline | None = None
+        #: Bytes of the request's body that were written, and how many of all waited when the time began.
+        self._written = 0
+        self._waited = 0
         self._released = released
         self._lost = lost
         self._state = _IDLE
@@ -250,6 +265,7 @@ class UpstreamConnection(Protocol):
         self._state = _HEAD
         self._outgoing = outgoing
         self._keep = True
+        self._written = 0
         answer: Deferred[Response] = Deferred(lambda _: self.abort())
         self._answer = answer
         head = outgoing.head
@@ -264,6 +280,7 @@ class UpstreamConnection(Protocol):
         """Take bytes of the request's body; never none."""
         outgoing = self._outgoing
         assert outgoing is not None, "a body belongs to a request"
+        self._written += len(data)
         self._outlet.write(chunk(data) if outgoing.head.chunked else data)
 
     def body_ended(self) -> None:
@@ -282,11 +299,18 @@ class UpstreamConnection(Protocol):
 
     def pauseProducing(self) -> None:
         self._clogged = True
+        if self._send_s is not None:
+            if self._stalled is None:
+                self._stalled = Deadline(self._clock, self._stalls)
+            self._waited = self._outlet.waiting
+            self._stalled.set(self._send_s)
         if not self._sent and self._outgoing is not None:
             self._outgoing.pauseProducing()
 
     def resumeProducing(self) -> None:
         self._clogged = False
+        if self._stalled is not None:
+            self._stalled.clear()
         # Twisted forgets to close a transport that was told to while its producer was paused; TLS tells it so when the
         # server closes.  A producer that is new was never paused.
         self.transport.unregisterProducer()
@@ -296,6 +320,19 @@ class UpstreamConnection(Protocol):
 
     def stopProducing(self) -> None:
         """The connection is gone; `connectionLost` follows."""
+
+    def _stalls(self) -> None:
+        """The upstream has had its time for some bytes; if it has taken them, it gets as much for the next ones."""
+        waiting = self._outlet.waiting
+        if self._stalled is None or self._outgoing is None:
+            return  # what waits belongs to no request any more
+        if self._waited - waiting >= SEND_PROGRESS:
+            self._waited = waiting
+            self._stalled.set(self._send_s)
+            return
+        taken = max(0, self._written - waiting)
+        message = f"The upstream took {taken} bytes of the request's body, and then less than {SEND_PROGRESS} in "
+        self._broke(UpstreamTimeout(f"{message}{self._send_s:g} s.", headers=((b"x-should-retry", b"false"),)))
 
     def _stop_sending(self) -> None:
         """Nothing can be written any more, or nobody would read it; an answer may come all the same."""
@@ -455,4 +492,6 @@ class UpstreamConnection(Protocol):
         elif self._tunnel is not None:
             self._tunnel.connectionLost(reason)
         self._state = _CLOSED
+        if self._stalled is not None:
+            self._stalled.cancel()
         self._lost(self)

@@ -48,12 +48,14 @@ class PoolLimits:
     :ivar idle_s: seconds that one rests before it is closed.
     :ivar total: most connections that exist; 0: no limit.
     :ivar wait_s: seconds that a request waits for one of them; None: for ever.
+    :ivar send_s: seconds that the upstream may need for each `SEND_PROGRESS` bytes of a request; None: any time.
     """
 
     size: int = 32
     idle_s: float = 4.0
     total: int = 0
     wait_s: float | None = 30.0
+    send_s: float | None = 60.0
 
 
 class Pool:
@@ -81,7 +83,9 @@ class Pool:
         self._learned_at = 0.0
         self._closed = False
         turn = Turn(clock)
-        self._factory = Factory.forProtocol(lambda: UpstreamConnection(turn, self._released, self._lost))
+        self._factory = Factory.forProtocol(
+            lambda: UpstreamConnection(clock, turn, self._released, self._lost, limits.send_s)
+        )
         self._factory.noisy = False
 
     @property

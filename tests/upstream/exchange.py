@@ -131,11 +131,13 @@ class ConnectionTestCase(MemoryTestCase):
         self._answers: list[Deferred[Response]] = []
         self.connect()
 
-    def connect(self) -> None:
+    def connect(self, send_s: float | None = None) -> None:
         """Have a new one, beside those before."""
         self.released: list[UpstreamConnection] = []
         self.lost: list[UpstreamConnection] = []
-        self.connection = UpstreamConnection(Turn(self.reactor), self.released.append, self.lost.append)
+        self.connection = UpstreamConnection(
+            self.reactor, Turn(self.reactor), self.released.append, self.lost.append, send_s
+        )
         self.server = Peer(self.reactor, self.connection)
         self._servers.append(self.server)
 

@@ -4,7 +4,7 @@ Tests for :mod:`sttproxy.upstream.connection`: upstreams that fail, and answers 
 
 from __future__ import annotations
 
-from sttproxy.errors import UpstreamBroke, UpstreamError
+from sttproxy.errors import UpstreamBroke, UpstreamError, UpstreamTimeout
 from sttproxy.http1.heads import MAX_HEAD
 
 from ..fakes import Ending, Peer
@@ -141,6 +141,75 @@ class BrokenTests(ConnectionTestCase):
             self.connect()
             leave(self.server)
             self.assertEqual((self.released, self.lost), ([], [self.connection]))
+
+
+class StallTests(ConnectionTestCase):
+    """A server that takes connections and does not read."""
+
+    SIZE = 30_000_000
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.server.close()
+        self.connect(send_s=60.0)
+        self.outgoing = upload(self.SIZE)
+        self.answer = self.request(self.outgoing)
+        self.server.stall()
+
+    def feed(self) -> None:
+        """Send until the connection wants no more."""
+        while not self.outgoing.paused:
+            self.outgoing.send(b"x" * 65536)
+            self.reactor.settle()
+
+    def test_never_reads(self) -> None:
+        """After the time for some bytes the request fails, and it is told how many were taken."""
+        self.server.read(1_000_000)
+        self.feed()
+        self.reactor.pass_time(59)
+        self.assertNoResult(self.answer)
+        self.reactor.pass_time(2)
+        error = self.failureResultOf(self.answer, UpstreamTimeout).value
+        taken = int(error.message.split()[3])
+        self.assertTrue(1_000_000 - 200 <= taken <= 1_000_000 + 65536, taken)
+        self.assertEqual(error.headers, ((b"x-should-retry", b"false"),))
+        self.assertEqual((self.server.ending, self.outgoing.stopped), (Ending.RESET, 1))
+
+    def test_slow(self) -> None:
+        """One that takes enough in each period takes as long as it likes."""
+        self.feed()
+        for _ in range(20):
+            self.reactor.pass_time(50, step=10)
+            self.server.read(70_000)
+            self.feed()
+        self.assertNoResult(self.answer)
+        self.reactor.pass_time(130, step=10)
+        self.failureResultOf(self.answer, UpstreamTimeout)
+
+    def test_slow_client(self) -> None:
+        """While the client is slow, the server has taken all there is, and nothing runs."""
+        self.feed()
+        self.server.read()
+        self.assertFalse(self.outgoing.paused)
+        self.reactor.pass_time(1000, step=50)
+        self.assertNoResult(self.answer)
+        self.feed_end()
+
+    def feed_end(self) -> None:
+        """The end of the upload, and an answer."""
+        self.outgoing.end()
+        self.server.send(ok())
+        self.assertTrue(self.body(self.answer).whole)
+
+    def test_computes(self) -> None:
+        """One that has read all takes its time to answer."""
+        self.outgoing.send(b"x" * 1000)
+        self.server.read()
+        self.outgoing.end()
+        self.reactor.pass_time(1000, step=50)
+        self.assertNoResult(self.answer)
+        self.server.send(ok())
+        self.assertTrue(self.body(self.answer).whole)
 
 
 class EarlyAnswerTests(ConnectionTestCase):

@@ -159,7 +159,7 @@ class RestTests(PoolTestCase):
 
     def test_defaults(self) -> None:
         """They rest less than the five seconds of uvicorn; there may be any number of them in use."""
-        self.assertEqual(attrs.astuple(PoolLimits()), (32, 4.0, 0, 30.0))
+        self.assertEqual(attrs.astuple(PoolLimits()), (32, 4.0, 0, 30.0, 60.0))
 
     def test_expiry(self) -> None:
         """Each is closed when it has rested its time."""
