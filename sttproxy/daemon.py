@@ -100,11 +100,11 @@ class Daemon(MultiService):
     """
 
     def __init__(
-        self, reactor: Any, site: Site, pool: Pool, upstream: str, grace_s: float, reload: Callable[[], None]
+        self, reactor: Any, site: Site, pool: Pool, upstream: str, grace_s: float | None, reload: Callable[[], None]
     ) -> None:
         """
         :param upstream: what requests go to, for the log.
-        :param grace_s: seconds that requests in flight are given after SIGTERM.
+        :param grace_s: seconds that requests in flight are given after SIGTERM; None: any time.
         :param reload: called on SIGHUP.
         """
         super().__init__()
@@ -157,7 +157,8 @@ class Daemon(MultiService):
             except Exception:
                 log.failure("A port could not be closed")
         if self._site.channels:
-            log.info("Waiting for requests in flight, {grace:g} s at most.", grace=self._grace_s)
+            limit = "" if self._grace_s is None else f", {self._grace_s:g} s at most"
+            log.info("Waiting for requests in flight{limit}.", limit=limit)
         await self._site.drain(self._grace_s)
         self._pool.close()
         await maybeDeferred(super().stopService)
@@ -175,8 +176,8 @@ class Daemon(MultiService):
 
     def _terminate(self) -> None:
         if self._terminated:
-            log.info("Told to stop again: breaking off what is left.")
-            self._site.abort()
+            log.info("Told to stop again.")
+            self._site.stop()
         else:
             self._terminated = True
             self._reactor.stop()

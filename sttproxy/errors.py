@@ -171,6 +171,13 @@ class UpstreamBusy(ProxyError):
     code = "upstream_busy"
 
 
+class ShuttingDown(ProxyError):
+    """503: the daemon stops before the response has begun; asking again reaches the next one."""
+
+    status = 503
+    code = "shutting_down"
+
+
 class OutOfDescriptors(ProxyError):
     """503: the system's limit on open files is reached; asking again later may help."""
 

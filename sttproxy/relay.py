@@ -203,8 +203,9 @@ class Relay(Protocol):
     def _tunnel(self, response: Response, headers: list[Header]) -> None:
         """The upstream has taken the upgrade: from now on the connection speaks another protocol."""
         self._response = None
-        near, far = ends(self._request.site.clock)
         head = response.head
+        websocket = [value.lower() for value in head.values(b"upgrade")] == [b"websocket"]
+        near, far = ends(self._request.site.clock, websocket)
         upgrade = [(b"Connection", b"Upgrade"), *((b"Upgrade", value) for value in head.values(b"upgrade"))]
         early = self._request.tunnel(head, headers + upgrade, near)
         connect(near, early, response.tunnel(far))

@@ -24,6 +24,7 @@ class Stats:
     :ivar upstream_errors: failures of the upstream by their error code.
     :ivar clients_gone: requests whose client left before the answer was complete.
     :ivar broken_off: answers that broke off in the middle, since the upstream's did.
+    :ivar stopped: requests that the daemon ended when it stopped, for they took longer than it waits.
     """
 
     def __init__(self) -> None:
@@ -37,6 +38,7 @@ class Stats:
         self.upstream_errors: Counter[str] = Counter()
         self.clients_gone = 0
         self.broken_off = 0
+        self.stopped = 0
 
     def answered(self, status: int) -> None:
         """Count a finished answer."""

@@ -142,7 +142,7 @@ _KINDS: dict[str, Callable[[str], Any]] = {
     "body-timeout": seconds_or_for_ever,
     "idle-timeout": seconds,
     "drain-timeout": seconds,
-    "grace": seconds,
+    "grace": seconds_or_for_ever,
 }
 
 
@@ -183,7 +183,7 @@ class Options(HelpfulOptions):
         ["body-timeout", None, "30", "Seconds that it may take for each 4 KiB of body; 0: for ever."],
         ["idle-timeout", None, "75", "Seconds that a client's idle connection is kept."],
         ["drain-timeout", None, "30", "Seconds that a client may take to notice an early answer."],
-        ["grace", None, "30", "Seconds that requests in flight are given on SIGTERM."],
+        ["grace", None, "30", "Seconds that requests in flight are given on SIGTERM; 0: any time."],
         ["embedded-model", None, None, "The model of --embedded: a name or a folder [default: tiny.en]"],
     ]
     optFlags: ClassVar[list[list[Any]]] = [

@@ -23,7 +23,7 @@ from sttproxy.upstream.pool import Pool, PoolLimits
 
 from .fakes import Ending, FakeUpstream
 from .ports import FakeEndpoint, FakePort, SocketPort
-from .stage import ScriptedTestCase, get
+from .stage import ScriptedTestCase, error_of, get
 
 
 class Child(Service):
@@ -188,7 +188,7 @@ class StopTests(DaemonTestCase):
         connection.abort()
 
     def test_grace(self) -> None:
-        """Requests that do not end in time are broken off."""
+        """Requests that do not end in time are answered with 503, and the daemon stops."""
         self.start()
         client = self.client(get())
         stopped = self.daemon.stopService()
@@ -196,7 +196,7 @@ class StopTests(DaemonTestCase):
         self.assertNoResult(stopped)
         self.reactor.pass_time(1)
         self.successResultOf(stopped)
-        self.assertEqual(client.ending, Ending.RESET)
+        self.assertEqual((error_of(client.received), client.ending), ((503, "shutting_down"), Ending.CLOSED))
 
     def test_accepted_at_the_end(self) -> None:
         """Who has connected, and was not accepted yet when the end began, is not reset but answered."""
@@ -276,12 +276,12 @@ class SignalTests(DaemonTestCase):
             self.assertEqual(self.events, [])
 
     def test_again(self) -> None:
-        """A second one breaks off what is left, says so, and stops nothing twice."""
+        """A second one ends what is left, says so, and stops nothing twice."""
         client = self.client(get())
         stopped = self.daemon.stopService()
         self.assertTrue(self.receive(signal.SIGTERM))
         self.assertEqual(client.ending, Ending.OPEN)
         self.assertFalse(self.receive(signal.SIGINT))
-        self.assertEqual(client.ending, Ending.RESET)
+        self.assertEqual(client.ending, Ending.CLOSED)
         self.successResultOf(stopped)
         self.assertIn("again", " ".join(map(str, map(formatEvent, self.logs))))

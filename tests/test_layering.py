@@ -39,7 +39,8 @@ ROOMS: dict[str, frozenset[str]] = {
         "upstream": "errors headers http1 deadline transport",
         "embedded": "errors",
         "admission": "errors",
-        "tunnel": "transport",
+        "tunnel": "transport websocket inbound",
+        "websocket": "",
         "relay": "errors headers http1 deadline tunnel routes inbound upstream",
         "resources": "errors headers http1 config forms stats routes inbound upstream admission relay",
         "daemon": "transport inbound upstream",
@@ -53,6 +54,7 @@ PURE: dict[str, frozenset[str]] = {
     room: frozenset(allowed.split())
     for room, allowed in {
         "errors": "",
+        "websocket": "",
         "stats": "",
         "routes": "attrs",
         "jsontext": "attrs",

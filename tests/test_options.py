@@ -209,14 +209,14 @@ class ValueTests(OptionsTestCase):
 
     def test_times(self) -> None:
         """A time is a positive number of seconds."""
-        for name in ("pool-idle", "connect-timeout", "head-timeout", "idle-timeout", "drain-timeout", "grace"):
+        for name in ("pool-idle", "connect-timeout", "head-timeout", "idle-timeout", "drain-timeout"):
             self.assertEqual(self.options(f"--{name}", "0.5")[name], 0.5)
             for text in ("0", "-1", "x", "nan", "inf", ""):
                 self.assertIn(f"--{name}", self.refused(f"--{name}", text))
 
     def test_unlimited(self) -> None:
         """Where there need not be a limit, 0 says so."""
-        for name in ("pool-wait", "answer-timeout", "body-timeout"):
+        for name in ("pool-wait", "send-timeout", "answer-timeout", "body-timeout", "grace"):
             self.assertIsNone(self.options(f"--{name}", "0")[name])
             self.assertEqual(self.options(f"--{name}", "2")[name], 2.0)
             self.assertIn(f"--{name}", self.refused(f"--{name}", "-1"))

@@ -9,6 +9,7 @@ from zope.interface.verify import verifyClass, verifyObject
 
 from sttproxy.inbound.site import Timeouts
 from sttproxy.tunnel import TunnelEnd, connect, ends
+from sttproxy.websocket import close_frame
 
 from .fakes import Ending, FakeReactor, Peer
 from .stage import ProxyTestCase, error_of, get, message, ok, post
@@ -126,11 +127,11 @@ class TunnelTests(ProxyTestCase):
         self.proxy(timeouts=Timeouts(10, 10, 10, 10), answer_s=10.0)
         self.open()
 
-    def open(self) -> None:
+    def open(self, protocol: bytes = b"websocket") -> None:
         """Have a new tunnel."""
-        self.near = self.client(get(b"/x", *UPGRADE))
+        self.near = self.client(get(b"/x", *(line.replace(b"websocket", protocol) for line in UPGRADE)))
         self.far = self.server
-        self.far.send(SWITCH)
+        self.far.send(SWITCH.replace(b"websocket", protocol))
         for peer in (self.near, self.far):
             peer.news()
 
@@ -228,11 +229,44 @@ class TunnelTests(ProxyTestCase):
         self.assertNotEqual(self.far.ending, Ending.OPEN)
 
     def test_daemon_stops(self) -> None:
-        """When the daemon stops a tunnel has until the limit."""
-        drained = self.site.drain(5)
+        """When the daemon stops, a tunnel of a protocol that it does not know has five seconds."""
+        self.open(b"other")
+        drained = self.site.drain(30)
         self.reactor.pass_time(4.5)
         self.near.send(b"still here")
         self.assertEqual(self.far.news(), b"still here")
         self.reactor.pass_time(1)
         self.assertEqual({self.near.ending, self.far.ending}, {Ending.RESET})
         self.successResultOf(drained)
+
+    def test_websocket_told(self) -> None:
+        """WebSocket's peers are told at once with a frame of theirs, and the connection ends when they have closed."""
+        self.far.send(b"\x81\x05hello")
+        drained = self.site.drain(30)
+        self.reactor.settle()
+        self.assertEqual(self.near.news()[-4:], b"\x88\x02\x03\xe9")
+        frame = self.far.news()
+        self.assertEqual(
+            (frame[:2], bytes(frame[6 + at] ^ frame[2 + at] for at in range(2))), (b"\x88\x82", b"\x03\xe9")
+        )
+        self.far.send(b"\x81\x04late")
+        self.assertEqual(self.near.news(), b"")
+        self.near.send(close_frame(1001, masked=True))
+        self.assertEqual({self.near.ending, self.far.ending}, {Ending.CLOSED})
+        self.successResultOf(drained)
+
+    def test_websocket_between_frames(self) -> None:
+        """A frame that is under way is passed on to its end, wherever it is cut, before the one of ours."""
+        whole = b"\x82\x7e\x01\x00" + b"z" * 256
+        for cut in range(1, len(whole)):
+            self.open()
+            self.far.send(whole[:cut])
+            drained = self.site.drain(30)
+            self.reactor.settle()
+            self.assertTrue(self.near.news().endswith(whole[:cut]))
+            self.far.send(whole[cut:] + b"\x81\x04late")
+            self.assertEqual(self.near.news(), whole[cut:] + b"\x88\x02\x03\xe9")
+            self.reactor.pass_time(5.5)
+            self.successResultOf(drained)
+            self.tearDown()
+            self.setUp()

@@ -37,6 +37,8 @@ BODY_PROGRESS = 4096
 #: Seconds that a kept-alive connection still waits for a request when the daemon stops.  A busy client's next request
 #: may be under way, and gets its answer with "Connection: close".
 LINGER_S = 1.0
+#: Seconds that a connection with another protocol gets when the daemon stops.
+TUNNEL_GRACE_S = 5.0
 #: Most bytes of upload read and dropped so that an early answer is not reset away.
 MAX_DRAINED = 1 << 30
 
@@ -53,6 +55,13 @@ class _State(enum.Enum):
 
 #: A member is looked up through its class in 40 ns by CPython 3.11, and a request asks for thirty.
 _IDLE, _HEAD, _BODY, _ANSWER, _DRAIN, _TUNNEL, _CLOSED = _State
+
+
+class TunnelProtocol(Protocol):
+    """A protocol that a connection is given away to."""
+
+    def go_away(self) -> None:
+        """The daemon stops: say so to both sides, if there are words for it."""
 
 
 @implementer(IPushProducer)
@@ -74,7 +83,7 @@ class HTTPChannel(Protocol):
         self._last = False
         self._dispatching = False
         self._progress = 0
-        self._tunnel: Protocol | None = None
+        self._tunnel: TunnelProtocol | None = None
         #: Both ends' addresses once a request has asked for them; each request does, and a transport makes them anew.
         self._peer: IAddress | None = None
         self._host: IAddress | None = None
@@ -244,7 +253,7 @@ class HTTPChannel(Protocol):
         """The answer ends with the connection."""
         self._last = True
 
-    def tunnel(self, end: Protocol) -> bytes:
+    def tunnel(self, end: TunnelProtocol) -> bytes:
         """
         Give everything that arrives to a protocol of its own, which also gets the transport.
 
@@ -332,9 +341,21 @@ class HTTPChannel(Protocol):
             self.abort()
 
     def drain(self) -> None:
-        """The daemon stops: do not wait long for a next request."""
+        """The daemon stops: do not wait long for a next request, nor for another protocol."""
         if self._state is _IDLE:
             self._await_request()
+        elif self._tunnel is not None:
+            self._tunnel.go_away()
+            self._deadline.set(TUNNEL_GRACE_S)
+
+    def stop(self) -> bool:
+        """The daemon stops and waits no longer; return whether a request was under way."""
+        request = self._request
+        if request is None or self._tunnel is not None:
+            self.abort()
+            return False
+        request.stop()
+        return True
 
     def abort(self) -> None:
         """Break the connection, so that nobody takes a part for the whole."""

@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, cast
 
-from twisted.internet.protocol import Protocol
 from twisted.logger import Logger, LogLevel
 from twisted.python.failure import Failure
 from twisted.web import server
@@ -19,14 +18,14 @@ from twisted.web.http_headers import Headers
 from twisted.web.resource import IResource
 from twisted.web.server import NOT_DONE_YET
 
-from ..errors import Header, MethodNotAllowed, ProxyError
+from ..errors import Header, MethodNotAllowed, ProxyError, ShuttingDown
 from ..http1 import heads
 from ..http1.framing import LAST_CHUNK, chunk
 from ..http1.heads import RequestHead, ResponseHead
 from .body import RequestBody
 
 if TYPE_CHECKING:
-    from .channel import HTTPChannel
+    from .channel import HTTPChannel, TunnelProtocol
     from .site import Site
 
 log = Logger()
@@ -71,6 +70,7 @@ class Request(server.Request):
         self._why = ""
         self._tunnelled = False
         self._broken_off = False
+        self._stopped = False
 
     @property
     def requestHeaders(self) -> Headers:
@@ -196,7 +196,7 @@ class Request(server.Request):
         finally:
             channel.requestDone(self)
 
-    def tunnel(self, head: ResponseHead, headers: list[Header], end: Protocol) -> bytes:
+    def tunnel(self, head: ResponseHead, headers: list[Header], end: TunnelProtocol) -> bytes:
         """
         Send a 101 and give the connection away.
 
@@ -241,10 +241,22 @@ class Request(server.Request):
             self._broken_off = True
             self.channel.abort()
 
+    def stop(self) -> None:
+        """The daemon stops and waits no longer: say so where no answer has begun, else break it off."""
+        self._stopped = True
+        self.site.stats.stopped += 1
+        if self.startedWriting:
+            self.abort()
+        else:
+            message = "The proxy was stopped before the response had begun; ask again."
+            self.fail(ShuttingDown(message, headers=((b"Retry-After", b"1"),)))
+
     def connectionLost(self, reason: Failure) -> None:
         """The connection is gone: the client has left, or it was broken off, or that is how a tunnel ends."""
         if self._tunnelled:
             self.finished = 1
+        elif self._stopped:
+            pass  # it is counted already
         elif self._broken_off:
             self.site.stats.broken_off += 1
         else:
@@ -263,7 +275,8 @@ class Request(server.Request):
         stats.in_flight -= 1
         if self.finished:
             stats.answered(self.code)
-        outcome = self.code if self.finished else "broken off" if self._broken_off else "client gone"
+        broken = "stopped" if self._stopped else "broken off" if self._broken_off else "client gone"
+        outcome = self.code if self.finished else broken
         seconds = self.site.clock.seconds() - self.began
         line = f"{self.method.decode()} {self.head.shown_target()} {outcome} {self.sentLength} B {seconds:.3f} s"
         # It is logged when the answer is out, for that takes a tenth of the time that a small request does.

@@ -7,6 +7,7 @@ from __future__ import annotations
 import attrs
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IAddress, IReactorTime
+from twisted.logger import Logger
 from twisted.web import server
 from twisted.web.resource import IResource
 
@@ -15,6 +16,11 @@ from ..stats import Stats
 from ..transport import ReadAhead, Turn
 from .channel import HTTPChannel
 from .request import Request
+
+log = Logger()
+
+#: Seconds that clients have to take the news that the daemon waits no longer.
+STOP_S = 1.0
 
 
 @attrs.frozen
@@ -75,7 +81,8 @@ class Site(server.Site):
         self.channels: set[HTTPChannel] = set()
         self.draining = False
         self._drained: Deferred[None] | None = None
-        self._limit = Deadline(clock, self.abort)
+        self._stopping = False
+        self._limit = Deadline(clock, self.stop)
 
     def startFactory(self) -> None:
         """Nothing: the stock one opens an access log and wakes up each second for its clock."""
@@ -109,11 +116,11 @@ class Site(server.Site):
             self._limit.cancel()
             drained.callback(None)
 
-    def drain(self, limit_s: float) -> Deferred[None]:
+    def drain(self, limit_s: float | None) -> Deferred[None]:
         """
         Close idle connections after a moment, and let the others end with the request that they carry.
 
-        :param limit_s: seconds until what is left is broken off.
+        :param limit_s: seconds until what is left is stopped; None: never.
         :return: fires when no connection is left.
         """
         self.draining = True
@@ -125,7 +132,15 @@ class Site(server.Site):
         self._limit.set(limit_s)
         return self._drained
 
-    def abort(self) -> None:
-        """Break every connection that is left."""
-        for channel in list(self.channels):
-            channel.abort()
+    def stop(self) -> None:
+        """Wait no longer: end every request that is left, and break what is still there soon after."""
+        if self._stopping:
+            for channel in list(self.channels):
+                channel.abort()
+            return
+        self._stopping = self.draining = True
+        count = sum([channel.stop() for channel in list(self.channels)])
+        if count:
+            log.warn("The time for requests in flight is over: {count} were ended.", count=count)
+        if self.channels:
+            self._limit.set(STOP_S)

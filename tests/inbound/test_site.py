@@ -6,15 +6,16 @@ from __future__ import annotations
 
 import attrs
 from twisted.internet.interfaces import IProtocolFactory
+from twisted.logger import capturedLogs, formatEvent
 from twisted.web import http
 from zope.interface.verify import verifyObject
 
 from sttproxy.inbound.channel import LINGER_S, HTTPChannel
-from sttproxy.inbound.site import Limits, Site, Timeouts
+from sttproxy.inbound.site import STOP_S, Limits, Site, Timeouts
 from sttproxy.stats import Stats
 
 from ..fakes import Ending, FakeReactor
-from ..stage import ScriptedTestCase, get, post
+from ..stage import ScriptedTestCase, error_of, get, post
 
 
 class SiteTests(ScriptedTestCase):
@@ -57,16 +58,16 @@ class SiteTests(ScriptedTestCase):
         self.assertIn(b"/other", other.received)
         self.assertIsInstance(self.site.buildProtocol(None), HTTPChannel)
 
-    def test_abort_nothing(self) -> None:
-        """Breaking everything off is possible when there is nothing."""
-        self.site.abort()
+    def test_stop_nothing(self) -> None:
+        """Stopping is possible when there is nothing."""
+        self.site.stop()
 
-    def test_abort(self) -> None:
-        """Breaking everything off reaches each connection."""
+    def test_stop(self) -> None:
+        """Stopping reaches each connection."""
         clients = [self.client(), self.client(get())]
-        self.site.abort()
+        self.site.stop()
         self.reactor.settle()
-        self.assertEqual([client.ending for client in clients], [Ending.RESET] * 2)
+        self.assertEqual([client.ending for client in clients], [Ending.RESET, Ending.CLOSED])
 
 
 class SettingsTests(ScriptedTestCase):
@@ -156,21 +157,46 @@ class EndTests(ScriptedTestCase):
         self.successResultOf(drained)
 
     def test_limit(self) -> None:
-        """What is left at the limit is broken off, wherever it is."""
-        clients = [self.client(*sent) for sent in ((get(),), (post(1000, body=b"x"),), (get()[:5],))]
+        """At the limit who has no response yet gets 503, and everybody else is broken off; the daemon says how many."""
+        clients = [self.client(*sent) for sent in ((get(),), (post(1000, body=b"x"),), (get()[:5],), (get(),))]
+        self.requests[-1].write(b"half an answer")
         drained = self.site.drain(5)
         self.reactor.advance(4.9)
         self.assertEqual({client.ending for client in clients}, {Ending.OPEN})
-        self.reactor.advance(0.2)
-        self.assertEqual({client.ending for client in clients}, {Ending.RESET})
+        with capturedLogs() as logs:
+            self.reactor.advance(0.2)
+        self.assertNoResult(drained)
+        for client in clients[:2]:
+            self.assertEqual(error_of(client.received), (503, "shutting_down"))
+            self.assertIn(b"\r\nRetry-After: 1\r\n", client.received)
+            self.assertIn(b"\r\nConnection: close\r\n", client.received)
+        self.assertEqual([client.ending for client in clients[2:]], [Ending.RESET, Ending.RESET])
+        self.assertIn("3 were ended", " ".join(map(str, map(formatEvent, logs))))
+        # One may still upload; it has a moment to take the news.
+        self.reactor.advance(STOP_S + 0.1)
         self.successResultOf(drained)
-        self.assertEqual(self.stats.clients_gone, 2)
+        stats = self.stats
+        self.assertEqual((stats.stopped, stats.clients_gone, stats.broken_off, stats.answers["5xx"]), (3, 0, 0, 2))
 
-    def test_abort(self) -> None:
-        """Everything can be broken off at once."""
+    def test_no_limit(self) -> None:
+        """Without a limit requests take as long as they do."""
+        client = self.client(get())
+        drained = self.site.drain(None)
+        self.reactor.pass_time(100_000, step=10_000)
+        self.assertNoResult(drained)
+        self.requests[0].finish()
+        self.reactor.settle()
+        self.successResultOf(drained)
+        self.assertEqual(client.ending, Ending.CLOSED)
+
+    def test_stop(self) -> None:
+        """Requests can be ended at once; and who asks again breaks everything off."""
         clients = [self.client(*sent) for sent in ((), (get(),), (post(1000, body=b"x"),))]
         drained = self.site.drain(30)
-        self.site.abort()
+        self.site.stop()
         self.reactor.settle()
-        self.assertEqual({client.ending for client in clients}, {Ending.RESET})
+        self.assertEqual([client.ending for client in clients], [Ending.RESET, Ending.CLOSED, Ending.HALF])
+        self.site.stop()
+        self.reactor.settle()
+        self.assertEqual(clients[2].ending, Ending.RESET)
         self.successResultOf(drained)

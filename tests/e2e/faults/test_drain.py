@@ -141,7 +141,7 @@ class Drain(FaultTestCase):
         self.assert_done(daemon, begun)
 
     def test_limit(self) -> None:
-        """What is not done within --grace is broken off, a tunnel too, and that is no failure."""
+        """What is not done within --grace gets 503, a tunnel is broken off, and that is no failure."""
         daemon = self.launch("--grace", "2")
         waiting = self.begin(daemon, request("GET", "/waiting"))
         first = self.listener.accept()
@@ -157,6 +157,7 @@ class Drain(FaultTestCase):
         self.assertEqual(second.read_exactly(11), b"still there")
         second.send(b"so am I")
         self.assertEqual(tunnel.read_exactly(7), b"so am I")
+        self.assertEqual(waiting.read_message().status, 503)
         for peer in (waiting, first, tunnel, second):
             self.assertEqual(peer.read_to_end(), b"")
         self.assert_done(daemon, begun, 2)

@@ -1,0 +1,76 @@
+"""
+Where WebSocket frames begin and end (RFC 6455 §5.2), so that a frame of ours can go between two of a peer's.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+
+#: The status of a close frame: the server goes down (RFC 6455 §7.4.1).
+GOING_AWAY = 1001
+
+_CLOSE = 0x8
+_LENGTHS = {126: "!H", 127: "!Q"}
+
+
+class Frames:
+    """
+    Follows one direction of a connection.
+
+    :ivar between: the last byte was a frame's last one, or there was none.
+    :ivar closed: a close frame has begun.
+    """
+
+    def __init__(self) -> None:
+        self.between = True
+        self.closed = False
+        self._head = b""
+        self._left = 0
+
+    def feed(self, data: bytes, *, to_end: bool = False) -> int:
+        """
+        Take bytes.
+
+        :param to_end: stop at the end of the frame that is under way.
+        :return: how many were taken.
+        """
+        at = 0
+        while at < len(data) and not (to_end and self.between):
+            if self._left:
+                taken = min(self._left, len(data) - at)
+                self._left -= taken
+                at += taken
+            else:
+                self._head += data[at : at + 1]
+                at += 1
+                self._read_head()
+            self.between = not self._left and not self._head
+        return at
+
+    def _read_head(self) -> None:
+        """Find out how long the frame is, once its head is complete."""
+        head = self._head
+        self.closed = self.closed or head[0] & 0x0F == _CLOSE
+        if len(head) < 2:
+            return
+        length = head[1] & 0x7F
+        wide = _LENGTHS.get(length)
+        size = struct.calcsize(wide) if wide else 0
+        mask = 4 if head[1] & 0x80 else 0
+        if len(head) == 2 + size + mask:
+            self._left = struct.unpack_from(wide, head, 2)[0] if wide else length
+            self._head = b""
+
+
+def close_frame(status: int, masked: bool) -> bytes:
+    """
+    A close frame.
+
+    :param masked: as a client must send it (RFC 6455 §5.3).
+    """
+    payload = struct.pack("!H", status)
+    if not masked:
+        return b"\x88\x02" + payload
+    mask = os.urandom(4)
+    return b"\x88\x82" + mask + bytes(byte ^ mask[at] for at, byte in enumerate(payload))
