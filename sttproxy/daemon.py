@@ -11,6 +11,7 @@ from types import FrameType
 from typing import Any
 
 from twisted.application.service import MultiService, Service
+from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.defer import Deferred, ensureDeferred, maybeDeferred
 from twisted.internet.error import CannotListenError, ConnectionDone
 from twisted.internet.interfaces import IListeningPort, IReadDescriptor, IStreamServerEndpoint
@@ -74,6 +75,19 @@ class Listener(Service):
     def _listening(self, port: IListeningPort) -> None:
         self._port = port
 
+    def check(self, upstream: str, leads_to: Callable[[str, int], bool]) -> None:
+        """
+        Look whether requests would come back.
+
+        :raises StartError: when they go to what is listened on.
+        """
+        address = self._port.getHost() if self._port is not None else None
+        if isinstance(address, IPv4Address | IPv6Address) and leads_to(address.host, address.port):
+            raise StartError(
+                f"the target {upstream} is this proxy itself, which listens on {self._name}; "
+                "the target must be the speech-to-text server"
+            )
+
     def stopService(self) -> Deferred[None] | None:
         """Listen no more; fires when the port is closed."""
         super().stopService()
@@ -100,12 +114,20 @@ class Daemon(MultiService):
     """
 
     def __init__(
-        self, reactor: Any, site: Site, pool: Pool, upstream: str, grace_s: float | None, reload: Callable[[], None]
+        self,
+        reactor: Any,
+        site: Site,
+        pool: Pool,
+        upstream: str,
+        grace_s: float | None,
+        reload: Callable[[], None],
+        leads_to: Callable[[str, int], bool] = lambda host, port: False,
     ) -> None:
         """
         :param upstream: what requests go to, for the log.
         :param grace_s: seconds that requests in flight are given after SIGTERM; None: any time.
         :param reload: called on SIGHUP.
+        :param leads_to: whether requests go to an address and port that is listened on.
         """
         super().__init__()
         self._reactor = reactor
@@ -114,6 +136,7 @@ class Daemon(MultiService):
         self._upstream = upstream
         self._grace_s = grace_s
         self._reload = reload
+        self._leads_to = leads_to
         self._terminated = False
 
     def listen(self, endpoint: IStreamServerEndpoint, name: str) -> None:
@@ -128,10 +151,13 @@ class Daemon(MultiService):
         """
         Listen.
 
-        :raises StartError: when an address cannot be had.
+        :raises StartError: when an address cannot be had, or is the one that requests go to.
         """
         try:
             super().privilegedStartService()
+            for listener in self:
+                if isinstance(listener, Listener):
+                    listener.check(self._upstream, self._leads_to)
         except StartError as error:
             if sys.stderr is not sys.__stderr__:
                 # By now twistd has turned stderr into log entries.

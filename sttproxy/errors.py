@@ -185,6 +185,13 @@ class OutOfDescriptors(ProxyError):
     code = "out_of_descriptors"
 
 
+class LoopDetected(ProxyError):
+    """508: the request has been here before (RFC 5842 §7.2)."""
+
+    status = 508
+    code = "loop_detected"
+
+
 class UpstreamTimeout(ProxyError):
     """504: the upstream did not take the connection, or did not answer, in time."""
 

@@ -32,8 +32,8 @@ HOP_BY_HOP = frozenset(
 )
 
 #: Connection may not name these: a message cannot be passed on faithfully without them, and a client could otherwise
-#: have the proxy take off what the upstream relies on.
-_END_TO_END = frozenset({b"host", b"content-length", b"content-type", b"authorization"})
+#: have the proxy take off what the upstream relies on.  RFC 8586 §2 wants CDN-Loop to stay.
+_END_TO_END = frozenset({b"host", b"content-length", b"content-type", b"authorization", b"cdn-loop"})
 
 _DESCRIBING = frozenset({b"content-type", b"content-length"})
 

@@ -15,6 +15,7 @@ from twisted.internet.defer import Deferred
 from twisted.web.resource import IResource, Resource
 from twisted.web.server import NOT_DONE_YET
 
+from . import loops
 from .admission import Admission
 from .config import Config, names_of
 from .errors import BadRequest, ForbiddenProfile, Header, NotFound, UnsupportedBody
@@ -52,6 +53,7 @@ class Target:
     :ivar host: the Host for requests that came without one (HTTP/1.0).
     :ivar answer_s: seconds to wait for the head of a response once the request is out; None: for ever.
     :ivar trusted: the peers whose forwarded headers are believed.
+    :ivar pseudonym: the name of this process, by which it knows requests that it has passed on.
     """
 
     upstream: Upstream
@@ -59,6 +61,7 @@ class Target:
     host: bytes
     answer_s: float | None = None
     trusted: TrustedPeers = attrs.field(factory=TrustedPeers)
+    pseudonym: bytes = attrs.field(factory=loops.new_pseudonym)
 
 
 class Forwarding(Resource):
@@ -97,6 +100,7 @@ class Forwarding(Resource):
         peer: str = getattr(request.client, "host", "unknown")  # RFC 7239 §6.2; a Unix socket has no address
         proto = b"https" if request.isSecure() else b"http"
         headers = forwarded(head, headers, peer.encode(), proto, peer in destination.trusted)
+        loops.mark(head, headers, destination.pseudonym)
         if length is None:
             headers.append((b"Transfer-Encoding", b"chunked"))
         target = request.target if request.target == b"*" else destination.prefix + request.target
@@ -322,18 +326,17 @@ class Root(Resource):
     def __init__(
         self,
         pages: dict[bytes, IResource],
-        prefix: bytes,
+        target: Target,
         transcriptions: IResource,
         pass_through: IResource,
         config: Callable[[], Config],
     ) -> None:
         """
-        :param prefix: of every path at the upstream.
         :param config: gives the configuration in force.
         """
         super().__init__()
         self._pages = pages
-        self._prefix = prefix
+        self._target = target
         self._transcriptions = transcriptions
         self._pass_through = pass_through
         self._config = config
@@ -344,15 +347,18 @@ class Root(Resource):
 
         :raises BadRequest: when servers would differ on whether it is a transcription.
         :raises NotFound: when it names a profile that does not exist.
+        :raises LoopDetected: when it has been passed on before.
         """
         page = self._pages.get(request.path)
         if page is not None:
             return page
+        target = self._target
+        loops.check(request.head, target.pseudonym)
         profile, request.target = split_profile(request.target)
         if profile is not None:
             request.profile = self._known(profile)
-        kind = route(request.method, self._prefix + request.target.partition(b"?")[0])
-        if takes_detour(request.head, request.target, self._prefix):
+        kind = route(request.method, target.prefix + request.target.partition(b"?")[0])
+        if takes_detour(request.head, request.target, target.prefix):
             raise BadRequest("Headers that override the method or the target must not be used for transcriptions.")
         if kind is Route.ODD:
             raise BadRequest(

@@ -4,6 +4,7 @@ The command line, and the only place where the rooms are put together.
 
 from __future__ import annotations
 
+import functools
 import os
 import re
 from collections.abc import Callable
@@ -17,7 +18,7 @@ from twisted.internet.interfaces import IStreamClientEndpoint
 from twisted.internet.threads import deferToThreadPool
 from twisted.python import usage
 
-from . import __version__
+from . import __version__, loops
 from .admission import Admission
 from .clock import make_monotonic
 from .commands import COMMANDS, DEFAULT_CONFIG, HelpfulOptions, source_of, suggestion
@@ -362,7 +363,7 @@ def makeService(options: Options) -> Daemon:
             b"/health": Health(Probe(dialer.attempt, pool), {"upstream": name, "version": __version__}),
             b"/stats": StatsPage(snapshot),
         },
-        target.prefix,
+        target,
         Transcriptions(
             target,
             stats,
@@ -377,7 +378,8 @@ def makeService(options: Options) -> Daemon:
     )
     timeouts = Timeouts(*(options[f"{phase}-timeout"] for phase in ("head", "body", "idle", "drain")))
     site = Site(root, clock, stats, timeouts, Limits(options["max-body"] or None))
-    daemon = Daemon(clock, site, pool, name + destination.prefix, options["grace"], watcher.reload)
+    leads_to = functools.partial(loops.leads_to, destination.host, destination.port)
+    daemon = Daemon(clock, site, pool, name + destination.prefix, options["grace"], watcher.reload, leads_to)
     if engine is not None:
         engine.setServiceParent(daemon)
     watcher.setServiceParent(daemon)

@@ -6,8 +6,15 @@ from __future__ import annotations
 
 from typing import Any
 
+from twisted.internet.address import IPv4Address
 from twisted.internet.defer import Deferred, fail, succeed
-from twisted.internet.interfaces import IListeningPort, IProtocolFactory, IReadDescriptor, IStreamServerEndpoint
+from twisted.internet.interfaces import (
+    IAddress,
+    IListeningPort,
+    IProtocolFactory,
+    IReadDescriptor,
+    IStreamServerEndpoint,
+)
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
@@ -19,10 +26,12 @@ class FakePort:
     """
     A port of some kind.
 
+    :ivar address: what it listens on.
     :ivar stopping: fires when it is closed; None while it is open.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, address: IAddress | None = None) -> None:
+        self.address = address or IPv4Address("TCP", "192.0.2.1", 80)
         self.stopping: Deferred[None] | None = None
 
     def startListening(self) -> None:
@@ -33,7 +42,7 @@ class FakePort:
         return self.stopping
 
     def getHost(self) -> Any:
-        raise NotImplementedError
+        return self.address
 
 
 @implementer(IReadDescriptor)

@@ -26,6 +26,8 @@ from sttproxy.upstream.probe import Probe
 
 from .fakes import Ending, FakeReactor, FakeUpstream, Peer
 
+#: The name under which the proxy knows its own requests.
+PSEUDONYM = b"sttproxy-x"
 #: Where transcriptions go.
 PATH = b"/v1/audio/transcriptions"
 FORM_TYPE = b"Content-Type: multipart/form-data; boundary=b"
@@ -246,7 +248,7 @@ class ProxyTestCase(SiteTestCase):
         self._upstreams.append(self.upstream)
         self._pools.append(self.pool)
         self.admission = Admission(most, queue)
-        settings = {"prefix": b"", "host": b"upstream:1", "trusted": TrustedPeers(), **target}
+        settings = {"prefix": b"", "host": b"upstream:1", "trusted": TrustedPeers(), "pseudonym": PSEUDONYM, **target}
         to = Target(Upstream(UpstreamAgent(self.pool)), **settings)
         pages: dict[bytes, IResource] = {
             b"/health": Health(Probe(self.upstream.connect, self.pool), {"version": "1"}),
@@ -261,7 +263,7 @@ class ProxyTestCase(SiteTestCase):
             explains=explains,
             max_json=max_json,
         )
-        root = Root(pages, to.prefix, transcriptions, PassThrough(to, self.stats), lambda: self.config)
+        root = Root(pages, to, transcriptions, PassThrough(to, self.stats), lambda: self.config)
         self.serve(root, timeouts, body)
 
     @property

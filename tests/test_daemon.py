@@ -12,6 +12,7 @@ from io import StringIO
 from typing import Any
 
 from twisted.application.service import IService, Service
+from twisted.internet.address import IPv4Address, IPv6Address, UNIXAddress
 from twisted.internet.error import CannotListenError
 from twisted.internet.interfaces import IReadDescriptor, IStreamServerEndpoint
 from twisted.logger import capturedLogs, formatEvent
@@ -106,6 +107,25 @@ class ListenTests(DaemonTestCase):
         ):
             self.setUp()
             self.assertEqual(self.refused(error), f"sttproxy: cannot listen on unix:/run/x: {reason}")
+
+    def test_itself(self) -> None:
+        """It does not start where requests would come back to what it listens on; a Unix socket is no target."""
+        asked: list[tuple[str, int]] = []
+
+        def leads_to(host: str, port: int) -> bool:
+            asked.append((host, port))
+            return port == 80
+
+        addresses = UNIXAddress("/run/x"), IPv6Address("TCP", "::", 81), IPv4Address("TCP", "192.0.2.1", 80)
+        for count in (2, 3):
+            self.daemon = Daemon(self.reactor, self.site, self.pool, "h:80", 30.0, lambda: None, leads_to)
+            for number, address in enumerate(addresses[:count]):
+                self.daemon.listen(FakeEndpoint(FakePort(address)), f"address {number}")
+            if count == 2:
+                self.daemon.privilegedStartService()
+        error = str(self.assertRaises(StartError, self.daemon.privilegedStartService))
+        self.assertIn("the target h:80 is this proxy itself, which listens on address 2;", error)
+        self.assertEqual(asked, [("::", 81)] * 2 + [("192.0.2.1", 80)])
 
     def test_where_it_is_said(self) -> None:
         """It is said on the real stderr, where twistd has put a log in its place, and only there twice."""

@@ -29,6 +29,7 @@ ANSWERS = {
     "ExpectationFailed": (417, "invalid_request_error", "expectation_failed"),
     "HeadTooLarge": (431, "invalid_request_error", "head_too_large"),
     "NotImplementedHere": (501, "invalid_request_error", "not_implemented"),
+    "LoopDetected": (508, "server_error", "loop_detected"),
     "ShuttingDown": (503, "server_error", "shutting_down"),
     "OutOfDescriptors": (503, "server_error", "out_of_descriptors"),
     "VersionNotSupported": (505, "invalid_request_error", "http_version_not_supported"),

@@ -11,8 +11,10 @@ from sttproxy.headers import TrustedPeers
 from sttproxy.http1.heads import parse_request
 from sttproxy.upstream.pool import PoolLimits
 
-from .stage import ProxyTestCase, get, message, ok, post
+from .stage import PSEUDONYM, ProxyTestCase, get, message, ok, post
 
+#: What each request leaves with.
+MARK = b"CDN-Loop: " + PSEUDONYM
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
@@ -72,14 +74,14 @@ class TargetTests(ProxyTestCase):
     def test_forwarded(self) -> None:
         """The upstream is told who asked, how and for what; what the client says of that itself is not believed."""
         received = self.asked(get(b"/x", b"X-Forwarded-For: 9.9.9.9", b"x-forwarded-proto: https"))
-        told = (b"X-Forwarded-For: 192.0.2.7", b"X-Forwarded-Proto: http", b"X-Forwarded-Host: h")
+        told = (b"X-Forwarded-For: 192.0.2.7", b"X-Forwarded-Proto: http", b"X-Forwarded-Host: h", MARK)
         self.assertEqual(received, message(b"GET /x HTTP/1.1", b"Host: h", *told))
 
     def test_trusted(self) -> None:
         """What a trusted proxy says of the client behind it is added to."""
         self.proxy(trusted=TrustedPeers([ip_network("192.0.2.0/24")]))
         received = self.asked(get(b"/x", b"X-Forwarded-For: 9.9.9.9", b"X-Forwarded-Proto: https"))
-        told = (b"X-Forwarded-For: 9.9.9.9, 192.0.2.7", b"X-Forwarded-Proto: https", b"X-Forwarded-Host: h")
+        told = (b"X-Forwarded-For: 9.9.9.9, 192.0.2.7", b"X-Forwarded-Proto: https", b"X-Forwarded-Host: h", MARK)
         self.assertEqual(received, message(b"GET /x HTTP/1.1", b"Host: h", *told))
 
 

@@ -14,7 +14,48 @@ from sttproxy.errors import UpstreamUnreachable
 from sttproxy.resources import Page
 
 from .fakes import Ending, Peer
-from .stage import PATH, ProxyTestCase, error_of, get, post, transcription
+from .stage import FORM, FORM_TYPE, PATH, PSEUDONYM, ProxyTestCase, error_of, get, post, transcription
+
+
+class LoopTests(ProxyTestCase):
+    """Requests that the proxy has passed on before."""
+
+    def test_every_route(self) -> None:
+        """They are refused wherever they lead, before they wait for anything; nobody is to ask again."""
+        self.proxy(fields=b'{"$profiles": {"p": {}}}', most=1)
+        mark = b"CDN-Loop: " + PSEUDONYM
+        upgrade = (b"Connection: Upgrade", b"Upgrade: websocket")
+        for data in (
+            get(b"/x", mark),
+            get(b"/x", b"CDN-Loop: a.example;v=1, %b , other" % PSEUDONYM),
+            get(b"/x", b"cdn-loop: other", mark),
+            get(b"/v1/realtime", mark, *upgrade),
+            get(b"*", mark, method=b"OPTIONS"),
+            get(b"/profiles/p/x", mark),
+            get(b"/profiles/nobody/x", mark),
+            transcription(FORM, FORM_TYPE, mark),
+            transcription(FORM, FORM_TYPE, mark, target=b"/profiles/p" + PATH),
+            post(1 << 30, mark, b"Expect: 100-continue"),
+        ):
+            client = self.client(data)
+            self.assertEqual(error_of(client.received), (508, "loop_detected"), data)
+            self.assertIn(b"\r\nx-should-retry: false\r\n", client.received)
+        self.assertEqual((self.upstream.peers, self.stats.stt_requests), ([], 0))
+
+    def test_passed_on(self) -> None:
+        """What is passed on comes back marked, whatever its Connection says, and is refused then."""
+        for data in (
+            get(b"/x", b"Connection: cdn-loop"),
+            get(b"/x", b"CDN-Loop: a.example, b", b"Connection: cdn-loop, close"),
+            transcription(FORM, FORM_TYPE, b"Connection: CDN-Loop"),
+        ):
+            self.client(data)
+            client = self.client(self.server.received)
+            self.assertEqual(error_of(client.received), (508, "loop_detected"), data)
+
+    def test_own_pages(self) -> None:
+        """The proxy's own pages lead nowhere, and are answered."""
+        self.assertIn(b" 200 OK\r\n", self.client(get(b"/stats", b"CDN-Loop: " + PSEUDONYM)).received)
 
 
 class RootTests(ProxyTestCase):

@@ -127,6 +127,17 @@ class ServiceTests(OptionsTestCase):
             self.assertIn(f"--listen {description!r}", str(error))
             self.assertEqual(len(str(error).splitlines()), 1)
 
+    def test_itself(self) -> None:
+        """It is no target for itself, as far as that can be seen."""
+        for arguments in (
+            ("--port", "10240"),
+            ("--host", "127.0.0.1", "--port", "1", "--target", "http://localhost:1/x"),
+            ("--listen", "tcp:2", "--listen", "tcp:1", "--target-host", "127.0.0.1", "--target-port", "1"),
+        ):
+            error = str(self.assertRaises(StartError, self.make(*arguments).privilegedStartService))
+            self.assertIn("is this proxy itself", error)
+            self.assertEqual(len(error.splitlines()), 1)
+
     def test_configuration(self) -> None:
         """A configuration that cannot be used, or was named and is missing, is one line with its path."""
         for content in ("{", "[]", None):
