@@ -20,6 +20,7 @@ class Stats:
     :ivar refused_requests: heads that were refused before they became a request.
     :ivar in_flight: requests not yet answered in full.
     :ivar connections: client connections open now.
+    :ivar clients_refused: connections that were turned away, for there were too many.
     :ivar answers: finished answers by class, ``"2xx"`` and so on.
     :ivar upstream_errors: failures of the upstream by their error code.
     :ivar clients_gone: requests whose client left before the answer was complete.
@@ -34,6 +35,7 @@ class Stats:
         self.refused_requests = 0
         self.in_flight = 0
         self.connections = 0
+        self.clients_refused = 0
         self.answers: Counter[str] = Counter()
         self.upstream_errors: Counter[str] = Counter()
         self.clients_gone = 0

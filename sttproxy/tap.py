@@ -16,9 +16,10 @@ import attrs
 from twisted.internet import endpoints
 from twisted.internet.interfaces import IStreamClientEndpoint
 from twisted.internet.threads import deferToThreadPool
+from twisted.logger import Logger
 from twisted.python import usage
 
-from . import __version__, loops
+from . import __version__, descriptors, loops
 from .admission import Admission
 from .clock import make_monotonic
 from .commands import COMMANDS, DEFAULT_CONFIG, HelpfulOptions, source_of, suggestion
@@ -33,6 +34,8 @@ from .upstream.dial import Dialer, tcp_endpoint
 from .upstream.pool import Pool, PoolLimits
 from .upstream.probe import Probe
 from .watch import ConfigWatcher
+
+log = Logger()
 
 #: Connections that may wait to be accepted; Twisted's 50 are less than one burst of clients.
 BACKLOG = 1024
@@ -129,6 +132,7 @@ _KINDS: dict[str, Callable[[str], Any]] = {
     "target-port": port,
     "pool-size": count,
     "pool-idle": seconds,
+    "max-clients": count,
     "max-connections": count,
     "pool-wait": seconds_or_for_ever,
     "max-transcriptions": count,
@@ -170,6 +174,7 @@ class Options(HelpfulOptions):
         ["profile-by-key", None, None, 'A JSON file of API keys and their profiles, {"sha256:…": "name"}.'],
         ["pool-size", None, "32", "Idle connections to the server that are kept."],
         ["pool-idle", None, "4", "Seconds that one is kept; uvicorn closes its side at 5."],
+        ["max-clients", None, "0", "Clients that may be connected; 0: as many as the limit on open files allows."],
         ["max-connections", None, "0", "Connections to the server that may exist at all; 0: any number."],
         ["pool-wait", None, "30", "Seconds that a request waits for one of them; 0: for ever."],
         ["max-transcriptions", None, "0", "Transcriptions that are let through at once; 0: all."],
@@ -345,6 +350,8 @@ def makeService(options: Options) -> Daemon:
         answer_s=options["answer-timeout"],
         trusted=TrustedPeers(options["trust-forwarded"]),
     )
+    open_files = descriptors.usable(descriptors.raise_limit(), clock)
+    max_clients = _max_clients(options["max-clients"], options["max-connections"], open_files)
     admission = Admission(options["max-transcriptions"], options["max-queue"])
     started = clock.seconds()
 
@@ -355,6 +362,8 @@ def makeService(options: Options) -> Daemon:
             "upstream": name,
             **stats.snapshot(),
             "queued": admission.waiting,
+            "max_clients": max_clients,
+            "descriptors": {"open": descriptors.open_now(), "limit": open_files},
             "config": watcher.snapshot(),
         }
 
@@ -377,7 +386,7 @@ def makeService(options: Options) -> Daemon:
         lambda: watcher.current,
     )
     timeouts = Timeouts(*(options[f"{phase}-timeout"] for phase in ("head", "body", "idle", "drain")))
-    site = Site(root, clock, stats, timeouts, Limits(options["max-body"] or None))
+    site = Site(root, clock, stats, timeouts, Limits(options["max-body"] or None, max_clients))
     leads_to = functools.partial(loops.leads_to, destination.host, destination.port)
     daemon = Daemon(clock, site, pool, name + destination.prefix, options["grace"], watcher.reload, leads_to)
     if engine is not None:
@@ -390,6 +399,26 @@ def makeService(options: Options) -> Daemon:
         except Exception as error:  # endpoint parsers are plugins and raise what they like
             raise StartError(f"--listen {description!r} is not an endpoint: {error}") from None
     return daemon
+
+
+def _max_clients(wanted: int, connections: int, open_files: int) -> int:
+    """
+    How many clients there may be.
+
+    :param wanted: by the command line; 0: any number.
+    :param connections: to the server that may exist at all; 0: any number.
+    :param open_files: descriptors that there may be.
+    """
+    allowed = descriptors.clients(open_files, connections)
+    if wanted > allowed:
+        log.warn(
+            "--max-clients {wanted}: with {limit} open files, two for each client, there is room for {allowed}. "
+            "Raise the limit (ulimit -n), or bound those to the server by --max-connections.",
+            wanted=wanted,
+            limit=open_files,
+            allowed=allowed,
+        )
+    return min(wanted or allowed, allowed)
 
 
 def _tcp(host: str, number: int) -> tuple[str, str]:

@@ -9,6 +9,7 @@ microseconds.
 from __future__ import annotations
 
 import enum
+import errno
 import functools
 import os
 import stat
@@ -50,9 +51,19 @@ _MOST_LOOKS = 10
 Look = dict[str, "bytes | str"]
 
 
-def look(paths: Iterable[str]) -> Look:
-    """Read files."""
-    return {path: _read(path) for path in paths}
+def look(paths: Iterable[str], known: Look | None = None) -> Look:
+    """
+    Read files.
+
+    :param known: what to go on with where no descriptor is left to read a file: that is no fault of its own.
+    """
+    seen: Look = {}
+    for path in paths:
+        try:
+            seen[path] = _read(path)
+        except _NoDescriptor as error:
+            seen[path] = known[path] if known and path in known else str(error)
+    return seen
 
 
 @attrs.frozen
@@ -116,6 +127,10 @@ class Source:
         except ConfigError as error:
             found = error
         return Judgement(found, frozenset(files))
+
+
+class _NoDescriptor(Exception):
+    """A file could not be opened, for too many are."""
 
 
 class _Urgency(enum.Enum):
@@ -249,7 +264,7 @@ class ConfigWatcher(Service):
             self._next = self._clock.callLater(LOOK_EVERY_S if settled else LOOK_AGAIN_S, self._look)
 
     def _look_at_files(self) -> None:
-        found = look(self._seen)
+        found = look(self._seen, self._seen)
         moves = found != self._seen
         self._seen = found
         if not moves:
@@ -381,7 +396,11 @@ def _pieces(fd: int) -> Iterator[bytes]:
 
 
 def _read(path: str) -> bytes | str:
-    """A file's bytes, or why there are none."""
+    """
+    A file's bytes, or why there are none.
+
+    :raises _NoDescriptor: when that is not the file's fault.
+    """
     try:
         # Non-blocking, for what was meant to be a file may be a pipe.
         fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -392,4 +411,7 @@ def _read(path: str) -> bytes | str:
         finally:
             os.close(fd)
     except (OSError, ValueError) as error:  # ValueError: a name that the file system's encoding does not have
-        return f"it cannot be read: {getattr(error, 'strerror', error)}"
+        reason = f"it cannot be read: {getattr(error, 'strerror', error)}"
+        if getattr(error, "errno", None) in (errno.EMFILE, errno.ENFILE):
+            raise _NoDescriptor(reason) from None
+        return reason

@@ -193,9 +193,18 @@ class Peer:
     :ivar left: whether it has closed or reset the connection itself.
     """
 
-    def __init__(self, reactor: FakeReactor, protocol: Any, address: tuple[str, int] = ("192.0.2.7", 50000)) -> None:
+    def __init__(
+        self,
+        reactor: FakeReactor,
+        protocol: Any,
+        address: tuple[str, int] = ("192.0.2.7", 50000),
+        socket: FakeSocket | None = None,
+    ) -> None:
+        """
+        :param socket: the near end's; one to which something has happened before the protocol got it.
+        """
         self._reactor = reactor
-        self.socket = FakeSocket()
+        self.socket = socket or FakeSocket()
         self.protocol = protocol
         self.transport = Server(self.socket, protocol, address, None, 0, reactor)  # type: ignore[arg-type]
         self.transport.repstr = f"<the transport of {protocol!r}>"

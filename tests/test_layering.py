@@ -34,6 +34,7 @@ ROOMS: dict[str, frozenset[str]] = {
         "commands": "errors config forms watch",
         "forms": "errors headers config jsontext",
         "deadline": "",
+        "descriptors": "",
         "transport": "deadline",
         "watch": "errors config",
         "inbound": "errors headers http1 deadline transport stats",

@@ -20,11 +20,12 @@ from twisted.internet.interfaces import (
     IReactorPluggableNameResolver,
     IResolutionReceiver,
 )
+from twisted.logger import capturedLogs, formatEvent
 from twisted.plugin import IPlugin
 from zope.interface import alsoProvides, implementer
 from zope.interface.verify import verifyObject
 
-from sttproxy import __version__, embedded
+from sttproxy import __version__, descriptors, embedded
 from sttproxy.daemon import Daemon, StartError
 from sttproxy.tap import Options, makeService
 
@@ -216,6 +217,25 @@ class ServiceTests(OptionsTestCase):
         self.assertIn(b"HTTP/1.1 408 ", client.received)
         self.assertEqual(daemon._site.limits.body, 5)
         self.assertIsNone(self.make()._site.limits.body)
+
+    def test_clients(self) -> None:
+        """As many clients as descriptors allow, or as the command line does; where that is more, a warning says so."""
+        self.patch(descriptors, "raise_limit", lambda: descriptors.RESERVE + 100)
+        for arguments, clients, warns in (
+            ((), 50, False),
+            (("--max-clients", "0"), 50, False),
+            (("--max-clients", "20"), 20, False),
+            (("--max-clients", "51"), 50, True),
+            (("--max-clients", "90", "--max-connections", "10"), 90, False),
+        ):
+            with capturedLogs() as logs:
+                self.assertEqual(self.make(*arguments)._site.limits.clients, clients)
+            said = "".join(str(formatEvent(event)) for event in logs)
+            self.assertEqual("there is room for 50. Raise the limit" in said, warns, said)
+        self.start("--max-clients", "7")
+        shown = json.loads(self.ask(get(b"/stats")).received.partition(b"\r\n\r\n")[2])
+        self.assertEqual((shown["max_clients"], shown["clients_refused"]), (7, 0))
+        self.assertEqual(shown["descriptors"], {"open": descriptors.open_now(), "limit": descriptors.RESERVE + 100})
 
     def test_embedded_missing(self) -> None:
         """The embedded engine, where it is not installed, is one line that says how to install it."""

@@ -4,6 +4,7 @@ Tests for :mod:`sttproxy.watch`: the last good configuration, reloading, and wha
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Callable
 from typing import Any
@@ -57,6 +58,29 @@ class KeepingTests(WatcherTestCase):
         self.write(EN)
         self.looks()
         self.assertEqual(self.language(), "en")
+
+    def test_no_descriptor(self) -> None:
+        """Where too many files are open to read it, it stays in force, and nothing is wrong with it."""
+        self.watch()
+        for number in (errno.EMFILE, errno.ENFILE):
+            with mock.patch("os.open", side_effect=OSError(number, os.strerror(number))):
+                self.write(EN)
+                self.looks(10)
+            self.assertEqual((self.language(), self.watcher.error), ("zh", ""))
+            self.looks()
+            self.assertEqual(self.language(), "en")
+            self.write(ZH)
+            self.looks()
+        self.assertEqual(self.logged(LogLevel.error), [])
+
+    def test_no_descriptor_when_asked(self) -> None:
+        """Who asks for it to be read then is told why it cannot be, and it is read as soon as it can."""
+        self.watch()
+        with mock.patch("os.open", side_effect=OSError(errno.EMFILE, "Too many open files")):
+            self.watcher.reload()
+        self.assertIn("it cannot be read: Too many open files", self.watcher.error)
+        self.looks()
+        self.assertEqual((self.language(), self.watcher.error), ("zh", ""))
 
     def test_goes_on_after_a_fault(self) -> None:
         """A fault of the proxy's own in one look does not end the looking."""

@@ -15,12 +15,15 @@ from ..deadline import Deadline
 from ..stats import Stats
 from ..transport import ReadAhead, Turn
 from .channel import HTTPChannel
+from .refusal import Refusal, answer
 from .request import Request
 
 log = Logger()
 
 #: Seconds that clients have to take the news that the daemon waits no longer.
 STOP_S = 1.0
+#: Seconds between two lines of the log that say that clients are turned away.
+SAY_AGAIN_S = 60.0
 
 
 @attrs.frozen
@@ -46,9 +49,11 @@ class Limits:
     How much clients may send.
 
     :ivar body: bytes of a request's body; None: any number.
+    :ivar clients: connections of clients; None: any number.
     """
 
     body: int | None = None
+    clients: int | None = None
 
 
 class Site(server.Site):
@@ -58,6 +63,7 @@ class Site(server.Site):
     :ivar turn: at whose end they send, and log.
     :ivar read_ahead: what may be read of clients that are held back.
     :ivar channels: the connections that are open.
+    :ivar refusals: connections that are turned away and have not ended yet.
     :ivar draining: no connection is kept alive any more.
     """
 
@@ -79,6 +85,8 @@ class Site(server.Site):
         self.turn = Turn(clock)
         self.read_ahead = ReadAhead()
         self.channels: set[HTTPChannel] = set()
+        self.refusals: set[Refusal] = set()
+        self._refused_said_at: float | None = None
         self.draining = False
         self._drained: Deferred[None] | None = None
         self._stopping = False
@@ -90,8 +98,25 @@ class Site(server.Site):
     def stopFactory(self) -> None:
         """Nothing, likewise."""
 
-    def buildProtocol(self, addr: IAddress | None) -> HTTPChannel:  # type: ignore[override]  # likewise
+    def buildProtocol(self, addr: IAddress | None) -> HTTPChannel | Refusal:  # type: ignore[override]  # likewise
+        most = self.limits.clients
+        if most is not None and len(self.channels) >= most:
+            return self._refuse(most)
         return HTTPChannel(self)
+
+    def _refuse(self, most: int) -> Refusal:
+        """Turn a client away, for so many are connected."""
+        self.stats.clients_refused += 1
+        now = self.clock.seconds()
+        if self._refused_said_at is None or now - self._refused_said_at >= SAY_AGAIN_S:
+            self._refused_said_at = now
+            log.warn(
+                "{most} clients are connected and there is room for no more: new ones get 503 ({count} so far). "
+                "--max-clients and the limit on open files (ulimit -n) say how many there may be.",
+                most=most,
+                count=self.stats.clients_refused,
+            )
+        return Refusal(self, answer(most))
 
     def getResourceFor(self, request: Request) -> IResource:
         """The root, or what it names for the whole path: no tree is walked along a path that nobody has decoded."""

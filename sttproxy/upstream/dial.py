@@ -12,10 +12,13 @@ from twisted.internet.error import ConnectError, ConnectionRefusedError, DNSLook
 from twisted.internet.interfaces import IProtocolFactory, IReactorTime, IStreamClientEndpoint
 from twisted.internet.protocol import Protocol
 from twisted.internet.task import deferLater
+from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from ..errors import OutOfDescriptors, ProxyError, UpstreamTimeout, UpstreamUnreachable
 from .resolve import NameResolver, Resolving
+
+log = Logger()
 
 #: Seconds between the first two attempts at a connection, and the most between any two.
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.05, 0.4
@@ -65,6 +68,8 @@ class Dialer:
         self._timeout_s = timeout_s
         self._retry_s = retry_s
         self._resolver = resolver
+        #: Whether descriptors are short, and the log says so already.
+        self._short = False
 
     def connect(self, factory: IProtocolFactory) -> Deferred[Protocol]:
         """
@@ -105,6 +110,7 @@ class Dialer:
             if isinstance(result, Failure):
                 outcome.errback(self._explained(result, late))
             else:
+                self._short = False
                 outcome.callback(result)
 
         outcome: Deferred[Protocol] = Deferred(cancel)
@@ -125,6 +131,9 @@ class Dialer:
         if not isinstance(error, ConnectError | DNSLookupError | OSError):
             return failure
         if getattr(error, "osError", getattr(error, "errno", None)) in (errno.EMFILE, errno.ENFILE):
+            if not self._short:
+                self._short = True
+                log.warn("No file descriptor is left for a connection to {name}; raise their limit.", name=self.name)
             message = "The proxy has no file descriptor left for a connection to the upstream."
             return OutOfDescriptors(message, headers=((b"Retry-After", b"1"),))
         if isinstance(error, ConnectionRefusedError):

@@ -54,12 +54,19 @@ class Daemon:
     :ivar addresses: what it listens on, in the order given: ports and paths of sockets.
     """
 
-    def __init__(self, *options: str, config: Any = None, env: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        *options: str,
+        config: Any = None,
+        env: Mapping[str, str] | None = None,
+        open_files: int | None = None,
+    ) -> None:
         """
         Start it and wait until it answers.
 
         :param options: of sttproxy; unless they say where to listen, it does on a free port of 127.0.0.1.
         :param config: the configuration, see `written`; None leaves the file out.
+        :param open_files: the hard limit on them; None: that of the tests.
         """
         self.folder = tempfile.mkdtemp(prefix="stt-")
         self.path = os.path.join(self.folder, "stt_config.json")
@@ -69,10 +76,11 @@ class Daemon:
         if config is not None:
             self._replace(written(config))
         listen = () if {"--listen", "--port"}.intersection(options) else ("--host", "127.0.0.1", "--port", "0")
+        command = foreground(*listen, *options)
+        if open_files is not None:
+            command = ["sh", "-c", 'ulimit -n "$0" && exec "$@"', str(open_files), *command]
         try:
-            self._process = Process(
-                foreground(*listen, *options), self.folder, "daemon", env={"TMPDIR": self.temporary, **(env or {})}
-            )
+            self._process = Process(command, self.folder, "daemon", env={"TMPDIR": self.temporary, **(env or {})})
         except BaseException:
             shutil.rmtree(self.folder)
             raise

@@ -85,24 +85,31 @@ class SecureClient:
         self._incoming.write(self.peer.news())
 
 
-class TLSTests(ScriptedTestCase):
-    """What differs where the transport is not a socket."""
+class TLSTestCase(ScriptedTestCase):
+    """Tests with clients that speak TLS."""
 
-    def setUp(self) -> None:
-        super().setUp()
-        self.serve_with(Timeouts(head=10, body=30, idle=75, drain=20))
+    def secure(self) -> Any:
+        """The server's end of a new connection."""
+        return TLSMemoryBIOFactory(server_side(), False, self.site, self.reactor).buildProtocol(None)  # type: ignore[arg-type]
 
     def secure_client(self, data: bytes = b"") -> SecureClient:
         """A new client, and what it sends at once."""
-        factory = TLSMemoryBIOFactory(server_side(), False, self.site, self.reactor)
         try:
-            client = SecureClient(self.reactor, factory.buildProtocol(None))  # type: ignore[arg-type]
+            client = SecureClient(self.reactor, self.secure())
         except ValueError as error:
             self.reactor.readers.clear()
             raise SkipTest(f"Twisted does not know this version of OpenSSL: {error}") from error
         self.peers.append(client.peer)
         client.send(data)
         return client
+
+
+class TLSTests(TLSTestCase):
+    """What differs where the transport is not a socket."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.serve_with(Timeouts(head=10, body=30, idle=75, drain=20))
 
     def test_answered(self) -> None:
         """Requests are answered, one after the other, and know that nobody else could read them."""

@@ -11,6 +11,7 @@ from twisted.internet.defer import CancelledError, Deferred, fail, succeed
 from twisted.internet.interfaces import IProtocolFactory, IStreamClientEndpoint
 from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.task import Clock
+from twisted.logger import capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 from zope.interface.verify import verifyObject
@@ -91,6 +92,18 @@ class DialerTests(SynchronousTestCase):
             found = self.failureResultOf(self.dial(fail(reason)), OutOfDescriptors).value
             self.assertEqual((found.status, found.headers), (503, ((b"Retry-After", b"1"),)))
 
+    def test_out_of_descriptors_logged(self) -> None:
+        """The log says so once, and again when there were some in between."""
+        server = FakeServer(OSError(errno.EMFILE, "Too many open files"))
+        dialer = Dialer(self.clock, server, "h:1", 5.0, retry_s=2.0)
+        with capturedLogs() as logs:
+            for up, said in ((False, 1), (False, 1), (True, 1), (False, 2)):
+                server.up = up
+                dialer.connect(Factory()).addErrback(lambda failure: failure.trap(OutOfDescriptors))
+                self.assertEqual(len(logs), said)
+        self.assertIn("No file descriptor is left for a connection to h:1", str(formatEvent(logs[0])))
+        self.assertEqual(server.attempts, 4)
+
     def test_late(self) -> None:
         """The limit holds whatever the endpoint does with it."""
         connecting = self.dial(Deferred(lambda each: each.errback(error.DNSLookupError("cancelled"))))
@@ -118,13 +131,17 @@ class FakeServer:
     :ivar attempts: how often somebody has tried.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, trouble: Exception | None = None) -> None:
+        """
+        :param trouble: what connecting fails with then.
+        """
         self.up = False
         self.attempts = 0
+        self.trouble = trouble or error.ConnectionRefusedError()
 
     def connect(self, protocolFactory: IProtocolFactory) -> Deferred[Protocol]:
         self.attempts += 1
-        return succeed(Protocol()) if self.up else fail(error.ConnectionRefusedError())
+        return succeed(Protocol()) if self.up else fail(self.trouble)
 
 
 class RetryTests(SynchronousTestCase):

@@ -1,0 +1,71 @@
+"""
+A daemon that has few file descriptors.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..case import StagedTestCase
+from ..daemon import Daemon
+from ..message import counted, head, request
+from ..process import until
+from ..raw import Listener, connect
+from .tools import TRANSCRIPTIONS
+
+OK = head(b"HTTP/1.1 200 OK", [counted(b"ok")]) + b"ok"
+
+
+class FewDescriptors(StagedTestCase):
+    """The hard limit is 64, which is enough for 16 clients."""
+
+    def setUp(self) -> None:
+        self.upstream = Listener()
+        self.addCleanup(self.upstream.close)
+        target = ("--target", f"http://127.0.0.1:{self.upstream.port}")
+        self.daemon: Daemon = self.start_daemon(*target, config="{}", open_files=64)
+
+    def client(self) -> Any:
+        """A new client."""
+        client = connect(self.daemon.port)
+        self.addCleanup(client.close)
+        return client
+
+    def one_more(self) -> bool:
+        """Whether there is room for a client, which stays."""
+        client = self.client()
+        client.send_while_taken([request("GET", "/stats")])
+        return client.read_message().status == 200
+
+    def test_full(self) -> None:
+        """A burst of clients: those that there is room for are all served, and the others are told at once."""
+        served = [self.client() for _ in range(15)]
+        for client in served:
+            client.send(request("GET", "/x"))
+        # Until then, the connection of whoever looked whether the daemon runs may count.
+        until(self.one_more, "a sixteenth client")
+        upstreams = [self.upstream.accept() for _ in served]
+        for number in range(100):
+            refused = self.client()
+            if number % 2:
+                refused.send_while_taken([request("POST", TRANSCRIPTIONS, (b"Content-Length", b"9999")), b"x" * 1000])
+            answer = refused.read_message()
+            self.assertEqual((answer.status, answer.values(b"Retry-After")), (503, [b"1"]))
+            self.assertIn(b'"code": "out_of_descriptors"', answer.body)
+            refused.close()
+        with open(self.daemon.path, "w") as file:
+            file.write('{"language": "zh"}')
+        self.daemon.wait_for_log("in force .generation 2")
+        for upstream in upstreams:
+            upstream.read_message()
+            upstream.send(OK)
+        for client in served:
+            self.assertEqual(client.read_message().body, b"ok")
+            client.close()
+        until(lambda: "max_clients" in self.daemon.stats(), "room for another client")
+        stats = self.daemon.stats()
+        self.assertEqual((stats["max_clients"], stats["descriptors"]["limit"]), (16, 64))
+        self.assertGreaterEqual(stats["clients_refused"], 100)
+        self.assertEqual((stats["upstream_errors"], stats["config"]["error"]), ({}, None))
+        self.assertEqual(self.daemon.log().count("there is room for no more"), 1)
+        self.assertNotIn("EMFILE", self.daemon.log())
