@@ -16,6 +16,18 @@ from typing import Any, ClassVar
 Header = tuple[bytes, bytes]
 
 
+def printable(path: str) -> str:
+    """
+    A path as it may stand in a message, an answer or the log: one line that can be encoded, whatever its bytes are.
+
+    Bytes that are not UTF-8 are in a `str` as halves of surrogate pairs (PEP 383), which no encoder takes.
+    """
+    text = path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    if text.isprintable():
+        return text
+    return "".join(char if char.isprintable() else char.encode("unicode-escape").decode() for char in text)
+
+
 class ProxyError(Exception):
     """
     An error with its answer.

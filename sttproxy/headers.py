@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Sequence
-from ipaddress import IPv4Network, IPv6Network, ip_address
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
+from typing import Literal
 
 from .errors import Header, UnsupportedBody
 from .http1.heads import Head
@@ -44,6 +45,15 @@ _FORWARDED = frozenset(
     for second in b"-_"
     for told in (b"for", b"proto", b"host")
 ) | {b"forwarded"}
+
+#: What the log and --trust-forwarded call a peer at a Unix socket, which has no address.
+UNIX: Literal["unix"] = "unix"
+#: What they call one whose transport tells no address, and what the upstream is told of both (RFC 7239 §6.2).
+UNKNOWN = "unknown"
+#: Most hops of X-Forwarded-For that are followed back.
+MAX_HOPS = 32
+#: An address with a port behind it, as some proxies write it, or an IPv6 one in brackets.
+_NODE = re.compile(rb"[ \t]*(?:\[([0-9A-Fa-f:.]+)\](?::[0-9]+)?|([0-9.]+):[0-9]+|([0-9A-Fa-f:.]+))[ \t]*")
 
 _TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
 _MEDIA_TYPE = re.compile(rb"(%b/%b)[ \t]*" % (_TOKEN, _TOKEN))
@@ -105,9 +115,11 @@ def forwarded(head: Head, headers: list[Header], peer: bytes, proto: bytes, trus
             for name, value in headers:
                 told.setdefault(name.lower(), []).append(value)
         headers = [header for header in headers if header[0].lower() not in _FORWARDED]
-    addresses = b", ".join([*told[b"x-forwarded-for"], peer]) if b"x-forwarded-for" in told else peer
+    hops = told.get(b"x-forwarded-for", [])
+    if not hops or peer != UNKNOWN.encode():
+        hops.append(peer)  # a proxy at a Unix socket is no hop that anybody could tell from others
     written = [
-        (b"X-Forwarded-For", addresses),
+        (b"X-Forwarded-For", b", ".join(hops)),
         (b"X-Forwarded-Proto", told.get(b"x-forwarded-proto", (proto,))[0]),
     ]
     hosts = told.get(b"x-forwarded-host") or head.values(b"host")
@@ -125,22 +137,88 @@ def _forwarded_element(peer: bytes, proto: bytes, hosts: Sequence[bytes]) -> byt
     return element + b"".join(b';host="%b"' % host for host in hosts)
 
 
+#: A member of --trust-forwarded.
+Trusted = IPv4Network | IPv6Network | Literal["unix"]
+
+
 class TrustedPeers:
     """The peers whose forwarded headers are believed."""
 
-    def __init__(self, networks: Iterable[IPv4Network | IPv6Network] = ()) -> None:
-        self._networks = tuple(networks)
+    def __init__(self, peers: Iterable[Trusted] = ()) -> None:
+        """
+        :param peers: networks; `UNIX` stands for all peers at Unix sockets.
+        """
+        trusted = tuple(peers)
+        self._unix = UNIX in trusted
+        self._networks = tuple(peer for peer in trusted if peer != UNIX)
 
-    def __contains__(self, address: str) -> bool:
-        """Whether an address is in one of the networks; an IPv4 one may come mapped into IPv6."""
-        if not self._networks:
-            return False
-        try:
-            peer = ip_address(address)
-        except ValueError:
-            return False
-        mapped = getattr(peer, "ipv4_mapped", None)
-        return any((mapped or peer) in network for network in self._networks)
+    def __contains__(self, name: str) -> bool:
+        """Whether a peer is one of them; an IPv4 address may come mapped into IPv6."""
+        if name == UNIX:
+            return self._unix
+        address = _address(name) if self._networks else None
+        return address is not None and self._cover(address)
+
+    def client(self, peer: str, values: Iterable[bytes]) -> str:
+        """
+        The client that a request of a trusted peer's comes from: the last hop that is not trusted itself.
+
+        What stands before a hop that is not trusted was written by whom nobody knows, and so was what is no address.
+
+        :param values: of X-Forwarded-For.
+        """
+        client = peer
+        for hop in reversed(b",".join(values).rsplit(b",", MAX_HOPS)):
+            node = _NODE.fullmatch(hop)
+            address = node and _address(b"".join(filter(None, node.groups())).decode())
+            if address is None:
+                break
+            client = str(address)
+            if not self._cover(address):
+                break
+        return client
+
+    def _cover(self, address: IPv4Address | IPv6Address) -> bool:
+        return any(address in network for network in self._networks)
+
+
+#: Trusts nobody.
+NOBODY = TrustedPeers()
+
+
+class Peer:
+    """
+    The other end of a client's connection.
+
+    :ivar name: what the log calls it: its address, or `UNIX`, or `UNKNOWN`.
+    :ivar node: what X-Forwarded-For calls it.
+    :ivar trusted: whether it is a proxy whose forwarded headers are believed.
+    """
+
+    __slots__ = ("_peers", "name", "node", "trusted")
+
+    def __init__(self, name: str, peers: TrustedPeers) -> None:
+        """
+        :param name: its address, or `UNIX`, or `UNKNOWN`.
+        :param peers: those that are trusted.
+        """
+        self.name = str(_address(name) or name)
+        self.node = (UNKNOWN if name == UNIX else name).encode()
+        self.trusted = name in peers
+        self._peers = peers
+
+    def client(self, head: Head) -> str:
+        """What the log calls the client of a request: the peer, or whom it names, if it is trusted."""
+        return self._peers.client(self.name, head.values(b"x-forwarded-for")) if self.trusted else self.name
+
+
+def _address(text: str) -> IPv4Address | IPv6Address | None:
+    """An address, an IPv4 one as itself also where it came mapped into IPv6; None where it is none."""
+    try:
+        address = ip_address(text)
+    except ValueError:
+        return None
+    return getattr(address, "ipv4_mapped", None) or address
 
 
 def keep_alive_timeout(values: Sequence[bytes]) -> float | None:

@@ -23,8 +23,9 @@ from .forms import urlencoded
 from .forms.json import JSONRewriter
 from .forms.multipart import MultipartRewriter
 from .forms.treatment import Treatment
-from .headers import TrustedPeers, boundary_of, describing, end_to_end, forwarded, parse_content_type, upgrade_of
+from .headers import boundary_of, describing, end_to_end, forwarded, parse_content_type, upgrade_of
 from .http1.heads import RequestHead
+from .inbound.accesslog import Changes
 from .inbound.body import BodySource, Collected, WholeBody
 from .inbound.request import Request
 from .relay import Notes, Relay, Rewriter, Untouched, Upload
@@ -52,7 +53,6 @@ class Target:
     :ivar prefix: put before each request target; empty or ``b"/…"`` without a slash at its end.
     :ivar host: the Host for requests that came without one (HTTP/1.0).
     :ivar answer_s: seconds to wait for the head of a response once the request is out; None: for ever.
-    :ivar trusted: the peers whose forwarded headers are believed.
     :ivar pseudonym: the name of this process, by which it knows requests that it has passed on.
     """
 
@@ -60,7 +60,6 @@ class Target:
     prefix: bytes
     host: bytes
     answer_s: float | None = None
-    trusted: TrustedPeers = attrs.field(factory=TrustedPeers)
     pseudonym: bytes = attrs.field(factory=loops.new_pseudonym)
 
 
@@ -97,9 +96,8 @@ class Forwarding(Resource):
         head, destination = request.head, self._target
         if b"host" not in head.index:
             headers.insert(0, (b"Host", destination.host))
-        peer: str = getattr(request.client, "host", "unknown")  # RFC 7239 §6.2; a Unix socket has no address
         proto = b"https" if request.isSecure() else b"http"
-        headers = forwarded(head, headers, peer.encode(), proto, peer in destination.trusted)
+        headers = forwarded(head, headers, request.peer.node, proto, request.peer.trusted)
         loops.mark(head, headers, destination.pseudonym)
         if length is None:
             headers.append((b"Transfer-Encoding", b"chunked"))
@@ -263,9 +261,13 @@ def _form_type(head: RequestHead) -> tuple[bytes, dict[bytes, bytes]]:
 
 
 class Page(Resource):
-    """A page of the proxy's own: JSON, for GET and HEAD."""
+    """A page of the proxy's own: JSON, for GET and HEAD.  Monitors poll it; it is logged when its status changes."""
 
     isLeaf = True
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._changes = Changes()
 
     def render_GET(self, request: Request) -> bytes | int:
         raise NotImplementedError
@@ -290,6 +292,7 @@ class Health(Page):
         self._about = about
 
     def render_GET(self, request: Request) -> int:
+        request.changes = self._changes
         self._probe().addCallback(self._answer, request)
         return NOT_DONE_YET
 
@@ -298,7 +301,7 @@ class Health(Page):
             return
         content = {"status": "degraded" if trouble else "healthy", **self._about}
         if trouble:
-            content["error"] = trouble
+            content["error"] = request.why = trouble
         body = self._json(request, 503 if trouble else 200, content)
         request.setHeader(b"Content-Length", b"%d" % len(body))
         request.write(body)
@@ -313,6 +316,7 @@ class StatsPage(Page):
         self._snapshot = snapshot
 
     def render_GET(self, request: Request) -> bytes:
+        request.changes = self._changes
         return self._json(request, 200, self._snapshot())
 
 

@@ -8,7 +8,7 @@ import functools
 import os
 import re
 from collections.abc import Callable
-from ipaddress import IPv4Network, IPv6Network, ip_network
+from ipaddress import ip_network
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
@@ -24,8 +24,8 @@ from .admission import Admission
 from .clock import make_monotonic
 from .commands import COMMANDS, DEFAULT_CONFIG, HelpfulOptions, source_of, suggestion
 from .daemon import Daemon, StartError
-from .errors import ConfigError
-from .headers import TrustedPeers
+from .errors import ConfigError, printable
+from .headers import UNIX, Trusted, TrustedPeers
 from .inbound.site import Limits, Site, Timeouts
 from .resources import Health, PassThrough, Root, StatsPage, Target, Transcriptions
 from .stats import Stats
@@ -85,16 +85,32 @@ def seconds_or_none(text: str) -> float:
     return 0.0 if text == "0" else seconds(text)
 
 
-def network(text: str) -> IPv4Network | IPv6Network:
+def trusted(text: str) -> Trusted:
     """
-    An address or a network.
+    Peers whose forwarded headers are believed: an address, a network, or those at Unix sockets.
 
-    :raises ValueError: when it is none.
+    :raises ValueError: when it is none of them.
     """
+    if text == UNIX:
+        return UNIX
     try:
         return ip_network(text)
     except ValueError:
-        raise ValueError(f"{text!r} is not an address like 10.0.0.1 or a network like 10.0.0.0/8") from None
+        raise ValueError(
+            f"{text!r} is not an address like 10.0.0.1, nor a network like 10.0.0.0/8, nor the word {UNIX!r} for the "
+            "peers at Unix sockets"
+        ) from None
+
+
+def mode(text: str) -> int:
+    """
+    Permissions of a file.
+
+    :raises ValueError: when they are none.
+    """
+    if not re.fullmatch("0?[0-7]{3}", text):
+        raise ValueError(f"{text!r} is not a file mode; it must be three octal digits, like 0660")
+    return int(text, 8)
 
 
 def count(text: str) -> int:
@@ -148,6 +164,7 @@ _KINDS: dict[str, Callable[[str], Any]] = {
     "idle-timeout": seconds,
     "drain-timeout": seconds,
     "grace": seconds_or_for_ever,
+    "socket-mode": mode,
 }
 
 
@@ -166,6 +183,7 @@ class Options(HelpfulOptions):
     optParameters: ClassVar[list[list[Any]]] = [
         ["host", None, "0.0.0.0", "Address to listen on; :: for IPv6."],
         ["port", None, "10241", "Port to listen on."],
+        ["socket-mode", None, "0660", "Permissions of the sockets of --listen unix:…, where that names no mode."],
         ["target-host", None, None, "Host of the speech-to-text server [default: localhost]"],
         ["target-port", None, None, "Its port [default: 10240]"],
         ["target", None, None, "The server as a URL, http://host:port/prefix, instead of the two."],
@@ -208,9 +226,10 @@ class Options(HelpfulOptions):
         self["listen"].append(description)
 
     def opt_trust_forwarded(self, text: str) -> None:
-        """An address or a network of proxies whose X-Forwarded-For, -Proto and -Host are believed; may be repeated."""
+        """An address or a network of proxies whose X-Forwarded-For, -Proto and -Host are believed, or the word unix for
+        those that connect to Unix sockets; may be repeated."""
         try:
-            self["trust-forwarded"].append(network(text))
+            self["trust-forwarded"].append(trusted(text))
         except ValueError as error:
             raise usage.UsageError(f"--trust-forwarded: {error}") from None
 
@@ -348,7 +367,6 @@ def makeService(options: Options) -> Daemon:
         prefix=destination.prefix.encode(),
         host=destination.name.encode(),
         answer_s=options["answer-timeout"],
-        trusted=TrustedPeers(options["trust-forwarded"]),
     )
     open_files = descriptors.usable(descriptors.raise_limit(), clock)
     max_clients = _max_clients(options["max-clients"], options["max-connections"], open_files)
@@ -386,18 +404,19 @@ def makeService(options: Options) -> Daemon:
         lambda: watcher.current,
     )
     timeouts = Timeouts(*(options[f"{phase}-timeout"] for phase in ("head", "body", "idle", "drain")))
-    site = Site(root, clock, stats, timeouts, Limits(options["max-body"] or None, max_clients))
+    most = Limits(options["max-body"] or None, max_clients)
+    site = Site(root, clock, stats, timeouts, most, TrustedPeers(options["trust-forwarded"]))
     leads_to = functools.partial(loops.leads_to, destination.host, destination.port)
     daemon = Daemon(clock, site, pool, name + destination.prefix, options["grace"], watcher.reload, leads_to)
     if engine is not None:
         engine.setServiceParent(daemon)
     watcher.setServiceParent(daemon)
-    wanted = [(description, description) for description in options["listen"]]
+    wanted = [(_with_mode(description, options["socket-mode"]), description) for description in options["listen"]]
     for description, where in wanted or [_tcp(options["host"], options["port"])]:
         try:
-            daemon.listen(endpoints.serverFromString(clock, description), where)
+            daemon.listen(endpoints.serverFromString(clock, description), printable(where))
         except Exception as error:  # endpoint parsers are plugins and raise what they like
-            raise StartError(f"--listen {description!r} is not an endpoint: {error}") from None
+            raise StartError(f"--listen {where!r} is not an endpoint: {error}") from None
     return daemon
 
 
@@ -419,6 +438,11 @@ def _max_clients(wanted: int, connections: int, open_files: int) -> int:
             allowed=allowed,
         )
     return min(wanted or allowed, allowed)
+
+
+def _with_mode(description: str, mode: int) -> str:
+    """The description of an endpoint, with a mode if it is that of a Unix socket; its own comes later and beats it."""
+    return re.sub(r"\A((?:haproxy:)?unix:)", rf"\g<1>mode={mode:o}:", description)
 
 
 def _tcp(host: str, number: int) -> tuple[str, str]:

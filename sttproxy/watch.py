@@ -27,7 +27,7 @@ from twisted.python.failure import Failure
 
 from . import config
 from .config import Config, Finding
-from .errors import ConfigError
+from .errors import ConfigError, printable
 
 log = Logger()
 
@@ -195,8 +195,8 @@ class ConfigWatcher(Service):
 
     @property
     def path(self) -> str:
-        """Of the configuration, absolute."""
-        return self._source.path
+        """Of the configuration, absolute, as it may stand in a message."""
+        return printable(self._source.path)
 
     @property
     def error(self) -> str:

@@ -14,7 +14,7 @@ from twisted.web.server import NOT_DONE_YET
 from sttproxy import config
 from sttproxy.admission import Admission
 from sttproxy.errors import ProxyError
-from sttproxy.headers import TrustedPeers
+from sttproxy.headers import NOBODY, TrustedPeers
 from sttproxy.inbound.body import BodySource
 from sttproxy.inbound.request import Request
 from sttproxy.inbound.site import Limits, Site, Timeouts
@@ -110,9 +110,15 @@ class SiteTestCase(MemoryTestCase):
         self.peers: list[Peer] = []
         self.stats = Stats()
 
-    def serve(self, resource: IResource, timeouts: Timeouts | None = None, body: int | None = None) -> None:
+    def serve(
+        self,
+        resource: IResource,
+        timeouts: Timeouts | None = None,
+        body: int | None = None,
+        trusted: TrustedPeers = NOBODY,
+    ) -> None:
         """Set up the site; without limits on time it has those that it has by itself."""
-        self.site = Site(resource, self.reactor, self.stats, timeouts or Timeouts(), Limits(body))
+        self.site = Site(resource, self.reactor, self.stats, timeouts or Timeouts(), Limits(body), trusted)
 
     def client(self, *segments: bytes) -> Peer:
         """A new client, and what it sends at once."""
@@ -230,6 +236,7 @@ class ProxyTestCase(SiteTestCase):
         profile: str = "",
         explains: bool = False,
         max_json: int | None = None,
+        trusted: TrustedPeers = NOBODY,
         **target: Any,
     ) -> None:
         """
@@ -240,6 +247,7 @@ class ProxyTestCase(SiteTestCase):
         :param profile: the one that is used where a request asks for none.
         :param explains: whether responses tell what was done.
         :param max_json: bytes that a JSON body may have.
+        :param trusted: the peers whose forwarded headers are believed.
         :param target: further attributes of the `Target`.
         """
         self.config = config.parse(fields)
@@ -248,7 +256,7 @@ class ProxyTestCase(SiteTestCase):
         self._upstreams.append(self.upstream)
         self._pools.append(self.pool)
         self.admission = Admission(most, queue)
-        settings = {"prefix": b"", "host": b"upstream:1", "trusted": TrustedPeers(), "pseudonym": PSEUDONYM, **target}
+        settings = {"prefix": b"", "host": b"upstream:1", "pseudonym": PSEUDONYM, **target}
         to = Target(Upstream(UpstreamAgent(self.pool)), **settings)
         pages: dict[bytes, IResource] = {
             b"/health": Health(Probe(self.upstream.connect, self.pool), {"version": "1"}),
@@ -264,7 +272,7 @@ class ProxyTestCase(SiteTestCase):
             max_json=max_json,
         )
         root = Root(pages, to, transcriptions, PassThrough(to, self.stats), lambda: self.config)
-        self.serve(root, timeouts, body)
+        self.serve(root, timeouts, body, trusted)
 
     @property
     def server(self) -> Peer:

@@ -12,7 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from sttproxy import errors
 from sttproxy.config import Finding
-from sttproxy.errors import BadRequest, ConfigError, MalformedForm, MethodNotAllowed, ProxyError
+from sttproxy.errors import BadRequest, ConfigError, MalformedForm, MethodNotAllowed, ProxyError, printable
 
 #: Status, type and code of every error, as the README and the SDKs know them.
 ANSWERS = {
@@ -127,3 +127,23 @@ class ConfigErrorTests(SynchronousTestCase):
     def test_no_answer(self) -> None:
         """It is no request's fault and cannot become an answer."""
         self.assertFalse(issubclass(ConfigError, ProxyError))
+
+
+class PrintableTests(SynchronousTestCase):
+    """Paths in messages."""
+
+    def test_shown(self) -> None:
+        """What can be read stays; bytes that are not UTF-8 and what is no character are escaped."""
+        for path, shown in (
+            (b"/tmp/a b.json", "/tmp/a b.json"),
+            ("/tmp/\u914d\u7f6e.json".encode(), "/tmp/\u914d\u7f6e.json"),
+            (b"/tmp/\xff\xc3\xa4.json", "/tmp/\\xff\u00e4.json"),
+            (b"/tmp/a\nb\x1b.json", "/tmp/a\\nb\\x1b.json"),
+        ):
+            self.assertEqual(printable(path.decode("utf-8", "surrogateescape")), shown)
+
+    @given(st.binary())
+    def test_any(self, path: bytes) -> None:
+        """Whatever its bytes, it is one line in UTF-8."""
+        shown = printable(path.decode("utf-8", "surrogateescape"))
+        self.assertTrue(shown.isprintable() and shown.encode("utf-8").decode() == shown)

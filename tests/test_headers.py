@@ -12,7 +12,17 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from sttproxy.errors import Header
-from sttproxy.headers import TrustedPeers, end_to_end, forwarded, keep_alive_timeout, upgrade_of
+from sttproxy.headers import (
+    MAX_HOPS,
+    UNIX,
+    UNKNOWN,
+    Peer,
+    TrustedPeers,
+    end_to_end,
+    forwarded,
+    keep_alive_timeout,
+    upgrade_of,
+)
 from sttproxy.http1.heads import Head
 
 #: Headers of one connection, none of which may reach the next one.
@@ -180,6 +190,17 @@ class ForwardedTests(SynchronousTestCase):
         """A trusted proxy's Host stands also where the request itself had none."""
         self.assertIn((b"X-Forwarded-Host", b"public.example"), self.told(list(self.CLAIMED), True, host=None))
 
+    def test_no_address(self) -> None:
+        """A peer without an address is told of as unknown, but not where it is a trusted proxy that tells of others."""
+        for trusted, claimed, written in (
+            (False, [], b"unknown"),
+            (True, [], b"unknown"),
+            (False, [(b"X-Forwarded-For", b"203.0.113.9")], b"unknown"),
+            (True, [(b"X-Forwarded-For", b"203.0.113.9")], b"203.0.113.9"),
+        ):
+            told = forwarded(head_of(claimed), claimed, b"unknown", b"http", trusted)
+            self.assertEqual(told[0], (b"X-Forwarded-For", written), (trusted, claimed))
+
     def test_argument_untouched(self) -> None:
         """The caller's own list stays as it was."""
         for trusted in (False, True):
@@ -215,6 +236,90 @@ class TrustedPeersTests(SynchronousTestCase):
         """The networks may come from an iterator that runs only once."""
         peers = TrustedPeers(ip_network(text) for text in ("10.0.0.0/8",))
         self.assertTrue("10.0.0.1" in peers and "10.0.0.1" in peers)
+
+    def test_unix(self) -> None:
+        """The word stands for the peers at Unix sockets, and for no others."""
+        peers = TrustedPeers([UNIX, ip_network("10.0.0.0/8")])
+        self.assertTrue(UNIX in peers and "10.0.0.1" in peers)
+        self.assertFalse(UNIX in TrustedPeers([ip_network("0.0.0.0/0")]) or UNKNOWN in peers)
+        self.assertTrue(UNIX in TrustedPeers([UNIX]))
+        self.assertFalse("10.0.0.1" in TrustedPeers([UNIX]))
+
+
+class PeerTests(SynchronousTestCase):
+    """What is told of a connection's other end, and of clients behind it."""
+
+    TRUSTED = TrustedPeers([ip_network("10.0.0.0/8"), ip_network("fd00::/8"), UNIX])
+
+    def client(self, *lines: bytes, peer: str = "10.0.0.1") -> str:
+        """What the log calls the client of a request with these lines of X-Forwarded-For."""
+        headers = [(b"X-Forwarded-For", line) for line in lines]
+        return Peer(peer, self.TRUSTED).client(head_of(headers))
+
+    def test_names(self) -> None:
+        """The log has one name for each address; the upstream is told of it as it came."""
+        for name, shown, node in (
+            ("192.0.2.7", "192.0.2.7", b"192.0.2.7"),
+            ("::ffff:192.0.2.7", "192.0.2.7", b"::ffff:192.0.2.7"),
+            ("2001:db8::1", "2001:db8::1", b"2001:db8::1"),
+            ("fe80::1%eth0", "fe80::1%eth0", b"fe80::1%eth0"),
+            (UNIX, "unix", b"unknown"),
+            (UNKNOWN, "unknown", b"unknown"),
+        ):
+            peer = Peer(name, self.TRUSTED)
+            self.assertEqual((peer.name, peer.node, peer.trusted), (shown, node, name == UNIX), name)
+
+    def test_untrusted(self) -> None:
+        """What a peer tells that is not trusted is not believed."""
+        for peer in ("192.0.2.7", UNKNOWN):
+            self.assertEqual(self.client(b"203.0.113.9", peer=peer), peer)
+
+    def test_last_untrusted(self) -> None:
+        """The client is the last hop that is no trusted proxy; what stands before it could be anybody's words."""
+        for lines, client in (
+            ((b"203.0.113.9",), "203.0.113.9"),
+            ((b"198.51.100.1, 203.0.113.9",), "203.0.113.9"),
+            ((b"198.51.100.1,203.0.113.9 ,\t10.0.0.2, fd00::1",), "203.0.113.9"),
+            ((b"198.51.100.1", b"203.0.113.9", b"10.0.0.2"), "203.0.113.9"),
+            ((b"<script>, 203.0.113.9",), "203.0.113.9"),
+            ((b"2001:DB8:0::1",), "2001:db8::1"),
+            ((b"::ffff:203.0.113.9",), "203.0.113.9"),
+            ((b"203.0.113.9:4711",), "203.0.113.9"),
+            ((b"[2001:db8::1]:4711",), "2001:db8::1"),
+            ((b"[2001:db8::1]",), "2001:db8::1"),
+            ((b"203.0.113.9, 10.0.0.2:4711",), "203.0.113.9"),
+        ):
+            for peer in ("10.0.0.1", UNIX):
+                self.assertEqual(self.client(*lines, peer=peer), client, lines)
+
+    def test_only_trusted(self) -> None:
+        """Where all hops are trusted, the first one is the client, or the peer, if there are none."""
+        self.assertEqual(self.client(b"10.0.0.3, 10.0.0.2"), "10.0.0.3")
+        self.assertEqual(self.client(), "10.0.0.1")
+        self.assertEqual(self.client(peer=UNIX), "unix")
+
+    def test_no_address(self) -> None:
+        """What is no address is not shown, and nothing before it is believed: the hop behind it is the client."""
+        for odd in (
+            b"",
+            b"unknown",
+            b"_hidden",
+            b"a b",
+            b"\x1b[0m",
+            b"1.2.3",
+            b"[1",
+            b"9" * 5000,
+            b"\xff",
+            b"::1%eth0",
+        ):
+            self.assertEqual(self.client(b"203.0.113.9, " + odd), "10.0.0.1", odd)
+            self.assertEqual(self.client(b"203.0.113.9, " + odd + b", 10.0.0.2"), "10.0.0.2", odd)
+
+    def test_bounded(self) -> None:
+        """Not more hops are followed than any chain of proxies has."""
+        for hops in (MAX_HOPS, MAX_HOPS + 2):
+            told = b", ".join([b"203.0.113.9", *[b"10.0.0.2"] * hops])
+            self.assertEqual(self.client(told), "203.0.113.9" if hops == MAX_HOPS else "10.0.0.2")
 
 
 class KeepAliveTests(SynchronousTestCase):

@@ -225,8 +225,19 @@ class ValueTests(OptionsTestCase):
         """Trusted peers are addresses or networks, any number of them."""
         options = self.options("--trust-forwarded", "10.0.0.1", "--trust-forwarded", "fd00::/8")
         self.assertEqual(options["trust-forwarded"], [ip_network("10.0.0.1"), ip_network("fd00::/8")])
-        for text in ("x", "10.0.0.1/8", ""):
-            self.assertIn("--trust-forwarded", self.refused("--trust-forwarded", text))
+        self.assertEqual(self.options("--trust-forwarded", "unix")["trust-forwarded"], ["unix"])
+        for text in ("x", "10.0.0.1/8", "", "Unix", "unix:", "unix:/run/x"):
+            message = self.refused("--trust-forwarded", text)
+            self.assertIn("--trust-forwarded", message)
+            self.assertIn("the word 'unix'", message)
+
+    def test_modes(self) -> None:
+        """A mode is three octal digits, with the zero in front that C and Python write, or without."""
+        self.assertEqual(self.options()["socket-mode"], 0o660)
+        for text, mode in (("600", 0o600), ("0666", 0o666), ("000", 0)):
+            self.assertEqual(self.options("--socket-mode", text)["socket-mode"], mode)
+        for text in ("", "66", "680", "1777", "0o660", "rw", "-660", "660\n", "\u0666\u0666\u0660"):
+            self.assertIn("--socket-mode", self.refused("--socket-mode", text))
 
     def test_listen(self) -> None:
         """Endpoints can be given any number of times."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from twisted.logger import capturedLogs, formatEvent
 from twisted.web.resource import IResource
 from zope.interface.verify import verifyObject
 
@@ -176,6 +177,39 @@ class HealthTests(ProxyTestCase):
             client = self.client(get(b"/health") * 1000)
             self.assertEqual(client.received.count(b"HTTP/1.1 200 OK"), 1000)
 
+    def test_logged_when_changed(self) -> None:
+        """Whoever asks again and again has a line when the answer is another one, in its status or in its words."""
+        with capturedLogs() as logs:
+            for trouble in (None, None, "a", "a", "b", None):
+                self.upstream.at_once = trouble is None
+                for method in (b"GET", b"HEAD"):
+                    self.client(get(b"/health", method=method))
+                    if trouble is not None:
+                        self.upstream.refuse(UpstreamUnreachable(trouble))
+        lines = [(event["log_level"].name, formatEvent(event).split(" ", 7)) for event in logs]
+        told = [(level, words[2], words[3], words[7][2:]) for level, words in lines]
+        self.assertEqual(
+            told,
+            [
+                ("info", "/health", "200", ""),
+                ("warn", "/health", "503", "a"),
+                ("warn", "/health", "503", "b"),
+                ("info", "/health", "200", ""),
+            ],
+        )
+
+    def test_client_gone_logged_once(self) -> None:
+        """Checks that give up before the answer have one line too, and an error of the client's always has its own."""
+        self.upstream.at_once = False
+        with capturedLogs() as logs:
+            for _ in range(3):
+                self.client(get(b"/health")).close()
+                self.client(get(b"/health", method=b"POST"))
+                self.upstream.accept()
+            self.reactor.settle()
+        lines = [formatEvent(event).split(" ")[3] for event in logs]
+        self.assertEqual(lines, ["client", "405", "405", "405"])
+
     def test_page_of_its_own(self) -> None:
         """A page has to say what it shows."""
         request: Any = None
@@ -194,3 +228,10 @@ class StatsPageTests(ProxyTestCase):
         shown = json.loads(body)
         self.assertEqual((shown["total_requests"], shown["forwarded_requests"], shown["in_flight"]), (2, 1, 1))
         self.assertEqual(shown.keys(), self.stats.snapshot().keys())
+
+    def test_logged_when_changed(self) -> None:
+        """Monitors ask for it every few seconds; the first one has a line."""
+        with capturedLogs() as logs:
+            for _ in range(3):
+                self.client(get(b"/stats"))
+        self.assertEqual(len(logs), 1)

@@ -113,6 +113,54 @@ class ServiceTests(OptionsTestCase):
             self.start(*arguments)
             self.assertEqual([(each[0], each[3]) for each in self.reactor.tcpServers], expected)
 
+    def test_socket_modes(self) -> None:
+        """A Unix socket has the mode of the option, unless its description names one; others have none."""
+        listen = (
+            "unix:/a",
+            "unix:/b:mode=600",
+            "unix:address=/c",
+            "unix:/d\\:mode\\=7",
+            "haproxy:unix:/e",
+            "haproxy:unix:/f:mode=600",
+        )
+        for arguments, mode in (((), 0o660), (("--socket-mode", "0666"), 0o666)):
+            self.reactor.unixServers.clear()
+            self.start(*arguments, "--listen", "tcp:1", *(word for each in listen for word in ("--listen", each)))
+            modes = [mode, 0o600, mode, mode, mode, 0o600]
+            paths = ["/a", "/b", "/c", "/d:mode=7", "/e", "/f"]
+            self.assertEqual(
+                [(each[0], each[3]) for each in self.reactor.unixServers], list(zip(paths, modes, strict=True))
+            )
+
+    def test_trusted(self) -> None:
+        """The peers of the command line are trusted."""
+        site = self.make("--trust-forwarded", "unix", "--trust-forwarded", "10.0.0.0/8")._site
+        self.assertTrue("unix" in site.trusted and "10.0.0.1" in site.trusted)
+        self.assertFalse("192.0.2.7" in site.trusted or "unix" in self.make()._site.trusted)
+
+    def test_odd_paths(self) -> None:
+        """Paths that are not UTF-8, or have more than one line, are shown escaped: in the statistics and in the log."""
+        folder = os.fsencode(self.mktemp())
+        os.mkdir(folder)
+        shown = "c\\xff\\n.json"
+        self.path = os.fsdecode(os.path.join(folder, b"c\xff\n.json"))
+        with open(self.path, "w") as file:
+            file.write('{"prompt": {"$file": "p"}, "top_p": 1}')
+        prompt = os.path.join(folder, b"p")
+        with open(prompt, "w") as file:
+            file.write("hi")
+        with capturedLogs() as logs:
+            self.start()
+            os.unlink(prompt)
+            self.reactor.pass_time(2, 0.25)
+            found = json.loads(self.ask(get(b"/stats")).received.partition(b"\r\n\r\n")[2])["config"]
+        for text in (found["path"], found["warnings"][0], found["error"], found["last_refusal"]["errors"][0]):
+            self.assertIn(shown, text)
+        lines = [formatEvent(event) for event in logs]
+        self.assertEqual(sum(shown in line for line in lines), 3, lines)
+        for text in (json.dumps(found, ensure_ascii=False), *lines):
+            self.assertEqual((text.encode().decode(), text.splitlines()), (text, [text]))
+
     def test_wrong_endpoint(self) -> None:
         """An endpoint that cannot be understood, or used, is one line that quotes it."""
         for description in (

@@ -18,7 +18,7 @@ from typing import TypeVar
 import attrs
 
 from .. import jsontext
-from ..errors import ConfigError
+from ..errors import ConfigError, printable
 from . import advice
 from .model import Config, Default, Field, Finding, Map, Rules, Text
 from .names import LISTS, PROFILE, fault_of_field, fault_of_spelling, fold, names_of
@@ -459,7 +459,7 @@ class _Judge:
         path = os.path.join(os.path.dirname(self._file), path)
         data = self._read(path)
         if isinstance(data, str):
-            self._error(f"the file {path}: {data}", at, where)
+            self._error(f"the file {printable(path)}: {data}", at, where)
             return None
         # No file that can be used holds a NUL, so it parts them.
         self.digest.update(b"\0")
@@ -469,7 +469,7 @@ class _Judge:
         if text is None:
             return None
         if "\0" in text:
-            self._error(f"the file {path} holds a NUL character", at, where)
+            self._error(f"the file {printable(path)} holds a NUL character", at, where)
             return None
         text = text.removesuffix("\n").removesuffix("\r")
         return Text(text, json.dumps(text, ensure_ascii=False))

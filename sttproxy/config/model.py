@@ -9,6 +9,7 @@ from collections.abc import Iterable
 
 import attrs
 
+from ..errors import printable
 from .names import fold
 
 
@@ -32,7 +33,7 @@ class Finding:
 
     def __str__(self) -> str:
         place = f":{self.line}:{self.column}" if self.line else ""
-        return f"{self.file}{place}: " + (f"{self.where}: " if self.where else "") + self.message
+        return f"{printable(self.file)}{place}: " + (f"{self.where}: " if self.where else "") + self.message
 
 
 @attrs.frozen

@@ -24,6 +24,7 @@ from zope.interface import implementer
 from sttproxy.embedded.engine import Engine
 from sttproxy.embedded.server import make_site
 from sttproxy.embedded.whisper import Transcriber, load_model
+from sttproxy.errors import printable
 
 LOOPBACK = "127.0.0.1"
 
@@ -82,13 +83,13 @@ class EmbeddedEngine(Service):
     def startService(self) -> None:
         """Listen, and begin to load the model."""
         super().startService()
-        site = make_site(self._reactor, self._engine, self._model)
+        site = make_site(self._reactor, self._engine, printable(self._model))
         self._port = self._reactor.listenTCP(0, site, interface=LOOPBACK)
         self._log.info(
             "embedded engine on {host}:{port}, loading model {model}",
             host=LOOPBACK,
             port=_number(self._port),
-            model=self._model,
+            model=printable(self._model),
         )
         self._pool.start()
         self._engine.start()

@@ -15,7 +15,7 @@ from sttproxy.embedded.audio import SAMPLE_RATE, decode, pieces
 from sttproxy.embedded.model import EmbeddedError, check_installed, find_model
 from sttproxy.embedded.task import Task
 from sttproxy.embedded.transcript import Segment, Transcript, Word
-from sttproxy.errors import BadRequest
+from sttproxy.errors import BadRequest, printable
 
 #: In which Whisper counts ``seek``: ten milliseconds of audio.
 FRAMES_PER_SECOND = 100
@@ -68,7 +68,7 @@ class Whisper:
         self._model = model
 
     def transcribe(self, task: Task, abandoned: Callable[[], bool]) -> Transcript:
-        language = check_language(task.language, self._model.supported_languages, self._name)
+        language = check_language(task.language, self._model.supported_languages, printable(self._name))
         options: dict[str, Any] = {"temperature": task.temperature} if task.temperature else {}
         samples = decode(task.audio)
         segments: list[Segment] = []
@@ -105,7 +105,7 @@ def check_language(language: str | None, known: Sequence[str], model: str) -> st
 
 def _line(error: Exception) -> str:
     """What the error says, on one line."""
-    return " ".join(str(error).split()) or type(error).__name__
+    return printable(" ".join(str(error).split())) or type(error).__name__
 
 
 def _segment(segment: Any, offset: float, duration: float) -> Segment:

@@ -103,9 +103,8 @@ class RequestHead(Head):
     expects_continue: bool
 
     def shown_target(self) -> str:
-        """The target as it may stand in a log line: one line, bounded, without the query, which may hold secrets."""
-        path = self.target.partition(b"?")[0].decode("ascii")
-        return path if len(path) <= 200 else path[:200] + "…"
+        """The target as it may stand in a log line."""
+        return shown_path(self.target)
 
 
 @attrs.define
@@ -118,6 +117,14 @@ class ResponseHead(Head):
 
     status: int
     phrase: bytes | None
+
+
+def shown_path(target: bytes) -> str:
+    """A target as it may stand in a log line: one line, bounded, without the query, which may hold secrets."""
+    path = target.partition(b"?")[0].decode("utf-8", "backslashreplace")
+    if not path.isprintable():
+        path = path.encode("unicode-escape").decode()
+    return path if len(path) <= 200 else path[:200] + "…"
 
 
 def options(values: list[bytes]) -> frozenset[bytes]:

@@ -8,27 +8,28 @@ arrives, and answers pipelined requests one after the other, in order.  It refus
 from __future__ import annotations
 
 import enum
+import functools
 from typing import TYPE_CHECKING, Any
 
+from twisted.internet.address import UNIXAddress
 from twisted.internet.interfaces import IAddress, IPushProducer, ISSLTransport
 from twisted.internet.protocol import Protocol, connectionDone
-from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from ..deadline import Deadline
 from ..errors import BadRequest, BodyTooLarge, ProxyError, RequestTimeout
+from ..headers import UNIX, UNKNOWN, Peer
 from ..http1 import heads
 from ..http1.framing import decoder_for
 from ..http1.heads import HEAD_END, MAX_HEAD, RequestHead
 from ..transport import Hold, IStreamTransport, Outlet, readable, tune
+from . import accesslog
 from .body import RequestBody
 from .request import Request
 
 if TYPE_CHECKING:
     from .site import Site
-
-log = Logger()
 
 #: Most bytes of pipelined requests held while one is being answered; past it the client is held back.
 MAX_PIPELINED = 64 * 1024
@@ -87,6 +88,9 @@ class HTTPChannel(Protocol):
         #: Both ends' addresses once a request has asked for them; each request does, and a transport makes them anew.
         self._peer: IAddress | None = None
         self._host: IAddress | None = None
+        self._client: Peer | None = None
+        #: When the head that is being read began, in the clock's seconds; for the state HEAD.
+        self._head_began = 0.0
 
     # The transport's side.
 
@@ -139,14 +143,16 @@ class HTTPChannel(Protocol):
         if self._dispatching:
             return  # an answer given inside a dispatch; the loop below goes on
         self._dispatching = True
+        head = None
         try:
             while self._state in (_IDLE, _HEAD) and self._buffer and not self._clogged:
+                head = None
                 head = self._take_head()
                 if head is None:
                     break
                 self._dispatch(head)
         except ProxyError as error:
-            self._refuse(error)
+            self._refuse(error, head)
         finally:
             self._dispatching = False
 
@@ -154,7 +160,7 @@ class HTTPChannel(Protocol):
         """
         Cut a complete head off the buffer; None where more bytes are needed.
 
-        :raises ProxyError: when it cannot be accepted.
+        :raises ProxyError: when it cannot be accepted; then it stays in the buffer.
         """
         if self._buffer.startswith(b"\r\n"):
             self._buffer = heads.skip_empty_lines(self._buffer)
@@ -163,12 +169,14 @@ class HTTPChannel(Protocol):
             heads.check_beginning(self._buffer)
             if self._state is _IDLE and self._buffer not in (b"", b"\r"):
                 self._state = _HEAD
+                self._head_began = self.site.clock.seconds()
                 self._deadline.set(self.site.timeouts.head)
             return None
         data = self._buffer
         end += len(HEAD_END)
+        head = heads.parse_request(data[:end])
         self._buffer = data[end:]
-        return heads.parse_request(data[:end])
+        return head
 
     def _dispatch(self, head: RequestHead) -> None:
         most = self.site.limits.body
@@ -312,15 +320,30 @@ class HTTPChannel(Protocol):
         self.transport.unregisterProducer()
         self.transport.loseConnection()
 
-    def _refuse(self, error: ProxyError) -> None:
-        """Answer a head that cannot become a request, and close."""
-        self.site.stats.refused_requests += 1
-        log.info("A request was refused: {status} {error}", status=error.status, error=error.message)
+    def _refuse(self, error: ProxyError, head: RequestHead | None = None) -> None:
+        """
+        Answer a head that cannot become a request, and close.
+
+        :param head: None where it could not be read; then the buffer begins with it.
+        """
+        stats, peer = self.site.stats, self.peer()
+        stats.refused_requests += 1
+        stats.answered(error.status)
+        if head is None:
+            client, asked = peer.name, accesslog.asked_by(self._buffer)
+        else:
+            client, asked = peer.client(head), (head.method.decode(), head.shown_target())
+        seconds = self.site.clock.seconds() - self._head_began if self._state is _HEAD else 0.0
         self._last = True
         headers, body = error.answer()
         headers.append((b"Connection", b"close"))
         self.write(heads.write_response(error.status, error.phrase(), headers) + body)
         self._end(unread=True)
+        level = accesslog.level_of(error)
+        line = functools.partial(
+            accesslog.write, level, client, *asked, error.status, len(body), seconds, error.message
+        )
+        self.site.turn.add(line)
 
     def _expired(self) -> None:
         if self._state is _HEAD:
@@ -412,6 +435,18 @@ class HTTPChannel(Protocol):
         if self._host is None:
             self._host = self.transport.getHost()
         return self._host
+
+    def peer(self) -> Peer:
+        """
+        The other end, as the log and the upstream are told of it.
+
+        For requests only: behind an endpoint like ``haproxy:`` the transport learns it with the first bytes.
+        """
+        if self._client is None:
+            address = self.getPeer()
+            name = UNIX if isinstance(address, UNIXAddress) else getattr(address, "host", UNKNOWN)
+            self._client = Peer(name, self.site.trusted)
+        return self._client
 
     def isSecure(self) -> bool:
         return self._secure

@@ -12,6 +12,7 @@ from twisted.web import server
 from twisted.web.resource import IResource
 
 from ..deadline import Deadline
+from ..headers import NOBODY, TrustedPeers
 from ..stats import Stats
 from ..transport import ReadAhead, Turn
 from .channel import HTTPChannel
@@ -60,6 +61,7 @@ class Site(server.Site):
     """
     A twisted.web Site whose connections are `HTTPChannel`.
 
+    :ivar trusted: the peers whose forwarded headers are believed.
     :ivar turn: at whose end they send, and log.
     :ivar read_ahead: what may be read of clients that are held back.
     :ivar channels: the connections that are open.
@@ -76,12 +78,14 @@ class Site(server.Site):
         stats: Stats,
         timeouts: Timeouts = Timeouts(),
         limits: Limits = Limits(),
+        trusted: TrustedPeers = NOBODY,
     ) -> None:
         super().__init__(resource, reactor=clock)
         self.clock = clock
         self.stats = stats
         self.timeouts = timeouts
         self.limits = limits
+        self.trusted = trusted
         self.turn = Turn(clock)
         self.read_ahead = ReadAhead()
         self.channels: set[HTTPChannel] = set()

@@ -5,17 +5,20 @@ Tests for :mod:`sttproxy.inbound.request`: requests that fail, what a Resource m
 from __future__ import annotations
 
 import functools
+from ipaddress import ip_network
 from typing import Any
 
-from twisted.logger import LogLevel, capturedLogs, formatEvent
+from twisted.internet.address import UNIXAddress
+from twisted.logger import capturedLogs, formatEvent
 from twisted.python.failure import Failure
 from twisted.web.resource import Resource
 
 from sttproxy import errors
 from sttproxy.errors import BadRequest, ProxyError, UpstreamError
+from sttproxy.headers import UNIX, Trusted, TrustedPeers
 from sttproxy.inbound.request import Request
 
-from ..fakes import Ending
+from ..fakes import Ending, Peer
 from ..stage import SiteTestCase, Taken, error_of, get, message, ok, post
 from .test_request import RequestTestCase
 
@@ -158,11 +161,16 @@ class AccountTests(RequestTestCase):
     def logged(self) -> list[str]:
         """The lines of requests, which come behind what is sent in a turn."""
         self.reactor.settle()
-        return [
-            formatEvent(event)
-            for event in self.logs
-            if event["log_namespace"] == "sttproxy.inbound.request" and event["log_level"] is LogLevel.info
-        ]
+        return [formatEvent(event) for event in self.events()]
+
+    def events(self) -> list[Any]:
+        """The same as events."""
+        return [event for event in self.logs if "log_flattened" in event]
+
+    def levels(self) -> list[str]:
+        """At which they are logged."""
+        self.reactor.settle()
+        return [event["log_level"].name for event in self.events()]
 
     def setUp(self) -> None:
         super().setUp()
@@ -178,14 +186,14 @@ class AccountTests(RequestTestCase):
         request.write(b"abcd")
         self.assertEqual(self.logged(), [])
         request.finish()
-        self.assertEqual(self.logged(), ["GET /path 200 4 B 1.500 s"])
+        self.assertEqual(self.logged(), ["192.0.2.7 GET /path 200 4 B 1.500 s"])
         self.assertEqual((self.stats.in_flight, self.stats.answers), (0, {"2xx": 1}))
 
     def test_failed(self) -> None:
         """A failed one says why."""
         _, request = self.begin()
         request.fail(UpstreamError("Nobody is there."))
-        self.assertRegex(self.logged()[0], r"\AGET /x 502 \d+ B 0.000 s Nobody is there\.\Z")
+        self.assertRegex(self.logged()[0], r"\A192.0.2.7 GET /x 502 \d+ B 0.000 s Nobody is there\.\Z")
         self.assertEqual(self.stats.answers, {"5xx": 1})
 
     def test_gone(self) -> None:
@@ -193,7 +201,7 @@ class AccountTests(RequestTestCase):
         client, request = self.begin()
         request.write(b"ab")
         client.reset()
-        self.assertEqual(self.logged(), ["GET /x client gone 2 B 0.000 s"])
+        self.assertEqual(self.logged(), ["192.0.2.7 GET /x client gone 2 B 0.000 s"])
         self.assertEqual((self.stats.in_flight, self.stats.clients_gone, self.stats.answers), (0, 1, {}))
 
     def test_broken(self) -> None:
@@ -212,3 +220,87 @@ class AccountTests(RequestTestCase):
         request.finish()
         self.assertEqual(len(self.logged()[0].splitlines()), 1, self.logged())
         self.assertIn("{log_level}", self.logged()[0])
+
+    def test_levels(self) -> None:
+        """Failures of the upstream's, told by it or by us, warn; our own err; the rest is information."""
+        for status in (200, 404, 500, 503):
+            _, request = self.begin()
+            request.setResponseCode(status)
+            request.finish()
+        self.assertEqual(self.levels(), ["info", "info", "warn", "warn"])
+        for error in (BadRequest("no"), UpstreamError("no"), ProxyError("no")):
+            self.begin()[1].fail(error)
+        self.assertEqual(self.levels()[4:], ["info", "warn", "error"])
+        _, request = self.begin()
+        request.write(b"ab")
+        request.fail(UpstreamError("Broken."))
+        self.begin()[0].reset()
+        self.assertEqual(self.levels()[7:], ["warn", "info"])
+
+    def trust(self, *peers: Trusted) -> None:
+        """Set the site up anew, with trusted proxies."""
+        self.serve_with()
+        self.site.trusted = TrustedPeers(peers)
+
+    def test_client_behind(self) -> None:
+        """Behind a trusted proxy the client is the one that it names; without one, the peer."""
+        forwarded = b"X-Forwarded-For: 198.51.100.1, 203.0.113.9"
+        for peers, client in (((), "192.0.2.7"), ((ip_network("192.0.2.0/24"),), "203.0.113.9")):
+            self.trust(*peers)
+            self.begin(get(b"/x", forwarded))[1].finish()
+            self.assertEqual(self.logged()[-1], f"{client} GET /x 200 0 B 0.000 s")
+
+    def test_unix(self) -> None:
+        """A client at a Unix socket has no address; it is trusted where the word says so."""
+        for peers, client in (((), "unix"), ((UNIX,), "203.0.113.9")):
+            self.trust(*peers)
+            peer = Peer(self.reactor, self.site.buildProtocol(None))
+            self.peers.append(peer)
+            peer.transport.getPeer = lambda: UNIXAddress(None)  # type: ignore[method-assign, assignment, return-value]
+            peer.send(get(b"/x", b"X-Forwarded-For: 203.0.113.9"))
+            self.requests[-1].finish()
+            self.assertEqual(self.logged()[-1], f"{client} GET /x 200 0 B 0.000 s")
+
+    def test_peer_asked_once(self) -> None:
+        """A connection's peer is named once, and not before a request: a transport may not know it earlier."""
+        client = self.client()
+        asked: list[None] = []
+        known = client.transport.getPeer
+        client.transport.getPeer = lambda: asked.append(None) or known()  # type: ignore[method-assign, func-returns-value]
+        for _ in range(3):
+            client.send(get(b"/now"))
+        self.assertEqual(len(asked), 1)
+
+    def test_refused(self) -> None:
+        """A head that was refused has a line like all others, and is counted by its class."""
+        self.client(b"GET /a?secret HTTP/1.1\r\n\r\n")
+        self.assertEqual(self.logged(), ["192.0.2.7 GET /a 400 125 B 0.000 s The Host header is missing."])
+        self.assertEqual(self.levels(), ["info"])
+        self.assertEqual((self.stats.answers, self.stats.total_requests), ({"4xx": 1}, 0))
+
+    def test_refused_behind(self) -> None:
+        """The line of one that follows a request on the same connection is its own."""
+        self.client(get(b"/now/a"), b"POST /b HTTP/1.1\r\nA\r\n\r\n")
+        self.assertEqual(
+            [line.split()[1:4] for line in self.logged()], [["GET", "/now/a", "200"], ["POST", "/b", "400"]]
+        )
+
+    def test_refused_half(self) -> None:
+        """One that did not come in time has what has come of it, and the time from its first byte."""
+        client = self.client(get(b"/now"))
+        self.reactor.advance(5)
+        client.send(b"POST /v1/au")
+        self.reactor.advance(6)
+        client.send(b"di")
+        self.reactor.advance(4)
+        self.assertEqual(
+            self.logged()[1:],
+            ["192.0.2.7 POST /v1/audi… 408 142 B 10.000 s The request's head did not come in time."],
+        )
+
+    def test_refused_length(self) -> None:
+        """One that announces too long a body is read, and tells of the client behind a trusted proxy."""
+        self.serve_with(body=3)
+        self.site.trusted = TrustedPeers([ip_network("192.0.2.7")])
+        self.client(post(4, b"X-Forwarded-For: 203.0.113.9", target=b"/a?secret"))
+        self.assertRegex(self.logged()[0], r"\A203\.0\.113\.9 POST /a 413 \d+ B 0\.000 s The body has 4 bytes; ")

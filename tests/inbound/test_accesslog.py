@@ -1,0 +1,115 @@
+"""
+Tests for :mod:`sttproxy.inbound.accesslog`.
+"""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+from twisted.logger import LogLevel, capturedLogs, eventAsText
+from twisted.trial.unittest import SynchronousTestCase
+
+from sttproxy import errors
+from sttproxy.inbound.accesslog import Changes, asked_by, level_of, level_of_answer, log, write
+
+
+class WriteTests(SynchronousTestCase):
+    """A line in the log."""
+
+    def test_as_logger(self) -> None:
+        """A line is the same as Twisted's own logger makes of it, at each level."""
+        for level in (LogLevel.info, LogLevel.warn, LogLevel.error):
+            with capturedLogs() as captured:
+                write(level, "192.0.2.7", "GET", "/{log_level}", 200, 4, 1.5, "")
+                log.emit(level, "{line}", line="192.0.2.7 GET /{log_level} 200 4 B 1.500 s")
+            ours, theirs = (eventAsText(event, includeTimestamp=False) for event in captured)
+            self.assertEqual(ours, theirs)
+            self.assertIn(f"[sttproxy.inbound.request#{level.name}] ", ours)
+            self.assertEqual([event["log_level"] for event in captured], [level, level])
+
+    def test_why(self) -> None:
+        """A reason stands at the end."""
+        with capturedLogs() as captured:
+            write(LogLevel.info, "unix", "GET", "/", "client gone", 0, 0.0, "Nobody is there.")
+        line = eventAsText(captured[0], includeTimestamp=False, includeSystem=False)
+        self.assertEqual(line, "unix GET / client gone 0 B 0.000 s Nobody is there.")
+
+
+class LevelTests(SynchronousTestCase):
+    """Who should look at a line."""
+
+    def test_errors(self) -> None:
+        """Faults of clients are information, whatever their status; those of the upstream and limits warn; bugs err."""
+        for kind, level in (
+            (errors.BadRequest, LogLevel.info),
+            (errors.RequestTimeout, LogLevel.info),
+            (errors.NotImplementedHere, LogLevel.info),
+            (errors.UpstreamUnreachable, LogLevel.warn),
+            (errors.UpstreamBusy, LogLevel.warn),
+            (errors.UpstreamTimeout, LogLevel.warn),
+            (errors.ProxyError, LogLevel.error),
+        ):
+            self.assertIs(level_of(kind("no")), level, kind)
+
+    def test_answers(self) -> None:
+        """Answers that are failures warn, the upstream's own too."""
+        for status, level in ((101, "info"), (200, "info"), (404, "info"), (499, "info"), (500, "warn"), (599, "warn")):
+            self.assertEqual(level_of_answer(status).name, level, status)
+
+
+class AskedTests(SynchronousTestCase):
+    """What a head that was refused asked for."""
+
+    def test_whole(self) -> None:
+        """Method and path stand in whatever can be read of them, without what may be secret."""
+        for beginning, asked in (
+            (b"GET /a/b?token=secret HTTP/1.1\r\nA: b\r\n", ("GET", "/a/b")),
+            (b"GET /a secret HTTP/1.1\r\n", ("GET", "/a")),
+            (b"OPTIONS * HTTP/1.1\r\n", ("OPTIONS", "*")),
+            (b"GET http://user:secret@h/a?secret HTTP/1.1\r\n", ("GET", "/a")),
+            (b"GET HTTPS://user:secret@h HTTP/1.1\r\n", ("GET", "/")),
+            (b"GET ftp://user:secret@h/a HTTP/1.1\r\n", ("GET", "-")),
+            (b"CONNECT user:secret@h:1 HTTP/1.1\r\n", ("CONNECT", "-")),
+            (b"GET\r\nSecret: x\r\n", ("GET", "-")),
+            (b"GET \r\n", ("GET", "-")),
+            (b"GET /a\nSecret: x\n", ("GET", "/a")),
+            (b"GET  /a HTTP/1.1\r\n", ("GET", "-")),
+            (b"GET\t/a\tHTTP/1.1\r\n", ("-", "-")),
+            (b"\x16\x03\x01\x02\0\1 /a\r\n", ("-", "-")),
+            (b"GET /\xc3\xa4\xff HTTP/1.1\r\n", ("GET", "/\u00e4\\xff")),
+            (b"GET /\x1b[0m HTTP/1.1\r\n", ("GET", "/\\x1b[0m")),
+            (b"G" * 33 + b" /a HTTP/1.1\r\n", ("-", "-")),
+            (b"GET /" + b"a" * 300 + b" HTTP/1.1\r\n", ("GET", "/" + "a" * 199 + "…")),
+        ):
+            self.assertEqual(asked_by(beginning), asked, beginning)
+
+    def test_cut(self) -> None:
+        """What is cut off is told from what is whole."""
+        for beginning, asked in (
+            (b"", ("-", "-")),
+            (b"PO", ("PO…", "-")),
+            (b"POST ", ("POST", "-")),
+            (b"POST /v1/au", ("POST", "/v1/au…")),
+            (b"POST /v1/audio ", ("POST", "/v1/audio")),
+            (b"POST /v1/audio\r", ("POST", "/v1/audio")),
+            (b"POST /v1?secr", ("POST", "/v1")),
+            (b"POST http://user:secr", ("POST", "/…")),
+            (b"POST /" + b"a" * 300, ("POST", "/" + "a" * 199 + "…")),
+        ):
+            self.assertEqual(asked_by(beginning), asked, beginning)
+
+    @given(st.binary(max_size=60) | st.binary(max_size=60).map(b"GET /".__add__))
+    def test_one_word_each(self, beginning: bytes) -> None:
+        """Whatever came, both are one printable word each."""
+        for word in asked_by(beginning):
+            self.assertEqual((word.split(), word.isprintable()), ([word], True))
+
+
+class ChangesTests(SynchronousTestCase):
+    """What is new."""
+
+    def test_changes(self) -> None:
+        """The first ending is new, and each that differs from the one before."""
+        changes = Changes()
+        endings = [(200, ""), (200, ""), (503, "a"), (503, "b"), (503, "b"), (200, ""), ("client gone", "")]
+        self.assertEqual([changes.new(ending) for ending in endings], [True, False, True, True, False, True, True])
