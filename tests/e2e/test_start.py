@@ -8,6 +8,7 @@ import os
 import shutil
 import signal
 import socket
+import stat
 import sys
 import tempfile
 from typing import Any
@@ -16,7 +17,7 @@ from .case import StagedTestCase, transcription
 from .daemon import foreground, get_json, opens
 from .forms import File, echoed, form
 from .message import request
-from .process import Process, read
+from .process import Process, read, until
 from .raw import Listener, connect
 from .upstream import Echo, shared_echo
 
@@ -228,6 +229,21 @@ class Addresses(StartTestCase):
         self.assertEqual(daemon.stop(), 0)
         self.assertFalse(os.path.exists(path))
         self.assertEqual([opens(address) for address in daemon.addresses[1:]], [False, False])
+
+    def test_unix_sockets(self) -> None:
+        """A Unix socket has the mode that was asked for, whatever the umask, and its peers can be trusted."""
+        paths = [os.path.join(self.folder, name) for name in ("a.sock", "b.sock")]
+        listen = ("--listen", f"unix:{paths[0]}", "--listen", f"unix:{paths[1]}:mode=606")
+        self.addCleanup(os.umask, os.umask(0o077))
+        target = f"http://127.0.0.1:{shared_echo().port}"
+        daemon = self.start_daemon(*listen, "--trust-forwarded", "unix", "--target", target)
+        self.assertEqual([stat.S_IMODE(os.stat(path).st_mode) for path in paths], [0o660, 0o606])
+        for header, client in (((), "unix"), (((b"X-Forwarded-For", b"203.0.113.9"),), "203.0.113.9")):
+            peer = connect(paths[0])
+            self.addCleanup(peer.close)
+            peer.send(request("GET", f"/{client}", *header))
+            self.assertEqual(peer.read_message().status, 200)
+            until(lambda line=f"#info] {client} GET /{client} 200 ": line in daemon.log(), "the line of the request")
 
     def test_tcp6(self) -> None:
         """--listen takes what Twisted takes, tcp6 as well."""
