@@ -229,7 +229,7 @@ class ConfigWatcher(Service):
         judgement, self._seen = self._source.read()
         if isinstance(judgement.found, ConfigError):
             raise judgement.found
-        if isinstance(self._seen[self.path], str):
+        if isinstance(self._seen[self._source.path], str):
             log.warn(
                 "There is no configuration at {path}: transcriptions pass unchanged until there is one.", path=self.path
             )
@@ -345,7 +345,7 @@ class ConfigWatcher(Service):
         :param changes: what differs in the newer configuration.
         """
         self._judged = self._seen
-        if isinstance(self._seen[self.path], bytes):
+        if isinstance(self._seen[self._source.path], bytes):
             # From now on a missing file is one that was deleted.
             self._source = attrs.evolve(self._source, required=True)
         recovered, self._stale = self._stale, False

@@ -138,7 +138,7 @@ class BodyFailedTests(EndingTestCase):
 
     def test_held_back_is_not_slow(self) -> None:
         """An upstream that reads nothing for minutes does not make the client a slow one."""
-        self.proxy(timeouts=Timeouts(body=10))
+        self.proxy(timeouts=Timeouts(body=10), pool=PoolLimits(send_s=None))
         client = self.client(post(1_000_000))
         self.server.stall()
         while client.heard:

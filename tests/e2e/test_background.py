@@ -164,6 +164,13 @@ class Ends(RawTestCase):
         upstream.read_head()
         return client, upstream
 
+    def assert_told(self, client: Peer) -> None:
+        """A client that waits for its answer is told that the daemon stops, and may ask again."""
+        answer = client.read_message()
+        self.assertEqual((answer.status, answer.values(b"Retry-After")), (503, [b"1"]))
+        self.assertIn(b'"code": "shutting_down"', answer.body)
+        self.assertEqual(client.read_to_end(), b"")
+
     def tell_to_end(self, number: signal.Signals = signal.SIGTERM) -> None:
         """Send a signal, and wait until no more connections are taken."""
         self.own.signal(number)
@@ -221,7 +228,7 @@ class Ends(RawTestCase):
         begun = time.monotonic()
         self.assertEqual(self.own.stop(), 0)
         self.assertGreaterEqual(time.monotonic() - begun, 0.2)
-        self.assertEqual(client.read_to_end(), b"")
+        self.assert_told(client)
 
     def test_second_signal(self) -> None:
         """A second signal breaks off what the first one left to end."""
@@ -229,7 +236,7 @@ class Ends(RawTestCase):
         self.tell_to_end()
         self.own.signal(signal.SIGTERM)
         self.assertEqual(self.own.wait(), 0)
-        self.assertEqual(client.read_to_end(), b"")
+        self.assert_told(client)
 
     def test_nothing_is_left(self) -> None:
         """It leaves no files where it was started but those that were there."""
