@@ -52,6 +52,10 @@ class Peer:
         self.received = bytearray()
         self.ending: Ending | None = None
 
+    def fileno(self) -> int:
+        """Of the socket, for `select`."""
+        return self._sock.fileno()
+
     # Sending.
 
     def send(self, *pieces: bytes) -> None:

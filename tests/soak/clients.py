@@ -78,6 +78,7 @@ class Client:
             *[self.keep_asking] * 3,
             self.pipeline,
             *[self.leave] * 4,
+            self.leave_megabytes,
             self.refused,
             self.tunnel,
             self.part_of_a_head,
@@ -189,6 +190,16 @@ class Client:
             with contextlib.suppress(TimeoutError):
                 peer.read_some()
         self._random.choice([Peer.close, Peer.reset, Peer.shut])(peer)
+        return 1
+
+    def leave_megabytes(self, peer: Peer) -> int:
+        """An upload that nobody reads, whose client closes behind it, unseen unless somebody reads as far."""
+        (_, value) = content_type()
+        begin = b"--%b\r\nContent-Disposition: form-data; name=file\r\n\r\n" % value.partition(b"boundary=")[2]
+        body = begin + bytes(self._random.randrange(1, 7) << 20)
+        path = self._random.choice(["/v1/files", "/v1/audio/transcriptions"])
+        length = (b"Content-Length", b"%d" % (len(body) + 1000))
+        self.send(peer, request("POST", path, (b"X-Do", b"hold"), content_type(), length) + body)
         return 1
 
     def refused(self, peer: Peer) -> int:

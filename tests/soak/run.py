@@ -4,16 +4,22 @@ The soak itself: clients, daemon and upstream, and what has to hold at the end.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import os
+import random
 import re
+import tempfile
 import threading
 import time
 from collections import Counter
+from collections.abc import Iterator
 
 from tests.e2e.daemon import Daemon
+from tests.e2e.message import request
 from tests.e2e.process import until
-from tests.e2e.raw import Listener
+from tests.e2e.raw import Listener, connect
+from tests.e2e.wallclock import MISSING, STEPS, WallClock
 
 from . import upstream
 from .clients import Client
@@ -28,6 +34,14 @@ OPTIONS = (
 )
 #: Seconds that clean-up may take after the last request.
 SETTLE_S = 30.0
+#: The limit on open files: the soft one of macOS, which a crowd of clients reaches.
+OPEN_FILES = 256
+#: Clients of a crowd for whom there is no room.
+TOO_MANY = 50
+#: How often requests are followed by a crowd.
+ROUNDS = 2
+#: Seconds between two steps of the wall clock.
+SET_EVERY_S = 0.1
 
 
 @dataclasses.dataclass
@@ -35,11 +49,13 @@ class Report:
     """
     What came of it.
 
+    :ivar clock: what was done to the wall clock.
     :ivar faults: what was not as it had to be; empty where all was well.
     """
 
     requests: int
     seconds: float
+    clock: str
     memory: tuple[int, int]
     files: tuple[int, int]
     deeds: dict[str, int]
@@ -49,7 +65,7 @@ class Report:
         before, after = (size >> 20 for size in self.memory)
         lines = [
             f"{self.requests} requests in {self.seconds:.1f} s; memory {before} -> {after} MiB, "
-            f"open files {self.files[0]} -> {self.files[1]}",
+            f"open files {self.files[0]} -> {self.files[1]}; {self.clock}",
             ", ".join(f"{name} {count}" for name, count in sorted(self.deeds.items())),
             *[f"FAULT {fault}" for fault in self.faults[:50]],
         ]
@@ -72,16 +88,49 @@ def files(pid: int) -> int:
 def soak(requests: int, seed: int, clients: int = 16) -> Report:
     """Send about so many requests; the seed decides over what each client does."""
     begun = time.monotonic()
-    with Listener() as listener:
+    with Listener() as listener, tempfile.TemporaryDirectory() as folder:
         listener.serve(upstream.serve)
         target = ("--target-host", "127.0.0.1", "--target-port", str(listener.port))
-        daemon = Daemon(*target, *OPTIONS, config='{"language": "zh", "prompt": "soaked"}')
+        clock = None if MISSING else WallClock(folder)
+        env = None if clock is None else clock.env
+        daemon = Daemon(*target, *OPTIONS, config=_config(0), env=env, open_files=OPEN_FILES)
         try:
-            report = _soak(daemon, requests, seed, clients)
+            with _setting(clock, seed) as told:
+                report = _soak(daemon, requests, seed, clients)
         finally:
             daemon.close()
     report.seconds = time.monotonic() - begun
+    report.clock = MISSING or f"the wall clock was set {len(told)} times"
     return report
+
+
+@contextlib.contextmanager
+def _setting(clock: WallClock | None, seed: int) -> Iterator[list[int]]:
+    """Set the wall clock back and forth meanwhile; the steps."""
+    steps: list[int] = []
+    over = threading.Event()
+    chance = random.Random(f"{seed} clock")
+
+    def work(clock: WallClock) -> None:
+        while not over.wait(SET_EVERY_S):
+            steps.append(chance.choice(STEPS))
+            clock.set(steps[-1])
+
+    if clock is None:
+        yield steps
+        return
+    thread = threading.Thread(target=work, args=(clock,), daemon=True)
+    thread.start()
+    try:
+        yield steps
+    finally:
+        over.set()
+        thread.join()
+
+
+def _config(number: int) -> dict[str, str]:
+    """The configuration after so many edits."""
+    return {"language": "zh", "prompt": f"soaked {number}"}
 
 
 def _soak(daemon: Daemon, requests: int, seed: int, clients: int) -> Report:
@@ -89,10 +138,14 @@ def _soak(daemon: Daemon, requests: int, seed: int, clients: int) -> Report:
     _run(daemon, 200, f"{seed} before", clients)
     faults = _settle(daemon, None)
     before = memory(daemon.pid), files(daemon.pid)
-    crowd = _run(daemon, requests, str(seed), clients)
-    for client in crowd:
+    done: list[Client] = []
+    for number in range(1, ROUNDS + 1):
+        done += _run(daemon, requests // ROUNDS, f"{seed} {number}", clients)
+        faults += _settle(daemon, before[1])
+        faults += _overcrowd(daemon, number)
+        faults += _settle(daemon, before[1])
+    for client in done:
         faults += client.faults
-    faults += _settle(daemon, before[1])
     after = memory(daemon.pid), files(daemon.pid)
     if after[0] - before[0] > GROWTH:
         faults.append(f"memory has grown by {after[0] - before[0] >> 20} MiB")
@@ -104,9 +157,9 @@ def _soak(daemon: Daemon, requests: int, seed: int, clients: int) -> Report:
         if sign in log:
             at = log.index(sign)
             faults.append(f"the log says: {log[max(0, at - 500) : at + 3000]}")
-    deeds = sum((client.deeds for client in crowd), Counter())
-    count = sum(client.requests for client in crowd)
-    return Report(count, 0.0, (before[0], after[0]), (before[1], after[1]), dict(deeds), faults)
+    deeds = sum((client.deeds for client in done), Counter())
+    count = sum(client.requests for client in done)
+    return Report(count, 0.0, "", (before[0], after[0]), (before[1], after[1]), dict(deeds), faults)
 
 
 def _run(daemon: Daemon, requests: int, seed: str, clients: int) -> list[Client]:
@@ -123,6 +176,30 @@ def _run(daemon: Daemon, requests: int, seed: str, clients: int) -> list[Client]
     for thread in threads:
         thread.join()
     return crowd
+
+
+def _overcrowd(daemon: Daemon, number: int) -> list[str]:
+    """
+    Connect more clients than there is room for: those that are in are served, the others told, and an edit counts.
+
+    :param number: of the edit.
+    """
+    most: int = daemon.stats()["max_clients"]
+    answers: Counter[int] = Counter()
+    with contextlib.ExitStack() as stack:
+        peers = [connect(daemon.port) for _ in range(most + TOO_MANY)]
+        for peer in peers:
+            stack.callback(peer.close)
+            peer.send_while_taken([request("GET", "/v1/models", (b"X-Do", b"answer"))])
+        for peer in peers:
+            with contextlib.suppress(EOFError):
+                answers[peer.read_message().status] += 1
+        daemon.edit(_config(number))
+        daemon.wait_for_log(rf"is in force \(generation {number + 1}\)")
+    # Whoever looked whether the daemon was idle may have been one of them.
+    if answers not in ({200: most, 503: TOO_MANY}, {200: most - 1, 503: TOO_MANY + 1}):
+        return [f"of {len(peers)} clients {dict(answers)} got an answer, with room for {most}"]
+    return []
 
 
 def _settle(daemon: Daemon, open_files: int | None) -> list[str]:

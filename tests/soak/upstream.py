@@ -4,6 +4,7 @@ The server behind the soaked daemon: it does to each request what the request's 
 
 from __future__ import annotations
 
+import select
 import threading
 import time
 from collections.abc import Callable
@@ -14,6 +15,9 @@ from tests.e2e.raw import Peer
 OK = b"HTTP/1.1 200 OK"
 BODY = b'{"text": "soaked"}'
 LARGE = b"large answer " * 50_000
+
+#: Seconds after which an upstream that reads nothing gives up; a daemon that sees its clients leave is long before it.
+HOLD_S = 60.0
 
 #: Does something to a request whose head has been read; True: the connection goes on.
 Deed = Callable[[Peer, Message], bool]
@@ -80,6 +84,14 @@ def echo(peer: Peer, message: Message) -> bool:
     return False
 
 
+def hold(peer: Peer, message: Message) -> bool:
+    """Neither read nor answer, until the other end has closed behind all that nobody reads."""
+    closed = select.poll()
+    closed.register(peer, select.POLLRDHUP)
+    closed.poll(HOLD_S * 1000)
+    return False
+
+
 def stall(peer: Peer, message: Message) -> bool:
     """Neither read nor answer."""
     threading.Event().wait(0.3)
@@ -111,6 +123,7 @@ DEEDS: dict[bytes, Deed] = {
     b"cut chunks": breaking(head(OK, [CHUNKED]) + b"5\r\n12345\r\n", Peer.reset),
     b"reset": breaking(head(OK, []) + BODY, Peer.reset),
     b"stall": stall,
+    b"hold": hold,
     b"echo": echo,
 }
 
