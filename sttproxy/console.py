@@ -6,16 +6,21 @@ from __future__ import annotations
 
 import sys
 
-from twisted.scripts.twistd import run
-
-from . import commands
+from .signals import signals
 
 
 def main() -> None:
     """
     Run a command, or else the daemon in the foreground, which leaves no pidfile behind then.
     """
+    signals.catch()
+    # These take a while.
+    from twisted.scripts import twistd
+
+    from . import commands
+
     if sys.argv[1:2] and sys.argv[1] in commands.COMMANDS:
+        signals.release()
         raise SystemExit(commands.run(sys.argv[1], sys.argv[2:]))
-    sys.argv = ["twistd", "--nodaemon", "--pidfile=", "sttproxy", *sys.argv[1:]]
-    run()
+    sys.argv = ["twistd", "--nodaemon", "sttproxy", *sys.argv[1:]]
+    twistd.run()

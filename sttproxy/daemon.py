@@ -7,7 +7,6 @@ from __future__ import annotations
 import signal
 import sys
 from collections.abc import Callable
-from types import FrameType
 from typing import Any
 
 from twisted.application.service import MultiService, Service
@@ -15,10 +14,13 @@ from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.defer import Deferred, ensureDeferred, maybeDeferred
 from twisted.internet.error import CannotListenError, ConnectionDone
 from twisted.internet.interfaces import IListeningPort, IReadDescriptor, IStreamServerEndpoint
-from twisted.logger import Logger
+from twisted.logger import ILogObserver, Logger
+from twisted.python.components import Componentized
 from twisted.python.failure import Failure
 
 from .inbound.site import Site
+from .logs.observer import TextObserver
+from .signals import ENDING, REOPENING, signals
 from .transport import readable
 from .upstream.pool import Pool
 
@@ -57,13 +59,14 @@ class Listener(Service):
         self._site = site
         self._port: IListeningPort | None = None
 
-    def privilegedStartService(self) -> None:
+    def open(self) -> None:
         """
-        Listen.
+        Listen, if it does not yet.
 
         :raises StartError: when the address cannot be had.
         """
-        super().privilegedStartService()
+        if self._port is not None:
+            return
         failures: list[Failure] = []
         self._endpoint.listen(self._site).addCallbacks(self._listening, failures.append)
         if failures:
@@ -122,12 +125,14 @@ class Daemon(MultiService):
         grace_s: float | None,
         reload: Callable[[], None],
         leads_to: Callable[[str, int], bool] = lambda host, port: False,
+        observer: TextObserver | None = None,
     ) -> None:
         """
         :param upstream: what requests go to, for the log.
         :param grace_s: seconds that requests in flight are given after SIGTERM; None: any time.
         :param reload: called on SIGHUP.
         :param leads_to: whether requests go to an address and port that is listened on.
+        :param observer: writes the log; None: twistd has another one do so.
         """
         super().__init__()
         self._reactor = reactor
@@ -137,7 +142,14 @@ class Daemon(MultiService):
         self._grace_s = grace_s
         self._reload = reload
         self._leads_to = leads_to
+        self._observer = observer
         self._terminated = False
+
+    def setServiceParent(self, parent: Any) -> None:
+        if self._observer is not None and isinstance(parent, Componentized):
+            # Where twistd looks for an observer before it makes one of its own.
+            parent.setComponent(ILogObserver, self._observer)
+        super().setServiceParent(parent)
 
     def listen(self, endpoint: IStreamServerEndpoint, name: str) -> None:
         """
@@ -147,17 +159,31 @@ class Daemon(MultiService):
         """
         Listener(endpoint, name, self._site).setServiceParent(self)
 
-    def privilegedStartService(self) -> None:
+    def open(self) -> None:
         """
         Listen.
 
+        It may be called before the daemon starts: once twistd has gone into the background, it says of an error little
+        more than that there is one.
+
         :raises StartError: when an address cannot be had, or is the one that requests go to.
         """
+        for listener in self._listeners():
+            listener.open()
+            listener.check(self._upstream, self._leads_to)
+
+    def _listeners(self) -> list[Listener]:
+        return [child for child in self if isinstance(child, Listener)]
+
+    def privilegedStartService(self) -> None:
+        """
+        Listen, and whatever else needs the rights that the daemon is started with.
+
+        :raises StartError: as `open` does.
+        """
         try:
+            self.open()
             super().privilegedStartService()
-            for listener in self:
-                if isinstance(listener, Listener):
-                    listener.check(self._upstream, self._leads_to)
         except StartError as error:
             if sys.stderr is not sys.__stderr__:
                 # By now twistd has turned stderr into log entries.
@@ -177,7 +203,7 @@ class Daemon(MultiService):
         return stopped
 
     async def _stop(self) -> None:
-        for listener in [child for child in self if isinstance(child, Listener)]:
+        for listener in self._listeners():
             try:
                 await maybeDeferred(listener.disownServiceParent)
             except Exception:
@@ -193,12 +219,25 @@ class Daemon(MultiService):
 
     def _handle_signals(self) -> None:
         # twistd would end with the status of the signal; a daemon that was told to stop and did so has succeeded.
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, self._signalled)
-        signal.signal(signal.SIGHUP, self._signalled)
+        signals.act(lambda number: self._reactor.callFromThread(self._signalled, number))
 
-    def _signalled(self, number: int, _: FrameType | None) -> None:
-        self._reactor.callFromThread(self._reload if number == signal.SIGHUP else self._terminate)
+    def _signalled(self, number: int) -> None:
+        if number in ENDING:
+            self._terminate()
+        elif number in REOPENING:
+            self._reopen_log()
+            if number == signal.SIGHUP:
+                self._reload()
+        else:
+            log.info("The signal {name} means nothing here.", name=signal.Signals(number).name)
+
+    def _reopen_log(self) -> None:
+        if self._observer is None:
+            return
+        try:
+            self._observer.destination.reopen()
+        except OSError as error:
+            log.error("The log file cannot be opened again: {reason}.", reason=error.strerror)
 
     def _terminate(self) -> None:
         if self._terminated:

@@ -4,9 +4,11 @@ The command line, and the only place where the rooms are put together.
 
 from __future__ import annotations
 
+import atexit
 import functools
 import os
 import re
+import sys
 from collections.abc import Callable
 from ipaddress import ip_network
 from typing import Any, ClassVar
@@ -14,12 +16,12 @@ from urllib.parse import urlsplit
 
 import attrs
 from twisted.internet import endpoints
-from twisted.internet.interfaces import IStreamClientEndpoint
+from twisted.internet.interfaces import IStreamClientEndpoint, IStreamServerEndpoint
 from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 from twisted.python import usage
 
-from . import __version__, descriptors, loops
+from . import __version__, descriptors, loops, pidfile, privileges
 from .admission import Admission
 from .clock import make_monotonic
 from .commands import COMMANDS, DEFAULT_CONFIG, HelpfulOptions, source_of, suggestion
@@ -27,6 +29,8 @@ from .daemon import Daemon, StartError
 from .errors import ConfigError, printable
 from .headers import UNIX, Trusted, TrustedPeers
 from .inbound.site import Limits, Site, Timeouts
+from .logs import destination as log_files
+from .logs.observer import TextObserver
 from .resources import Health, PassThrough, Root, StatsPage, Target, Transcriptions
 from .stats import Stats
 from .upstream.client import Upstream, UpstreamAgent
@@ -142,12 +146,16 @@ class Destination:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
+#: The pidfile that twistd has unless it is told another.
+_DEFAULT_PIDFILE = "twistd.pid"
+
 #: How the values of options are read.
 _KINDS: dict[str, Callable[[str], Any]] = {
     "port": port,
     "target-port": port,
     "pool-size": count,
     "pool-idle": seconds,
+    "log-keep": count,
     "max-clients": count,
     "max-connections": count,
     "pool-wait": seconds_or_for_ever,
@@ -207,6 +215,7 @@ class Options(HelpfulOptions):
         ["body-timeout", None, "30", "Seconds that it may take for each 4 KiB of body; 0: for ever."],
         ["idle-timeout", None, "75", "Seconds that a client's idle connection is kept."],
         ["drain-timeout", None, "30", "Seconds that a client may take to notice an early answer."],
+        ["log-keep", None, "10", "Full log files, of 1 MB each, that are kept; 0: all."],
         ["grace", None, "30", "Seconds that requests in flight are given on SIGTERM; 0: any time."],
         ["embedded-model", None, None, "The model of --embedded: a name or a folder [default: tiny.en]"],
     ]
@@ -257,10 +266,28 @@ class Options(HelpfulOptions):
                     self[name] = kind(str(self[name]))
                 except ValueError as error:
                     raise usage.UsageError(f"--{name}: {error}") from None
+        self._check_pidfile()
         self["destination"] = self._destination()
         self["source"] = source_of(self["config"], self["profile-by-key"], self["profile"])
         if self["embedded-model"] and not self["embedded"]:
             raise usage.UsageError("--embedded-model is for --embedded")
+
+    def _check_pidfile(self) -> None:
+        """
+        In the foreground none is needed, so there is none, unless it is named.
+
+        :raises StartError: when one keeps the daemon from starting; twistd would take several lines for that.
+        """
+        twistd: Any = self.parent
+        if twistd is None or not twistd["pidfile"]:
+            return
+        if twistd["nodaemon"] and twistd["pidfile"] == _DEFAULT_PIDFILE:
+            twistd["pidfile"] = ""
+            return
+        try:
+            pidfile.clear(os.path.abspath(twistd["pidfile"]))
+        except pidfile.PidfileError as error:
+            raise StartError(printable(str(error))) from None
 
     def _destination(self) -> Destination:
         if self["embedded"]:
@@ -342,6 +369,12 @@ def makeService(options: Options) -> Daemon:
         watcher.load()
     except ConfigError as error:
         raise StartError(str(error)) from None
+    observer = _observer(clock, options)
+    user = _user(options)
+    if user is not None:
+        problem = privileges.unreadable(watcher.files, *user)
+        if problem is not None:
+            raise StartError(f"the user of --uid and --gid cannot read {printable(problem)}")
 
     destination: Destination = options["destination"]
     stats = Stats()
@@ -407,17 +440,71 @@ def makeService(options: Options) -> Daemon:
     most = Limits(options["max-body"] or None, max_clients)
     site = Site(root, clock, stats, timeouts, most, TrustedPeers(options["trust-forwarded"]))
     leads_to = functools.partial(loops.leads_to, destination.host, destination.port)
-    daemon = Daemon(clock, site, pool, name + destination.prefix, options["grace"], watcher.reload, leads_to)
+    daemon = Daemon(clock, site, pool, name + destination.prefix, options["grace"], watcher.reload, leads_to, observer)
     if engine is not None:
         engine.setServiceParent(daemon)
     watcher.setServiceParent(daemon)
     wanted = [(_with_mode(description, options["socket-mode"]), description) for description in options["listen"]]
     for description, where in wanted or [_tcp(options["host"], options["port"])]:
-        try:
-            daemon.listen(endpoints.serverFromString(clock, description), printable(where))
-        except Exception as error:  # endpoint parsers are plugins and raise what they like
-            raise StartError(f"--listen {where!r} is not an endpoint: {error}") from None
+        daemon.listen(_endpoint(clock, description, where), printable(where))
+    if options.parent is not None and not options.parent["nodaemon"]:
+        daemon.open()
     return daemon
+
+
+def _user(options: Options) -> tuple[int, int] | None:
+    """
+    The user and group that twistd will switch to; None where it does not.
+
+    :raises StartError: when it may not.
+    """
+    twistd: Any = options.parent
+    user = None if twistd is None else privileges.ids(twistd["uid"], twistd["gid"])
+    if user is not None and os.geteuid():
+        raise StartError("--uid and --gid are for root, who alone may become another user")
+    return user
+
+
+def _observer(reactor: Any, options: Options) -> TextObserver | None:
+    """
+    What writes the log; None where twistd has been told another way (--logger, --syslog).
+
+    :raises StartError: when the log file cannot be opened.
+    """
+    twistd: Any = options.parent
+    if twistd is None or twistd["logger"] or twistd["syslog"]:
+        return None
+    path = twistd["logfile"] or ("-" if twistd["nodaemon"] else "twistd.log")
+    if path == "-" and not twistd["nodaemon"]:
+        return None  # twistd refuses to start then
+    destination: log_files.Destination
+    if path == "-":
+        destination = log_files.Stream(reactor, sys.stdout.fileno())
+    else:
+        path = os.path.abspath(path)
+        try:
+            destination = log_files.open_file(reactor, path, options["log-keep"], _user(options))
+        except OSError as error:
+            raise StartError(f"the log file {printable(path)} cannot be opened: {error.strerror}") from None
+    atexit.register(destination.close)
+    return TextObserver(destination)
+
+
+def _endpoint(reactor: Any, description: str, where: str) -> IStreamServerEndpoint:
+    """
+    What to listen at.
+
+    :param where: the description as it was given.
+    :raises StartError: when it is none.
+    """
+    if description.startswith("systemd:") and not os.environ.get("LISTEN_FDS"):
+        raise StartError(f"--listen {where!r} takes a socket from systemd, which gave none: LISTEN_FDS is not set")
+    try:
+        endpoint: IStreamServerEndpoint = endpoints.serverFromString(reactor, description)
+    except Exception as error:  # endpoint parsers are plugins and raise what they like
+        hint = "systemd gave no socket of that number or name" if description.startswith("systemd:") else str(error)
+        raise StartError(f"--listen {where!r} is not an endpoint: {hint}") from None
+    return endpoint
 
 
 def _max_clients(wanted: int, connections: int, open_files: int) -> int:

@@ -194,6 +194,11 @@ class ConfigWatcher(Service):
         self._next: IDelayedCall | None = None
 
     @property
+    def files(self) -> list[str]:
+        """All that are watched, by their paths."""
+        return [*self._seen]
+
+    @property
     def path(self) -> str:
         """Of the configuration, absolute, as it may stand in a message."""
         return printable(self._source.path)

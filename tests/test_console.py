@@ -4,24 +4,44 @@ Tests for :mod:`sttproxy.console`.
 
 from __future__ import annotations
 
+import signal
 import sys
+from typing import Any
 
+from twisted.scripts import twistd
 from twisted.trial.unittest import SynchronousTestCase
 
 from sttproxy import commands, console
+from sttproxy.signals import ENDING, signals
 
 
 class ConsoleTests(SynchronousTestCase):
     """The command ``sttproxy``."""
 
+    def setUp(self) -> None:
+        self.handlers: dict[int, Any] = {}
+        self.patch(signal, "signal", self.handlers.__setitem__)
+        self.addCleanup(signals.release)
+
+    def test_signals(self) -> None:
+        """Signals are caught before the daemon starts; a command, which may be interrupted, has those of the system."""
+        before = signal.getsignal(signal.SIGINT)
+        self.patch(sys, "argv", ["sttproxy"])
+        self.patch(twistd, "run", lambda: None)
+        console.main()
+        self.assertTrue(all(self.handlers[number] == signals._caught for number in ENDING))
+        self.patch(sys, "argv", ["sttproxy", "check"])
+        self.patch(commands, "run", lambda *_: self.assertEqual(self.handlers[signal.SIGINT], before))
+        self.assertRaises(SystemExit, console.main)
+
     def test_same_as_twistd(self) -> None:
         """It is ``twistd -n sttproxy`` with the same options, and leaves no pidfile."""
         seen: list[list[str]] = []
         self.patch(sys, "argv", ["/somewhere/bin/sttproxy", "--port", "1", "--config", "a b.json"])
-        self.patch(console, "run", lambda: seen.append(sys.argv))
+        self.patch(twistd, "run", lambda: seen.append(sys.argv))
         console.main()
         arguments = ["--port", "1", "--config", "a b.json"]
-        self.assertEqual(seen, [["twistd", "--nodaemon", "--pidfile=", "sttproxy", *arguments]])
+        self.assertEqual(seen, [["twistd", "--nodaemon", "sttproxy", *arguments]])
 
     def test_commands(self) -> None:
         """The first word may be a command, which has the others, and whose status is the exit status."""
@@ -32,7 +52,7 @@ class ConsoleTests(SynchronousTestCase):
             return 40 + len(seen)
 
         self.patch(commands, "run", run)
-        self.patch(console, "run", lambda: self.fail("the daemon was started"))
+        self.patch(twistd, "run", lambda: self.fail("the daemon was started"))
         for number, name in enumerate(("check", "explain", "schema"), 41):
             self.patch(sys, "argv", ["/somewhere/bin/sttproxy", name, "--config", "check"])
             self.assertEqual(self.assertRaises(SystemExit, console.main).code, number)
@@ -44,6 +64,6 @@ class ConsoleTests(SynchronousTestCase):
         for arguments in ([], ["--config", "check"], ["checks"], ["--help"], [""]):
             self.patch(sys, "argv", ["sttproxy", *arguments])
             seen: list[list[str]] = []
-            self.patch(console, "run", lambda seen=seen: seen.append(sys.argv))
+            self.patch(twistd, "run", lambda seen=seen: seen.append(sys.argv))
             console.main()
-            self.assertEqual(seen, [["twistd", "--nodaemon", "--pidfile=", "sttproxy", *arguments]])
+            self.assertEqual(seen, [["twistd", "--nodaemon", "sttproxy", *arguments]])

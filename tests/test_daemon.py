@@ -20,6 +20,9 @@ from zope.interface.verify import verifyObject
 
 from sttproxy.daemon import Daemon, Listener, StartError
 from sttproxy.inbound.channel import LINGER_S
+from sttproxy.logs.destination import Destination
+from sttproxy.logs.observer import TextObserver
+from sttproxy.signals import ENDING, MEANINGLESS, REOPENING, signals
 from sttproxy.upstream.pool import Pool, PoolLimits
 
 from .fakes import Ending, FakeUpstream
@@ -258,6 +261,18 @@ class StopTests(DaemonTestCase):
         self.successResultOf(stopped)
 
 
+class RecordingDestination(Destination):
+    """Counts how often it is opened again, which fails where a test says so."""
+
+    reopened = 0
+    problem: OSError | None = None
+
+    def reopen(self) -> None:
+        self.reopened += 1
+        if self.problem is not None:
+            raise self.problem
+
+
 class SignalTests(DaemonTestCase):
     """Signals, by their handlers."""
 
@@ -265,6 +280,7 @@ class SignalTests(DaemonTestCase):
         super().setUp()
         self.handlers: dict[int, Any] = {}
         self.patch(signal, "signal", self.handlers.__setitem__)
+        self.addCleanup(signals.release)
         self.daemon.startService()
         self.assertEqual(self.handlers, {})
         for call, args, settings in self.reactor.whenRunningHooks:
@@ -280,8 +296,26 @@ class SignalTests(DaemonTestCase):
         return self.reactor.hasStopped
 
     def test_installed(self) -> None:
-        """All three are handled, once the reactor runs and has put its own handlers in place."""
-        self.assertEqual(self.handlers.keys(), {signal.SIGTERM, signal.SIGINT, signal.SIGHUP})
+        """All are handled, once the reactor runs and has put its own handlers in place."""
+        self.assertEqual(self.handlers.keys(), {*ENDING, *REOPENING, *MEANINGLESS})
+
+    def test_reopen(self) -> None:
+        """SIGHUP and SIGUSR1 have the log file opened again; where that fails, the log says so and goes on."""
+        destination = RecordingDestination(self.reactor)
+        self.daemon._observer = TextObserver(destination)
+        for number in REOPENING:
+            self.assertFalse(self.receive(number))
+        self.assertEqual((destination.reopened, self.events), (2, ["reload"]))
+        destination.problem = PermissionError(errno.EACCES, "Permission denied")
+        self.receive(signal.SIGUSR1)
+        self.assertIn("cannot be opened again: Permission denied", str(formatEvent(self.logs[-1])))
+
+    def test_meaningless(self) -> None:
+        """Others are named in the log, and do nothing else."""
+        for number in MEANINGLESS:
+            self.assertFalse(self.receive(number))
+            self.assertIn(f"The signal {number.name} means nothing here", str(formatEvent(self.logs[-1])))
+        self.assertEqual(self.events, [])
 
     def test_reload(self) -> None:
         """SIGHUP reloads, each time, and stops nothing."""

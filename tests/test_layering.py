@@ -37,7 +37,11 @@ ROOMS: dict[str, frozenset[str]] = {
         "descriptors": "",
         "transport": "deadline",
         "watch": "errors config",
-        "inbound": "errors headers http1 deadline transport stats",
+        "logs": "",
+        "signals": "",
+        "pidfile": "",
+        "privileges": "",
+        "inbound": "errors headers http1 deadline transport stats logs",
         "upstream": "errors headers http1 deadline transport",
         "embedded": "errors",
         "admission": "errors",
@@ -45,8 +49,8 @@ ROOMS: dict[str, frozenset[str]] = {
         "websocket": "",
         "relay": "errors headers http1 deadline tunnel routes inbound upstream",
         "resources": "errors headers loops http1 config forms stats routes inbound upstream admission relay",
-        "daemon": "transport inbound upstream",
-        "console": "commands",
+        "daemon": "transport inbound upstream logs signals",
+        "console": "commands signals",
         "tap": "*",
     }.items()
 }

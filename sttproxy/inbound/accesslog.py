@@ -15,6 +15,7 @@ from twisted.logger import Logger, LogLevel
 
 from ..errors import ProxyError
 from ..http1.heads import shown_path
+from ..logs.observer import READY
 
 #: One origin for all lines, wherever a request ends.
 log = Logger(namespace="sttproxy.inbound.request")
@@ -57,10 +58,10 @@ def write(
     level: Level, client: str, method: str, path: str, outcome: object, size: int, seconds: float, why: str
 ) -> None:
     """
-    Log a request as `Logger.emit` would, for two thirds of the price.
+    Log a request as `Logger.emit` would, for a third of the price.
 
     What takes Twisted long is done for it: to check the level, to put the system together, and to format the line,
-    which holds no fields and is declared to be flattened.
+    which holds no fields and is declared to be flattened.  Our own observer finds the line ready.
 
     :param outcome: the status, or how it ended without a complete answer.
     :param why: what the proxy says of it; empty: nothing.
@@ -75,6 +76,7 @@ def write(
             "log_system": _SYSTEMS[level],
             "log_format": line.replace("{", "{{").replace("}", "}}"),
             "log_flattened": {},
+            READY: line,
             "log_time": time.time(),
         }
     )

@@ -8,6 +8,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 import time
 
@@ -16,9 +17,17 @@ from .case import RawTestCase, StagedTestCase, transcription
 from .daemon import Daemon, answers, get_json, listeners, opens, twistd
 from .forms import File, echoed, form
 from .message import request
-from .process import LIMIT_S, environment, keep, read, release, until
+from .process import LIMIT_S, Process, environment, keep, read, release, until
 from .raw import Listener, Peer, connect
 from .upstream import shared_echo
+
+#: Why there can be no process of a container's here; None where there can.
+NO_NAMESPACES = (
+    None
+    if system.LINUX
+    and not subprocess.run(["unshare", "--pid", "--fork", "true"], capture_output=True, check=False).returncode
+    else "no process namespaces can be made here"
+)
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
@@ -39,9 +48,9 @@ class Background(StagedTestCase):
         if self.pid:
             release(self.pid)
 
-    def twistd(self, *options: str) -> subprocess.CompletedProcess[str]:
+    def twistd(self, *options: str, pidfile: str = "stt.pid") -> subprocess.CompletedProcess[str]:
         """Start in the background; what the command in the foreground did."""
-        command = [*twistd(), "--pidfile=stt.pid", "--logfile=stt.log", "sttproxy", *options]
+        command = [*twistd(), f"--pidfile={pidfile}", "--logfile=stt.log", "sttproxy", *options]
         listen = ("--host", "127.0.0.1", "--port", "0")
         return subprocess.run(
             [*command, *listen], cwd=self.folder, env=environment(), capture_output=True, text=True, timeout=LIMIT_S
@@ -117,10 +126,8 @@ class Background(StagedTestCase):
         """A second start with the same pidfile says that one runs, and leaves that one alone."""
         port = self.start()
         done = self.twistd()
-        self.assertEqual(done.returncode, 1)
-        self.assertIn("Another twistd server is running", done.stdout + done.stderr)
-        self.assertIn(str(self.pid), done.stdout + done.stderr)
-        self.assertNotIn("Traceback", done.stdout + done.stderr)
+        self.assertEqual((done.returncode, done.stdout, len(done.stderr.splitlines())), (1, "", 1), done.stderr)
+        self.assertIn(f"sttproxy runs already, as process {self.pid}", done.stderr)
         self.assertTrue(answers(str(port)))
         os.kill(self.pid, signal.SIGTERM)
         self.wait_for_the_end()
@@ -135,9 +142,86 @@ class Background(StagedTestCase):
         os.unlink(os.path.join(self.folder, "stt_config.json"))
         with Listener() as listener:
             done = self.twistd("--listen", f"tcp:{listener.port}:interface=127.0.0.1")
-        self.assertEqual(done.returncode, 1)
-        self.assertIn(f"{listener.port}", done.stdout + done.stderr)
+        self.assertEqual((done.returncode, done.stdout, len(done.stderr.splitlines())), (1, "", 1), done.stderr)
+        self.assertIn(f"cannot listen on tcp:{listener.port}:interface=127.0.0.1: Address already in use", done.stderr)
         self.assertFalse(os.path.exists(os.path.join(self.folder, "stt.pid")))
+
+    def test_left_over(self) -> None:
+        """A pidfile that is left over, of a process that was killed, or empty, keeps nothing from starting."""
+        for text in ("99999999", str(os.getpid()), ""):
+            with open(os.path.join(self.folder, "stt.pid"), "w") as file:
+                file.write(text)
+            self.start()
+            os.kill(self.pid, signal.SIGTERM)
+            self.wait_for_the_end()
+            os.unlink(os.path.join(self.folder, "stt.log"))
+
+    def test_no_folder(self) -> None:
+        """A missing folder of the pidfile is named."""
+        done = self.twistd(pidfile="missing/stt.pid")
+        self.assertEqual((done.returncode, done.stdout, len(done.stderr.splitlines())), (1, "", 1), done.stderr)
+        self.assertIn("missing/stt.pid does not exist", done.stderr)
+
+
+class Foreground(StagedTestCase):
+    """twistd -n without a word about a pidfile."""
+
+    def setUp(self) -> None:
+        self.folder = tempfile.mkdtemp(prefix="stt-foreground-")
+        self.addCleanup(shutil.rmtree, self.folder)
+
+    def start(self) -> Process:
+        """Start one, of any number in the folder."""
+        command = [*twistd(), "-n", "sttproxy", "--host", "127.0.0.1", "--port", "0"]
+        number = len(os.listdir(self.folder))
+        process = Process(command, self.folder, f"daemon{number}", env={"TMPDIR": self.folder})
+        self.addCleanup(process.end)
+        return process
+
+    def test_no_pidfile(self) -> None:
+        """There is none, so that two can run in one folder, and one that was left over means nothing."""
+        pidfile = os.path.join(self.folder, "twistd.pid")
+        with open(pidfile, "w") as file:
+            file.write(str(os.getpid()))
+        first, second = self.start(), self.start()
+        for process in (first, second):
+            (port,) = until(lambda process=process: listeners(read(process.out)), "a listener")
+            until(lambda port=port: answers(port), "a daemon that answers")
+            process.signal(signal.SIGTERM)
+            self.assertEqual(process.wait(), 0)
+        self.assertEqual(read(pidfile), str(os.getpid()))
+
+    def test_first_process(self) -> None:
+        """As the first process of a container, it starts again after it was killed."""
+        command = ["unshare", "--pid", "--fork", "--kill-child", *twistd(), "-n", "--pidfile=stt.pid", "sttproxy"]
+        for number in range(2):
+            process = Process([*command, "--port", "0"], self.folder, f"container{number}")
+            self.addCleanup(process.end)
+            (port,) = until(lambda process=process: listeners(read(process.out)), "a listener")
+            until(lambda port=port: answers(port), "a daemon that answers")
+            self.assertEqual(read(os.path.join(self.folder, "stt.pid")), "1")
+            process.end()
+
+    test_first_process.skip = NO_NAMESPACES  # type: ignore[attr-defined]
+
+    def test_early_signals(self) -> None:
+        """Signals that come while it starts kill nothing; one that ends it ends it in order, with the status 0."""
+        for _ in range(3):
+            process = self.start_caught()
+            for number in (signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2, signal.SIGALRM):
+                process.signal(number)
+            until(lambda process=process: listeners(read(process.out)), "a listener")
+            process.signal(signal.SIGTERM)
+            self.assertEqual(process.wait(), 0)
+
+    def start_caught(self) -> Process:
+        """The command sttproxy, from the moment on at which it catches signals."""
+        script = "import sttproxy.console as c; c.signals.catch(); print('caught', flush=True); c.main()"
+        command = [sys.executable, "-c", script, "--host", "127.0.0.1", "--port", "0"]
+        process = Process(command, self.folder, f"early{len(os.listdir(self.folder))}", env={"TMPDIR": self.folder})
+        self.addCleanup(process.end)
+        process.wait_for("^caught$")
+        return process
 
 
 class Ends(RawTestCase):

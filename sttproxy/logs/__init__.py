@@ -1,0 +1,3 @@
+"""
+The text log: how its lines look, and where they go.
+"""

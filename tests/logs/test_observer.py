@@ -1,0 +1,70 @@
+"""
+Tests for :mod:`sttproxy.logs.observer`: what it writes is what Twisted's own observer does.
+"""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+from twisted.internet.task import Clock
+from twisted.logger import ILogObserver, Logger, LogLevel, textFileLogObserver
+from twisted.python.failure import Failure
+from twisted.trial.unittest import SynchronousTestCase
+from zope.interface.verify import verifyObject
+
+from sttproxy.inbound import accesslog
+from sttproxy.logs.destination import Destination
+from sttproxy.logs.observer import TextObserver
+
+
+class Lines(Destination):
+    """Keeps lines."""
+
+    def __init__(self) -> None:
+        super().__init__(Clock())
+        self.text = ""
+
+    def write(self, line: str) -> None:
+        self.text += line
+
+
+class ObserverTests(SynchronousTestCase):
+    """One event, one text."""
+
+    def setUp(self) -> None:
+        self.lines = Lines()
+        self.observer = TextObserver(self.lines)
+        self.theirs = io.StringIO()
+        self.stock = textFileLogObserver(self.theirs)
+
+    def see(self, event: Any) -> None:
+        """An event, for both."""
+        self.observer(dict(event))
+        self.stock(dict(event))
+
+    def test_same(self) -> None:
+        """Whatever the event: text with fields, several lines, a failure, an old one of t.p.log, none at all."""
+        self.assertTrue(verifyObject(ILogObserver, self.observer))
+        log = Logger("some.name", observer=self.see)
+        log.info("a {b} {{c}}", b="x\ny")
+        log.debug("")
+        try:
+            raise ValueError("why")
+        except ValueError:
+            log.failure("it failed")
+        self.see({"log_time": 1.5, "log_system": "-", "log_format": "{log_text}", "log_text": "old"})
+        self.see({})
+        self.see({"log_failure": Failure(ValueError("x")), "log_format": None})
+        self.assertEqual(self.lines.text, self.theirs.getvalue())
+        self.assertIn("ValueError: why", self.lines.text)
+
+    def test_requests(self) -> None:
+        """The lines of requests, which come ready, as well, whenever they come."""
+        self.patch(accesslog, "log", Logger("sttproxy.inbound.request", observer=self.see))
+        for now in (0.0, 0.999, 1.0, 86400.5, 86400.9, 3.0):
+            self.patch(accesslog.time, "time", lambda now=now: now)
+            for level in (LogLevel.info, LogLevel.warn):
+                accesslog.write(level, "192.0.2.7", "GET", "/{a}", 200, 5, 0.1, "a\nb")
+        self.assertEqual(self.lines.text, self.theirs.getvalue())
+        self.assertEqual(self.lines.text.count("/{a} 200 5 B 0.100 s a"), 12)
