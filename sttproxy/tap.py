@@ -33,7 +33,8 @@ from .logs import destination as log_files
 from .logs.observer import TextObserver
 from .resources import Health, PassThrough, Root, StatsPage, Target, Transcriptions
 from .stats import Stats
-from .upstream.client import Upstream, UpstreamAgent
+from .upstream.agent import UpstreamAgent
+from .upstream.client import Upstream
 from .upstream.dial import Dialer, tcp_endpoint
 from .upstream.pool import Pool, PoolLimits
 from .upstream.probe import Probe
@@ -396,7 +397,7 @@ def makeService(options: Options) -> Daemon:
     )
     pool = Pool(clock, dialer.connect, limits)
     target = Target(
-        Upstream(UpstreamAgent(pool)),
+        Upstream(UpstreamAgent(pool), clock, f"http://{destination.name}"),
         prefix=destination.prefix.encode(),
         host=destination.name.encode(),
         answer_s=options["answer-timeout"],

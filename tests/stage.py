@@ -20,7 +20,8 @@ from sttproxy.inbound.request import Request
 from sttproxy.inbound.site import Limits, Site, Timeouts
 from sttproxy.resources import Health, PassThrough, Root, StatsPage, Target, Transcriptions
 from sttproxy.stats import Stats
-from sttproxy.upstream.client import Upstream, UpstreamAgent
+from sttproxy.upstream.agent import UpstreamAgent
+from sttproxy.upstream.client import Upstream
 from sttproxy.upstream.pool import Pool, PoolLimits
 from sttproxy.upstream.probe import Probe
 
@@ -257,7 +258,7 @@ class ProxyTestCase(SiteTestCase):
         self._pools.append(self.pool)
         self.admission = Admission(most, queue)
         settings = {"prefix": b"", "host": b"upstream:1", "pseudonym": PSEUDONYM, **target}
-        to = Target(Upstream(UpstreamAgent(self.pool)), **settings)
+        to = Target(Upstream(UpstreamAgent(self.pool), self.reactor, "http://upstream:1"), **settings)
         pages: dict[bytes, IResource] = {
             b"/health": Health(Probe(self.upstream.connect, self.pool), {"version": "1"}),
             b"/stats": StatsPage(self.stats.snapshot),

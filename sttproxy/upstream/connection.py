@@ -67,20 +67,36 @@ class IOutgoing(IPushProducer):
         """An interim response other than 100 has come."""
 
 
+class HiddenHeaders(Headers):
+    """Headers that those above neither see nor change; treq's layers do both."""
+
+    def getRawHeaders(self, name: Any, default: Any = None) -> Any:
+        return default
+
+    def setRawHeaders(self, name: Any, values: Any) -> None:
+        """Nothing."""
+
+
 @implementer(IResponse, IPushProducer)
 class Response:
     """
     A response whose head has come, and what paces its body.
 
     :ivar head: as the upstream sent it.
+    :ivar length: of the body, in bytes, or `UNKNOWN_LENGTH`.
+    :ivar headers: for whoever knows nothing of `head`; see `UpstreamAgent`.
+    :ivar previousResponse: the redirect that led here, if a client above has followed one.
     """
 
     version = (b"HTTP", 1, 1)
     request = None
-    previousResponse = None
+    previousResponse: IResponse | None = None
+    headers: Headers = HiddenHeaders()
 
     def __init__(self, head: ResponseHead, connection: UpstreamConnection) -> None:
         self.head = head
+        # An attribute, since Twisted's decoders change it.
+        self.length: Any = UNKNOWN_LENGTH if head.length is None else head.length
         self._connection = connection
         self._receiver: IProtocol | None = None
         #: What came before there was a receiver; None since there is one.
@@ -98,16 +114,6 @@ class Response:
     def phrase(self) -> bytes:
         """The reason phrase."""
         return self.head.phrase or b""
-
-    @property
-    def headers(self) -> Headers:
-        """None, so that nobody on the way acts on them: treq would store cookies and decode bodies."""
-        return Headers()
-
-    @property
-    def length(self) -> Any:
-        """Of the body, in bytes, or `UNKNOWN_LENGTH`."""
-        return UNKNOWN_LENGTH if self.head.length is None else self.head.length
 
     def abort(self) -> None:
         """Nobody wants the rest: break the connection."""
@@ -139,8 +145,7 @@ class Response:
         return self._connection.tunnel(end)
 
     def setPreviousResponse(self, response: IResponse) -> None:
-        """Redirects are not followed, so there is never one."""
-        raise NotImplementedError("a proxy follows no redirects")
+        self.previousResponse = response
 
     def pauseProducing(self) -> None:
         if self._reason is None and not self.paused:

@@ -4,8 +4,6 @@ Tests for :mod:`sttproxy.upstream.connection`: requests and responses that go as
 
 from __future__ import annotations
 
-from typing import Any
-
 from twisted.internet.interfaces import IProtocol, IPushProducer
 from twisted.web.iweb import UNKNOWN_LENGTH, IResponse
 from zope.interface.verify import verifyClass, verifyObject
@@ -210,12 +208,6 @@ class ResponseTests(ConnectionTestCase):
         """A body can be delivered once."""
         answer, _ = self.exchange(ok())
         self.assertRaises(AssertionError, self.successResultOf(answer).deliverBody, None)
-
-    def test_no_redirects(self) -> None:
-        """Nobody may follow a redirect on the client's behalf."""
-        answer, _ = self.exchange(ok())
-        response: Any = self.successResultOf(answer)
-        self.assertRaises(NotImplementedError, response.setPreviousResponse, response)
 
 
 class InterimTests(ConnectionTestCase):

@@ -1,0 +1,154 @@
+"""
+The agent below treq: sends each request on a connection of the pool.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import cast
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IConsumer
+from twisted.python.failure import Failure
+from twisted.web.client import URI
+from twisted.web.http_headers import Headers
+from twisted.web.iweb import UNKNOWN_LENGTH, IAgent, IBodyProducer, IResponse
+from zope.interface import implementer
+
+from ..errors import BadRequest
+from ..http1.heads import ResponseHead
+from .connection import IOutgoing, OutgoingHead, Response, UpstreamConnection
+from .pool import Pool
+
+#: Headers that say how a body is framed, and for how long a connection is kept: both are the connection's business.
+_FRAMING = frozenset({b"content-length", b"transfer-encoding", b"connection"})
+_METHOD = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+_URI = re.compile(rb"[!-~]+")
+
+
+@implementer(IAgent)
+class UpstreamAgent:
+    """
+    An agent for one server: every request goes there, whichever host its URI names.
+
+    A body producer that is an `IOutgoing` brings its own head, to the byte as it goes on the wire.  Method, URI and
+    headers are ignored then, since treq has changed them on the way here: methods are in upper case, and an
+    Accept-Encoding is added.  For the same reason its response shows no headers to the layers above, which would store
+    cookies and decode bodies; `Response.head` has them.
+    """
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    def request(
+        self, method: bytes, uri: bytes, headers: Headers | None = None, bodyProducer: IBodyProducer | None = None
+    ) -> Deferred[IResponse]:
+        """
+        Send a request.
+
+        :return: fires with a `Response`; fails with an `UpstreamError` or `UpstreamTimeout` that says what failed.
+        :raises ValueError: when the method or the URI cannot be sent.
+        """
+        if IOutgoing.providedBy(bodyProducer):
+            return cast("Deferred[IResponse]", self._send(cast(IOutgoing, bodyProducer)))
+        outgoing = StockOutgoing(method, uri, headers or Headers(), bodyProducer)
+        return cast("Deferred[IResponse]", self._send(outgoing).addCallback(_show_headers))
+
+    def _send(self, outgoing: IOutgoing) -> Deferred[Response]:
+        connection = self._pool.lend()
+        if connection is not None:
+            return connection.request(outgoing)
+        connecting = self._pool.acquire()
+        return connecting.addCallback(UpstreamConnection.request, outgoing)
+
+
+def _show_headers(response: Response) -> Response:
+    headers = Headers()
+    for name, value in response.head.headers:
+        headers.addRawHeader(name, value)
+    response.headers = headers
+    return response
+
+
+@implementer(IOutgoing, IConsumer)
+class StockOutgoing:
+    """
+    A request as Twisted's own clients describe it: the consumer of its body producer.
+    """
+
+    def __init__(self, method: bytes, uri: bytes, headers: Headers, producer: IBodyProducer | None) -> None:
+        """
+        :raises ValueError: when the method or the URI cannot be sent.
+        """
+        if not _METHOD.fullmatch(method) or not _URI.fullmatch(uri):
+            raise ValueError(f"{method!r} {uri!r} cannot be sent in a request line")
+        parsed = URI.fromBytes(uri)
+        fields = [
+            (name, value)
+            for name, values in headers.getAllRawHeaders()
+            if name.lower() not in _FRAMING
+            for value in values
+        ]
+        if not headers.hasHeader(b"host"):
+            fields.insert(0, (b"Host", parsed.netloc))
+        length = 0 if producer is None else producer.length
+        chunked = length is UNKNOWN_LENGTH
+        fields.append((b"Transfer-Encoding", b"chunked") if chunked else (b"Content-Length", b"%d" % cast(int, length)))
+        self.head = OutgoingHead(method, parsed.originForm, fields, chunked, upgrades=False)
+        self._producer = producer
+        self._left = None if chunked else cast(int, length)
+        self._connection: UpstreamConnection | None = None
+
+    def deliver(self, connection: UpstreamConnection) -> None:
+        if self._producer is None:
+            connection.body_ended()
+            return
+        self._connection = connection
+        self._producer.startProducing(self).addCallbacks(self._ended, self._failed)
+
+    def write(self, data: bytes) -> None:
+        """Called by the producer."""
+        if self._connection is None or not data:
+            return
+        if self._left is not None:
+            self._left -= len(data)
+            if self._left < 0:
+                self._fail("is longer than it said")
+                return
+        self._connection.body_received(data)
+
+    def registerProducer(self, producer: object, streaming: bool) -> None:
+        """Nothing: the body producer is the only one."""
+
+    def unregisterProducer(self) -> None:
+        """Nothing, likewise."""
+
+    def _ended(self, _: object) -> None:
+        if self._left:
+            self._fail("is shorter than it said")
+        elif self._connection is not None:
+            self._connection.body_ended()
+
+    def _failed(self, failure: Failure) -> None:
+        self._fail(f"failed: {failure.getErrorMessage()}")
+
+    def _fail(self, why: str) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.body_failed(BadRequest(f"The body {why}."))
+
+    def pauseProducing(self) -> None:
+        if self._producer is not None:
+            self._producer.pauseProducing()
+
+    def resumeProducing(self) -> None:
+        if self._producer is not None:
+            self._producer.resumeProducing()
+
+    def stopProducing(self) -> None:
+        self._connection = None
+        if self._producer is not None:
+            self._producer.stopProducing()
+
+    def informed(self, head: ResponseHead) -> None:
+        """Nothing: Twisted's clients know of no interim responses."""
