@@ -31,7 +31,10 @@ from .headers import UNIX, Trusted, TrustedPeers
 from .inbound.site import Limits, Site, Timeouts
 from .logs import destination as log_files
 from .logs.observer import TextObserver
-from .resources import Health, PassThrough, Root, StatsPage, Target, Transcriptions
+from .resources.forwarding import PassThrough, Target
+from .resources.pages import Health, StatsPage
+from .resources.root import Root
+from .resources.transcriptions import Transcriptions
 from .stats import Stats
 from .upstream.agent import UpstreamAgent
 from .upstream.client import Upstream

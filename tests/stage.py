@@ -18,7 +18,10 @@ from sttproxy.headers import NOBODY, TrustedPeers
 from sttproxy.inbound.body import BodySource
 from sttproxy.inbound.request import Request
 from sttproxy.inbound.site import Limits, Site, Timeouts
-from sttproxy.resources import Health, PassThrough, Root, StatsPage, Target, Transcriptions
+from sttproxy.resources.forwarding import PassThrough, Target
+from sttproxy.resources.pages import Health, StatsPage
+from sttproxy.resources.root import Root
+from sttproxy.resources.transcriptions import Transcriptions
 from sttproxy.stats import Stats
 from sttproxy.upstream.agent import UpstreamAgent
 from sttproxy.upstream.client import Upstream

@@ -12,7 +12,7 @@ from twisted.web.resource import IResource
 from zope.interface.verify import verifyObject
 
 from sttproxy.errors import UpstreamUnreachable
-from sttproxy.resources import Page
+from sttproxy.resources.pages import Page
 
 from .fakes import Ending, Peer
 from .stage import FORM, FORM_TYPE, PATH, PSEUDONYM, ProxyTestCase, error_of, get, post, transcription

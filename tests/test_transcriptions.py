@@ -9,7 +9,7 @@ import json
 from multipart import MultipartSegment, PushMultipartParser
 
 from sttproxy import config
-from sttproxy.resources import MAX_URLENCODED
+from sttproxy.resources.transcriptions import MAX_URLENCODED
 
 from .fakes import Ending
 from .stage import FORM, FORM_TYPE, PATH, ProxyTestCase, chunked, error_of, get, message, ok, post, transcription

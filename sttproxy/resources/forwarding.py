@@ -1,0 +1,102 @@
+"""
+Passing requests on to the upstream.
+"""
+
+from __future__ import annotations
+
+import attrs
+from twisted.web.resource import Resource
+from twisted.web.server import NOT_DONE_YET
+
+from .. import loops
+from ..errors import Header
+from ..headers import end_to_end, forwarded, upgrade_of
+from ..inbound.body import BodySource
+from ..inbound.request import Request
+from ..relay import Notes, Relay, Rewriter, Untouched, Upload
+from ..routes import Mount, profile_prefix
+from ..stats import Stats
+from ..upstream.client import Upstream
+from ..upstream.connection import OutgoingHead
+
+
+@attrs.frozen
+class Target:
+    """
+    Where requests go.
+
+    :ivar upstream: the server itself.
+    :ivar prefix: put before each request target; empty or ``b"/…"`` without a slash at its end.
+    :ivar host: the Host for requests that came without one (HTTP/1.0).
+    :ivar answer_s: seconds to wait for the head of a response once the request is out; None: for ever.
+    :ivar pseudonym: the name of this process, by which it knows requests that it has passed on.
+    """
+
+    upstream: Upstream
+    prefix: bytes
+    host: bytes
+    answer_s: float | None = None
+    pseudonym: bytes = attrs.field(factory=loops.new_pseudonym)
+
+
+class Forwarding(Resource):
+    """What passing on a request needs, whether its body is rewritten or not."""
+
+    isLeaf = True
+
+    def __init__(self, target: Target, stats: Stats) -> None:
+        super().__init__()
+        self._target = target
+        self._stats = stats
+
+    def _forward(
+        self,
+        request: Request,
+        body: BodySource,
+        headers: list[Header],
+        rewriter: Rewriter,
+        length: int | None,
+        *,
+        upgrades: bool = False,
+        notes: Notes = list,
+    ) -> None:
+        """
+        Pass a request on.
+
+        :param body: what leaves, before the rewriter.
+        :param headers: of the request that leaves, without those that speak of its connection or its way.
+        :param length: of the body that leaves, in bytes; None for a chunked one.
+        :param upgrades: whether another protocol is asked for.
+        :param notes: gives further headers of the response.
+        """
+        head, destination = request.head, self._target
+        if b"host" not in head.index:
+            headers.insert(0, (b"Host", destination.host))
+        proto = b"https" if request.isSecure() else b"http"
+        headers = forwarded(head, headers, request.peer.node, proto, request.peer.trusted)
+        loops.mark(head, headers, destination.pseudonym)
+        if length is None:
+            headers.append((b"Transfer-Encoding", b"chunked"))
+        target = request.target if request.target == b"*" else destination.prefix + request.target
+        outgoing = OutgoingHead(head.method, target, headers, length is None, upgrades)
+        upload = Upload(request, body, outgoing, rewriter, length)
+        mount = None
+        if request.profile or destination.prefix:
+            outside = profile_prefix(request.profile) if request.profile else b""
+            mount = Mount(outside, destination.prefix, destination.host, head.values(b"host"))
+        Relay(request, destination.upstream, upload, destination.answer_s, notes, mount).start()
+
+
+class PassThrough(Forwarding):
+    """Everything that is not a transcription: untouched, to the byte."""
+
+    def render(self, request: Request) -> int:
+        self._stats.forwarded_requests += 1
+        head = request.head
+        headers = end_to_end(head)
+        may_upgrade = head.length == 0 and head.version == b"HTTP/1.1"
+        upgrade = upgrade_of(head.connection, head.values(b"upgrade")) if may_upgrade else None
+        if upgrade is not None:
+            headers += [(b"Connection", b"Upgrade"), (b"Upgrade", upgrade)]
+        self._forward(request, request.body, headers, Untouched(), head.length, upgrades=upgrade is not None)
+        return NOT_DONE_YET

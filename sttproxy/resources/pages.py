@@ -1,0 +1,76 @@
+"""
+Pages of the proxy's own.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.web.resource import Resource
+from twisted.web.server import NOT_DONE_YET
+
+from ..inbound.accesslog import Changes
+from ..inbound.request import Request
+
+
+class Page(Resource):
+    """A page of the proxy's own: JSON, for GET and HEAD.  Monitors poll it; it is logged when its status changes."""
+
+    isLeaf = True
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._changes = Changes()
+
+    def render_GET(self, request: Request) -> bytes | int:
+        raise NotImplementedError
+
+    def _json(self, request: Request, status: int, content: dict[str, Any]) -> bytes:
+        request.setResponseCode(status)
+        request.setHeader(b"Content-Type", b"application/json")
+        request.setHeader(b"Cache-Control", b"no-store")
+        return json.dumps(content, ensure_ascii=False, indent=2).encode() + b"\n"
+
+
+class Health(Page):
+    """``/health``: whether the upstream takes connections."""
+
+    def __init__(self, probe: Callable[[], Deferred[str]], about: dict[str, Any]) -> None:
+        """
+        :param probe: fires with an empty string where the upstream takes a connection, else with what is wrong.
+        :param about: further members of the answer.
+        """
+        super().__init__()
+        self._probe = probe
+        self._about = about
+
+    def render_GET(self, request: Request) -> int:
+        request.changes = self._changes
+        self._probe().addCallback(self._answer, request)
+        return NOT_DONE_YET
+
+    def _answer(self, trouble: str, request: Request) -> None:
+        if request.over:
+            return
+        content = {"status": "degraded" if trouble else "healthy", **self._about}
+        if trouble:
+            content["error"] = request.why = trouble
+        body = self._json(request, 503 if trouble else 200, content)
+        request.setHeader(b"Content-Length", b"%d" % len(body))
+        request.write(body)
+        request.finish()
+
+
+class StatsPage(Page):
+    """``/stats``: the counters."""
+
+    def __init__(self, snapshot: Callable[[], dict[str, Any]]) -> None:
+        super().__init__()
+        self._snapshot = snapshot
+
+    def render_GET(self, request: Request) -> bytes:
+        request.changes = self._changes
+        return self._json(request, 200, self._snapshot())

@@ -1,0 +1,169 @@
+"""
+Transcriptions: requests whose form leaves as the configuration wants it.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+from collections.abc import Callable
+
+from twisted.web.server import NOT_DONE_YET
+
+from ..admission import Admission
+from ..config import Config
+from ..errors import BadRequest, ForbiddenProfile, Header, UnsupportedBody
+from ..forms import urlencoded
+from ..forms.json import JSONRewriter
+from ..forms.multipart import MultipartRewriter
+from ..forms.treatment import Treatment
+from ..headers import boundary_of, describing, end_to_end, parse_content_type
+from ..http1.heads import RequestHead
+from ..inbound.body import BodySource, Collected, WholeBody
+from ..inbound.request import Request
+from ..relay import Notes, Rewriter, Untouched
+from ..stats import Stats
+from .forwarding import Forwarding, Target
+
+#: Most bytes of an urlencoded form, which is rewritten whole; it holds text only.
+MAX_URLENCODED = 1024 * 1024
+
+#: Headers under which a server may read another form than the one that is rewritten here.
+_DISGUISES = frozenset({b"content-encoding", b"content_encoding", b"content_type"})
+#: Names of what forms are read in here.
+_CHARSETS = frozenset({b"utf-8", b"utf8", b"us-ascii", b"ascii"})
+_MULTIPART, _JSON, _URLENCODED = b"multipart/form-data", b"application/json", b"application/x-www-form-urlencoded"
+
+
+class Transcriptions(Forwarding):
+    """``POST …/audio/transcriptions``: the form leaves as the configuration wants it."""
+
+    def __init__(
+        self,
+        target: Target,
+        stats: Stats,
+        config: Callable[[], Config],
+        admission: Admission,
+        *,
+        profile: str = "",
+        explains: bool = False,
+        max_json: int | None = None,
+    ) -> None:
+        """
+        :param config: gives the configuration in force; asked once for each request, which keeps it to its end.
+        :param admission: lets them through.
+        :param profile: used where neither the URL nor the API key names another one; empty: the base.
+        :param explains: whether the response tells what was done to the form.
+        :param max_json: bytes that a JSON body may have; None: any number.
+        """
+        super().__init__(target, stats)
+        self._config = config
+        self._admission = admission
+        self._profile = profile
+        self._explains = explains
+        self._max_json = max_json
+
+    def render(self, request: Request) -> int:
+        self._stats.stt_requests += 1
+        head = request.head
+        media, parameters = _form_type(head)
+        config = self._config()
+        treatment = Treatment(config.rules(_bound_profile(config, head, request.profile) or self._profile))
+        path, mark, query = request.target.partition(b"?")
+        request.target = path + mark + urlencoded.strip_query(treatment, query)
+        notes = functools.partial(_explanation, config, treatment) if self._explains else list
+        if media == _URLENCODED:
+            body = Collected(request.body, MAX_URLENCODED).whole
+            body.addCallback(self._collected, request, treatment, notes)
+            body.addErrback(request.refuse)
+            return NOT_DONE_YET
+        rewriter: MultipartRewriter | JSONRewriter
+        if media == _JSON:
+            rewriter = JSONRewriter(treatment, head.length, self._max_json)
+        else:
+            # What UnityWebRequest sends ends without a closing boundary, and it names itself.
+            unity = b"x-unity-version" in head.index
+            rewriter = MultipartRewriter(treatment, boundary_of(parameters), head.length, open_ended=unity)
+        self._admit(request, request.body, rewriter, rewriter.content_type, rewriter.length, notes)
+        return NOT_DONE_YET
+
+    def _collected(self, data: bytes, request: Request, treatment: Treatment, notes: Notes) -> None:
+        """Rewrite a form that came whole."""
+        body = WholeBody(urlencoded.rewrite(treatment, data))
+        self._admit(request, body, Untouched(), _URLENCODED, body.length, notes)
+
+    def _admit(
+        self,
+        request: Request,
+        body: BodySource,
+        rewriter: Rewriter,
+        content_type: bytes,
+        length: int | None,
+        notes: Notes,
+    ) -> None:
+        """Pass the request on when it is its turn."""
+        headers = describing(end_to_end(request.head), content_type, length)
+        if self._admission.unlimited:
+            self._forward(request, body, headers, rewriter, length, notes=notes)
+            return
+        turn = self._admission.enter()
+        request.notifyFinish().addBoth(lambda _: self._admission.leave(turn))
+        turn.addCallback(lambda _: self._forward(request, body, headers, rewriter, length, notes=notes))
+        turn.addErrback(request.refuse)
+
+
+def _bound_profile(config: Config, head: RequestHead, named: str) -> str:
+    """
+    The profile that a request's API key belongs to, else the one that its URL names.
+
+    :raises BadRequest: when there are several keys, of which servers may take any.
+    :raises ForbiddenProfile: when the two are not the same.
+    """
+    if not config.keys:
+        return named
+    credentials = head.values(b"authorization")
+    if len(credentials) > 1:
+        raise BadRequest("A request must not have more than one Authorization.")
+    key = credentials[0].split(None, 1)[-1:] if credentials else []
+    bound = config.keys.get(hashlib.sha256(b"".join(key).strip()).hexdigest(), "")
+    if bound and named not in ("", bound):
+        raise ForbiddenProfile(
+            f"This API key belongs to the profile {bound!r}; leave /profiles/{named} out of the URL."
+        )
+    return bound or named
+
+
+def _explanation(config: Config, treatment: Treatment) -> list[Header]:
+    """The header that tells what was done to a form, without the values."""
+    done = treatment.summary()
+    return [(b"x-sttproxy-config", f"{config.generation}{'; ' * bool(done)}{done}".encode())]
+
+
+def _is_plain(head: RequestHead) -> bool:
+    """Whether headers that could disguise a body say that it is none."""
+    names = _DISGUISES.intersection(head.index)
+    return names == {b"content-encoding"} and {value.lower() for value in head.values(*names)} == {b"identity"}
+
+
+def _form_type(head: RequestHead) -> tuple[bytes, dict[bytes, bytes]]:
+    """
+    The media type of a transcription's body, and its parameters.
+
+    :raises UnsupportedBody: when it is none that can be rewritten.
+    :raises BadRequest: when there is no body.
+    """
+    if head.has(_DISGUISES) and not _is_plain(head):
+        raise UnsupportedBody(
+            "A transcription must have no Content-Encoding, and no Content_Type; send the plain form."
+        )
+    content_types = head.values(b"content-type")
+    if len(set(content_types)) != 1:
+        raise UnsupportedBody("A transcription needs exactly one Content-Type, multipart/form-data.")
+    media, parameters = parse_content_type(content_types[0])
+    if media not in (_MULTIPART, _JSON, _URLENCODED):
+        raise UnsupportedBody(f"A transcription is sent as multipart/form-data, not as {media.decode()}.")
+    if parameters.get(b"charset", b"utf-8").lower() not in _CHARSETS:
+        raise UnsupportedBody("A transcription's fields are sent in UTF-8: leave the charset out.")
+    if head.length == 0:
+        raise BadRequest("The transcription request has no body; send a form with the recording as 'file'.")
+    return media, parameters
