@@ -91,6 +91,7 @@ class Files(LogFileTestCase):
             file.write("full\n" * 200_000)
         self.process.signal(signal.SIGUSR1)  # it looks how long the file is
         until(lambda: self.ask("more") or os.path.exists(self.path + ".1"), "a rotated file")
+        until(lambda: os.path.exists(self.path), "a new file")
         found = os.stat(self.path)
         self.assertEqual((found.st_uid, found.st_gid), (nobody.pw_uid, nobody.pw_gid))
 
