@@ -4,79 +4,28 @@
 
 from __future__ import annotations
 
-import difflib
 import importlib.resources
 import os
-import re
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any, ClassVar, TextIO
 
+import attrs
 from twisted.python import usage
 
-from . import __version__
 from .config import Config, Rules, Text, names_of
 from .errors import ConfigError, MalformedForm
 from .forms.treatment import DEPENDS, PASSES, Treatment, Verdict
+from .options import BY_NAME
+from .settings import Sources, source_of
+from .usage import HelpfulOptions, parameter
 from .watch import Source
-
-DEFAULT_CONFIG = "stt_config.json"
 
 #: Exit statuses; Python's own for a crash is 1.
 GOOD, ERRORS, WARNINGS, USAGE = 0, 2, 3, 64
 
 
-_UNKNOWN_OPTION = re.compile(r"option (--[^ ]+) not recognized")
-
-
-def source_of(named: str | None, keys: str | None = None, profile: str | None = None) -> Source:
-    """
-    Where the configuration is: named by an option, by the environment (``STT_CONFIG_PATH``) or by default.
-
-    Paths become absolute, for twistd changes directory when it goes into the background.
-    """
-    named = named or os.environ.get("STT_CONFIG_PATH")
-    path = os.path.abspath(named or DEFAULT_CONFIG)
-    return Source(path, os.path.abspath(keys) if keys else "", profile or "", required=bool(named))
-
-
-class HelpfulOptions(usage.Options):
-    """Options that tell the version of sttproxy, where Twisted's would tell its own, and what a wrong one may mean."""
-
-    def parseOptions(self, options: list[str] | None = None) -> None:
-        """
-        Read a command line.
-
-        :raises UsageError: when it is wrong, with the name that is probably meant.
-        """
-        try:
-            super().parseOptions(options)
-        except usage.UsageError as error:
-            unknown = _UNKNOWN_OPTION.fullmatch(str(error))
-            names = [f"--{name.rstrip('=')}" for name in self.longOpt]
-            raise usage.UsageError(f"{error}{suggestion(unknown.group(1), names) if unknown else ''}") from None
-
-    def opt_version(self) -> None:
-        """Print the version and exit."""
-        print(f"sttproxy {__version__}")
-        raise SystemExit(0)
-
-
-def suggestion(wrong: str, known: Iterable[str]) -> str:
-    """Which of some names is probably meant, as the end of a message; empty where none is."""
-    close = difflib.get_close_matches(wrong.lower().replace("_", "-"), [*known], 1, 0.6)
-    return f"; did you mean {close[0]}?" if close else ""
-
-
-class _Options(HelpfulOptions):
-    """What the commands that read a configuration know."""
-
-    optParameters: ClassVar[list[list[Any]]] = [
-        ["profile-by-key", None, None, "The JSON file of API keys and their profiles."],
-    ]
-
-
-class CheckOptions(_Options):
+class CheckOptions(HelpfulOptions):
     """``sttproxy check``."""
 
     synopsis = "sttproxy check [options] [FILE]"
@@ -85,20 +34,22 @@ class CheckOptions(_Options):
         f"status is {GOOD} for one that can be used, {ERRORS} where there are errors, and with --strict {WARNINGS} "
         "where there are warnings only."
     )
+    example = "sttproxy check --strict stt_config.json"
+    optParameters: ClassVar[list[list[Any]]] = [parameter(BY_NAME["profile-by-key"])]
     optFlags: ClassVar[list[list[Any]]] = [["strict", None, "Let warnings fail."]]
 
     def parseArgs(self, file: str = "") -> None:
-        self["file"] = file
+        self["config"] = file or None
 
 
-class ExplainOptions(_Options):
+class ExplainOptions(HelpfulOptions):
     """``sttproxy explain``."""
 
     synopsis = "sttproxy explain [options] [-F name=value …]"
     longdesc = "Prints what a form would become, field by field, with the rule that did it."
+    example = "sttproxy explain --profile medical -F language=en -F file=@a.wav"
     optParameters: ClassVar[list[list[Any]]] = [
-        ["config", None, None, f"The configuration [default: {DEFAULT_CONFIG}]"],
-        ["profile", None, None, "The profile that the request asks for."],
+        parameter(BY_NAME[name]) for name in ("config", "profile", "profile-by-key")
     ]
 
     def __init__(self) -> None:
@@ -126,8 +77,7 @@ def check(options: CheckOptions, out: TextIO) -> int:
 
     :return: the exit status.
     """
-    source = source_of(options["file"], options["profile-by-key"])
-    config = _read(source, out)
+    config = _read(source_of(Sources(options, os.environ)), out)
     if config is None:
         return ERRORS
     for warning in config.warnings:
@@ -144,10 +94,11 @@ def explain(options: ExplainOptions, out: TextIO) -> int:
 
     :return: the exit status.
     """
-    config = _read(source_of(options["config"], options["profile-by-key"]), out)
+    source = source_of(Sources(options, os.environ))
+    config = _read(attrs.evolve(source, profile=""), out)
     if config is None:
         return ERRORS
-    profile = options["profile"] or ""
+    profile = source.profile
     if profile and profile not in config.profiles:
         out.write(f"There is no profile {profile!r}; {names_of(config.profiles)}.\n")
         return ERRORS
@@ -230,6 +181,7 @@ class SchemaOptions(HelpfulOptions):
         "Prints the JSON Schema of the configuration. An editor that finds it beside the configuration, by the member "
         '"$schema": "./stt_config.schema.json", completes and checks as you type.'
     )
+    example = "sttproxy schema > stt_config.schema.json"
 
 
 def schema(options: SchemaOptions, out: TextIO) -> int:

@@ -31,7 +31,7 @@ from sttproxy.tap import Options, makeService
 
 from .fakes import FakeReactor, Peer
 from .stage import get, ok
-from .test_options import OptionsTestCase
+from .test_settings import OptionsTestCase
 
 
 @implementer(IHostnameResolver)

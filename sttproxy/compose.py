@@ -1,0 +1,270 @@
+"""
+Puts the rooms together, one part of the daemon a function.
+"""
+
+from __future__ import annotations
+
+import atexit
+import functools
+import os
+import re
+import sys
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import attrs
+from twisted.internet import endpoints
+from twisted.internet.interfaces import IStreamClientEndpoint, IStreamServerEndpoint
+from twisted.internet.threads import deferToThreadPool
+from twisted.logger import Logger
+from twisted.web.resource import IResource
+
+from . import __version__, descriptors, embedded, loops, privileges
+from .admission import Admission
+from .daemon import Daemon, StartError
+from .errors import ConfigError, printable
+from .headers import TrustedPeers
+from .inbound.site import Limits, Site, Timeouts
+from .logs import destination as log_files
+from .logs.observer import TextObserver
+from .resources.forwarding import PassThrough, Target
+from .resources.pages import Health, StatsPage
+from .resources.root import Root
+from .resources.transcriptions import Transcriptions
+from .settings import Settings
+from .stats import Stats
+from .upstream.agent import UpstreamAgent
+from .upstream.client import Upstream
+from .upstream.dial import Dialer, tcp_endpoint
+from .upstream.pool import Pool, PoolLimits
+from .upstream.probe import Probe
+from .watch import ConfigWatcher
+
+log = Logger()
+
+#: Connections that may wait to be accepted; Twisted's 50 are less than one burst of clients.
+BACKLOG = 1024
+
+
+def watcher_of(reactor: Any, settings: Settings) -> ConfigWatcher:
+    """
+    What keeps the configuration, which is read.
+
+    :raises StartError: when it cannot be used, or the user that the daemon will be cannot read it.
+    """
+    watcher = ConfigWatcher(
+        settings.source, reactor, lambda judge: deferToThreadPool(reactor, reactor.getThreadPool(), judge)
+    )
+    try:
+        watcher.load()
+    except ConfigError as error:
+        raise StartError(str(error)) from None
+    if settings.process.user is not None:
+        problem = privileges.unreadable(watcher.files, *settings.process.user)
+        if problem is not None:
+            raise StartError(f"the user of --uid and --gid cannot read {printable(problem)}")
+    return watcher
+
+
+def observer_of(reactor: Any, settings: Settings) -> TextObserver | None:
+    """
+    What writes the log; None where twistd logs in another way.
+
+    :raises StartError: when the log file cannot be opened.
+    """
+    path = settings.process.log_file
+    if path is None:
+        return None
+    destination: log_files.Destination
+    if path == "-":
+        destination = log_files.Stream(reactor, sys.stdout.fileno())
+    else:
+        try:
+            destination = log_files.open_file(reactor, path, settings.log_keep, settings.process.user)
+        except OSError as error:
+            raise StartError(f"the log file {printable(path)} cannot be opened: {error.strerror}") from None
+    atexit.register(destination.close)
+    return TextObserver(destination)
+
+
+def engine_of(reactor: Any, settings: Settings) -> Any:
+    """
+    The speech engine of --embedded; None without it.
+
+    :raises StartError: when it is not installed.
+    """
+    if not settings.embedded:
+        return None
+    try:
+        embedded.check_installed()
+    except Exception as error:
+        raise StartError(str(error)) from None
+    return embedded.EmbeddedEngine(reactor, settings.embedded_model)
+
+
+@attrs.frozen
+class Behind:
+    """
+    What stands behind the proxy, and the way there.
+
+    :ivar name: of the upstream, for messages.
+    """
+
+    name: str
+    dialer: Dialer
+    pool: Pool
+    target: Target
+
+
+def behind_of(reactor: Any, settings: Settings, engine: IStreamClientEndpoint | None) -> Behind:
+    """
+    The way to the upstream.
+
+    :param engine: the upstream, where it is inside.
+    """
+    where = settings.destination
+    if engine is not None:
+        name, endpoint, resolver = "the embedded engine", engine, None
+    else:
+        name = where.name
+        endpoint, resolver = tcp_endpoint(reactor, where.host, where.port, settings.connect_timeout)
+    dialer = Dialer(reactor, endpoint, name, settings.connect_timeout, settings.connect_retry, resolver)
+    limits = PoolLimits(
+        size=settings.pool_size,
+        idle_s=settings.pool_idle,
+        total=settings.max_connections,
+        wait_s=settings.pool_wait,
+        send_s=settings.send_timeout,
+    )
+    pool = Pool(reactor, dialer.connect, limits)
+    upstream = Upstream(UpstreamAgent(pool), reactor, f"http://{where.name}")
+    host = where.name.encode()
+    return Behind(name, dialer, pool, Target(upstream, where.prefix.encode(), host, settings.answer_timeout))
+
+
+def limits_of(settings: Settings, open_files: int) -> Limits:
+    """
+    How much clients may send, and how many there may be.
+
+    :param open_files: descriptors that the process may have.
+    """
+    wanted = settings.max_clients
+    allowed = descriptors.clients(open_files, settings.max_connections)
+    if wanted > allowed:
+        log.warn(
+            "--max-clients {wanted}: with {limit} open files, two for each client, there is room for {allowed}. "
+            "Raise the limit (ulimit -n), or bound those to the server by --max-connections.",
+            wanted=wanted,
+            limit=open_files,
+            allowed=allowed,
+        )
+    return Limits(settings.max_body or None, min(wanted or allowed, allowed))
+
+
+def tree_of(
+    settings: Settings, watcher: ConfigWatcher, behind: Behind, stats: Stats, snapshot: Callable[[], dict[str, Any]]
+) -> IResource:
+    """
+    The Resource tree.
+
+    :param snapshot: what ``/stats`` tells besides the counters and the configuration.
+    """
+    admission = Admission(settings.max_transcriptions, settings.max_queue)
+    transcriptions = Transcriptions(
+        behind.target,
+        stats,
+        lambda: watcher.current,
+        admission,
+        profile=settings.source.profile,
+        explains=settings.explain_header,
+        max_json=settings.max_json or None,
+    )
+
+    def all_stats() -> dict[str, Any]:
+        return {**snapshot(), **stats.snapshot(), "queued": admission.waiting, "config": watcher.snapshot()}
+
+    about = {"upstream": behind.name, "version": __version__}
+    pages: dict[bytes, IResource] = {
+        b"/health": Health(Probe(behind.dialer.attempt, behind.pool), about),
+        b"/stats": StatsPage(all_stats),
+    }
+    return Root(pages, behind.target, transcriptions, PassThrough(behind.target, stats), lambda: watcher.current)
+
+
+def site_of(reactor: Any, settings: Settings, watcher: ConfigWatcher, behind: Behind) -> Site:
+    """The factory of inbound connections, with all that they need."""
+    stats = Stats()
+    open_files = descriptors.usable(descriptors.raise_limit(), reactor)
+    limits = limits_of(settings, open_files)
+    started = reactor.seconds()
+
+    def snapshot() -> dict[str, Any]:
+        return {
+            "version": __version__,
+            "uptime_s": round(reactor.seconds() - started, 3),
+            "upstream": behind.name,
+            "max_clients": limits.clients,
+            "descriptors": {"open": descriptors.open_now(), "limit": open_files},
+        }
+
+    timeouts = Timeouts(
+        head=settings.head_timeout,
+        body=settings.body_timeout,
+        idle=settings.idle_timeout,
+        drain=settings.drain_timeout,
+    )
+    tree = tree_of(settings, watcher, behind, stats, snapshot)
+    return Site(tree, reactor, stats, timeouts, limits, TrustedPeers(settings.trust_forwarded))
+
+
+def daemon_of(
+    reactor: Any, settings: Settings, site: Site, behind: Behind, watcher: ConfigWatcher, observer: TextObserver | None
+) -> Daemon:
+    """The service that all others belong to."""
+    where = settings.destination
+    leads_to = functools.partial(loops.leads_to, where.host, where.port)
+    upstream = behind.name + where.prefix
+    daemon = Daemon(reactor, site, behind.pool, upstream, settings.grace, watcher.reload, leads_to, observer)
+    watcher.setServiceParent(daemon)
+    for endpoint, name in endpoints_of(reactor, settings):
+        daemon.listen(endpoint, name)
+    return daemon
+
+
+def endpoints_of(reactor: Any, settings: Settings) -> Iterator[tuple[IStreamServerEndpoint, str]]:
+    """
+    What to listen at, and how messages call each.
+
+    :raises StartError: when something is not an endpoint.
+    """
+    for description in settings.listen:
+        yield _endpoint(reactor, _with_mode(description, settings.socket_mode), description), printable(description)
+    if not settings.listen:
+        host = settings.host
+        interface = host[1:-1] if host.startswith("[") and host.endswith("]") else host
+        quoted = endpoints.quoteStringArgument(interface)
+        description = f"tcp:{settings.port}:interface={quoted}:backlog={BACKLOG}"
+        name = f"{interface}:{settings.port}"
+        yield _endpoint(reactor, description, name), printable(name)
+
+
+def _endpoint(reactor: Any, description: str, given: str) -> IStreamServerEndpoint:
+    """
+    What to listen at.
+
+    :param given: the description as it was given.
+    :raises StartError: when it is none.
+    """
+    if description.startswith("systemd:") and not os.environ.get("LISTEN_FDS"):
+        raise StartError(f"--listen {given!r} takes a socket from systemd, which gave none: LISTEN_FDS is not set")
+    try:
+        endpoint: IStreamServerEndpoint = endpoints.serverFromString(reactor, description)
+    except Exception as error:  # endpoint parsers are plugins and raise what they like
+        hint = "systemd gave no socket of that number or name" if description.startswith("systemd:") else str(error)
+        raise StartError(f"--listen {given!r} is not an endpoint: {hint}") from None
+    return endpoint
+
+
+def _with_mode(description: str, mode: int) -> str:
+    """The description of an endpoint, with a mode if it is that of a Unix socket; its own comes later and beats it."""
+    return re.sub(r"\A((?:haproxy:)?unix:)", rf"\g<1>mode={mode:o}:", description)

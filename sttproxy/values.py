@@ -1,0 +1,182 @@
+"""
+How the values of options are read: one function for each kind, from text to a Python value.
+
+Each raises `ValueError` with a message that names what is wrong and what would be right.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from ipaddress import ip_network
+from typing import Any
+from urllib.parse import urlsplit
+
+import attrs
+
+from .headers import UNIX, Trusted
+
+#: An address without its scheme.
+_AUTHORITY = re.compile(r"[\w.\-]+(:[0-9]+)?(/\S*)?")
+#: Paths that requests ask for, which are not part of a server's address.
+_ENDPOINT = re.compile(
+    r"(?:/v1)?/(?:audio/(?:transcriptions|translations|speech)|(?:chat/)?completions|embeddings|models|responses"
+    r"|images/\w+|realtime|messages)\Z"
+)
+_TRUE, _FALSE = frozenset({"1", "true", "yes", "on"}), frozenset({"0", "false", "no", "off"})
+
+
+@attrs.frozen
+class Kind:
+    """
+    A kind of value.
+
+    :ivar read: makes the value of a text.
+    :ivar placeholder: stands for the value in the help; empty for a flag, which has none on the command line.
+    :ivar files: whether a shell completes it as the name of a file.
+    """
+
+    read: Callable[[str], Any]
+    placeholder: str
+    files: bool = False
+
+
+@attrs.frozen
+class Destination:
+    """
+    The upstream's address.
+
+    :ivar prefix: goes before every path there; without a slash at its end.
+    """
+
+    host: str
+    port: int
+    prefix: str = ""
+
+    @property
+    def name(self) -> str:
+        """``host:port``, an IPv6 address in brackets."""
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+def port(text: str) -> int:
+    """A TCP port; 0 lets the system choose."""
+    if not (text.isascii() and text.isdigit() and int(text) <= 65535):
+        raise ValueError(f"{text!r} is not a port; it must be a number from 0 to 65535")
+    return int(text)
+
+
+def seconds(text: str) -> float:
+    """A time, in seconds."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = 0.0
+    if not 0 < number < 1e9:
+        raise ValueError(f"{text!r} is not a time; it must be a positive number of seconds")
+    return number
+
+
+def limit(text: str) -> float | None:
+    """A limit in seconds; 0 is None, no limit."""
+    return None if text == "0" else seconds(text)
+
+
+def duration(text: str) -> float:
+    """A time in seconds, which may be 0."""
+    return 0.0 if text == "0" else seconds(text)
+
+
+def count(text: str) -> int:
+    """A number of things."""
+    if not (text.isascii() and text.isdigit()):
+        raise ValueError(f"{text!r} is not a count; it must be a whole number, 0 or more")
+    return int(text)
+
+
+def mode(text: str) -> int:
+    """The permissions of a file."""
+    if not re.fullmatch("0?[0-7]{3}", text):
+        raise ValueError(f"{text!r} is not a file mode; it must be three octal digits, like 0660")
+    return int(text, 8)
+
+
+def trusted(text: str) -> Trusted:
+    """Peers whose forwarded headers are believed: an address, a network, or the peers of Unix sockets."""
+    if text == UNIX:
+        return UNIX
+    try:
+        return ip_network(text)
+    except ValueError:
+        raise ValueError(
+            f"{text!r} is not an address like 10.0.0.1, nor a network like 10.0.0.0/8, nor the word {UNIX!r} for the "
+            "peers at Unix sockets"
+        ) from None
+
+
+def flag(text: str) -> bool:
+    """Yes or no, as the environment says it."""
+    word = text.lower()
+    if word not in _TRUE | _FALSE:
+        raise ValueError(f"{text!r} is neither true nor false; write 1 or 0")
+    return word in _TRUE
+
+
+def path(text: str) -> str:
+    """The path of a file."""
+    if not text or "\0" in text:
+        raise ValueError(f"{text!r} is not the path of a file")
+    return text
+
+
+def host(text: str) -> str:
+    """A host name or an address; an IPv6 address may stand in brackets, which are taken off."""
+    name = text[1:-1] if text.startswith("[") and text.endswith("]") else text
+    try:
+        if not name or not name.isprintable() or " " in name or "/" in name:
+            raise UnicodeError
+        # What `socket.getaddrinfo` makes of it; that takes underscores.
+        name.encode("idna")
+    except UnicodeError:
+        raise ValueError(f"{name!r} is not a host name or address") from None
+    return name
+
+
+def target(text: str) -> Destination:
+    """The address of the upstream as a URL."""
+    try:
+        parts = urlsplit(text)
+        number = parts.port
+    except ValueError as error:
+        raise ValueError(f"{text!r}: {error}") from None
+    if parts.scheme == "https":
+        raise ValueError(f"{text!r}: TLS to the server is not offered yet; give its http:// address")
+    if parts.scheme != "http" or not parts.hostname:
+        hint = f"; did you mean http://{text}?" if _AUTHORITY.fullmatch(text) else ""
+        raise ValueError(f"{text!r} must be a URL like http://host:10240/prefix{hint}")
+    if parts.username is not None or parts.query or parts.fragment:
+        raise ValueError(f"{text!r} must not hold a user, a query or a fragment")
+    prefix = parts.path.rstrip("/")
+    endpoint = _ENDPOINT.search(prefix)
+    if endpoint is not None:
+        base = f"http://{parts.netloc}{prefix[: endpoint.start()]}"
+        raise ValueError(f"{text!r} names an endpoint; it must be what stands before: {base}")
+    if not prefix.isascii() or not prefix.isprintable() or " " in prefix:
+        raise ValueError(f"{text!r}: the path must be percent-encoded")
+    return Destination(host(parts.hostname), 80 if number is None else number, prefix)
+
+
+TEXT = Kind(str, "TEXT")
+NAME = Kind(str, "NAME")
+FILE = Kind(path, "FILE", files=True)
+ENDPOINT = Kind(str, "ENDPOINT")
+FLAG = Kind(flag, "")
+HOST = Kind(host, "HOST")
+PORT = Kind(port, "PORT")
+URL = Kind(target, "URL")
+COUNT = Kind(count, "NUMBER")
+MODE = Kind(mode, "MODE")
+PEERS = Kind(trusted, "PEERS")
+SECONDS = Kind(seconds, "SECONDS")
+LIMIT = Kind(limit, "SECONDS")
+DURATION = Kind(duration, "SECONDS")
