@@ -25,7 +25,8 @@ from .inbound.request import Request
 from .routes import Mount
 from .tunnel import connect, ends
 from .upstream.client import Upstream
-from .upstream.connection import IOutgoing, OutgoingHead, Response
+from .upstream.interfaces import IOutgoing, OutgoingHead
+from .upstream.response import Response
 
 log = Logger()
 

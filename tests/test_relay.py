@@ -15,7 +15,7 @@ from sttproxy.errors import ProxyError
 from sttproxy.inbound.body import WholeBody
 from sttproxy.inbound.channel import MAX_PIPELINED
 from sttproxy.relay import Untouched, Upload
-from sttproxy.upstream.connection import IOutgoing, OutgoingHead
+from sttproxy.upstream.interfaces import IOutgoing, OutgoingHead
 
 from .fakes import Ending, Peer
 from .stage import ProxyTestCase, chunked, get, message, ok, post, transcription

@@ -17,7 +17,7 @@ from ..relay import Notes, Relay, Rewriter, Untouched, Upload
 from ..routes import Mount, profile_prefix
 from ..stats import Stats
 from ..upstream.client import Upstream
-from ..upstream.connection import OutgoingHead
+from ..upstream.interfaces import OutgoingHead
 
 
 @attrs.frozen

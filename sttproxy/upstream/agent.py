@@ -17,8 +17,10 @@ from zope.interface import implementer
 
 from ..errors import BadRequest
 from ..http1.heads import ResponseHead
-from .connection import IOutgoing, OutgoingHead, Response, UpstreamConnection
+from .connection import UpstreamConnection
+from .interfaces import BodySink, IOutgoing, OutgoingHead
 from .pool import Pool
+from .response import Response
 
 #: Headers that say how a body is framed, and for how long a connection is kept: both are the connection's business.
 _FRAMING = frozenset({b"content-length", b"transfer-encoding", b"connection"})
@@ -97,25 +99,25 @@ class StockOutgoing:
         self.head = OutgoingHead(method, parsed.originForm, fields, chunked, upgrades=False)
         self._producer = producer
         self._left = None if chunked else cast(int, length)
-        self._connection: UpstreamConnection | None = None
+        self._sink: BodySink | None = None
 
-    def deliver(self, connection: UpstreamConnection) -> None:
+    def deliver(self, sink: BodySink) -> None:
         if self._producer is None:
-            connection.body_ended()
+            sink.body_ended()
             return
-        self._connection = connection
+        self._sink = sink
         self._producer.startProducing(self).addCallbacks(self._ended, self._failed)
 
     def write(self, data: bytes) -> None:
         """Called by the producer."""
-        if self._connection is None or not data:
+        if self._sink is None or not data:
             return
         if self._left is not None:
             self._left -= len(data)
             if self._left < 0:
                 self._fail("is longer than it said")
                 return
-        self._connection.body_received(data)
+        self._sink.body_received(data)
 
     def registerProducer(self, producer: object, streaming: bool) -> None:
         """Nothing: the body producer is the only one."""
@@ -126,16 +128,16 @@ class StockOutgoing:
     def _ended(self, _: object) -> None:
         if self._left:
             self._fail("is shorter than it said")
-        elif self._connection is not None:
-            self._connection.body_ended()
+        elif self._sink is not None:
+            self._sink.body_ended()
 
     def _failed(self, failure: Failure) -> None:
         self._fail(f"failed: {failure.getErrorMessage()}")
 
     def _fail(self, why: str) -> None:
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            connection.body_failed(BadRequest(f"The body {why}."))
+        sink, self._sink = self._sink, None
+        if sink is not None:
+            sink.body_failed(BadRequest(f"The body {why}."))
 
     def pauseProducing(self) -> None:
         if self._producer is not None:
@@ -146,7 +148,7 @@ class StockOutgoing:
             self._producer.resumeProducing()
 
     def stopProducing(self) -> None:
-        self._connection = None
+        self._sink = None
         if self._producer is not None:
             self._producer.stopProducing()
 

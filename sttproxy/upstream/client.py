@@ -14,7 +14,8 @@ from twisted.internet.defer import Deferred
 from twisted.web.http_headers import Headers
 from twisted.web.iweb import IAgent, IResponse
 
-from .connection import IOutgoing, Response
+from .interfaces import IOutgoing
+from .response import Response
 
 
 class WireURL(EncodedURL):

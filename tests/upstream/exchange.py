@@ -13,7 +13,9 @@ from zope.interface import implementer
 from sttproxy.errors import ProxyError
 from sttproxy.http1.heads import ResponseHead
 from sttproxy.transport import Turn
-from sttproxy.upstream.connection import IOutgoing, OutgoingHead, Response, UpstreamConnection
+from sttproxy.upstream.connection import UpstreamConnection
+from sttproxy.upstream.interfaces import BodySink, IOutgoing, OutgoingHead
+from sttproxy.upstream.response import Response
 
 from ..fakes import Ending, Peer
 from ..stage import MemoryTestCase
@@ -45,32 +47,32 @@ class FakeOutgoing:
         headers = [(b"hOst", b"h"), framing]
         self.head = OutgoingHead(method, target, headers, length is None, upgrades)
         self.length = length
-        self.connection: UpstreamConnection | None = None
+        self.sink: BodySink | None = None
         self.paused = False
         self.stopped = 0
         self.hints: list[ResponseHead] = []
         self._whole = whole
 
-    def deliver(self, connection: UpstreamConnection) -> None:
-        self.connection = connection
+    def deliver(self, sink: BodySink) -> None:
+        self.sink = sink
         self.paused = False
         if self._whole:
             self.end()
 
     def send(self, data: bytes) -> None:
         """Send bytes of the body."""
-        assert self.connection is not None and not self.stopped
-        self.connection.body_received(data)
+        assert self.sink is not None and not self.stopped
+        self.sink.body_received(data)
 
     def end(self) -> None:
         """The body is complete."""
-        assert self.connection is not None and not self.stopped
-        self.connection.body_ended()
+        assert self.sink is not None and not self.stopped
+        self.sink.body_ended()
 
     def fail(self, error: ProxyError) -> None:
         """It never will be."""
-        assert self.connection is not None and not self.stopped
-        self.connection.body_failed(error)
+        assert self.sink is not None and not self.stopped
+        self.sink.body_failed(error)
 
     def pauseProducing(self) -> None:
         self.paused = True

@@ -16,7 +16,7 @@ from zope.interface.verify import verifyObject
 
 from sttproxy.errors import BadRequest
 from sttproxy.upstream.agent import StockOutgoing, UpstreamAgent
-from sttproxy.upstream.connection import IOutgoing
+from sttproxy.upstream.interfaces import IOutgoing
 from sttproxy.upstream.pool import Pool, PoolLimits
 
 from ..fakes import Ending, FakeUpstream, Peer

@@ -9,8 +9,8 @@ from twisted.internet.defer import CancelledError, Deferred
 from sttproxy.errors import UpstreamBroke, UpstreamError, UpstreamUnreachable
 from sttproxy.upstream.agent import UpstreamAgent
 from sttproxy.upstream.client import Upstream
-from sttproxy.upstream.connection import Response
 from sttproxy.upstream.pool import Pool, PoolLimits
+from sttproxy.upstream.response import Response
 
 from ..fakes import Ending, FakeUpstream, Peer
 from ..stage import MemoryTestCase, message, ok
@@ -122,16 +122,16 @@ class FailureTests(UpstreamTestCase):
         answering = self.client.request(outgoing)
         self.upstream.refuse(UpstreamUnreachable("nobody there"))
         self.failureResultOf(answering, UpstreamUnreachable)
-        self.assertIsNone(outgoing.connection)
+        self.assertIsNone(outgoing.sink)
 
     def test_not_before_connected(self) -> None:
         """The body is not asked for before there is a connection."""
         self.upstream.at_once = False
         outgoing = upload()
         answering = self.client.request(outgoing)
-        self.assertIsNone(outgoing.connection)
+        self.assertIsNone(outgoing.sink)
         self.upstream.accept()
-        self.assertIsNotNone(outgoing.connection)
+        self.assertIsNotNone(outgoing.sink)
         self.server.close()
         self.failureResultOf(answering, UpstreamBroke)
 

@@ -8,7 +8,9 @@ from twisted.internet.interfaces import IProtocol, IPushProducer
 from twisted.web.iweb import UNKNOWN_LENGTH, IResponse
 from zope.interface.verify import verifyClass, verifyObject
 
-from sttproxy.upstream.connection import IOutgoing, Response, UpstreamConnection
+from sttproxy.upstream.connection import UpstreamConnection
+from sttproxy.upstream.interfaces import IOutgoing
+from sttproxy.upstream.response import Response
 
 from ..fakes import Ending
 from ..stage import chunked, message, ok

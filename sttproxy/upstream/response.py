@@ -1,0 +1,130 @@
+"""
+A response of the upstream, as `IResponse` wants it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet.interfaces import IProtocol, IPushProducer
+from twisted.internet.protocol import Protocol
+from twisted.python.failure import Failure
+from twisted.web.http_headers import Headers
+from twisted.web.iweb import UNKNOWN_LENGTH, IResponse
+from zope.interface import implementer
+
+from ..http1.heads import ResponseHead
+from .interfaces import Wire
+
+
+class HiddenHeaders(Headers):
+    """Headers that those above neither see nor change; treq's layers do both."""
+
+    def getRawHeaders(self, name: Any, default: Any = None) -> Any:
+        return default
+
+    def setRawHeaders(self, name: Any, values: Any) -> None:
+        """Nothing."""
+
+
+@implementer(IResponse, IPushProducer)
+class Response:
+    """
+    A response whose head has come, and what paces its body.
+
+    :ivar head: as the upstream sent it.
+    :ivar length: of the body, in bytes, or `UNKNOWN_LENGTH`.
+    :ivar headers: for whoever knows nothing of `head`; see `UpstreamAgent`.
+    :ivar previousResponse: the redirect that led here, if a client above has followed one.
+    """
+
+    version = (b"HTTP", 1, 1)
+    request = None
+    previousResponse: IResponse | None = None
+    headers: Headers = HiddenHeaders()
+
+    def __init__(self, head: ResponseHead, wire: Wire) -> None:
+        self.head = head
+        # An attribute, since Twisted's decoders change it.
+        self.length: Any = UNKNOWN_LENGTH if head.length is None else head.length
+        self._wire = wire
+        self._receiver: IProtocol | None = None
+        #: What came before there was a receiver; None since there is one.
+        self._held: list[bytes] | None = []
+        self._reason: Failure | None = None
+        #: The upstream is held back.
+        self.paused = False
+
+    @property
+    def code(self) -> int:
+        """The status."""
+        return self.head.status
+
+    @property
+    def phrase(self) -> bytes:
+        """The reason phrase."""
+        return self.head.phrase or b""
+
+    def abort(self) -> None:
+        """Nobody wants the rest: break the connection."""
+        if self._reason is None:
+            self._wire.abort()
+
+    def deliverBody(self, protocol: IProtocol) -> None:
+        """
+        Push the body to a protocol; its `connectionLost` is told `ResponseDone` or why the rest will not come.
+
+        Until this is called the upstream is held back.
+        """
+        assert self._held is not None, "the body is delivered once"
+        self._receiver = protocol
+        held, self._held = self._held, None
+        self.resumeProducing()
+        protocol.makeConnection(self)  # type: ignore[arg-type]  # a transport as twisted.web's own responses have one
+        for data in held:
+            protocol.dataReceived(data)
+        if self._reason is not None:
+            self._conclude(self._reason)
+
+    def tunnel(self, end: Protocol) -> bytes:
+        """
+        After a 101, give everything that arrives to a protocol of its own, which also gets the transport.
+
+        :return: what has arrived for it already.
+        """
+        return self._wire.tunnel(end)
+
+    def setPreviousResponse(self, response: IResponse) -> None:
+        self.previousResponse = response
+
+    def pauseProducing(self) -> None:
+        if self._reason is None and not self.paused:
+            self.paused = True
+            self._wire.pause_reading()
+
+    def resumeProducing(self) -> None:
+        if self._reason is None and self.paused:
+            self.paused = False
+            self._wire.resume_reading()
+
+    def stopProducing(self) -> None:
+        self.abort()
+
+    def body_received(self, data: bytes) -> None:
+        """Take bytes of the body."""
+        if self._held is not None:
+            self._held.append(data)
+            self.pauseProducing()
+        elif self._receiver is not None:
+            self._receiver.dataReceived(data)
+
+    def body_ended(self, reason: Failure) -> None:
+        """The body is complete, or will never be; called once."""
+        self._reason = reason
+        self._conclude(reason)
+
+    def _conclude(self, reason: Failure) -> None:
+        """Tell a receiver of the end, once; it knows this object, and only the garbage collector would part the two."""
+        receiver, self._receiver = self._receiver, None
+        if receiver is not None:
+            receiver.connectionLost(reason)
