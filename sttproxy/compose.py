@@ -24,7 +24,8 @@ from .admission import Admission
 from .daemon import Daemon, StartError
 from .errors import ConfigError, printable
 from .headers import TrustedPeers
-from .inbound.site import Limits, Site, Timeouts
+from .inbound.interfaces import Limits, Timeouts
+from .inbound.site import Site
 from .logs import destination as log_files
 from .logs.observer import TextObserver
 from .resources.forwarding import PassThrough, Target

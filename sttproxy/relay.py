@@ -20,7 +20,7 @@ from .deadline import Deadline
 from .errors import Header, ProxyError, UpstreamError, UpstreamTimeout
 from .headers import end_to_end
 from .http1.heads import ResponseHead
-from .inbound.body import BodyReceiver, BodySource
+from .inbound.interfaces import BodyReceiver, BodySource
 from .inbound.request import Request
 from .routes import Mount
 from .tunnel import connect, ends

@@ -10,7 +10,7 @@ from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from .inbound.channel import TunnelProtocol
+from .inbound.interfaces import TunnelProtocol
 from .transport import Hold, IStreamTransport
 from .websocket import GOING_AWAY, Frames, close_frame
 

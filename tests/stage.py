@@ -15,9 +15,9 @@ from sttproxy import config
 from sttproxy.admission import Admission
 from sttproxy.errors import ProxyError
 from sttproxy.headers import NOBODY, TrustedPeers
-from sttproxy.inbound.body import BodySource
+from sttproxy.inbound.interfaces import BodySource, Limits, Timeouts
 from sttproxy.inbound.request import Request
-from sttproxy.inbound.site import Limits, Site, Timeouts
+from sttproxy.inbound.site import Site
 from sttproxy.resources.forwarding import PassThrough, Target
 from sttproxy.resources.pages import Health, StatsPage
 from sttproxy.resources.root import Root

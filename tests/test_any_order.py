@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sttproxy.errors import UpstreamUnreachable
-from sttproxy.inbound.site import Timeouts
+from sttproxy.inbound.interfaces import Timeouts
 from sttproxy.upstream.pool import PoolLimits
 
 from .fakes import Ending, Peer

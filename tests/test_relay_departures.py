@@ -4,7 +4,7 @@ Tests for :mod:`sttproxy.relay`: clients that leave, and bodies that cannot be p
 
 from __future__ import annotations
 
-from sttproxy.inbound.site import Timeouts
+from sttproxy.inbound.interfaces import Timeouts
 from sttproxy.upstream.pool import PoolLimits
 
 from .fakes import Ending

@@ -7,7 +7,7 @@ from __future__ import annotations
 from twisted.internet.interfaces import IProtocol, IPushProducer
 from zope.interface.verify import verifyClass, verifyObject
 
-from sttproxy.inbound.site import Timeouts
+from sttproxy.inbound.interfaces import Timeouts
 from sttproxy.tunnel import TunnelEnd, connect, ends
 from sttproxy.websocket import close_frame
 

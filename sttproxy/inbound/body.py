@@ -4,47 +4,18 @@ A request's body while it arrives.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
-
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IPushProducer
 from zope.interface import implementer
 
-from ..errors import BadRequest, BodyTooLarge, ProxyError
+from ..deadline import Deadline
+from ..errors import BadRequest, BodyTooLarge, ProxyError, RequestTimeout
 from ..http1.framing import Decoder
 from ..http1.heads import RequestHead
+from .interfaces import BodyConnection, BodyReceiver
 
-if TYPE_CHECKING:
-    from .channel import HTTPChannel
-
-
-class BodyReceiver(Protocol):
-    """Takes a body: any number of `body_received`, then one of the other two, once."""
-
-    def body_received(self, data: bytes) -> None:
-        """Take bytes; never empty."""
-
-    def body_ended(self) -> None:
-        """The body is complete."""
-
-    def body_failed(self, error: ProxyError) -> None:
-        """The body will never be complete: its framing is broken or it took too long."""
-
-
-class BodySource(Protocol):
-    """Something that pushes a body to a receiver, and can be paced."""
-
-    def deliver(self, receiver: BodyReceiver) -> None:
-        """Push the body to a receiver, from its first byte on."""
-
-    def pauseProducing(self) -> None:
-        """No more for now."""
-
-    def resumeProducing(self) -> None:
-        """Go on."""
-
-    def stopProducing(self) -> None:
-        """Nobody wants the rest."""
+#: Bytes of body that must arrive within each period of the body time-out: a thousandth of a slow line.
+BODY_PROGRESS = 4096
 
 
 @implementer(IPushProducer)
@@ -57,15 +28,34 @@ class RequestBody:
 
     :ivar length: in bytes; None for a chunked body.
     :ivar complete: all of it has arrived.
+    :ivar paused: the client must not send more of it for now.
     """
 
-    def __init__(self, channel: HTTPChannel, head: RequestHead, decoder: Decoder, most: int | None) -> None:
+    def __init__(
+        self,
+        connection: BodyConnection,
+        head: RequestHead,
+        decoder: Decoder,
+        most: int | None,
+        deadline: Deadline,
+        period_s: float | None,
+    ) -> None:
         """
         :param decoder: finds the body's end.
         :param most: bytes that are accepted; None: any number.
+        :param deadline: calls `too_slow`.
+        :param period_s: seconds that the client may take for each `BODY_PROGRESS` bytes, not counted while it is
+            paused; None: any time.
         """
         self.length = head.length
-        self._channel = channel
+        self.paused = False
+        self._connection = connection
+        self._deadline = deadline
+        self._period_s = period_s
+        #: Bytes in the period that runs.
+        self._progress = 0
+        #: The request is over.
+        self._detached = False
         self._decoder = decoder
         self._expects_continue = head.expects_continue
         self._most = most
@@ -82,7 +72,7 @@ class RequestBody:
             return
         self._receiver = receiver
         if self._expects_continue and not self.complete and not self._held:
-            self._channel.send_continue()
+            self._connection.send_continue()
         self._expects_continue = False
         self.resumeProducing()
         held, self._held = self._held, []
@@ -103,18 +93,40 @@ class RequestBody:
             self.fail(error)
             raise
         self.complete = self._decoder.done
+        if self.complete:
+            self.paused = False
+            self._deadline.clear()
         if self._receiver is not None:
             self._push(slices)
         elif not self._stopped:
             self._held += slices
-            if not self.complete:
-                self._channel.hold_body(True)
+            self.pauseProducing()
+        if not (self.complete or self._detached):
+            self._progress += len(data)
+            if self._progress >= BODY_PROGRESS and not self.paused:
+                self._begin_period()
         return rest
+
+    def _begin_period(self) -> None:
+        self._progress = 0
+        self._deadline.set(self._period_s)
+
+    def too_slow(self) -> None:
+        """The client has had its time for some bytes, and has not sent them."""
+        message = f"{BODY_PROGRESS} bytes are expected in each {self._period_s:g} s."
+        headers = ((b"x-should-retry", b"false"),)
+        self.fail(RequestTimeout(f"The request's body came too slowly: {message}", headers=headers))
 
     def fail(self, error: ProxyError) -> None:
         """The rest will not come."""
         self._error = error
         self._conclude()
+
+    def detach(self) -> None:
+        """The request is over: what still arrives of the body belongs to nobody."""
+        self._detached = True
+        self.paused = False
+        self._deadline.clear()
 
     def _push(self, pieces: list[bytes]) -> None:
         """Give a receiver what there is, as long as it wants it."""
@@ -141,12 +153,16 @@ class RequestBody:
         return self._receiver is not None
 
     def pauseProducing(self) -> None:
-        if not self.complete:
-            self._channel.hold_body(True)
+        if not (self.complete or self._detached):
+            self.paused = True
+            self._deadline.clear()
+            self._connection.update_reading()
 
     def resumeProducing(self) -> None:
-        if not self.complete:
-            self._channel.hold_body(False)
+        if not (self.complete or self._detached):
+            self.paused = False
+            self._begin_period()
+            self._connection.update_reading()
 
     def stopProducing(self) -> None:
         """Nobody wants the rest; it is read and dropped once the answer is out."""

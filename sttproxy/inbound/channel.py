@@ -8,10 +8,8 @@ arrives, and answers pipelined requests one after the other, in order.  It refus
 from __future__ import annotations
 
 import enum
-import functools
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from twisted.internet.address import UNIXAddress
 from twisted.internet.interfaces import IAddress, IPushProducer, ISSLTransport
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
@@ -19,22 +17,19 @@ from zope.interface import implementer
 
 from ..deadline import Deadline
 from ..errors import BadRequest, BodyTooLarge, ProxyError, RequestTimeout
-from ..headers import UNIX, UNKNOWN, Peer
+from ..headers import Peer
 from ..http1 import heads
 from ..http1.framing import decoder_for
 from ..http1.heads import HEAD_END, MAX_HEAD, RequestHead
 from ..transport import Hold, IStreamTransport, Outlet, readable, tune
-from . import accesslog
+from .addresses import Addresses
 from .body import RequestBody
+from .interfaces import Serving, TunnelProtocol
+from .rejection import reject
 from .request import Request
-
-if TYPE_CHECKING:
-    from .site import Site
 
 #: Most bytes of pipelined requests held while one is being answered; past it the client is held back.
 MAX_PIPELINED = 64 * 1024
-#: Bytes of body that must arrive within each period of the body time-out: a thousandth of a slow line.
-BODY_PROGRESS = 4096
 #: Seconds that a kept-alive connection still waits for a request when the daemon stops.  A busy client's next request
 #: may be under way, and gets its answer with "Connection: close".
 LINGER_S = 1.0
@@ -58,37 +53,27 @@ class _State(enum.Enum):
 _IDLE, _HEAD, _BODY, _ANSWER, _DRAIN, _TUNNEL, _CLOSED = _State
 
 
-class TunnelProtocol(Protocol):
-    """A protocol that a connection is given away to."""
-
-    def go_away(self) -> None:
-        """The daemon stops: say so to both sides, if there are words for it."""
-
-
 @implementer(IPushProducer)
 class HTTPChannel(Protocol):
     """One connection of a client."""
 
     transport: IStreamTransport
 
-    def __init__(self, site: Site) -> None:
+    def __init__(self, site: Serving) -> None:
         self.site = self.factory = site
         self._state = _IDLE
         self._deadline = Deadline(site.clock, self._expired)
+        self._body_deadline = Deadline(site.clock, self._body_expired)
         self._buffer = b""
         self._request: Request | None = None
         self._body: RequestBody | None = None
-        self._body_held = False
         self._producer: Any = None
         self._clogged = False
         self._last = False
         self._dispatching = False
-        self._progress = 0
+        #: Bytes that were read and dropped, in the state DRAIN.
+        self._dropped = 0
         self._tunnel: TunnelProtocol | None = None
-        #: Both ends' addresses once a request has asked for them; each request does, and a transport makes them anew.
-        self._peer: IAddress | None = None
-        self._host: IAddress | None = None
-        self._client: Peer | None = None
         #: When the head that is being read began, in the clock's seconds; for the state HEAD.
         self._head_began = 0.0
 
@@ -98,6 +83,7 @@ class HTTPChannel(Protocol):
         tune(self.transport)
         self._hold = Hold(self.transport, self.site.clock, self.site.read_ahead)
         self._outlet = Outlet(self.transport, self.site.turn)
+        self._addresses = Addresses(self.transport, self.site.trusted)
         self._secure = ISSLTransport.providedBy(self.transport)
         self.site.opened(self)
         self.transport.registerProducer(self, True)
@@ -107,25 +93,28 @@ class HTTPChannel(Protocol):
         if self._state is _BODY:
             self._body_arrived(data)
         elif self._state is _DRAIN:
-            self._progress += len(data)
-            if self._progress > MAX_DRAINED:
+            self._dropped += len(data)
+            if self._dropped > MAX_DRAINED:
                 self.abort()
         elif self._tunnel is not None:
             self._tunnel.dataReceived(data)
         elif self._state is not _CLOSED:
             self._buffer = self._buffer + data if self._buffer else data
             if self._state is _ANSWER:
-                self._update_reading()
+                self.update_reading()
             else:
                 self._read_heads()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self._state = _CLOSED
         self._deadline.cancel()
+        self._body_deadline.cancel()
         self._hold.cancel()
         if self._tunnel is not None:
             self._tunnel.connectionLost(reason)
-        request, self._request, self._body = self._request, None, None
+        request, body, self._request, self._body = self._request, self._body, None, None
+        if body is not None:
+            body.detach()
         try:
             if request is not None:
                 request.connectionLost(reason)
@@ -183,14 +172,13 @@ class HTTPChannel(Protocol):
         if most is not None and head.length is not None and head.length > most:
             raise BodyTooLarge(f"The body has {head.length} bytes; at most {most} are accepted.")
         self._last = not head.keeps_alive() or self.site.draining
-        body = self._body = RequestBody(self, head, decoder_for(head), most)
+        body = RequestBody(self, head, decoder_for(head), most, self._body_deadline, self.site.timeouts.body)
+        self._body = body
         if head.length and len(self._buffer) >= head.length:
             # All of it has come with its head, so nothing has to be held back for it, nor waited for.
             self._buffer = body.feed(self._buffer)
         request = self._request = Request(self, head, body)
         self._state = _ANSWER if body.complete else _BODY
-        self._body_held = False
-        self._progress = 0
         self._deadline.clear()
         request.process()
         # The request may be over by now, or the connection.
@@ -199,9 +187,9 @@ class HTTPChannel(Protocol):
             if data:
                 self._body_arrived(data)
             elif not body.awaited:
-                self.hold_body(True)
+                body.pauseProducing()
         elif self._state is _ANSWER:
-            self._update_reading()
+            self.update_reading()
 
     def _body_arrived(self, data: bytes) -> None:
         body = self._body
@@ -214,15 +202,8 @@ class HTTPChannel(Protocol):
         if self._state is _BODY and self._body is body:
             if body.complete:
                 self._state = _ANSWER
-                self._deadline.clear()
-                self._body_held = False
                 self._buffer = rest
-                self._update_reading()
-                return
-            self._progress += len(data)
-            if self._progress >= BODY_PROGRESS and not self._body_held:
-                self._progress = 0
-                self._deadline.set(self.site.timeouts.body)
+                self.update_reading()
         elif rest:
             self._buffer = rest
             if self._state is _IDLE:
@@ -230,43 +211,25 @@ class HTTPChannel(Protocol):
 
     # Called by the body and by the request.
 
-    def hold_body(self, hold: bool) -> None:
-        """Hold the client back, or let it go on."""
-        if self._state is not _BODY:
-            return
-        self._body_held = hold
-        if hold:
-            self._deadline.clear()
-        else:
-            self._progress = 0
-            self._deadline.set(self.site.timeouts.body)
-        self._update_reading()
-
-    def _update_reading(self) -> None:
+    def update_reading(self) -> None:
+        """Pause the client, or let it go on."""
+        upload = self._state is _BODY and self._body is not None and self._body.paused
         pipelined = self._state is _ANSWER and len(self._buffer) > MAX_PIPELINED
         waiting = self._state in (_IDLE, _HEAD)
-        self._hold.set(self._body_held or pipelined or (waiting and self._clogged))
+        self._hold.set(upload or pipelined or (waiting and self._clogged))
 
     def send_continue(self) -> None:
-        """Tell the client to go on with its upload (RFC 9110 §10.1.1)."""
         self.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
     def last(self) -> bool:
-        """Decide, with the head of an answer, whether it is the connection's last one; its head has to say so."""
         if self.site.draining or (self._body is not None and not self._body.complete):
             self._last = True
         return self._last
 
     def make_last(self) -> None:
-        """The answer ends with the connection."""
         self._last = True
 
     def tunnel(self, end: TunnelProtocol) -> bytes:
-        """
-        Give everything that arrives to a protocol of its own, which also gets the transport.
-
-        :return: what has arrived for it already.
-        """
         self._state = _TUNNEL
         self._outlet.flush()
         self.transport.unregisterProducer()
@@ -274,20 +237,19 @@ class HTTPChannel(Protocol):
         self._deadline.clear()
         end.makeConnection(self.transport)
         early, self._buffer = self._buffer, b""
-        self._update_reading()
+        self.update_reading()
         return early
 
     def requestDone(self, request: Request) -> None:
-        """The answer is complete."""
         body, self._request, self._body = self._body, None, None
         assert body is not None, "each request has one"
-        self._body_held = False
+        body.detach()
         if self._last:
             self._end(unread=not body.complete or bool(self._buffer))
             return
         self._state = _IDLE
         self._await_request()
-        self._update_reading()
+        self.update_reading()
         self._read_heads()
 
     def _end(self, unread: bool) -> None:
@@ -302,9 +264,8 @@ class HTTPChannel(Protocol):
             return
         self._state = _DRAIN
         self._buffer = b""
-        self._progress = 0
         self._deadline.set(self.site.timeouts.drain)
-        self._update_reading()
+        self.update_reading()
         self._outlet.flush()
         self.transport.unregisterProducer()
         self.transport.loseWriteConnection()
@@ -326,42 +287,24 @@ class HTTPChannel(Protocol):
 
         :param head: None where it could not be read; then the buffer begins with it.
         """
-        stats, peer = self.site.stats, self.peer()
-        stats.refused_requests += 1
-        stats.answered(error.status)
-        if head is None:
-            client, asked = peer.name, accesslog.asked_by(self._buffer)
-        else:
-            client, asked = peer.client(head), (head.method.decode(), head.shown_target())
         seconds = self.site.clock.seconds() - self._head_began if self._state is _HEAD else 0.0
         self._last = True
-        headers, body = error.answer()
-        headers.append((b"Connection", b"close"))
-        self.write(heads.write_response(error.status, error.phrase(), headers) + body)
+        self.write(reject(self.site, self.peer(), error, head, self._buffer, seconds))
         self._end(unread=True)
-        level = accesslog.level_of(error)
-        line = functools.partial(
-            accesslog.write, level, client, *asked, error.status, len(body), seconds, error.message
-        )
-        self.site.turn.add(line)
 
     def _expired(self) -> None:
         if self._state is _HEAD:
             self._refuse(RequestTimeout("The request's head did not come in time."))
-        elif self._state is _BODY and self._body is not None:
-            self._body.fail(
-                RequestTimeout(
-                    f"The request's body came too slowly: {BODY_PROGRESS} bytes are expected in each "
-                    f"{self.site.timeouts.body:g} s.",
-                    headers=((b"x-should-retry", b"false"),),
-                )
-            )
         elif self._state is _IDLE and not readable(self.transport):
             self._close()
         elif self._state is _IDLE:
             self._deadline.set(self.site.timeouts.head)
         else:
             self.abort()
+
+    def _body_expired(self) -> None:
+        if self._body is not None:
+            self._body.too_slow()
 
     def drain(self) -> None:
         """The daemon stops: do not wait long for a next request, nor for another protocol."""
@@ -381,7 +324,6 @@ class HTTPChannel(Protocol):
         return True
 
     def abort(self) -> None:
-        """Break the connection, so that nobody takes a part for the whole."""
         self._outlet.drop()
         self.transport.abortConnection()
 
@@ -410,13 +352,13 @@ class HTTPChannel(Protocol):
         self._clogged = True
         if self._producer is not None:
             self._producer.pauseProducing()
-        self._update_reading()
+        self.update_reading()
 
     def resumeProducing(self) -> None:
         self._clogged = False
         if self._producer is not None:
             self._producer.resumeProducing()
-        self._update_reading()
+        self.update_reading()
         self._read_heads()
 
     def stopProducing(self) -> None:
@@ -427,26 +369,13 @@ class HTTPChannel(Protocol):
         self.transport.loseConnection()
 
     def getPeer(self) -> IAddress:
-        if self._peer is None:
-            self._peer = self.transport.getPeer()
-        return self._peer
+        return self._addresses.there
 
     def getHost(self) -> IAddress:
-        if self._host is None:
-            self._host = self.transport.getHost()
-        return self._host
+        return self._addresses.here
 
     def peer(self) -> Peer:
-        """
-        The other end, as the log and the upstream are told of it.
-
-        For requests only: behind an endpoint like ``haproxy:`` the transport learns it with the first bytes.
-        """
-        if self._client is None:
-            address = self.getPeer()
-            name = UNIX if isinstance(address, UNIXAddress) else getattr(address, "host", UNKNOWN)
-            self._client = Peer(name, self.site.trusted)
-        return self._client
+        return self._addresses.peer
 
     def isSecure(self) -> bool:
         return self._secure

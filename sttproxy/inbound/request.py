@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -23,10 +23,7 @@ from ..http1.framing import LAST_CHUNK, chunk
 from ..http1.heads import RequestHead, ResponseHead
 from . import accesslog
 from .body import RequestBody
-
-if TYPE_CHECKING:
-    from .channel import HTTPChannel, TunnelProtocol
-    from .site import Site
+from .interfaces import Carrier, Serving, TunnelProtocol
 
 log = Logger()
 
@@ -50,13 +47,13 @@ class Request(server.Request):
     :ivar began: when its head was complete, in the clock's seconds.
     """
 
-    site: Site
+    site: Serving  # type: ignore[assignment]  # the stock one names its own class
     #: None once the answer is complete or the client has left.
-    channel: HTTPChannel | None = None  # type: ignore[assignment]  # the stock one names its own class
+    channel: Carrier | None = None  # type: ignore[assignment]  # the stock one names its own class
     defaultContentType = None
     changes: accesslog.Changes | None = None
 
-    def __init__(self, channel: HTTPChannel, head: RequestHead, body: RequestBody) -> None:
+    def __init__(self, channel: Carrier, head: RequestHead, body: RequestBody) -> None:
         self._headers: Headers | None = None
         super().__init__(channel)
         self.head = head

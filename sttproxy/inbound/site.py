@@ -4,7 +4,6 @@ The factory for inbound connections.
 
 from __future__ import annotations
 
-import attrs
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IAddress, IReactorTime
 from twisted.logger import Logger
@@ -16,6 +15,7 @@ from ..headers import NOBODY, TrustedPeers
 from ..stats import Stats
 from ..transport import ReadAhead, Turn
 from .channel import HTTPChannel
+from .interfaces import DEFAULT_TIMEOUTS, NO_LIMITS, Limits, Timeouts
 from .refusal import Refusal, answer
 from .request import Request
 
@@ -25,36 +25,6 @@ log = Logger()
 STOP_S = 1.0
 #: Seconds between two lines of the log that say that clients are turned away.
 SAY_AGAIN_S = 60.0
-
-
-@attrs.frozen
-class Timeouts:
-    """
-    How long clients may take, in seconds; None: for ever.
-
-    :ivar head: from a request's first byte to the end of its head.  Browsers and proxies need well under one.
-    :ivar body: for each `BODY_PROGRESS` bytes of body, not counted while the client is held back.
-    :ivar idle: between two requests of a connection; nginx's default.
-    :ivar drain: for a client to stop uploading and to take an answer that came before its upload ended.
-    """
-
-    head: float | None = 10.0
-    body: float | None = 30.0
-    idle: float | None = 75.0
-    drain: float | None = 30.0
-
-
-@attrs.frozen
-class Limits:
-    """
-    How much clients may send.
-
-    :ivar body: bytes of a request's body; None: any number.
-    :ivar clients: connections of clients; None: any number.
-    """
-
-    body: int | None = None
-    clients: int | None = None
 
 
 class Site(server.Site):
@@ -76,8 +46,8 @@ class Site(server.Site):
         resource: IResource,
         clock: IReactorTime,
         stats: Stats,
-        timeouts: Timeouts = Timeouts(),
-        limits: Limits = Limits(),
+        timeouts: Timeouts = DEFAULT_TIMEOUTS,
+        limits: Limits = NO_LIMITS,
         trusted: TrustedPeers = NOBODY,
     ) -> None:
         super().__init__(resource, reactor=clock)

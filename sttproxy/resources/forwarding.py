@@ -11,7 +11,7 @@ from twisted.web.server import NOT_DONE_YET
 from .. import loops
 from ..errors import Header
 from ..headers import end_to_end, forwarded, upgrade_of
-from ..inbound.body import BodySource
+from ..inbound.interfaces import BodySource
 from ..inbound.request import Request
 from ..relay import Notes, Relay, Rewriter, Untouched, Upload
 from ..routes import Mount, profile_prefix

@@ -19,7 +19,8 @@ from ..forms.multipart import MultipartRewriter
 from ..forms.treatment import Treatment
 from ..headers import boundary_of, describing, end_to_end, parse_content_type
 from ..http1.heads import RequestHead
-from ..inbound.body import BodySource, Collected, WholeBody
+from ..inbound.body import Collected, WholeBody
+from ..inbound.interfaces import BodySource
 from ..inbound.request import Request
 from ..relay import Notes, Rewriter, Untouched
 from ..stats import Stats

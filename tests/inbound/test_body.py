@@ -8,9 +8,11 @@ import contextlib
 from typing import Any
 
 from twisted.internet.interfaces import IPushProducer
+from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyClass, verifyObject
 
+from sttproxy.deadline import Deadline
 from sttproxy.errors import BadRequest, BodyTooLarge, ProxyError, RequestTimeout
 from sttproxy.http1.framing import decoder_for
 from sttproxy.http1.heads import parse_request
@@ -23,16 +25,18 @@ class FakeChannel:
     """
     What a body asks of its channel.
 
-    :ivar held: whether the client is held back.
+    :ivar held: whether the client is paused.
     :ivar continued: how often it was told to go on.
     """
+
+    body: RequestBody
 
     def __init__(self) -> None:
         self.held = False
         self.continued = 0
 
-    def hold_body(self, hold: bool) -> None:
-        self.held = hold
+    def update_reading(self) -> None:
+        self.held = self.body.paused
 
     def send_continue(self) -> None:
         self.continued += 1
@@ -69,8 +73,11 @@ class BodyTestCase(SynchronousTestCase):
         """The body of a request, and its channel."""
         self.channel = FakeChannel()
         head = parse_request(post(length, *fields))
-        channel: Any = self.channel
-        return RequestBody(channel, head, decoder_for(head), most)
+        self.clock = Clock()
+        deadline = Deadline(self.clock, lambda: body.too_slow())
+        body = RequestBody(self.channel, head, decoder_for(head), most, deadline, 30)
+        self.channel.body = body
+        return body
 
 
 class RequestBodyTests(BodyTestCase):
@@ -252,7 +259,7 @@ class RequestBodyTests(BodyTestCase):
         began = self.body(2, b"Expect: 100-continue")
         began.feed(b"a")
         for body in (began, self.body(2), self.body(0, b"Expect: 100-continue")):
-            channel: Any = body._channel
+            channel: Any = body._connection
             Taken(body)
             self.assertEqual(channel.continued, 0)
 

@@ -11,8 +11,9 @@ from twisted.logger import capturedLogs, formatEvent
 from twisted.protocols.haproxy._wrapper import HAProxyWrappingFactory
 from zope.interface.verify import verifyObject
 
+from sttproxy.inbound.interfaces import Limits
 from sttproxy.inbound.refusal import MOST, TAKE_S, Refusal, answer
-from sttproxy.inbound.site import SAY_AGAIN_S, Limits
+from sttproxy.inbound.site import SAY_AGAIN_S
 
 from ..fakes import Ending, FakeSocket, Peer
 from ..stage import ScriptedTestCase, error_of, get

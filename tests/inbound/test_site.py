@@ -11,7 +11,8 @@ from twisted.web import http
 from zope.interface.verify import verifyObject
 
 from sttproxy.inbound.channel import LINGER_S, HTTPChannel
-from sttproxy.inbound.site import STOP_S, Limits, Site, Timeouts
+from sttproxy.inbound.interfaces import Limits, Timeouts
+from sttproxy.inbound.site import STOP_S, Site
 from sttproxy.stats import Stats
 
 from ..fakes import Ending, FakeReactor

@@ -5,8 +5,8 @@ Tests for :mod:`sttproxy.inbound.channel`: what takes too long.
 from __future__ import annotations
 
 from sttproxy.errors import RequestTimeout, UpstreamError
-from sttproxy.inbound.channel import BODY_PROGRESS
-from sttproxy.inbound.site import Timeouts
+from sttproxy.inbound.body import BODY_PROGRESS
+from sttproxy.inbound.interfaces import Timeouts
 
 from ..fakes import Ending
 from ..stage import ScriptedTestCase, Taken, chunked, error_of, get, post

@@ -19,7 +19,7 @@ from twisted.internet.ssl import CertificateOptions
 from twisted.protocols.tls import TLSMemoryBIOFactory
 
 from sttproxy.errors import UpstreamError
-from sttproxy.inbound.site import Timeouts
+from sttproxy.inbound.interfaces import Timeouts
 
 from ..fakes import Ending, FakeReactor, Peer
 from ..stage import ScriptedTestCase, Taken, error_of, get, ok, post

@@ -183,7 +183,7 @@ class EarlyAnswerTests(ScriptedTestCase):
         client = self.answered(post(None))
         piece = b"x" * 65536
         whole = MAX_DRAINED // len(piece)
-        client.protocol._progress = (whole - 1) * len(piece)
+        client.protocol._dropped = (whole - 1) * len(piece)
         client.send(piece)
         self.assertEqual(client.ending, Ending.HALF)
         client.send(b"x")

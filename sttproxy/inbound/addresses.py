@@ -1,0 +1,49 @@
+"""
+Who is at the ends of a connection.
+"""
+
+from __future__ import annotations
+
+from twisted.internet.address import UNIXAddress
+from twisted.internet.interfaces import IAddress
+
+from ..headers import UNIX, UNKNOWN, Peer, TrustedPeers
+from ..transport import IStreamTransport
+
+
+class Addresses:
+    """
+    The addresses of both ends, asked for once: each request wants them, and a transport makes them anew.
+
+    For requests only: behind an endpoint like ``haproxy:`` the transport learns them with the first bytes.
+    """
+
+    def __init__(self, transport: IStreamTransport, trusted: TrustedPeers) -> None:
+        self._transport = transport
+        self._trusted = trusted
+        self._here: IAddress | None = None
+        self._there: IAddress | None = None
+        self._peer: Peer | None = None
+
+    @property
+    def here(self) -> IAddress:
+        """The address of this end."""
+        if self._here is None:
+            self._here = self._transport.getHost()
+        return self._here
+
+    @property
+    def there(self) -> IAddress:
+        """The address of the other end."""
+        if self._there is None:
+            self._there = self._transport.getPeer()
+        return self._there
+
+    @property
+    def peer(self) -> Peer:
+        """The other end, as the log and the upstream are told of it."""
+        if self._peer is None:
+            address = self.there
+            name = UNIX if isinstance(address, UNIXAddress) else getattr(address, "host", UNKNOWN)
+            self._peer = Peer(name, self._trusted)
+        return self._peer

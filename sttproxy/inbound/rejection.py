@@ -1,0 +1,38 @@
+"""
+Answering a request whose head cannot be accepted, before there is a `Request`.
+"""
+
+from __future__ import annotations
+
+import functools
+
+from ..errors import ProxyError
+from ..headers import Peer
+from ..http1.heads import RequestHead, write_response
+from . import accesslog
+from .interfaces import Serving
+
+
+def reject(
+    site: Serving, peer: Peer, error: ProxyError, head: RequestHead | None, data: bytes, seconds: float
+) -> bytes:
+    """
+    Count and log the request.
+
+    :param head: None where it could not be read.
+    :param data: begins with the head, where it could not be read.
+    :param seconds: since the head began.
+    :return: the response that ends the connection, with its head.
+    """
+    site.stats.refused_requests += 1
+    site.stats.answered(error.status)
+    if head is None:
+        client, asked = peer.name, accesslog.asked_by(data)
+    else:
+        client, asked = peer.client(head), (head.method.decode(), head.shown_target())
+    headers, body = error.answer()
+    headers.append((b"Connection", b"close"))
+    level = accesslog.level_of(error)
+    line = functools.partial(accesslog.write, level, client, *asked, error.status, len(body), seconds, error.message)
+    site.turn.add(line)
+    return write_response(error.status, error.phrase(), headers) + body
