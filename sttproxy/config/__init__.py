@@ -5,7 +5,9 @@ The configuration: what every transcription request will carry.
 go on the wire, values as text, one set of rules for each profile.
 """
 
-from .judge import MAX_BYTES, MAX_KEY, Reader, parse
+from .files import MAX_BYTES, Reader
+from .judge import parse
+from .members import MAX_KEY
 from .model import Config, Default, Field, Finding, Map, Rules, Text, multipart_parts
 from .names import fold, names_of
 

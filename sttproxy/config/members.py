@@ -1,0 +1,162 @@
+"""
+The readers of single members: a field, a default, a table of values.
+
+Each returns None for a member that cannot be used, after its errors are told to the files.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+
+from .. import jsontext
+from .files import Files
+from .model import Default, Field, Map, Text
+from .names import LISTS, fault_of_field, fault_of_spelling
+
+#: Longest value that `$map` compares, in bytes; a client's value is held back to that length.
+MAX_KEY = 64 * 1024
+
+_LONG_DEFAULT = frozenset({"value", "when_empty"})
+
+
+class Members:
+    """
+    Reads the members of a document.
+
+    The parameter `where` of its methods is the path of a member within the file, ``$.profiles.medical.prompt``.
+    """
+
+    def __init__(self, files: Files) -> None:
+        """
+        :param files: has the document, and takes the errors.
+        """
+        self._files = files
+
+    def objects(self, member: jsontext.Member, where: str, what: str) -> tuple[jsontext.Member, ...]:
+        """The members of an object that must be one."""
+        found = self.object(member.value, where, what)
+        return found.members if found else ()
+
+    def object(self, value: jsontext.Value, where: str, what: str) -> jsontext.Object | None:
+        if isinstance(value.data, jsontext.Object):
+            return value.data
+        self._files.error(f"this must be an object: {what}", value.start, where)
+        return None
+
+    def field(self, member: jsontext.Member, where: str) -> Field | None:
+        """The field that a member asks for."""
+        named = self._named(member, where)
+        field = self._valued(member.key, member.value, where)
+        return field if named else None
+
+    def default(self, member: jsontext.Member, where: str) -> Default | None:
+        """A member of ``$default``: a value, or an object of the value and when it is for."""
+        named, value, when_empty = self._named(member, where), member.value, False
+        if isinstance(value.data, jsontext.Object) and any(each.key in _LONG_DEFAULT for each in value.data.members):
+            inner = {each.key: each for each in value.data.members}
+            flag = inner.get("when_empty")
+            if "value" not in inner or inner.keys() - _LONG_DEFAULT or (flag and not isinstance(flag.value.data, bool)):
+                self._files.error('the long form is {"value": …, "when_empty": true}', value.start, where)
+                return None
+            when_empty = flag is not None and flag.value.data is True
+            value, where = inner["value"].value, f"{where}.value"
+        if value.data is None:
+            self._files.error("a default needs a value; null is none", value.start, where)
+            return None
+        field = self._valued(member.key, value, where)
+        return Default(field, when_empty) if field and named else None
+
+    def map(self, member: jsontext.Member, where: str) -> Map | None:
+        """A member of ``$map``: a table of values."""
+        named = self._named(member, where)
+        table: dict[str, Text] = {}
+        entries = self.objects(member, where, 'values and what replaces them; "*" is any other value')
+        for entry in entries:
+            if "\0" in entry.key or len(entry.key.encode()) > MAX_KEY:
+                self._files.error(
+                    f"a value to be replaced has at most {MAX_KEY} bytes and no NUL character", entry.key_at, where
+                )
+            text = self._text(entry.value, where, member.key)
+            if text is not None:
+                table[entry.key] = text
+        return Map(member.key, table, table.pop("*", None)) if named else None
+
+    def _named(self, member: jsontext.Member, where: str) -> bool:
+        """Whether a member's name can be a field's."""
+        fault = fault_of_field(member.key)
+        if fault:
+            self._files.error(fault, member.key_at, where)
+        return not fault
+
+    def _valued(self, name: str, value: jsontext.Value, where: str) -> Field | None:
+        """A field with a value; None where that is wrong."""
+        data = value.data
+        if data is None:
+            return Field(name, (), None)
+        listed = name if name.endswith("[]") else name + "[]"
+        if isinstance(data, tuple):
+            items = [self._text(item, f"{where}[{index}]", name) for index, item in enumerate(data)]
+            texts = [item for item in items if item is not None]
+            parts = tuple((listed, item.text) for item in texts)
+            return Field(name, parts, "[" + ", ".join(item.json for item in texts) + "]")
+        if isinstance(data, jsontext.Object) and not _includes(data):
+            members: list[tuple[str, Text]] = []
+            for inner in data.members:
+                path = within(where, inner.key)
+                fault = fault_of_spelling(inner.key)
+                if fault:
+                    self._files.error(fault, inner.key_at, path)
+                text = self._text(inner.value, path, name)
+                if text is not None:
+                    members.append((inner.key, text))
+            values = ", ".join(f"{json.dumps(key, ensure_ascii=False)}: {text.json}" for key, text in members)
+            return Field(name, tuple((f"{name}[{key}]", text.text) for key, text in members), "{" + values + "}")
+        text = self._text(value, where, name)
+        if text is None:
+            return None
+        if name in LISTS:
+            return Field(name, ((listed, text.text),), f"[{text.json}]")
+        return Field(name, ((name, text.text),), text.json)
+
+    def _text(self, value: jsontext.Value, where: str, name: str) -> Text | None:
+        """A string, a number, a truth value or an included text."""
+        data = value.data
+        if isinstance(data, str):
+            if "\0" in data:
+                self._files.error(f"the value of {name!r} holds a NUL character", value.start, where)
+                return None
+            return Text(data, self._files.source(value))
+        if isinstance(data, jsontext.Number):
+            return Text(data.literal, data.literal)
+        if isinstance(data, bool):
+            return Text(self._files.source(value), self._files.source(value))
+        if isinstance(data, jsontext.Object) and _includes(data):
+            return self._included(data, value.start, where)
+        self._files.error(
+            f'inside {name!r} there may only be strings, numbers, true, false and {{"$file": "path"}}',
+            value.start,
+            where,
+        )
+        return None
+
+    def _included(self, object_: jsontext.Object, at: int, where: str) -> Text | None:
+        path = object_.members[0].value.data
+        if len(object_.members) > 1 or not isinstance(path, str) or not path or "\0" in path:
+            self._files.error('an included text is {"$file": "path"}, with nothing beside it', at, where)
+            return None
+        text = self._files.included(path, at, where)
+        return None if text is None else Text(text, json.dumps(text, ensure_ascii=False))
+
+
+def within(where: str, key: str) -> str:
+    """The path of a member, whose name may be long."""
+    key = key if len(key) <= 80 else key[:80] + "…"
+    if re.fullmatch(r"[\w$]+", key):
+        return f"{where}.{key}"
+    return f"{where}[{json.dumps(key, ensure_ascii=not key.isprintable())}]"
+
+
+def _includes(object_: jsontext.Object) -> bool:
+    """Whether an object is an included text."""
+    return any(member.key == "$file" for member in object_.members)
