@@ -26,7 +26,7 @@ from jsonschema import Draft202012Validator
 from twisted.trial.unittest import SynchronousTestCase
 
 from sttproxy.config import MAX_KEY, Finding, parse
-from sttproxy.config.advice import READ_BY_MLX
+from sttproxy.config.lint import READ_BY_MLX
 from sttproxy.config.names import PROFILE
 from sttproxy.errors import ConfigError
 

@@ -15,7 +15,7 @@ import attrs
 
 from .. import jsontext
 from ..errors import printable
-from . import advice
+from . import lint
 from .findings import Findings
 from .model import Finding
 
@@ -118,11 +118,11 @@ class Files:
         """Something at an offset of the document is wrong."""
         self._find(self.errors, message, at, where)
 
-    def warn(self, message: advice.Advice, at: int, where: str) -> None:
+    def warn(self, message: lint.LintWarning, at: int, where: str) -> None:
         """Something at an offset of the document is legal and probably wrong."""
         self._find(self.warnings, message, at, where)
 
-    def _find(self, findings: Findings, message: advice.Advice, at: int, where: str) -> None:
+    def _find(self, findings: Findings, message: lint.LintWarning, at: int, where: str) -> None:
         if findings.full:
             findings.count()
         else:

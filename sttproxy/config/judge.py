@@ -15,7 +15,7 @@ import attrs
 
 from .. import jsontext
 from ..errors import ConfigError
-from . import advice
+from . import lint
 from .files import Files, Reader
 from .keys import read_keys
 from .members import Members, within
@@ -191,17 +191,17 @@ class _Judge:
             else:
                 self._files.error(message, member.key_at, where)
         others.append(field)
-        self._advise(advice.of_field(field), member, where)
+        self._lint(lint.of_field(field), member, where)
 
-    def _put(self, rules: dict[str, advice.T], rule: advice.T, member: jsontext.Member, where: str) -> None:
+    def _put(self, rules: dict[str, lint.T], rule: lint.T, member: jsontext.Member, where: str) -> None:
         """Add a rule of which there can be one for a field."""
         other = rules.get(fold(rule.name))
         if other is not None:
             self._files.error(f"{rule.name!r} and {other.name!r} are the same field to a server", member.key_at, where)
         rules[fold(rule.name)] = rule
-        self._advise(advice.of_rule(rule), member, where)
+        self._lint(lint.of_rule(rule), member, where)
 
-    def _advise(self, messages: Iterator[advice.Advice], member: jsontext.Member, where: str) -> None:
+    def _lint(self, messages: Iterator[lint.LintWarning], member: jsontext.Member, where: str) -> None:
         for message in messages:
             self._files.warn(message, member.key_at, where)
 
@@ -213,8 +213,8 @@ class _Judge:
         :param at: where the object begins.
         """
         rules = draft.rules()
-        known = set(advice.of_rules(base)) if base else set()
-        for name, section, message in advice.of_rules(rules):
+        known = set(lint.of_rules(base)) if base else set()
+        for name, section, message in lint.of_rules(rules):
             if section or (name, section, message) not in known:
                 found = list(_mentions(object_, name, section, where))
                 for place, path in found if found or section else [(at, where)]:

@@ -1,5 +1,5 @@
 """
-Tests for :mod:`sttproxy.config.advice`: when a legal configuration is warned of, and when it is not.
+Tests for :mod:`sttproxy.config.lint`: when a legal configuration is warned of, and when it is not.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 
 from sttproxy.config import parse
-from sttproxy.config.advice import PROMPT_TOKENS, estimated_tokens
+from sttproxy.config.lint import PROMPT_TOKENS, estimated_tokens
 
 FORCED = "clients get this format whatever they ask for"
 LANGUAGE = "not a language that Whisper's servers know"
@@ -166,7 +166,7 @@ def warnings(file: Any) -> list[tuple[str, str]]:
     return [(warning.where, warning.message) for warning in config.warnings]
 
 
-class AdviceTests(SynchronousTestCase):
+class LintTests(SynchronousTestCase):
     """Warnings."""
 
     def test_quiet(self) -> None:

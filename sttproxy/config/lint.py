@@ -31,7 +31,7 @@ _COMMENTS = frozenset({"//", "#", "_comment", "__comment", "comment"})
 _OTHER_NAMES = {"initial_prompt": "prompt", "lang": "language", "format": "response_format", "model_name": "model"}
 
 
-def of_field(field: Field) -> Iterator[Advice]:
+def of_field(field: Field) -> Iterator[LintWarning]:
     """What may be wrong with a forced field."""
     if field.json is None:
         return
@@ -43,7 +43,7 @@ def of_field(field: Field) -> Iterator[Advice]:
         )
 
 
-def of_rule(rule: Default | Map) -> Iterator[Advice]:
+def of_rule(rule: Default | Map) -> Iterator[LintWarning]:
     """What may be wrong with a default or with a table of values."""
     if isinstance(rule, Default):
         yield from _of_value(rule.field)
@@ -74,7 +74,7 @@ class Ignored:
 
 
 #: A warning, or what becomes one.
-Advice = str | Ignored
+LintWarning = str | Ignored
 
 
 def of_rules(rules: Rules) -> Iterator[tuple[str, str, str]]:
@@ -110,7 +110,7 @@ def _name(rule: Default | Map) -> str:
     return fold(rule.name)
 
 
-def _of_value(field: Field) -> Iterator[Advice]:
+def _of_value(field: Field) -> Iterator[LintWarning]:
     """What may be wrong with a field that is written."""
     for wire in dict.fromkeys(name for name, _ in field.parts):
         yield from _of_name(wire)
@@ -120,7 +120,7 @@ def _of_value(field: Field) -> Iterator[Advice]:
         yield f"servers read this as {field.name}[]; it is written so"
 
 
-def _of_name(wire: str) -> Iterator[Advice]:
+def _of_name(wire: str) -> Iterator[LintWarning]:
     """What may be wrong with a name, as it goes on the wire."""
     if wire not in READ_BY_MLX:
         yield Ignored(wire)
