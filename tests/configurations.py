@@ -1,5 +1,5 @@
 """
-Configurations to try: good ones, and ones that are bent at some point.
+Configurations for tests: valid ones, and mutated ones.
 """
 
 from __future__ import annotations
@@ -10,10 +10,10 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-#: As the JSON reader of the standard library gives it.
+#: A JSON value as the standard library's reader returns it.
 JSON = Any
 
-#: What the README shows.
+#: The example in the README.
 EXAMPLE: JSON = {
     "language": "zh",
     "prompt": "以下是普通话的会议记录。",
@@ -27,19 +27,19 @@ EXAMPLE: JSON = {
     },
 }
 
-#: Names that a field may have; no two are the same to a server.
+#: Allowed names of fields; a server reads them as different fields.
 NAMES = (
     *("model", "language", "prompt", "response_format", "temperature", "timestamp_granularities[]"),
     *("stream", "v[k]", "[x]", "naïve", "名", "a b", "a,b:d'e", "vad.threshold", "filed", "my file", "file.name", "*"),
 )
-#: Names that none may have.
+#: Names that a field must not have.
 BAD_NAMES = (
     *("", "[]", "[", "]x", "[ ]", "file", "FILE", "File[]", "[file]", "[ file", "file [x]", "[[fIlE"),
     *("$x", "$", "$file", "$Default", "$defaults", " a", "a ", "\ta", "\u3000a", "a\n", "a\x00"),
     *('a"b', "a\\b", "a%b", "a;b", "a=b", "a\nb", "\x1fa", "a\x7f", "a\x85b"),
     *("a\u00a0b", "a\u00adb", "a\u200bb", "a\u2028b", "\ufeffa", "a\ue000"),
 )
-#: Members that are reserved at one place or another.
+#: Members that are reserved at some places.
 RESERVED = ("$comment", "$schema", "$default", "$map", "$profiles", "$unset", "$file", "value", "when_empty")
 PROFILES = ("medical", "0", "A.b_c~d-e", "x" * 64)
 BAD_PROFILES = ("", "-a", ".a", "_a", "~", "a b", "a/b", "名", "é", "a\n", "x" * 65)
@@ -68,7 +68,7 @@ def _rules(draw: st.DrawFn, more: dict[str, st.SearchStrategy[JSON]]) -> JSON:
     return {**draw(_fields(st.none() | _VALUES)), **sections}
 
 
-#: Configurations that nothing is wrong with.
+#: Valid configurations.
 GOOD = _rules(
     {
         "$schema": _TEXT,
@@ -77,7 +77,7 @@ GOOD = _rules(
 )
 
 _ANY_NAME = st.sampled_from((*NAMES, *BAD_NAMES, *RESERVED, *PROFILES, *BAD_PROFILES)) | st.text(_CHARS, max_size=6)
-#: Any JSON at all, of words that mean something.
+#: Any JSON values, made mostly of words that have a meaning in a configuration.
 ANY = st.recursive(
     st.none() | st.sampled_from(("a\x00b", "")) | _SCALARS,
     lambda inner: st.lists(inner, max_size=2) | st.dictionaries(_ANY_NAME, inner, max_size=2),
@@ -94,7 +94,7 @@ def places(value: JSON) -> Iterator[tuple[JSON, Any]]:
 
 @st.composite
 def bent(draw: st.DrawFn) -> JSON:
-    """A good configuration in which some values are replaced, some members renamed and some put in anew."""
+    """A valid configuration with mutations: some values are replaced, some members are renamed or added."""
     root = [copy.deepcopy(draw(GOOD))]
     for _ in range(draw(st.integers(1, 2))):
         container, key = draw(st.sampled_from(list(places(root))))

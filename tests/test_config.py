@@ -1,5 +1,5 @@
 """
-Tests for :mod:`sttproxy.config`.
+Tests for :mod:`sttproxy.config`: values, unusable files, and what differs between two configurations.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from sttproxy.config import MAX_BYTES, Config, Field, parse
 from sttproxy.errors import ConfigError
 
-#: A configuration's text, and the parts that it writes.
+#: The text of a configuration, and the form parts that it forces.
 VALUES: tuple[tuple[str, list[tuple[str, str]]], ...] = (
     ("{}", []),
     (" \t\r\n{ } \n", []),
@@ -45,7 +45,7 @@ VALUES: tuple[tuple[str, list[tuple[str, str]]], ...] = (
     ('{"a,b:d\'e": "x"}', [("a,b:d'e", "x")]),
 )
 
-#: A configuration that is refused, a part of the message, and the place of what is wrong.
+#: The text of a configuration that is refused, a part of the message, and the line and the column.
 REFUSED: tuple[tuple[str | bytes, str, int, int], ...] = (
     ("", "the file is empty", 1, 1),
     (" \n", "the file is empty", 1, 1),
@@ -93,12 +93,12 @@ REFUSED: tuple[tuple[str | bytes, str, int, int], ...] = (
     ('{"prompt":\n "a\\u0000b"}', "NUL", 2, 2),
     ('{"g": ["a",\n"\\u0000"]}', "NUL", 2, 1),
     ('{"v": {"a": "\\u0000"}}', "NUL", 1, 13),
-    ('{"g": ["a", null]}', "inside 'g'", 1, 13),
-    ('{"g": ["a", ["b"]]}', "inside 'g'", 1, 13),
-    ('{"g": [{"a": 1}]}', "inside 'g'", 1, 8),
-    ('{"v": {"a": null}}', "inside 'v'", 1, 13),
-    ('{"v": {"a": {"b": 1}}}', "inside 'v'", 1, 13),
-    ('{"v": {"a": [1]}}', "inside 'v'", 1, 13),
+    ('{"g": ["a", null]}', "'g' may contain only", 1, 13),
+    ('{"g": ["a", ["b"]]}', "'g' may contain only", 1, 13),
+    ('{"g": [{"a": 1}]}', "'g' may contain only", 1, 8),
+    ('{"v": {"a": null}}', "'v' may contain only", 1, 13),
+    ('{"v": {"a": {"b": 1}}}', "'v' may contain only", 1, 13),
+    ('{"v": {"a": [1]}}', "'v' may contain only", 1, 13),
     ('{"prompt": "a\nb"}', "raw line break", 1, 12),
     ('{"prompt": "\\x41"}', "escape", 1, 12),
     ('{"prompt": "\\ud800"}', "surrogate", 1, 12),
@@ -111,7 +111,7 @@ REFUSED: tuple[tuple[str | bytes, str, int, int], ...] = (
 
 
 def parts(config: Config) -> list[tuple[str, str]]:
-    """What a configuration writes, in its order."""
+    """The parts that a configuration forces, in its order."""
     return [part for field in config.base.forced for part in field.parts]
 
 
@@ -119,12 +119,12 @@ class ParseTests(SynchronousTestCase):
     """A file becomes a configuration."""
 
     def test_values(self) -> None:
-        """Each type of value becomes the form fields that the architecture (decision 8) gives it."""
+        """Each type of value becomes its form fields."""
         for text, expected in VALUES:
             self.assertEqual(parts(parse(text.encode())), expected, text)
 
     def test_removed(self) -> None:
-        """A null, an empty list and an empty object leave a rule that writes nothing."""
+        """A null, an empty list and an empty object make a rule that adds no form field."""
         config = parse(b'{"prompt": null, "g": [], "v": {}}')
         self.assertEqual(
             [(field.name, field.parts) for field in config.base.forced], [("prompt", ()), ("g", ()), ("v", ())]
@@ -142,7 +142,7 @@ class ParseTests(SynchronousTestCase):
         )
 
     def test_json(self) -> None:
-        """For a JSON body each value stays as it stands in the file; a null has none."""
+        """In a JSON body single values are spelled as in the file; null has no value there."""
         text = '{"a": 0.20, "b" :["x", 1 ], "c": {"k":\n true}, "d": "\\u4f1a", "e": null, "f": []}'
         values = {field.name: field.json for field in parse(text.encode()).base.forced}
         self.assertEqual(
@@ -151,16 +151,16 @@ class ParseTests(SynchronousTestCase):
         )
 
     def test_byte_order_mark(self) -> None:
-        """A byte order mark, as Windows editors write it, is no part of the text."""
+        """A byte order mark, as Windows editors write it, is not part of the text."""
         self.assertEqual(parts(parse(b'\xef\xbb\xbf{"a": "b"}')), [("a", "b")])
 
     def test_digest(self) -> None:
-        """The digest is of the file's bytes, to the last of them."""
+        """The digest is of all bytes of the file."""
         for data in (b"{}", b"{}\n", b"\xef\xbb\xbf{}", b'{"a": "b"}'):
             self.assertEqual(parse(data).digest, hashlib.sha256(data).hexdigest()[:16])
 
     def test_frozen(self) -> None:
-        """What requests keep cannot change under them."""
+        """A configuration and its parts are frozen, so they cannot change while a request uses them."""
         config = parse(b'{"a": "b"}')
         with self.assertRaises(attrs.exceptions.FrozenInstanceError):
             config.digest = ""  # type: ignore[misc]
@@ -168,21 +168,21 @@ class ParseTests(SynchronousTestCase):
             config.base.forced[0].parts = ()  # type: ignore[misc]
 
     def test_identity(self) -> None:
-        """Two readings of the same bytes are two configurations, each with its own place in a cache."""
+        """Two readings of the same bytes give two different configurations, each with its own entry in a cache."""
         one, other = parse(b"{}"), parse(b"{}")
         self.assertNotEqual(one, other)
         self.assertEqual({one: 1, other: 2}[one], 1)
 
     def test_empty(self) -> None:
-        """The configuration of a missing file rules nothing."""
+        """A configuration without a file has no rules."""
         self.assertEqual((Config().base.forced, Config().digest), ((), ""))
 
 
 class RefusedTests(SynchronousTestCase):
-    """A file that cannot be used names what is wrong, and where."""
+    """The error about an unusable file says what is wrong, and where."""
 
     def test_refused(self) -> None:
-        """Each fault has its message, its line and its column, both counted from 1."""
+        """Each error has a message, a line and a column; both are counted from 1."""
         for source, message, line, column in REFUSED:
             data = source if isinstance(source, bytes) else source.encode()
             error = self.assertRaises(ConfigError, parse, data)
@@ -192,7 +192,7 @@ class RefusedTests(SynchronousTestCase):
             self.assertTrue(str(error).startswith(f"stt_config.json:{line}:{column}: "), str(error))
 
     def test_other_encodings(self) -> None:
-        """A file in UTF-16 or UTF-32, as Windows editors may save it, is named as such."""
+        """The message names UTF-16 and UTF-32, which Windows editors may save."""
         for encoding in ("utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-le", "utf-32-be"):
             error = self.assertRaises(ConfigError, parse, '{"language": "zh"}'.encode(encoding))
             self.assertEqual(
@@ -200,7 +200,7 @@ class RefusedTests(SynchronousTestCase):
             )
 
     def test_many(self) -> None:
-        """Of many errors, and of many warnings, the first hundred are told, and how many more there are."""
+        """The first hundred errors or warnings are reported, with the number of the others."""
         for name, value, what in (("$x", "1", "errors"), ("x", "1", "warnings")):
             text = "{" + ",\n".join(f'"{name}{number}": {value}' for number in range(250)) + "}"
             try:
@@ -211,7 +211,7 @@ class RefusedTests(SynchronousTestCase):
             self.assertEqual(found[-1].message, f"and 150 more {what}")
 
     def test_comments(self) -> None:
-        """Members named $comment are ignored wherever they stand, and whatever they hold."""
+        """Members named $comment are ignored at any place, with any value."""
         text = (
             '{"$comment": "a", "o": {"k": 1, "$comment": 2}, "p": {"$file": "f", "$comment": []},'
             ' "$default": {"$comment": {"x": null}, "d": {"value": 1, "$comment": "b"}},'
@@ -224,14 +224,14 @@ class RefusedTests(SynchronousTestCase):
         self.assertEqual([*config.profiles], ["q"])
 
     def test_size(self) -> None:
-        """A file of exactly the limit is read, one byte more is refused."""
+        """A file of exactly the limit is read; a file of one more byte is refused."""
         self.assertEqual(parse(b"{}".ljust(MAX_BYTES)).base.forced, ())
         error = self.assertRaises(ConfigError, parse, b"{}".ljust(MAX_BYTES + 1))
         self.assertIn(str(MAX_BYTES), str(error))
         self.assertEqual(error.findings[0].line, 0)
 
     def test_one_line(self) -> None:
-        """The message is one line for the log, whatever the file holds."""
+        """The message is one line for the log, for any content of the file."""
         for source, *_ in REFUSED:
             data = source if isinstance(source, bytes) else source.encode()
             error = self.assertRaises(ConfigError, parse, data)
@@ -239,7 +239,7 @@ class RefusedTests(SynchronousTestCase):
 
     @given(st.binary(max_size=40) | st.text('{}[]":,\\ untrefals01"\n', max_size=30).map(str.encode))
     def test_any_bytes(self, data: bytes) -> None:
-        """Any bytes become a configuration or a ConfigError, and nothing else."""
+        """Any bytes give either a configuration or a ConfigError."""
         try:
             parse(data)
         except ConfigError as error:
@@ -247,10 +247,10 @@ class RefusedTests(SynchronousTestCase):
 
 
 class ChangesTests(SynchronousTestCase):
-    """Which fields differ between two configurations."""
+    """The names of the fields that differ between two configurations."""
 
     def test_changes(self) -> None:
-        """Added, removed and changed fields are named, in order, and no values."""
+        """Added, removed and changed fields are named in order, without values."""
         for old, new, names in (
             ("{}", "{}", []),
             ('{"a": "1"}', '{ "a":"1" }', []),

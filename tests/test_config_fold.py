@@ -46,7 +46,7 @@ class FoldTests(SynchronousTestCase):
         self.assertEqual(fold("Straße"), fold("STRASSE"))
 
     def test_different(self) -> None:
-        """Nothing else is taken for the same."""
+        """Names that differ in anything else are different fields."""
         for name in ("", "prompts", "pro mpt", "prompt.", "рrompt", "initial_prompt", "pr0mpt"):
             self.assertNotEqual(fold(name), "prompt", ascii(name))
 
@@ -63,13 +63,13 @@ class FoldTests(SynchronousTestCase):
         st.sampled_from(("", " ", "\t", "\u3000")),
     )
     def test_spellings(self, name: str, form: str, case: type[str], brackets: str, space: str) -> None:
-        """No combination of composition, case, brackets and white space leads away from a name."""
+        """No combination of composition, case, brackets and white space changes the folded name."""
         spelled = space + case(unicodedata.normalize(form, name)) + brackets + space  # type: ignore[arg-type]
-        assume(fold(name))  # brackets around nothing speak of what is in them
+        assume(fold(name))  # with an empty name, fold reads what is inside the brackets
         self.assertEqual(fold(spelled), fold(name))
 
     def test_not_remembered(self) -> None:
-        """However many long names clients send, and a body may be all one name, no memory stays with them."""
+        """Long names from clients do not stay in memory, also if there are many or one fills a whole body."""
         tracemalloc.start()
         try:
             before = tracemalloc.get_traced_memory()[0]
@@ -80,7 +80,7 @@ class FoldTests(SynchronousTestCase):
             tracemalloc.stop()
 
     def test_configured(self) -> None:
-        """A configuration's own name, as written and as it goes on the wire, folds to the key of its rule."""
+        """A configured name, as written in the file and as sent on the wire, folds to the key of its rule."""
         config = parse('{"Gran[]": ["a"], "ｖ": {"K": 1}, "Prompt": ""}'.encode())
         for key, field in config.base.forced_by_name.items():
             self.assertEqual(fold(field.name), key)

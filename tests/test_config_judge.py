@@ -1,5 +1,5 @@
 """
-Tests for :mod:`sttproxy.config.judge`: what is wrong with a file, and where.
+Tests for :mod:`sttproxy.config.judge` and for the readers behind it: errors and their places, included texts, and keys.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from sttproxy.config import MAX_BYTES, MAX_KEY, Config, Finding, Reader, parse
 from sttproxy.errors import ConfigError
 
 LONG = "the long form is"
-INSIDE = "there may only be strings, numbers"
+INSIDE = "may contain only strings, numbers"
 SPELLED = "must not hold quotes"
 
-#: What is wrong at one place: the file, where in it a ``^`` stands before what is meant, the path, and a part of the
+#: Files with one error: the file, with a ``^`` before the error's place, the path within the file, and a part of the
 #: message.
 FAULTS: tuple[tuple[str, str, str], ...] = (
     # Sections and their shapes.
@@ -28,12 +28,12 @@ FAULTS: tuple[tuple[str, str, str], ...] = (
     ('{"$profiles": ^[]}', "$.profiles", "must be an object: a profile by its name"),
     ('{"$profiles": {"p": ^null}}', "$.profiles.p", "must be an object: the rules of a profile"),
     ('{"$map": {"model": ^null}}', "$.map.model", "must be an object: values and what replaces them"),
-    ('{^"$unset": ["a"]}', "$.$unset", "here there may be $schema, $default, $map, $profiles"),
+    ('{^"$unset": ["a"]}', "$.$unset", "allowed here are $schema, $default, $map, $profiles"),
     ('{^"$defaults": {}}', "$.$defaults", "did you mean $default?"),
     ('{^"$profile": {}}', "$.$profile", "did you mean $profiles?"),
     ('{^"$": {}}', "$.$", "not known"),
     ('{^"$file": "x"}', "$.$file", "not known"),
-    ('{"$profiles": {"p": {^"$profiles": {}}}}', "$.profiles.p.$profiles", "may be $default, $map, $unset"),
+    ('{"$profiles": {"p": {^"$profiles": {}}}}', "$.profiles.p.$profiles", "allowed here are $default, $map, $unset"),
     ('{"$profiles": {"p": {^"$schema": "x"}}}', "$.profiles.p.$schema", "not known"),
     ('{"$profiles": {"p": {^"$unsett": []}}}', "$.profiles.p.$unsett", "did you mean $unset?"),
     ('{"$profiles": {"p": {"$unset": ^"a"}}}', "$.profiles.p.unset", 'like ["language"]'),
@@ -42,9 +42,9 @@ FAULTS: tuple[tuple[str, str, str], ...] = (
     # Names.
     ('{"$profiles": {^"": {}}}', '$.profiles[""]', "must begin with a letter or a digit"),
     ('{"$profiles": {^"-a": {}}}', '$.profiles["-a"]', "must begin with a letter or a digit"),
-    ('{"$profiles": {^"a/b": {}}}', '$.profiles["a/b"]', "it stands in URLs"),
-    ('{"$profiles": {^"é": {}}}', "$.profiles.é", "it stands in URLs"),
-    ('{"$profiles": {^"a\\n": {}}}', '$.profiles["a\\n"]', "it stands in URLs"),
+    ('{"$profiles": {^"a/b": {}}}', '$.profiles["a/b"]', "it is part of URLs"),
+    ('{"$profiles": {^"é": {}}}', "$.profiles.é", "it is part of URLs"),
+    ('{"$profiles": {^"a\\n": {}}}', '$.profiles["a\\n"]', "it is part of URLs"),
     ('{"$profiles": {^"%s": {}}}' % ("x" * 65), "$.profiles." + "x" * 65, "at most 64 characters"),
     ('{"$default": {^"file": 1}}', "$.default.file", "'file' is the recording"),
     ('{"$default": {^"[]": 1}}', '$.default["[]"]', "must not be empty"),
@@ -83,11 +83,11 @@ FAULTS: tuple[tuple[str, str, str], ...] = (
     # A path is bounded.
     ('{"%s": [^null, 1]}' % ("x" * 81), '$["' + "x" * 80 + '…"][0]', INSIDE),
     # Included texts.
-    ('{"a": ^{"$file": ""}}', "$.a", 'is {"$file": "path"}'),
-    ('{"a": ^{"$file": 1}}', "$.a", 'is {"$file": "path"}'),
-    ('{"a": ^{"$file": "p\\u0000"}}', "$.a", 'is {"$file": "path"}'),
-    ('{"a": ^{"$file": "p", "b": 1}}', "$.a", "with nothing beside it"),
-    ('{"a": ^{"b": 1, "$file": "p"}}', "$.a", "with nothing beside it"),
+    ('{"a": ^{"$file": ""}}', "$.a", 'must be {"$file": "path"}'),
+    ('{"a": ^{"$file": 1}}', "$.a", 'must be {"$file": "path"}'),
+    ('{"a": ^{"$file": "p\\u0000"}}', "$.a", 'must be {"$file": "path"}'),
+    ('{"a": ^{"$file": "p", "b": 1}}', "$.a", "without other members"),
+    ('{"a": ^{"b": 1, "$file": "p"}}', "$.a", "without other members"),
     ('{"a": ^{"$file": "gone"}}', "$.a", "the file /etc/stt/gone: it is gone"),
     ('{"a": [1, ^{"$file": "gone"}]}', "$.a[1]", "/etc/stt/gone"),
     ('{"v": {"k": ^{"$file": "gone"}}}', "$.v.k", "/etc/stt/gone"),
@@ -106,7 +106,7 @@ FAULTS: tuple[tuple[str, str, str], ...] = (
     ('{"$profiles": {"p": {"$map": {"a": {}, ^"a[]": {}}}}}', '$.profiles.p.map["a[]"]', "are the same field"),
 )
 
-#: Files in which many things are wrong; a ``^`` stands before each, in the order in which they are told.
+#: Files with many errors: the file, with a ``^`` before each error's place, and the paths in the order of the report.
 MANY: tuple[tuple[str, tuple[str, ...]], ...] = (
     (
         '{\n  ^"file": [^null, ^[]],\n  "$default": {"a": ^null, ^"$b": ^null},\n  "$map": {"m": ^1},\n  ^"$x": {}\n}',
@@ -124,15 +124,15 @@ MANY: tuple[tuple[str, tuple[str, ...]], ...] = (
 )
 
 DIGITS = hashlib.sha256(b"secret").hexdigest()
-#: Key files that are refused: the place of what is wrong, and the message.
+#: Key files that are refused: the file, with a ``^`` before the error's place, and a part of the message.
 BAD_KEYS: tuple[tuple[str, str], ...] = (
     ("^[]", "JSON object"),
-    ("{^x}", "this is not JSON, or a member is there twice"),
+    ("{^x}", "this is not JSON, or the same member is there twice"),
     ('{"sk-secret" ^"p"}', "this is not JSON"),
     ('{"sk-secret": "p", ^"sk-secret": "p"}', "this is not JSON"),
     ('{"sha256:${DIGITS}": "p",\n ^"sha256:${UPPER}": "q"}', "the same key is there twice"),
-    ('{^"sk-secret": "p"}', "an API key is given as 'sha256:'"),
-    ('{^"${DIGITS}": "p"}', "an API key is given as 'sha256:'"),
+    ('{^"sk-secret": "p"}', "this must be 'sha256:'"),
+    ('{^"${DIGITS}": "p"}', "this must be 'sha256:'"),
     ('{^"sha256:${SHORT}": "p"}', "64 hexadecimal digits"),
     ('{^"sha256:${DIGITS}0": "p"}', "64 hexadecimal digits"),
     ('{^"sha256:${SHORT}g": "p"}', "64 hexadecimal digits"),
@@ -146,12 +146,12 @@ BAD_KEYS: tuple[tuple[str, str], ...] = (
 
 
 def filled(text: str) -> str:
-    """A key file with the digits of hashes put in."""
+    """A key file whose placeholders are replaced by the digits of hashes."""
     return Template(text).substitute(DIGITS=DIGITS, SHORT=DIGITS[1:], UPPER=DIGITS.upper(), ZEROS="0" * 64)
 
 
 def marked(text: str) -> tuple[bytes, list[tuple[int, int]]]:
-    """A text without its marks, and the line and the column of each."""
+    """A text without its ``^`` marks, and the line and the column of each mark."""
     pieces = text.split("^")
     places, before = [], ""
     for piece in pieces[:-1]:
@@ -162,19 +162,19 @@ def marked(text: str) -> tuple[bytes, list[tuple[int, int]]]:
 
 
 def reader(**files: bytes | str) -> Reader:
-    """Reads what is given, below ``/etc/stt``."""
+    """A reader that finds the given files in the folder ``/etc/stt``."""
     return lambda path: files.get(path.removeprefix("/etc/stt/"), "it is gone")
 
 
 class JudgeTestCase(SynchronousTestCase):
-    """Tests of judgements on ``/etc/stt/stt.json``."""
+    """Tests that read ``/etc/stt/stt.json``."""
 
     def parsed(self, data: bytes, keys: str = "", profile: str = "", **files: bytes | str) -> Config:
-        """The configuration."""
+        """The configuration in a file."""
         return parse(data, file="/etc/stt/stt.json", read=reader(**files), keys=keys, profile=profile)
 
     def findings(self, data: bytes, keys: str = "", profile: str = "", **files: bytes | str) -> list[Finding]:
-        """What is wrong with it."""
+        """The errors in a file."""
         error = self.assertRaises(ConfigError, self.parsed, data, keys, profile, **files)
         return list(error.findings)
 
@@ -183,7 +183,7 @@ class FaultTests(JudgeTestCase):
     """Errors and their places."""
 
     def test_each(self) -> None:
-        """Each kind of error has its message, its line and column and its path, and comes alone."""
+        """Each kind of error has its message, line, column and path, and no other error with it."""
         for text, where, message in FAULTS:
             data, places = marked(text)
             findings = self.findings(data, nul=b"a\0b")
@@ -192,14 +192,14 @@ class FaultTests(JudgeTestCase):
             self.assertEqual(findings[0].file, "/etc/stt/stt.json")
 
     def test_lines(self) -> None:
-        """Lines are counted as they stand in the file."""
+        """Lines and columns are counted in the file's own text, also with CRLF."""
         for text, where, _ in FAULTS:
             data, places = marked(text.replace(" ", "\r\n \t") if "a b" not in text and "x y" not in text else text)
             findings = self.findings(data, nul=b"a\0b")
             self.assertEqual([(each.line, each.column, each.where) for each in findings], [(*places[0], where)], text)
 
     def test_many(self) -> None:
-        """All errors come at once, in the order of the file."""
+        """All errors are reported at once, in the order of the file."""
         for text, paths in MANY:
             data, places = marked(text)
             findings = self.findings(data)
@@ -209,7 +209,7 @@ class FaultTests(JudgeTestCase):
             self.assertEqual(told, sorted(told))
 
     def test_files_sorted(self) -> None:
-        """Errors in several files come file by file."""
+        """Errors in several files are sorted by file."""
         data = b'{"b": {"$file": "y"}, "a": {"$file": "x"}, "c": null, "file": 1, "d": {"$file": "y"}}'
         findings = self.findings(data, x=b"\n\xff", y=b"ab\xff")
         self.assertEqual(
@@ -222,7 +222,7 @@ class FaultTests(JudgeTestCase):
         )
 
     def test_line(self) -> None:
-        """A finding is a line that an editor can follow: file, line, column, path, message."""
+        """A finding becomes one line in the form that editors understand: file, line, column, path, message."""
         for finding, line in (
             (Finding("m", "f"), "f: m"),
             (Finding("m", "f", 3, 4), "f:3:4: m"),
@@ -234,7 +234,7 @@ class FaultTests(JudgeTestCase):
         self.assertEqual(len(error.findings), 2)
 
     def test_no_warnings_among_them(self) -> None:
-        """What is only probably wrong is not told as an error."""
+        """What is legal and probably a mistake is not reported as an error."""
         self.assertEqual(len(self.findings(b'{"language": "chinese", "temperature": 9, "file": 1}')), 1)
 
     def test_longest_value(self) -> None:
@@ -244,7 +244,7 @@ class FaultTests(JudgeTestCase):
             self.assertEqual(list(config.base.maps[0].table), [value])
 
     def test_profile_asked_for(self) -> None:
-        """The profile of requests that name none has to be there; without a place, for no file says so."""
+        """The profile of --profile must exist.  The error has no line, because the profile is named by an option."""
         config = b'{"$profiles": {"p": {}, "q": {}}}'
         self.assertEqual(list(self.parsed(config, profile="q").profiles), ["p", "q"])
         for data, message in (
@@ -260,7 +260,7 @@ class IncludedTests(JudgeTestCase):
     """Texts in files of their own."""
 
     def test_line_break(self) -> None:
-        """One line break at the end is the editor's; all else is the text's."""
+        """One line break at the end is removed; everything else belongs to the text."""
         for data, text in (
             (b"", ""),
             (b"a", "a"),
@@ -278,7 +278,7 @@ class IncludedTests(JudgeTestCase):
             self.assertEqual(config.base.forced[0].parts, (("a", text),), data)
 
     def test_everywhere(self) -> None:
-        """An included text may stand wherever a value may."""
+        """Each value can be an included text."""
         include = '{"$file": "x"}'
         for text, parts in (
             (f'{{"a": {include}}}', [("a", "T")]),
@@ -295,13 +295,13 @@ class IncludedTests(JudgeTestCase):
         self.assertEqual((rule.table["b"].text, rule.other and rule.other.text), ("T", "T"))
 
     def test_json(self) -> None:
-        """In a JSON body it is a string, whatever it holds."""
+        """In a JSON body an included text is always a string."""
         for data, json in ((b"0.2\n", '"0.2"'), (b'a"\\\n\tb', r'"a\"\\\n\tb"'), ("会".encode(), '"会"')):
             config = self.parsed(b'{"a": {"$file": "x"}}', x=data)
             self.assertEqual(config.base.forced[0].json, json)
 
     def test_paths(self) -> None:
-        """Paths are relative to the folder of the configuration, absolute ones stand for themselves."""
+        """Relative paths start at the folder of the configuration; absolute paths are used as they are."""
         for file, path, asked in (
             ("/etc/stt/stt.json", "p/a.txt", "/etc/stt/p/a.txt"),
             ("/etc/stt/stt.json", "/b", "/b"),
@@ -319,7 +319,7 @@ class IncludedTests(JudgeTestCase):
             self.assertEqual(asked_for, [asked])
 
     def test_wrong_itself(self) -> None:
-        """What is wrong within the included file is told with its path and its place."""
+        """An error in an included file has that file's path, line and column."""
         for data, message, line, column in (
             (b"a\nb\xff", "not UTF-8", 2, 2),
             (b"x" * (MAX_BYTES + 1), f"larger than {MAX_BYTES} bytes", 0, 0),
@@ -329,18 +329,18 @@ class IncludedTests(JudgeTestCase):
             self.assertIn(message, finding.message)
 
     def test_after_it(self) -> None:
-        """Errors behind an included file, a broken one too, have the places of the configuration."""
+        """After an included file, broken or not, errors have their places in the configuration again."""
         for data in (b"a\nb\nc", b"\n\n\xff"):
             finding = self.findings(b'{"a": {"$file": "x"},\n "file": 1}', x=data)[0]
             self.assertEqual((finding.file, finding.line, finding.column), ("/etc/stt/stt.json", 2, 2))
 
     def test_largest(self) -> None:
-        """A file of exactly the limit is included whole."""
+        """A file of exactly the limit is included."""
         config = self.parsed(b'{"a": {"$file": "x"}}', x=b"x" * MAX_BYTES)
         self.assertEqual(len(config.base.forced[0].parts[0][1]), MAX_BYTES)
 
     def test_not_given(self) -> None:
-        """Without a function that reads, an included file is an error and not a surprise."""
+        """Without a function that reads files, an included file is an error."""
         error = self.assertRaises(ConfigError, parse, b'{"a": {"$file": "x"}}')
         self.assertIn("the file x: it cannot be read", str(error))
 
@@ -360,17 +360,17 @@ class KeysTests(JudgeTestCase):
     CONFIG = b'{"$profiles": {"p": {}, "q": {}}}'
 
     def test_read(self) -> None:
-        """Profiles by the digits of a key's hash, in small letters."""
+        """The result has the profiles by the lower-case digits of the key's hash."""
         keys = filled('{"sha256:${UPPER}": "p", "sha256:${ZEROS}": "q"}')
         config = self.parsed(self.CONFIG, keys="/etc/stt/k", k=keys.encode())
         self.assertEqual(config.keys, {DIGITS: "p", "0" * 64: "q"})
 
     def test_none(self) -> None:
-        """Without such a file nobody asks for one."""
+        """Without a key file nothing is read."""
         self.assertEqual(self.parsed(self.CONFIG, k=b"x").keys, {})
 
     def test_refused(self) -> None:
-        """Each fault has its file, its line and its column, and no path, which would show a key."""
+        """Each error has its file, line and column, and no path, because a path would show a key."""
         for text, message in BAD_KEYS:
             data, places = marked(filled(text))
             (finding,) = self.findings(self.CONFIG, keys="/etc/stt/k", k=data)
@@ -380,14 +380,14 @@ class KeysTests(JudgeTestCase):
             )
 
     def test_many(self) -> None:
-        """All that is wrong with it comes at once, in its order."""
+        """All errors are reported at once, in the order of the file."""
         text = filled('{"sha256:${DIGITS}": ^"r",\n^"x": "p", "sha256:${ZEROS}": ^1}')
         data, places = marked(text)
         findings = self.findings(self.CONFIG, keys="/etc/stt/k", k=data)
         self.assertEqual([(each.line, each.column) for each in findings], places)
 
     def test_unhashed(self) -> None:
-        """A key that somebody forgot to hash is not shown, be the file otherwise good or not."""
+        """No message shows a key that is not hashed, whether the rest of the file is correct or not."""
         for text in (
             '{"sk-secret" "p"}',
             '{"sk-secret": "p", "sk-secret": "p"}',
@@ -401,7 +401,7 @@ class KeysTests(JudgeTestCase):
                 self.assertNotIn("secret", str(finding))
 
     def test_unreadable(self) -> None:
-        """Likewise a file that is missing, too large or not UTF-8."""
+        """A key file that is missing, too large or not UTF-8 is an error with its path."""
         (finding,) = self.findings(self.CONFIG, keys="/etc/stt/k")
         self.assertEqual(finding, Finding("it is gone", "/etc/stt/k"))
         for data, message, line in ((b"{" + b" " * MAX_BYTES + b"}", "larger", 0), (b'\n"\xff', "not UTF-8", 2)):
@@ -410,7 +410,7 @@ class KeysTests(JudgeTestCase):
             self.assertIn(message, finding.message)
 
     def test_beside_errors(self) -> None:
-        """Where the configuration is wrong too, both are told, but not that its profiles are missing."""
+        """If both files have errors, both are reported; profiles are not looked up in the wrong configuration."""
         for data in (b"{", b'{"$profiles": {"p": 1}}', b'{"file": 1}'):
             keys = filled('{"sha256:${DIGITS}": "p", "x": "p", "sha256:${ZEROS}": 1}').encode()
             findings = self.findings(data, keys="/etc/stt/k", k=keys)
@@ -418,6 +418,6 @@ class KeysTests(JudgeTestCase):
             self.assertNotIn("there are no profiles", "".join(map(str, findings)))
 
     def test_digest(self) -> None:
-        """The digest is of the keys too."""
+        """The digest includes the key file."""
         config = self.parsed(self.CONFIG, keys="/etc/stt/k", k=b"{}")
         self.assertEqual(config.digest, hashlib.sha256(self.CONFIG + b"\0{}").hexdigest()[:16])

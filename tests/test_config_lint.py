@@ -1,5 +1,5 @@
 """
-Tests for :mod:`sttproxy.config.lint`: when a legal configuration is warned of, and when it is not.
+Tests for :mod:`sttproxy.config.lint`: which legal configurations get warnings, and which do not.
 """
 
 from __future__ import annotations
@@ -12,19 +12,19 @@ from twisted.trial.unittest import SynchronousTestCase
 from sttproxy.config import parse
 from sttproxy.config.lint import PROMPT_TOKENS, estimated_tokens
 
-FORCED = "clients get this format whatever they ask for"
+FORCED = "all clients get this format, also those that expect another one"
 LANGUAGE = "not a language that Whisper's servers know"
-GRANULAR = "answers 500 to clients that ask for the granularity 'word' then"
+GRANULAR = "responds with 500 to clients that ask for the granularity 'word'"
 TEMPERATURE = "not a number from 0 to 1"
 TOKENS = "tokens (estimated); Whisper reads only the last 224"
 WORD = "'word' needs the response_format verbose_json"
-BRACKETS = "servers read this as timestamp_granularities[]; it is written so"
+BRACKETS = "servers read this field as timestamp_granularities[]; it is sent under that name"
 NO_MAP, NO_DEFAULT = "this $map has no effect", "this $default has no effect"
 T, F = "timestamp_granularities[]", "response_format"
 WORDS, VERBOSE = {T: ["word"]}, {F: "verbose_json"}
 T_PATH = f'["{T}"]'
 
-#: Files that draw no warning at all.
+#: Files that get no warning.
 QUIET: tuple[Any, ...] = (
     {},
     {"$schema": "x", "$default": {}, "$map": {}, "$profiles": {}},
@@ -46,7 +46,7 @@ QUIET: tuple[Any, ...] = (
     {"$map": {"model": {}}, "$profiles": {"p": {"$unset": ["model"], "language": "en"}}},
 )
 
-#: Files, and each warning that they draw: its path and a part of its message, in the order of the file.
+#: Files and their warnings: for each its path and a part of its message, in the order of the file.
 WARNED: tuple[tuple[Any, tuple[tuple[str, str], ...]], ...] = (
     # Fields that are ignored.
     ({"initial_prompt": "x"}, (("$.initial_prompt", "ignores 'initial_prompt'; did you mean 'prompt'?"),)),
@@ -66,15 +66,15 @@ WARNED: tuple[tuple[Any, tuple[tuple[str, str], ...]], ...] = (
     ({"$map": {"language": {"a": "x", "b": "y"}}}, (("$.map.language", LANGUAGE),)),
     ({"$map": {"language": {"a": "en", "*": "y"}}}, (("$.map.language", LANGUAGE),)),
     ({"language": "en", "$profiles": {"p": {"language": "eng"}}}, (("$.profiles.p.language", LANGUAGE),)),
-    *(({"language": value}, (("$.language", "takes those of two letters only"),)) for value in ("yue", "haw")),
+    *(({"language": value}, (("$.language", "accepts only two-letter codes"),)) for value in ("yue", "haw")),
     *(
-        ({"language": value}, (("$.language", f"did you mean {meant!r}? known are af, am,"),))
+        ({"language": value}, (("$.language", f"did you mean {meant!r}? known values: af, am,"),))
         for value, meant in (
             *(("cn", "zh"), ("jp", "ja"), ("kr", "ko"), ("zh-CN", "zh"), ("en_US", "en"), ("EN", "en")),
             *(("Chinese", "zh"), ("germn", "de"), ("zho-Hans", "zh"), ("mandarin", "zh"), (" fr ", "fr")),
         )
     ),
-    ({"language": "auto"}, (("$.language", "fail on it; known are af, am,"),)),
+    ({"language": "auto"}, (("$.language", "fail on it; known values: af, am,"),)),
     # Temperatures.
     *(
         ({"temperature": value}, (("$.temperature", TEMPERATURE),))
@@ -95,7 +95,7 @@ WARNED: tuple[tuple[Any, tuple[tuple[str, str], ...]], ...] = (
     ({F: "json", "$map": {"timestamp_granularities": {"*": "segment"}}}, ((f"$.{F}", FORCED),)),
     ({F: "verbose_json"}, ((f"$.{F}", FORCED),)),
     *(
-        ({"$default": {F: value}}, ((f"$.default.{F}", f"did you mean {meant!r}? known are json, text,"),))
+        ({"$default": {F: value}}, ((f"$.default.{F}", f"did you mean {meant!r}? known values: json, text,"),))
         for value, meant in (
             ("SRT", "srt"),
             ("webvtt", "vtt"),
@@ -104,13 +104,13 @@ WARNED: tuple[tuple[Any, tuple[tuple[str, str], ...]], ...] = (
             ("txt", "text"),
         )
     ),
-    ({"$default": {F: "xml"}}, ((f"$.default.{F}", "servers know; known are json, text, srt"),)),
+    ({"$default": {F: "xml"}}, ((f"$.default.{F}", "servers know; known values: json, text, srt"),)),
     (
         {"$default": {T: ["words", "segment"], **VERBOSE}},
-        ((f"$.default{T_PATH}", "did you mean 'word'? known are word, segment"),),
+        ((f"$.default{T_PATH}", "did you mean 'word'? known values: word, segment"),),
     ),
-    ({"//": "x"}, (('$["//"]', "sent to the server as the field '//'; a comment is a member named '$comment'"),)),
-    ({"_comment": "x"}, (("$._comment", "a member named '$comment'"),)),
+    ({"//": "x"}, (('$["//"]', "sent to the server as the field '//'; a comment needs the member name '$comment'"),)),
+    ({"_comment": "x"}, (("$._comment", "the member name '$comment'"),)),
     ({"$profiles": {"p": {F: "srt"}}}, ((f"$.profiles.p.{F}", FORCED), (f"$.profiles.p.{F}", GRANULAR))),
     ({F: "srt", "$profiles": {"p": {"model": "x"}}}, ((f"$.{F}", FORCED), (f"$.{F}", GRANULAR))),
     ({"timestamp_granularities": ["segment"]}, (("$.timestamp_granularities", BRACKETS),)),
@@ -131,7 +131,7 @@ WARNED: tuple[tuple[Any, tuple[tuple[str, str], ...]], ...] = (
     ({**WORDS, "$default": VERBOSE, "$profiles": {"p": {"$unset": [F]}}}, (("$.profiles.p", WORD),)),
     ({"$default": {F: "json"}, "$profiles": {"p": {**WORDS, **VERBOSE}}}, ((f"$.profiles.p.{F}", FORCED),)),
     ({T: None, "$default": WORDS}, ((f"$.default{T_PATH}", NO_DEFAULT),)),
-    # Rules that get into each other's way.
+    # Rules that do not go together.
     ({"model": "x", "$map": {"model": {"*": "y"}}}, (("$.map.model", NO_MAP),)),
     ({"$map": {"model": {}}, "Model[]": None}, (("$.map.model", NO_MAP),)),
     ({"model": "x", "$default": {"model": "y"}}, (("$.default.model", NO_DEFAULT),)),
@@ -148,9 +148,9 @@ WARNED: tuple[tuple[Any, tuple[tuple[str, str], ...]], ...] = (
     ),
     (
         {"a": None, "A": None, "$profiles": {"p": {"b": None, "B": None}}},
-        (("$.A", "both are written"), ("$.profiles.p.B", "'B' and 'b'")),
+        (("$.A", "both are sent"), ("$.profiles.p.B", "'B' and 'b'")),
     ),
-    ({"a[]": None, "A[]": None}, (('$["A[]"]', "both are written"),)),
+    ({"a[]": None, "A[]": None}, (('$["A[]"]', "both are sent"),)),
     # Needless $unset.
     ({"$profiles": {"p": {"$unset": ["model"]}}}, (("$.profiles.p.unset", "the base has no rule for 'model'"),)),
     (
@@ -170,12 +170,12 @@ class LintTests(SynchronousTestCase):
     """Warnings."""
 
     def test_quiet(self) -> None:
-        """Nothing is said of what is as it should be."""
+        """A correct file gets no warning."""
         for file in QUIET:
             self.assertEqual(warnings(file), [], file)
 
     def test_warned(self) -> None:
-        """Each doubt is told once, with the path of what it is about."""
+        """Each warning is given once, with its path."""
         for file, expected in WARNED:
             found = warnings(file)
             told = "".join(f"\n{where}: {message}" for where, message in found)
@@ -184,7 +184,7 @@ class LintTests(SynchronousTestCase):
                 self.assertIn(part, message, file)
 
     def test_no_suggestion(self) -> None:
-        """A name that is like none of the known ones gets no suggestion."""
+        """A name that is not similar to a known name gets no suggestion."""
         for name in ("top_p", "stream", "x"):
             ((_, message),) = warnings({name: 1})
             self.assertNotIn("did you mean", message)
@@ -199,7 +199,7 @@ class LintTests(SynchronousTestCase):
         )
 
     def test_no_values(self) -> None:
-        """No message holds a value, neither one that is written nor a client's."""
+        """No message contains a value, neither the configuration's nor a client's."""
         secrets = {
             "language": "s3cret",
             "temperature": "s3cret",
@@ -219,6 +219,6 @@ class LintTests(SynchronousTestCase):
             self.assertNotIn("s3cret", str(found))
 
     def test_tokens(self) -> None:
-        """The estimate: a token for four ASCII characters, one for each other."""
+        """The estimate is one token for four ASCII characters, and one for each other character."""
         for text, tokens in (("", 0), ("abcd", 1), ("abcdefgh", 2), ("会议", 2), ("会abcd议", 3), ("é", 1)):
             self.assertEqual(estimated_tokens(text), tokens, text)

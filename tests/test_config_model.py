@@ -1,5 +1,6 @@
 """
-Tests for :mod:`sttproxy.config.model`: how rules lie over each other, and what differs between two configurations.
+Tests for :mod:`sttproxy.config.model`: profiles over the base, lookups of rules, and differences between
+configurations.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from sttproxy.config import Config, Default, Field, Map, Rules, parse
 
 from .forms.rewriting import forced_parts
 
-#: Rules as pairs: forced, mapped and default fields with what they write.
+#: Rules as pairs: forced, mapped and default fields, each with its values.
 Said = tuple[list[tuple[str, Any]], list[tuple[str, Any]], list[tuple[str, Any]]]
 
 BASE = {
@@ -23,7 +24,7 @@ BASE = {
     "$default": {"model": "m", "temperature": 0},
     "$map": {"model": {"a": "b", "*": "c"}},
 }
-#: A profile over that base, and the rules that come of it.
+#: Profiles over that base, and the resulting rules.
 OVERLAYS: tuple[tuple[dict[str, Any], Said], ...] = (
     (
         {},
@@ -81,12 +82,12 @@ OVERLAYS: tuple[tuple[dict[str, Any], Said], ...] = (
 
 
 def config(value: Any) -> Config:
-    """The configuration that JSON amounts to."""
+    """The configuration in a JSON object."""
     return parse(json.dumps(value).encode())
 
 
 def said(rules: Rules) -> Said:
-    """What rules say."""
+    """Rules as pairs, for comparison."""
 
     def table(rule: Map) -> dict[str, str]:
         other = {"*": rule.other.text} if rule.other else {}
@@ -113,18 +114,18 @@ class OverlayTests(SynchronousTestCase):
             self.assertEqual(said(both.rules("")), OVERLAYS[0][1], profile)
 
     def test_order_of_members(self) -> None:
-        """It makes no difference whether the profiles stand before or behind what they are laid over."""
+        """The profiles can be before or after the base's members in the file; the result is the same."""
         for profile, expected in OVERLAYS:
             self.assertEqual(said(config({"$profiles": {"p": profile}, **BASE}).rules("p")), expected, profile)
 
     def test_apart(self) -> None:
-        """Profiles know nothing of each other."""
+        """Profiles do not affect each other."""
         both = config({"a": 1, "$profiles": {"p": {"$unset": ["a"], "b": 2}, "q": {"c": 3}}})
         self.assertEqual(said(both.rules("p"))[0], [("b", "2")])
         self.assertEqual(said(both.rules("q"))[0], [("a", "1"), ("c", "3")])
 
     def test_both_cases(self) -> None:
-        """A field that the base writes in two cases is replaced and taken away whole."""
+        """If the base has a field in two cases, a profile replaces or removes both."""
         base = {"a": 1, "A": 2, "b": 3}
         both = config({**base, "$profiles": {"p": {"a": 4}, "q": {"$unset": ["A"]}, "r": {"c": 5}}})
         self.assertEqual(said(both.rules("p"))[0], [("a", "4"), ("b", "3")])
@@ -132,15 +133,15 @@ class OverlayTests(SynchronousTestCase):
         self.assertEqual(said(both.rules("r"))[0], [("a", "1"), ("A", "2"), ("b", "3"), ("c", "5")])
 
     def test_unknown(self) -> None:
-        """There are no rules of a profile that does not exist."""
+        """A profile that does not exist raises KeyError."""
         self.assertRaises(KeyError, config({"$profiles": {"p": {}}}).rules, "q")
 
 
 class RulesTests(SynchronousTestCase):
-    """What is asked of rules."""
+    """Lookups in rules."""
 
     def test_precedence(self) -> None:
-        """A forced field, removed ones too, leaves nothing for its tables and defaults to do; those two go together."""
+        """A forced or removed field hides its table and its default.  A table and a default work together."""
         for value in ("x", None, []):
             rules = config({"A[]": value, "$map": {"a": {"*": 1}}, "$default": {"a[x]": 2}}).base
             self.assertEqual(
@@ -152,7 +153,7 @@ class RulesTests(SynchronousTestCase):
         self.assertEqual(rules.names, {"a", "b"})
 
     def test_forced_parts(self) -> None:
-        """What is forced, in the file's order and in UTF-8."""
+        """The forced fields are encoded in the file's order, in UTF-8."""
         rules = config({"名": "会", "a": None, "t": [1, 2], "x": {"k": True}, "$default": {"d": 1}}).base
         self.assertEqual(
             forced_parts(rules),
@@ -160,7 +161,7 @@ class RulesTests(SynchronousTestCase):
         )
 
     def test_spellings(self) -> None:
-        """Names are told as the file spells them, each once."""
+        """Names are listed as the file spells them, each once."""
         rules = config({"B[]": 1, "a": None, "$map": {"C": {}, "a": {}}, "$default": {"d": 1, "C": 2}}).base
         self.assertEqual(rules.spellings(), ["B[]", "a", "C", "d"])
         for folded, spelled in (("b", "B[]"), ("a", "a"), ("c", "C"), ("d", "d"), ("e", "")):
@@ -178,7 +179,7 @@ class RulesTests(SynchronousTestCase):
             self.assertEqual(rule, Default(Field("a", (("a", "x"),), '"x"'), expected), value)
 
     def test_long_form(self) -> None:
-        """An object is the long form of a default only where it has one of its members; all values have it."""
+        """An object is the long form of a default if it has a member of that form.  Each kind of value can have it."""
         for value, parts in (
             ({"type": "x"}, (("a[type]", "x"),)),
             ({"value": {"type": "x"}}, (("a[type]", "x"),)),
@@ -192,7 +193,7 @@ class RulesTests(SynchronousTestCase):
         self.assertEqual(field.parts, (("a[value]", "x"), ("a[when_empty]", "true")))
 
     def test_replacement(self) -> None:
-        """A table's own entry comes before that for any other value; what is not text has only the latter."""
+        """A table's own entry has priority over ``*``; a value that is not UTF-8 gets only ``*``."""
         table = {"whisper-1": "new", "": "filled", "会": 0.5, "x": ""}
         for more, other in (({}, None), ({"*": "rest"}, "rest")):
             (rule,) = config({"$map": {"model": {**more, **table}}}).base.maps
@@ -210,7 +211,7 @@ class RulesTests(SynchronousTestCase):
                 self.assertEqual(found.text if found else None, expected, value)
 
     def test_growth(self) -> None:
-        """The most bytes by which a table can make a value longer."""
+        """The growth is the largest number of bytes by which a table can make a value longer."""
         for table, growth in (
             ({}, 0),
             ({"abc": "x"}, 0),
@@ -225,10 +226,10 @@ class RulesTests(SynchronousTestCase):
 
 
 class ChangesTests(SynchronousTestCase):
-    """What is told of a change."""
+    """The description of a change."""
 
     def test_changes(self) -> None:
-        """Fields whose rules differ, of a profile only those that differ in it alone; never values."""
+        """It names the fields whose rules differ, for a profile only those not named for the base, and no values."""
         for old, new, names in (
             ({"$default": {"a": 1}}, {"$default": {"a": 2}}, ["a"]),
             ({"$default": {"a": 1}}, {"$default": {"a": {"value": 1}}}, []),
@@ -255,7 +256,7 @@ class ChangesTests(SynchronousTestCase):
             self.assertEqual(config(old).changes(config(new)), names, (old, new))
 
     def test_keys(self) -> None:
-        """That API keys changed is told in one word."""
+        """A change of API keys is named ``keys``, without details."""
         rules = b'{"$profiles": {"p": {}, "q": {}}}'
 
         def keyed(text: str) -> Config:

@@ -1,5 +1,5 @@
 """
-Tests for :mod:`sttproxy.config.names`: what fields and profiles may be called.
+Tests for :mod:`sttproxy.config.names`: the allowed names of fields and profiles.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from sttproxy.config.names import PROFILE, fault_of_field, fault_of_spelling
 
 from .configurations import BAD_NAMES, BAD_PROFILES, NAMES, PROFILES
 
-#: Other ways of writing the two names that are refused, which servers may read as these.
+#: Other spellings of the two refused names, which servers may read as these names.
 DISGUISED = ("ﬁle", "ｆｉｌｅ", "ＦＩＬＥ［］", "𝐟𝐢𝐥𝐞", "［］", "﹇", "fıle".upper())
-#: Characters on which form parsers disagree: quotes, escapes, what ends a parameter, and what is not printable.
+#: Characters that form parsers treat differently: quotes, escapes, ends of a parameter, and unprintable ones.
 DANGEROUS = '"\\%;=\r\n\0\t\x7f\x85\u00a0\u00ad\u200b\u200e\u2028\u2029\ufeff\ufff9\ue000\U000e0001'
 
 
@@ -32,12 +32,12 @@ class NamesTests(SynchronousTestCase):
         self.assertEqual(len(set(map(fold, NAMES))), len(NAMES))
 
     def test_bad(self) -> None:
-        """All others have a fault."""
+        """All other names have a fault."""
         for name in (*BAD_NAMES, *DISGUISED):
             self.assertNotEqual(fault_of_field(name), "", ascii(name))
 
     def test_faults(self) -> None:
-        """The fault says which rule it is, the field's before the spelling's."""
+        """The fault tells the broken rule; rules for fields come before rules for spellings."""
         for name, field, spelling in (
             ("", "a field's name must not be empty", "a name must not be empty"),
             ("[]", "a field's name must not be empty", ""),
@@ -53,19 +53,19 @@ class NamesTests(SynchronousTestCase):
                 self.assertEqual(bool(found), bool(expected), name)
 
     def test_dangerous(self) -> None:
-        """What some parser would not read as itself is refused at the beginning, within and at the end of a name."""
+        """A character that parsers treat differently is refused at the start, inside and at the end of a name."""
         for char in DANGEROUS:
             for name in (char + "a", f"a{char}b", "a" + char):
                 self.assertIn("must not hold quotes", fault_of_spelling(name), ascii(name))
 
     def test_one_line(self) -> None:
-        """A fault is one line, whatever the name."""
+        """A fault is one line for any name."""
         for name in BAD_NAMES:
             self.assertEqual(len(fault_of_field(name).splitlines()), 1, ascii(name))
 
     @given(st.text(st.characters(codec="utf-8")))
     def test_any(self, name: str) -> None:
-        """A name without a fault is printable, is no other one's spelling of the recording, and folds to something."""
+        """A name without a fault is printable, is not a spelling of ``file``, and does not fold to an empty name."""
         if not fault_of_field(name):
             self.assertTrue(name.isprintable() and fold(name) not in ("", "file"), ascii(name))
             self.assertFalse(set(name) & set('"\\%;='), ascii(name))
@@ -79,7 +79,7 @@ class NamesTests(SynchronousTestCase):
             self.assertFalse(PROFILE.fullmatch(name), ascii(name))
 
     def test_names_of(self) -> None:
-        """Which profiles there are, in their order."""
+        """The profiles are listed in their order."""
         for profiles, text in (
             ((), "there are no profiles"),
             (("b",), "the profiles are: b"),

@@ -1,16 +1,15 @@
 """
-The JSON Schema of the configuration held against the judgement of :mod:`sttproxy.config`.
+Tests that the JSON Schema of the configuration agrees with :mod:`sttproxy.config`.
 
-An editor that knows the schema has to call the same files wrong as the proxy does.  What a schema cannot say, and the
-proxy refuses all the same:
+An editor that uses the schema must report the same files as wrong that the proxy refuses.  The proxy also refuses some
+files that a schema cannot describe:
 
-- two members of one section that are one field to a server: ``language`` and
-  ``Language[]``;
+- two members of one section that are the same field to a server: ``language`` and ``Language[]``;
 - ``file`` and the empty name in full-width letters, ligatures and brackets of other widths;
 - characters that are not printable, beyond the common ones;
 - included files that cannot be read, are too large, hold a NUL character or are not UTF-8;
 - a client's value of more than 64 KiB in fewer characters;
-- what is not JSON, says a member twice, is too large or nests too deep.
+- files that are not JSON, have the same member twice, are too large or nest too deep.
 """
 
 from __future__ import annotations
@@ -35,7 +34,7 @@ from .configurations import ANY, BAD_NAMES, BAD_PROFILES, EXAMPLE, GOOD, JSON, N
 SCHEMA: JSON = json.loads(importlib.resources.files("sttproxy").joinpath("stt_config.schema.json").read_text("utf-8"))
 VALIDATOR = Draft202012Validator(SCHEMA)
 
-#: Files and whether they are good, for each rule on both of its sides.
+#: Files and whether they are valid; each rule has files that keep it and files that break it.
 RULES: tuple[tuple[JSON, bool], ...] = (
     ({}, True),
     ([], False),
@@ -138,7 +137,7 @@ RULES: tuple[tuple[JSON, bool], ...] = (
     ({"$Map": {}}, False),
 )
 
-#: Where a field's name may stand.
+#: The places in a file where a field's name is allowed.
 SECTIONS: tuple[tuple[str, ...], ...] = (
     (),
     ("$default",),
@@ -150,14 +149,14 @@ SECTIONS: tuple[tuple[str, ...], ...] = (
 
 
 def within(path: tuple[str, ...], value: JSON) -> JSON:
-    """A file that holds a value at a path."""
+    """A file that has a value at a path."""
     for name in reversed(path):
         value = {name: value}
     return value
 
 
 def faults(file: JSON) -> list[Finding]:
-    """What the proxy has against a file; a schema could say the same of each."""
+    """The proxy's errors in a file, without those that a schema cannot find."""
     try:
         parse(json.dumps(file).encode(), read=lambda path: b"text")
     except ConfigError as error:
@@ -166,19 +165,19 @@ def faults(file: JSON) -> list[Finding]:
 
 
 def complaints(file: JSON) -> list[str]:
-    """What the schema has against it."""
+    """The schema's errors in a file."""
     return [error.message for error in VALIDATOR.iter_errors(file)]
 
 
 class JudgementTests(SynchronousTestCase):
-    """The schema and the proxy call the same files wrong."""
+    """The schema and the proxy find the same files wrong."""
 
     def judged(self, file: JSON, good: bool) -> None:
-        """Both say the same of a file, and that it is as good as it was meant to be."""
+        """Check that both agree about a file, and that it is valid or not as expected."""
         self.assertEqual((not faults(file), not complaints(file)), (good, good), ascii(file)[:200])
 
     def test_example(self) -> None:
-        """The example of the README is good, and it is the one that stands there."""
+        """The example in the README is valid, and it is the same as the one in the tests."""
         self.judged(EXAMPLE, True)
         with open(os.path.join(os.path.dirname(__file__), os.pardir, "README.md"), encoding="utf-8") as file:
             shown = [part.partition("```")[0] for part in file.read().split("```json\n")[1:]]
@@ -187,12 +186,12 @@ class JudgementTests(SynchronousTestCase):
             self.judged(json.loads(each), True)
 
     def test_rules(self) -> None:
-        """Each rule, on both of its sides."""
+        """Both agree on files that keep a rule and on files that break it."""
         for file, good in RULES:
             self.judged(file, good)
 
     def test_names(self) -> None:
-        """Names of fields, wherever one may stand."""
+        """Both agree on names of fields, at each place where one is allowed."""
         for section in SECTIONS:
             value: JSON = {"x": "y"} if section[-1:] == ("$map",) else "y"
             for name in NAMES:
@@ -201,7 +200,7 @@ class JudgementTests(SynchronousTestCase):
                 self.judged(within((*section, name), value), False)
 
     def test_profile_names(self) -> None:
-        """Names of profiles."""
+        """Both agree on names of profiles."""
         for name in PROFILES:
             self.judged({"$profiles": {name: {}}}, True)
         for name in BAD_PROFILES:
@@ -209,11 +208,11 @@ class JudgementTests(SynchronousTestCase):
 
     @given(GOOD)
     def test_good(self, file: JSON) -> None:
-        """Files that nothing is wrong with."""
+        """Both accept files without errors."""
         self.judged(file, True)
 
     def test_bent(self) -> None:
-        """Files that are bent at some point, and any JSON; there are many of both kinds among them."""
+        """Both agree on mutated files and on any JSON; many of these files are valid and many are not."""
         seen: Counter[bool] = Counter()
 
         @settings(max_examples=800, derandomize=True, database=None)
@@ -228,21 +227,21 @@ class JudgementTests(SynchronousTestCase):
 
     @given(st.text(max_size=66) | st.from_regex(PROFILE, fullmatch=True))
     def test_any_profile_name(self, name: str) -> None:
-        """Any text at all as the name of a profile."""
+        """Both agree on any text as the name of a profile."""
         file = {"$profiles": {name: {}}}
         self.assertEqual(not faults(file), not complaints(file), ascii(name))
 
 
 class DocumentTests(SynchronousTestCase):
-    """What the schema tells the user of an editor."""
+    """What the schema shows to the user of an editor."""
 
     def test_schema(self) -> None:
-        """It is a schema itself, of the draft that it names."""
+        """The schema is valid in the draft that it names."""
         Draft202012Validator.check_schema(SCHEMA)
         self.assertEqual(SCHEMA["$schema"], Draft202012Validator.META_SCHEMA["$id"])
 
     def test_definitions(self) -> None:
-        """Every definition is used, has a title, and every reference leads to one."""
+        """Each definition is used and has a title, and each reference leads to a definition."""
         text = json.dumps(SCHEMA)
         for name, definition in SCHEMA["$defs"].items():
             self.assertIn(f'"#/$defs/{name}"', text)
@@ -251,14 +250,14 @@ class DocumentTests(SynchronousTestCase):
             self.assertIn(part.partition('"')[0], SCHEMA["$defs"])
 
     def test_fields(self) -> None:
-        """The fields that MLX Omni Server reads are offered wherever one may stand, in the spelling that it reads."""
+        """The schema offers the fields that MLX Omni Server reads, in its spelling, at each place for a field."""
         offered = {name: {"$ref": "#/$defs/" + name.removesuffix("[]")} for name in READ_BY_MLX}
         for place in (SCHEMA, SCHEMA["$defs"]["profile"], SCHEMA["$defs"]["defaults"]):
             fields = {name: value for name, value in place["properties"].items() if not name.startswith("$")}
             self.assertEqual(fields, offered)
 
     def test_examples(self) -> None:
-        """What it gives as an example of a field's value is good there, and draws no warning."""
+        """The examples of a field's values are valid there, and get no warning."""
         for name in READ_BY_MLX:
             for example in SCHEMA["$defs"][name.removesuffix("[]")]["examples"]:
                 file = {"$default": {"response_format": "verbose_json", name: example}}

@@ -1,8 +1,8 @@
 """
-The configuration: what every transcription request will carry.
+The configuration: the rules that the proxy applies to each transcription form.
 
-`parse` is the one place that judges a file.  What it returns is frozen and ready to be applied to forms: names as they
-go on the wire, values as text, one set of rules for each profile.
+`parse` reads and checks a file.  It returns a frozen `Config` that is ready to be applied to forms: field names as they
+go on the wire, values as text, and one set of rules for each profile.
 """
 
 from .files import MAX_BYTES, Reader

@@ -1,7 +1,7 @@
 """
-The files of one configuration: what they hold as text and as JSON, and where in them a finding stands.
+The files of one configuration: they become text and JSON here, and findings get their file, line and column.
 
-They are read through a function, so that this room does no I/O.
+The caller gives a function that reads files, so this package does no I/O.
 """
 
 from __future__ import annotations
@@ -19,31 +19,31 @@ from . import lint
 from .findings import Findings
 from .model import Finding
 
-#: Largest configuration and largest included file, in bytes; what a Kubernetes ConfigMap can hold.
+#: Largest size of a configuration and of an included file, in bytes.  A Kubernetes ConfigMap has the same limit.
 MAX_BYTES = 1024 * 1024
 
-#: Gives the bytes of a file, or why there are none.
+#: Returns the bytes of a file, or a message that says why it cannot be read.
 Reader = Callable[[str], "bytes | str"]
 
 _COMMENT = "$comment"
-#: The beginning of a text in UTF-16 or UTF-32: a byte order mark, or ASCII in it.
+#: The beginning of a text in UTF-16 or UTF-32: a byte order mark, or ASCII characters in one of these encodings.
 _WIDE = re.compile(rb"\xff\xfe|\xfe\xff|[^\0]\0[^\0]\0|\0[^\0]\0[^\0]|[^\0]\0\0\0|\0\0\0?[^\0]", re.DOTALL)
 _YAML = re.compile(r"(?:#.*\n\s*)*[\w.\-$]+[ \t]*:(?:[ \t\n]|$)")
 
 
 class Files:
     """
-    The files of one configuration while they are read, one after the other.
+    Reads the files of one configuration, one after the other, and collects findings about them.
 
-    :ivar errors: what is wrong.
-    :ivar warnings: what is legal and probably wrong.
-    :ivar digest: of all that was read.
+    :ivar errors: mistakes that make the configuration unusable.
+    :ivar warnings: what is legal and probably a mistake.
+    :ivar digest: SHA-256 of the bytes of all files, in the order in which they are read.
     """
 
     def __init__(self, file: str, read: Reader) -> None:
         """
-        :param file: the path of the file that is read first.
-        :param read: gives the bytes of the others.
+        :param file: the path of the first file; the caller has its bytes.
+        :param read: reads the other files.
         """
         self.errors = Findings()
         self.warnings = Findings()
@@ -54,7 +54,11 @@ class Files:
         self._places = jsontext.Places("")
 
     def following(self, file: str) -> bytes | None:
-        """The bytes of the next file, in which the findings are from then on; None where it cannot be read."""
+        """
+        Read another file; findings are about this file from then on.
+
+        :return: its bytes; None if it cannot be read, which is added to the errors.
+        """
         data = self._read(file)
         self._file = file
         if isinstance(data, str):
@@ -65,9 +69,12 @@ class Files:
 
     def document(self, data: bytes, message: str = "") -> jsontext.Object | None:
         """
-        The object that a file holds.
+        Parse the current file.
 
-        :param message: what to say of a file that is not JSON; empty: what is wrong, with names out of it.
+        :param message: the error message for a file that is not JSON.  If it is empty, the message tells the mistake
+            and may quote names from the file.
+        :return: the JSON object in the file, without comments; None if there is no such object, which is added to the
+            errors.
         """
         text = self._decoded(data)
         if text is None:
@@ -87,22 +94,24 @@ class Files:
         return _without_comments(root.data)
 
     def source(self, value: jsontext.Value) -> str:
-        """A value as it is written in the document that was read last."""
+        """The source text of a value in the document that was parsed last."""
         return self._json[value.start : value.end]
 
     def included(self, path: str, at: int, where: str) -> str | None:
         """
-        The text of an included file, without the line break at its end that editors put there.
+        The text of an included file, without the line break that editors add at the end.
 
-        :param path: relative to the folder of the file that is read.
-        :param at: where it is included, for errors.
+        :param path: absolute, or relative to the folder of the current file.
+        :param at: the offset in the document of the value that includes it, for errors.
+        :param where: the path of that value within the document.
+        :return: None if the file cannot be used, which is added to the errors.
         """
         path = os.path.join(os.path.dirname(self._file), path)
         data = self._read(path)
         if isinstance(data, str):
             self.error(f"the file {printable(path)}: {data}", at, where)
             return None
-        # No file that can be used holds a NUL, so it parts them.
+        # A file that holds a NUL is refused, so a NUL separates the files in the digest.
         self.digest.update(b"\0")
         here, self._file = self._file, path
         text = self._decoded(data)
@@ -115,11 +124,16 @@ class Files:
         return text.removesuffix("\n").removesuffix("\r")
 
     def error(self, message: str, at: int, where: str) -> None:
-        """Something at an offset of the document is wrong."""
+        """
+        Add an error.
+
+        :param at: the offset in the document, in characters.
+        :param where: the path within the document; empty for the file as a whole.
+        """
         self._find(self.errors, message, at, where)
 
     def warn(self, message: lint.LintWarning, at: int, where: str) -> None:
-        """Something at an offset of the document is legal and probably wrong."""
+        """Add a warning; the parameters are those of `error`."""
         self._find(self.warnings, message, at, where)
 
     def _find(self, findings: Findings, message: lint.LintWarning, at: int, where: str) -> None:
@@ -129,7 +143,7 @@ class Files:
             findings.add(Finding(str(message), self._file, *self._places.of(at), where))
 
     def _decoded(self, data: bytes) -> str | None:
-        """The text of the file that is read now."""
+        """The text of the current file; None if it is too large or not UTF-8, which is added to the errors."""
         self.digest.update(data)
         if len(data) > MAX_BYTES:
             self.errors.add(Finding(f"the file is larger than {MAX_BYTES} bytes", self._file))
@@ -147,7 +161,11 @@ class Files:
 
 
 def _other_format(text: str) -> str:
-    """Which other format than JSON a file is in, and what to do; empty where that cannot be seen."""
+    """
+    An error message for a file in a well-known format other than JSON: the format, and what to do.
+
+    Empty where the file looks like none of these formats.
+    """
     start = text.lstrip()
     if not start:
         return "the file is empty; a configuration without fields is {}"
@@ -159,7 +177,7 @@ def _other_format(text: str) -> str:
 
 
 def _without_comments(object_: jsontext.Object) -> jsontext.Object:
-    """An object without the members named ``$comment``, at any depth."""
+    """The same object without the members that are named ``$comment``, at any depth."""
     members = [
         attrs.evolve(member, value=_uncommented(member.value)) for member in object_.members if member.key != _COMMENT
     ]

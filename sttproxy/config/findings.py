@@ -1,19 +1,19 @@
 """
-The findings of one reading: the first ones in full, the rest counted.
+The errors or the warnings that one reading found: the first ones in full, the rest as a number.
 """
 
 from __future__ import annotations
 
 from .model import Finding
 
-#: Largest number of errors, and of warnings, that are told in full.
+#: Largest number of errors, and of warnings, that are reported in full.
 MAX_FINDINGS = 100
 
 
 class Findings:
     """
-    What was found, the first `MAX_FINDINGS` of it in full; of a large file with the same fault everywhere, more would
-    only fill logs.
+    Keeps the first `MAX_FINDINGS` findings and counts the others.  A large file can have the same mistake everywhere,
+    and the full list would only fill logs.
     """
 
     def __init__(self) -> None:
@@ -25,22 +25,22 @@ class Findings:
 
     @property
     def full(self) -> bool:
-        """Whether further ones are only counted."""
+        """Whether the largest number is reached.  Count further findings then, do not add them."""
         return len(self._found) == MAX_FINDINGS
 
     def add(self, finding: Finding) -> None:
-        """Keep one; the same one is kept once."""
+        """Keep a finding.  A finding that is equal to an earlier one is kept once."""
         self._found[finding] = None
 
     def count(self) -> None:
-        """One more than are kept."""
+        """Count a finding that is not kept."""
         self._more += 1
 
     def sorted(self, what: str) -> tuple[Finding, ...]:
         """
-        Those that were kept, in the order of their places, and how many more there are.
+        The kept findings, ordered by file, line and column.  A last one says how many were only counted.
 
-        :param what: their plural, for that.
+        :param what: the noun for that number, in the plural: ``errors``.
         """
         found = tuple(sorted(self._found, key=_place))
         return (*found, Finding(f"and {self._more} more {what}", found[0].file)) if self._more else found

@@ -1,8 +1,8 @@
 """
-The one place that judges a configuration file.
+Reads and checks a configuration file.
 
-Everything that is wrong is found in one reading, each with its place; what is legal and probably wrong becomes a
-warning.  Included files are read through a function, so that this room does no I/O.
+One reading finds all errors, each with its file, line and column.  What is legal and probably a mistake becomes a
+warning.  The caller gives a function that reads included files, so this package does no I/O.
 """
 
 from __future__ import annotations
@@ -37,14 +37,14 @@ def parse(
     profile: str = "",
 ) -> Config:
     """
-    Judge a configuration.
+    Read and check a configuration.
 
-    :param data: the file's bytes: UTF-8, a byte order mark allowed.
-    :param file: its path; included ones are relative to its folder.
-    :param read: gives the bytes of included files.
-    :param keys: the path of the file that gives API keys their profiles; empty: there is none.
-    :param profile: the one that is used where a request names none; empty: the base.
-    :raises ConfigError: with everything that is wrong.
+    :param data: the file's bytes: UTF-8, with or without a byte order mark.
+    :param file: its path; paths of included files are relative to its folder.
+    :param read: reads included files and the file of keys.
+    :param keys: the path of the file that gives API keys their profiles; empty if keys have no profiles.
+    :param profile: the profile of requests that name no profile; empty for the base.
+    :raises ConfigError: when the configuration cannot be used; it has all errors.
     """
     files = Files(file, read)
     config = _Judge(files).config(data)
@@ -60,7 +60,11 @@ def parse(
 
 @attrs.define
 class _Draft:
-    """Rules while they are read, by folded name; forced fields may differ in case and are lists therefore."""
+    """
+    Rules while they are read, by folded name.
+
+    A folded name can have several forced fields, because field names may differ in case only.
+    """
 
     forced: dict[str, list[Field]] = attrs.field(factory=dict)
     maps: dict[str, Map] = attrs.field(factory=dict)
@@ -68,7 +72,7 @@ class _Draft:
     unset: list[str] = attrs.field(factory=list)
 
     def over(self, base: _Draft) -> _Draft:
-        """These rules laid over others."""
+        """The base's rules, without those that these rules unset or replace, and these rules."""
 
         def kept(rules: dict[str, _R]) -> dict[str, _R]:
             return {name: rule for name, rule in rules.items() if name not in self.unset}
@@ -88,17 +92,22 @@ class _Draft:
 
 
 class _Judge:
-    """Judges the file itself, with the text of all that it includes."""
+    """Reads the configuration file itself, with the texts that it includes."""
 
     def __init__(self, files: Files) -> None:
         """
-        :param files: reads them, and takes the errors and the warnings.
+        :param files: reads the files and collects the errors and the warnings.
         """
         self._files = files
         self._members = Members(files)
 
     def config(self, data: bytes) -> Config:
-        """The configuration that a file holds."""
+        """
+        Read the configuration.
+
+        :param data: the file's bytes.
+        :return: the rules that could be read; they count only if there are no errors.
+        """
         root = self._files.document(data)
         if root is None:
             return Config()
@@ -110,8 +119,8 @@ class _Judge:
                 where = within("$.profiles", each.key)
                 if not PROFILE.fullmatch(each.key):
                     self._files.error(
-                        f"the profile name {each.key!r} must begin with a letter or a digit, go on with those and "
-                        "'.', '_', '~', '-', and have at most 64 characters, for it stands in URLs",
+                        f"the profile name {each.key!r} must begin with a letter or a digit, continue with letters, "
+                        "digits, '.', '_', '~' or '-', and have at most 64 characters, because it is part of URLs",
                         each.key_at,
                         where,
                     )
@@ -123,7 +132,11 @@ class _Judge:
         return Config(rules, profiles)
 
     def _draft(self, object_: jsontext.Object, where: str, reserved: tuple[str, ...]) -> _Draft:
-        """The rules of the base or of one profile."""
+        """
+        Read the rules of the base or of one profile.
+
+        :param reserved: the names with a dollar sign that are allowed here.
+        """
         draft = _Draft()
         for member in object_.members:
             name = member.key
@@ -139,7 +152,7 @@ class _Judge:
         return draft
 
     def _section(self, draft: _Draft, member: jsontext.Member, where: str) -> None:
-        """A member that begins with a dollar sign."""
+        """Read a member whose name begins with a dollar sign, into the draft."""
         path = f"{where}.{member.key[1:]}"
         if member.key == "$default":
             for each in self._members.objects(member, path, "a default by the field's name"):
@@ -166,7 +179,7 @@ class _Judge:
             return
         close = difflib.get_close_matches(member.key, reserved, 1, 0.5)
         self._files.error(
-            f"{member.key!r} is not known: names that begin with '$' are reserved, and here there may be "
+            f"{member.key!r} is not known: names that begin with '$' are reserved; the names allowed here are "
             + ", ".join(reserved)
             + (f"; did you mean {close[0]}?" if close else ""),
             member.key_at,
@@ -174,7 +187,7 @@ class _Judge:
         )
 
     def _check_unset(self, body: jsontext.Object, base: _Draft, where: str) -> None:
-        """Names that a profile frees without need."""
+        """Warn of each name in ``$unset`` for which the base has no rule."""
         ruled = {*base.forced, *base.maps, *base.defaults}
         for member in _members(body, "$unset"):
             for item in member.value.data if isinstance(member.value.data, tuple) else ():
@@ -182,19 +195,19 @@ class _Judge:
                     self._files.warn(f"the base has no rule for {item.data!r}", item.start, f"{where}.unset")
 
     def _add(self, forced: dict[str, list[Field]], field: Field, member: jsontext.Member, where: str) -> None:
-        """Add a forced field; one that is there in another case is written too."""
+        """Add a forced field.  If the same name is there in another case, both fields are sent."""
         others = forced.setdefault(fold(field.name), [])
         for other in others:
             message = f"{field.name!r} and {other.name!r} are the same field to a server"
             if field.name.casefold() == other.name.casefold():
-                self._files.warn(f"{message} that ignores case; both are written", member.key_at, where)
+                self._files.warn(f"{message} that ignores case; both are sent", member.key_at, where)
             else:
                 self._files.error(message, member.key_at, where)
         others.append(field)
         self._lint(lint.of_field(field), member, where)
 
     def _put(self, rules: dict[str, lint.T], rule: lint.T, member: jsontext.Member, where: str) -> None:
-        """Add a rule of which there can be one for a field."""
+        """Add a default or a table; a field can have only one of each."""
         other = rules.get(fold(rule.name))
         if other is not None:
             self._files.error(f"{rule.name!r} and {other.name!r} are the same field to a server", member.key_at, where)
@@ -207,10 +220,12 @@ class _Judge:
 
     def _combined(self, draft: _Draft, base: Rules | None, object_: jsontext.Object, at: int, where: str) -> Rules:
         """
-        The rules that come of it, warned of where they get into each other's way.
+        Finish a draft, and warn of rules that do not go together.
 
-        :param base: what a profile is laid over; it was warned of itself.
-        :param at: where the object begins.
+        :param base: the base's rules if the draft is a profile's.  Their own warnings are not repeated.
+        :param object_: the source of the draft.
+        :param at: its offset in the document.
+        :param where: its path within the document.
         """
         rules = draft.rules()
         known = set(lint.of_rules(base)) if base else set()
@@ -223,16 +238,16 @@ class _Judge:
 
 
 def _members(object_: jsontext.Object, name: str) -> Iterator[jsontext.Member]:
-    """The member of a name, if there is one."""
+    """The member with a name; empty if the object has no such member."""
     return (member for member in object_.members if member.key == name)
 
 
 def _mentions(object_: jsontext.Object, name: str, section: str, where: str) -> Iterator[tuple[int, str]]:
     """
-    Where the base or a profile itself speaks of a field.
+    The offset and the path of each member of the base or of a profile that is about a field.
 
-    :param name: folded.
-    :param section: the only one to look in; empty: everywhere.
+    :param name: the field's folded name.
+    :param section: the section to look in; empty to look everywhere.
     """
     for member in object_.members:
         if member.key in _SECTIONS and isinstance(member.value.data, jsontext.Object):

@@ -1,5 +1,5 @@
 """
-The file of ``--profile-by-key``: which API key has which profile.
+The file of ``--profile-by-key``: it gives each API key a profile.
 """
 
 from __future__ import annotations
@@ -15,25 +15,25 @@ _HASH = re.compile(r"sha256:([0-9a-fA-F]{64})")
 
 def read_keys(files: Files, file: str, config: Config | None) -> dict[str, str]:
     """
-    Judge the file that gives API keys their profiles.
+    Read and check the file that gives API keys their profiles.
 
-    No message of it shows a member's name: that may be a key that somebody forgot to hash.
+    No error message shows the name of a member, because that name may be an API key that the user forgot to hash.
 
-    :param files: reads it, and takes the errors.
+    :param files: reads the file and collects the errors.
     :param file: its path.
-    :param config: has the profiles; None where it is wrong itself.
-    :return: names of profiles by the SHA-256 of the keys, in lower-case hexadecimal digits.
+    :param config: the configuration that has the profiles; None if it has errors itself.
+    :return: the name of a profile for each key, by the key's SHA-256 in lower-case hexadecimal digits.
     """
     data = files.following(file)
     if data is None:
         return {}
-    root = files.document(data, "this is not JSON, or a member is there twice")
+    root = files.document(data, "this is not JSON, or the same member is there twice")
     found: dict[str, str] = {}
     for member in root.members if root else ():
         profile = member.value.data
         digest = _HASH.fullmatch(member.key)
         if digest is None:
-            message = "an API key is given as 'sha256:' and the 64 hexadecimal digits of its SHA-256"
+            message = "this must be 'sha256:' and the 64 hexadecimal digits of an API key's SHA-256"
             files.error(message, member.key_at, "")
         elif digest.group(1).lower() in found:
             files.error("the same key is there twice", member.key_at, "")

@@ -1,8 +1,8 @@
 """
-The values that transcription servers know, for warnings.
+The values that transcription servers know, for lint warnings.
 
-Languages are those of Whisper (openai/whisper, ``whisper/tokenizer.py``); formats and granularities are those of
-OpenAI's API reference for ``POST /v1/audio/transcriptions``.
+The languages are Whisper's (openai/whisper, ``whisper/tokenizer.py``).  The formats and granularities are from OpenAI's
+API reference for ``POST /v1/audio/transcriptions``.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from collections.abc import Iterable
 
 
 def _table(text: str) -> dict[str, str]:
-    """The pairs of a text like ``en:english zh:chinese``."""
+    """A dict of the pairs in a text like ``en:english zh:chinese``."""
     return dict(pair.split(":") for pair in text.split())
 
 
-#: Whisper's languages by the code that servers take.
+#: Whisper's languages by the code that servers accept.
 LANGUAGES = _table(
     """
     af:afrikaans am:amharic ar:arabic as:assamese az:azerbaijani ba:bashkir be:belarusian bg:bulgarian
@@ -35,7 +35,7 @@ LANGUAGES = _table(
 FORMATS = ("json", "text", "srt", "verbose_json", "vtt", "diarized_json")
 GRANULARITIES = ("word", "segment")
 
-#: What people write for a language's code: its country's, an old or a longer code, another name.
+#: What people write instead of a language's code: a country's code, an old or a longer code, another name.
 _MEANT = {name: code for code, name in LANGUAGES.items()} | _table(
     """
     cn:zh chi:zh zho:zh cmn:zh mandarin:zh tw:zh hk:yue jp:ja jpn:ja kr:ko kor:ko vn:vi cz:cs dk:da se:sv gr:el ua:uk
@@ -46,7 +46,7 @@ _MEANT = {name: code for code, name in LANGUAGES.items()} | _table(
 
 
 def meant_language(text: str) -> str:
-    """The code of the language that is probably meant; empty where none is."""
+    """The code of the language that a text probably means; empty if no language is similar."""
     folded = text.strip().casefold().replace("_", "-")
     for candidate in (folded, folded.partition("-")[0]):
         if candidate in LANGUAGES:
@@ -57,5 +57,5 @@ def meant_language(text: str) -> str:
 
 
 def meant(text: str, known: Iterable[str]) -> str:
-    """The one of some known values that is probably meant; empty where none is."""
+    """The known value that a text probably means; empty if no value is similar."""
     return next(iter(difflib.get_close_matches(text.strip().casefold(), [*known], 1, 0.5)), "")

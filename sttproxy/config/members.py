@@ -1,7 +1,7 @@
 """
-The readers of single members: a field, a default, a table of values.
+Readers for single members of a configuration: a field, a default, a table of values.
 
-Each returns None for a member that cannot be used, after its errors are told to the files.
+A reader returns None for a member that cannot be used, and adds the errors to the `Files`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from .files import Files
 from .model import Default, Field, Map, Text
 from .names import LISTS, fault_of_field, fault_of_spelling
 
-#: Longest value that `$map` compares, in bytes; a client's value is held back to that length.
+#: Longest value that `$map` compares, in bytes.  The proxy buffers a client's value up to this length.
 MAX_KEY = 64 * 1024
 
 _LONG_DEFAULT = frozenset({"value", "when_empty"})
@@ -22,36 +22,41 @@ _LONG_DEFAULT = frozenset({"value", "when_empty"})
 
 class Members:
     """
-    Reads the members of a document.
+    Reads members of the current document.
 
-    The parameter `where` of its methods is the path of a member within the file, ``$.profiles.medical.prompt``.
+    The parameter `where` of its methods is the path of a member within the file: ``$.profiles.medical.prompt``.
     """
 
     def __init__(self, files: Files) -> None:
         """
-        :param files: has the document, and takes the errors.
+        :param files: has the document and collects the errors.
         """
         self._files = files
 
     def objects(self, member: jsontext.Member, where: str, what: str) -> tuple[jsontext.Member, ...]:
-        """The members of an object that must be one."""
+        """
+        The members of a member's value, which must be an object; empty if it is not.
+
+        :param what: describes the contents of the object, for the error message.
+        """
         found = self.object(member.value, where, what)
         return found.members if found else ()
 
     def object(self, value: jsontext.Value, where: str, what: str) -> jsontext.Object | None:
+        """A value that must be an object; None if it is not."""
         if isinstance(value.data, jsontext.Object):
             return value.data
         self._files.error(f"this must be an object: {what}", value.start, where)
         return None
 
     def field(self, member: jsontext.Member, where: str) -> Field | None:
-        """The field that a member asks for."""
+        """Read a member outside of all sections: a forced field."""
         named = self._named(member, where)
         field = self._valued(member.key, member.value, where)
         return field if named else None
 
     def default(self, member: jsontext.Member, where: str) -> Default | None:
-        """A member of ``$default``: a value, or an object of the value and when it is for."""
+        """Read a member of ``$default``: a value, or the long form, an object with ``value`` and ``when_empty``."""
         named, value, when_empty = self._named(member, where), member.value, False
         if isinstance(value.data, jsontext.Object) and any(each.key in _LONG_DEFAULT for each in value.data.members):
             inner = {each.key: each for each in value.data.members}
@@ -62,20 +67,22 @@ class Members:
             when_empty = flag is not None and flag.value.data is True
             value, where = inner["value"].value, f"{where}.value"
         if value.data is None:
-            self._files.error("a default needs a value; null is none", value.start, where)
+            self._files.error("a default needs a value; null is not a value", value.start, where)
             return None
         field = self._valued(member.key, value, where)
         return Default(field, when_empty) if field and named else None
 
     def map(self, member: jsontext.Member, where: str) -> Map | None:
-        """A member of ``$map``: a table of values."""
+        """Read a member of ``$map``: a table of values."""
         named = self._named(member, where)
         table: dict[str, Text] = {}
         entries = self.objects(member, where, 'values and what replaces them; "*" is any other value')
         for entry in entries:
             if "\0" in entry.key or len(entry.key.encode()) > MAX_KEY:
                 self._files.error(
-                    f"a value to be replaced has at most {MAX_KEY} bytes and no NUL character", entry.key_at, where
+                    f"a value to be replaced must have at most {MAX_KEY} bytes and no NUL character",
+                    entry.key_at,
+                    where,
                 )
             text = self._text(entry.value, where, member.key)
             if text is not None:
@@ -83,14 +90,14 @@ class Members:
         return Map(member.key, table, table.pop("*", None)) if named else None
 
     def _named(self, member: jsontext.Member, where: str) -> bool:
-        """Whether a member's name can be a field's."""
+        """Whether a member's name can be the name of a field; if not, that is added to the errors."""
         fault = fault_of_field(member.key)
         if fault:
             self._files.error(fault, member.key_at, where)
         return not fault
 
     def _valued(self, name: str, value: jsontext.Value, where: str) -> Field | None:
-        """A field with a value; None where that is wrong."""
+        """A field with the given value; None if the value cannot be used."""
         data = value.data
         if data is None:
             return Field(name, (), None)
@@ -120,7 +127,7 @@ class Members:
         return Field(name, ((name, text.text),), text.json)
 
     def _text(self, value: jsontext.Value, where: str, name: str) -> Text | None:
-        """A string, a number, a truth value or an included text."""
+        """A string, a number, a boolean or an included text; None if the value is something else."""
         data = value.data
         if isinstance(data, str):
             if "\0" in data:
@@ -134,7 +141,7 @@ class Members:
         if isinstance(data, jsontext.Object) and _includes(data):
             return self._included(data, value.start, where)
         self._files.error(
-            f'inside {name!r} there may only be strings, numbers, true, false and {{"$file": "path"}}',
+            f'{name!r} may contain only strings, numbers, true, false and {{"$file": "path"}}',
             value.start,
             where,
         )
@@ -143,14 +150,14 @@ class Members:
     def _included(self, object_: jsontext.Object, at: int, where: str) -> Text | None:
         path = object_.members[0].value.data
         if len(object_.members) > 1 or not isinstance(path, str) or not path or "\0" in path:
-            self._files.error('an included text is {"$file": "path"}, with nothing beside it', at, where)
+            self._files.error('an included text must be {"$file": "path"}, without other members', at, where)
             return None
         text = self._files.included(path, at, where)
         return None if text is None else Text(text, json.dumps(text, ensure_ascii=False))
 
 
 def within(where: str, key: str) -> str:
-    """The path of a member, whose name may be long."""
+    """The path of a member within its object's path.  Of a long name it has the first 80 characters."""
     key = key if len(key) <= 80 else key[:80] + "…"
     if re.fullmatch(r"[\w$]+", key):
         return f"{where}.{key}"
@@ -158,5 +165,5 @@ def within(where: str, key: str) -> str:
 
 
 def _includes(object_: jsontext.Object) -> bool:
-    """Whether an object is an included text."""
+    """Whether an object stands for an included text."""
     return any(member.key == "$file" for member in object_.members)

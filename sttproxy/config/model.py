@@ -1,5 +1,5 @@
 """
-What a configuration says, ready to be applied.
+A configuration that is ready to be applied: fields, rules, profiles.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from .names import fold
 @attrs.frozen
 class Finding:
     """
-    Something about a file that a person should know.
+    An error or a warning about a file.
 
     :ivar message: what is wrong and what would be right.
-    :ivar file: its path.
-    :ivar line: where, counted from 1; 0 where the whole file is meant.
-    :ivar column: likewise, in characters.
-    :ivar where: the path within the file, ``$.prompt`` or ``$.profiles.medical.prompt``; empty where there is none.
+    :ivar file: the path of the file.
+    :ivar line: the line, counted from 1; 0 if the finding is about the whole file.
+    :ivar column: the column, in characters, counted from 1; 0 if the finding is about the whole file.
+    :ivar where: the path within the file, ``$.prompt`` or ``$.profiles.medical.prompt``; empty if the finding has none.
     """
 
     message: str
@@ -39,10 +39,10 @@ class Finding:
 @attrs.frozen
 class Text:
     """
-    A value without parts.
+    A single value.
 
-    :ivar text: as it goes into a form.
-    :ivar json: as it goes into a JSON body.
+    :ivar text: the value in a form.
+    :ivar json: the value in a JSON body.
     """
 
     text: str
@@ -54,9 +54,9 @@ class Field:
     """
     A field and its value.
 
-    :ivar name: the member's name in the file.
-    :ivar parts: names and values as they go into a form; empty where the field is only removed.
-    :ivar json: the value as it goes into a JSON body; None where the field is only removed.
+    :ivar name: the name of the member in the file.
+    :ivar parts: names and values in a form; empty if the field is only removed.
+    :ivar json: the value in a JSON body; None if the field is only removed.
     """
 
     name: str
@@ -69,20 +69,20 @@ class Field:
 
     @functools.cached_property
     def form(self) -> tuple[bytes, ...]:
-        """The parts as they stand in a multipart form, each behind its boundary and up to the next one (RFC 7578)."""
+        """The parts in a multipart form (RFC 7578): for each the bytes between two delimiters."""
         return tuple(b'\r\nContent-Disposition: form-data; name="%b"\r\n\r\n%b\r\n' % part for part in self.encoded())
 
     @property
     def json_name(self) -> str:
-        """The name that it has in a JSON body: a list needs no brackets there."""
+        """The name in a JSON body, where a list needs no brackets."""
         return self.name.removesuffix("[]")
 
 
 def multipart_parts(fields: Iterable[Field]) -> tuple[bytes, ...]:
     """
-    Fields as the parts of a multipart form.
+    Encode fields as the parts of a multipart form.
 
-    :return: pieces that two dashes and the boundary are to join; the first is empty.
+    :return: pieces to join with two dashes and the boundary; the first piece is empty.
     """
     return (b"", *(part for field in fields for part in field.form))
 
@@ -90,9 +90,9 @@ def multipart_parts(fields: Iterable[Field]) -> tuple[bytes, ...]:
 @attrs.frozen
 class Default:
     """
-    A field that is written where the client sends none.
+    A field that the proxy adds if the client does not send it.
 
-    :ivar when_empty: whether one without a value counts as none; it is dropped then.
+    :ivar when_empty: whether the default also replaces a field that the client sends empty.
     """
 
     field: Field
@@ -106,10 +106,10 @@ class Default:
 @attrs.frozen(slots=False)
 class Map:
     """
-    What becomes of the values that clients give a field.
+    A table that replaces the values that clients send for a field.
 
-    :ivar table: by the client's value.
-    :ivar other: for any value that is not in the table; None: it passes.
+    :ivar table: replacements by the client's value.
+    :ivar other: the replacement of values that are not in the table; None if they pass unchanged.
     """
 
     name: str
@@ -117,7 +117,7 @@ class Map:
     other: Text | None
 
     def replacement(self, value: bytes) -> Text | None:
-        """What a value is replaced by; None: it passes."""
+        """The replacement of a value; None if the value passes unchanged."""
         try:
             found = self.table.get(value.decode())
         except UnicodeDecodeError:
@@ -126,13 +126,13 @@ class Map:
 
     @functools.cached_property
     def json_growth(self) -> int:
-        """The most bytes that a value of the table has in a JSON body."""
+        """The length of the longest replacement in a JSON body, in bytes."""
         news = (*self.table.values(), *([self.other] if self.other else ()))
         return max((len(new.json.encode()) for new in news), default=0)
 
     @functools.cached_property
     def growth(self) -> int:
-        """The most bytes by which a value can become longer."""
+        """The largest number of bytes by which a replacement is longer than the value that it replaces."""
         grown = [len(new.text.encode()) - len(old.encode()) for old, new in self.table.items()]
         return max(0, *grown, len(self.other.text.encode()) if self.other else 0)
 
@@ -140,12 +140,12 @@ class Map:
 @attrs.frozen(slots=False)
 class Rules:
     """
-    What is done to a transcription's form: the rules of one profile, or those without one.
+    The rules for a transcription form: those of one profile, or those of requests without a profile.
 
-    :ivar forced: fields whose client copies are dropped, and what is written instead, in the file's order but
-        for names that differ in case only, which stand together.
-    :ivar maps: applied to what the client sent.
-    :ivar defaults: applied last.
+    :ivar forced: fields that the proxy drops where the client sends them, and sends with its own values.  They are in
+        the file's order, except that names which differ in case only are together.
+    :ivar maps: tables that the proxy applies to the values that the client sent.
+    :ivar defaults: fields that the proxy adds last.
     """
 
     forced: tuple[Field, ...] = ()
@@ -154,15 +154,17 @@ class Rules:
 
     @functools.cached_property
     def forced_by_name(self) -> dict[str, Field]:
-        """By folded name, as the other two."""
+        """The forced fields by folded name; where names differ in case only, the last one."""
         return {fold(field.name): field for field in self.forced}
 
     @functools.cached_property
     def maps_by_name(self) -> dict[str, Map]:
+        """The tables by folded name, without those of forced fields."""
         return {fold(rule.name): rule for rule in self.maps if fold(rule.name) not in self.forced_by_name}
 
     @functools.cached_property
     def defaults_by_name(self) -> dict[str, Default]:
+        """The defaults by folded name, without those of forced fields."""
         return {fold(rule.name): rule for rule in self.defaults if fold(rule.name) not in self.forced_by_name}
 
     @functools.cached_property
@@ -177,21 +179,21 @@ class Rules:
 
     @functools.cached_property
     def growth(self) -> dict[str, int]:
-        """By folded name, the most bytes by which a table can make a value longer."""
+        """`Map.growth` of each table, by folded name."""
         return {name: rule.growth for name, rule in self.maps_by_name.items()}
 
     @functools.cached_property
     def json_growth(self) -> dict[str, int]:
-        """The same for a JSON body."""
+        """`Map.json_growth` of each table, by folded name."""
         return {name: rule.json_growth for name, rule in self.maps_by_name.items()}
 
     @functools.cached_property
     def names(self) -> frozenset[str]:
-        """The folded names of all fields that a rule speaks of."""
+        """The folded names of all fields that have a rule."""
         return frozenset(self.forced_by_name) | frozenset(self.maps_by_name) | frozenset(self.defaults_by_name)
 
     def of(self, name: str) -> tuple[Field | Map | Default, ...]:
-        """The rules for a folded name; there may be several forced fields, in different case."""
+        """The rules for a folded name.  Several of them can be forced fields, whose names differ in case."""
         groups: tuple[Iterable[Field | Map | Default], ...] = (
             self.forced,
             self.maps_by_name.values(),
@@ -200,7 +202,7 @@ class Rules:
         return tuple(rule for group in groups for rule in group if fold(rule.name) == name)
 
     def changes(self, newer: Rules) -> set[str]:
-        """Names of the fields that other rules speak of in newer ones, as the files spell them."""
+        """The names of the fields whose rules differ from the newer ones, as the files spell them."""
         return {
             newer.spelling(name) or self.spelling(name)
             for name in self.names | newer.names
@@ -208,26 +210,26 @@ class Rules:
         }
 
     def spellings(self) -> list[str]:
-        """The names of all fields that a rule speaks of, as the file spells them."""
+        """The names of all fields that have a rule, as the file spells them."""
         groups: tuple[Iterable[Field | Map | Default], ...] = (self.forced, self.maps, self.defaults)
         return list(dict.fromkeys(rule.name for group in groups for rule in group))
 
     def spelling(self, name: str) -> str:
-        """How the file spells a folded name; empty where no rule speaks of it."""
+        """A folded name as the file spells it; empty if the field has no rule."""
         return next((rule.name for rule in self.of(name)), "")
 
 
 @attrs.frozen(eq=False)
 class Config:
     """
-    A configuration in force; two are the same only if they are one object.
+    A configuration.  Two configurations are equal only if they are the same object.
 
     :ivar base: the rules of requests without a profile.
-    :ivar profiles: by name, the rules of each laid over the base's.
-    :ivar keys: names of profiles by the SHA-256 of the API key they belong to, in hexadecimal digits.
-    :ivar generation: counts those that came into force.
-    :ivar digest: of the bytes of all its files, the first 16 hexadecimal digits of their SHA-256.
-    :ivar warnings: what is legal and probably wrong.
+    :ivar profiles: by name, the rules of each profile together with those that it keeps from the base.
+    :ivar keys: names of profiles by the SHA-256 of the API key, in hexadecimal digits.
+    :ivar generation: the number of configurations that have come into force, including this one.
+    :ivar digest: the first 16 hexadecimal digits of the SHA-256 of the bytes of all its files.
+    :ivar warnings: what is legal and probably a mistake.
     """
 
     base: Rules = attrs.field(factory=Rules)
@@ -239,14 +241,19 @@ class Config:
 
     def rules(self, profile: str) -> Rules:
         """
-        The rules of a profile; the base's where it has no name.
+        The rules of a profile; those of the base if the name is empty.
 
-        :raises KeyError: when there is none of that name.
+        :raises KeyError: when no profile has that name.
         """
         return self.profiles[profile] if profile else self.base
 
     def changes(self, newer: Config) -> list[str]:
-        """What differs in a newer configuration: fields, and ``profile: field`` where only a profile's differ."""
+        """
+        What differs in a newer configuration.
+
+        :return: ``field`` if the field's rules differ in the base, ``NAME: field`` if they differ only in a profile,
+            ``profile NAME`` for a profile that one of the two does not have, and ``keys``.
+        """
         common = self.base.changes(newer.base)
         found = sorted(common)
         for name in sorted(self.profiles.keys() | newer.profiles.keys()):

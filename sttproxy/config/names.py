@@ -9,22 +9,22 @@ import re
 import unicodedata
 from collections.abc import Iterable
 
-#: What a profile may be called: it stands in URLs, so nothing that anybody would escape.
+#: The allowed profile names.  They are part of URLs, so they have only characters that need no escape there.
 PROFILE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._~-]{0,63}")
 
-#: The fields that MLX Omni Server takes as a list, under this spelling only.
+#: The fields that are lists for MLX Omni Server, in this spelling only.  The proxy sends them with ``[]``.
 LISTS = frozenset({"timestamp_granularities"})
 
 
 def fold(name: str) -> str:
     """
-    The form in which two spellings of a field's name are the same.
+    Fold a field's name.  Two spellings that a server may read as the same field fold to the same name.
 
-    Brackets come off (``x[]``, ``x[0]``, ``x[key]``, ``[x]`` all speak of ``x``), then width, case and outer white
-    space, and what PHP makes an underscore of is one, so that no spelling which some upstream takes for the field
-    passes for another one.
+    Folding removes brackets (``x[]``, ``x[0]``, ``x[key]`` and ``[x]`` become ``x``), differences in width and case,
+    and outer white space.  Characters that PHP turns into an underscore become one.  So a spelling that any upstream
+    reads as the field cannot pass for another field.
     """
-    # Clients choose the names; long ones must not fill the memory.
+    # Clients choose the names; the cache must not keep long ones, which would fill the memory.
     return _fold_often(name) if len(name) <= 64 else _fold(name)
 
 
@@ -37,13 +37,13 @@ _fold_often = functools.lru_cache(maxsize=1024)(_fold)
 
 
 def names_of(profiles: Iterable[str]) -> str:
-    """Which profiles there are, for a message."""
+    """A list of the profiles, as part of a message."""
     names = ", ".join(profiles)
     return f"the profiles are: {names}" if names else "there are no profiles"
 
 
 def fault_of_field(name: str) -> str:
-    """What is wrong with the name of a configured field; empty where nothing is."""
+    """Why a field cannot be configured under this name, as a message; empty if it can."""
     if not fold(name) and not name.startswith("$"):
         return "a field's name must not be empty"
     if fold(name) == "file":
@@ -52,7 +52,7 @@ def fault_of_field(name: str) -> str:
 
 
 def fault_of_spelling(name: str) -> str:
-    """Why some form parser would not read a name as itself; empty where every one does."""
+    """Why some form parsers read this name as another one, as a message; empty if all read it correctly."""
     if name.startswith("$"):
         return f"{name!r}: names that begin with '$' are reserved"
     if not name:
