@@ -1,9 +1,9 @@
 """
-The configuration while the daemon runs: read, watched, and the last good one kept.
+Reads and watches the configuration while the daemon runs, and keeps the last good one.
 
-The files are read anew at each look and their bytes compared, for nothing else tells all changes apart: a write in
-place, a rename, a link swapped, the same size within the same tick of the clock.  They are small, and a read costs some
-microseconds.
+Each look reads the files again and compares their bytes, because only the bytes show every change: a write in place, a
+rename, a swapped link, a write of the same size within the same tick of the clock.  The files are small, and a read
+takes some microseconds.
 """
 
 from __future__ import annotations
@@ -31,23 +31,23 @@ from .errors import ConfigError, printable
 
 log = Logger()
 
-#: Seconds between two looks while nothing changes; each wakes up an idle machine.
+#: Seconds between two looks while the files do not change.  Each look wakes up an idle machine.
 LOOK_EVERY_S = 0.5
-#: Seconds to the next look after a change.  It counts when two looks see the same.
+#: Seconds until the next look after a change.  Changed files are used when two looks in a row see the same bytes.
 LOOK_AGAIN_S = 0.25
-#: Seconds after which a file that never rests is taken as it is at one moment, if it is good then.  Half of a JSON
-#: object is none; half of an included text can be taken, and is corrected when it rests.
+#: Seconds after which a file that changes at each look is used as it is at one moment, if it is valid then.  Half of a
+#: JSON object is not valid.  Half of an included text is valid and can be used; the whole text replaces it when the
+#: file stops changing.
 RESTLESS_S = 3.0
-#: Changes that one line of the log names.
+#: Largest number of changes that one log line names.
 MAX_CHANGES = 100
 _DETACHED = (
     "{}: the file was replaced outside of its mount, so edits do not arrive here; mount the folder instead of the file"
 )
-#: Looks in a row until two see the same; included files need one more than the file itself.
+#: Largest number of looks in a row until two see the same bytes.  Included files need one more than the file itself.
 _MOST_LOOKS = 10
 
-
-#: What files hold, or why they cannot be read, by path.
+#: The bytes of files by path; a message instead of the bytes says why a file cannot be read.
 Look = dict[str, "bytes | str"]
 
 
@@ -55,7 +55,8 @@ def look(paths: Iterable[str], known: Look | None = None) -> Look:
     """
     Read files.
 
-    :param known: what to go on with where no descriptor is left to read a file: that is no fault of its own.
+    :param known: an earlier look.  It supplies a file that cannot be opened because too many descriptors are in use,
+        which says nothing about the file.
     """
     seen: Look = {}
     for path in paths:
@@ -69,10 +70,10 @@ def look(paths: Iterable[str], known: Look | None = None) -> Look:
 @attrs.frozen
 class Judgement:
     """
-    What files amount to.
+    The result of checking a configuration.
 
-    :ivar found: the configuration, or all that is wrong; it counts only if all of `files` were looked at.
-    :ivar files: the paths of all files that it consists of.
+    :ivar found: the configuration, or its errors.  It is final only if the look had all of `files`.
+    :ivar files: the paths of all files that belong to the configuration.
     """
 
     found: Config | ConfigError
@@ -82,12 +83,12 @@ class Judgement:
 @attrs.frozen
 class Source:
     """
-    Where a configuration comes from.
+    Where the configuration comes from.
 
-    :ivar path: of the file, absolute.
-    :ivar keys: of the file that gives API keys their profiles, absolute; empty: there is none.
-    :ivar profile: the profile of requests that name none; empty: the base.
-    :ivar required: whether a missing file is an error; else it counts as empty.
+    :ivar path: the absolute path of the configuration file.
+    :ivar keys: the absolute path of the file that gives API keys their profiles; empty if keys have no profiles.
+    :ivar profile: the profile of requests that name no profile; empty for the base.
+    :ivar required: whether a missing configuration file is an error; if not, it counts as ``{}``.
     """
 
     path: str
@@ -96,11 +97,15 @@ class Source:
     required: bool = True
 
     def read(self) -> tuple[Judgement, Look]:
-        """Read the files now, with all that they include, and judge them."""
+        """
+        Read the configuration with all included files, and check it.
+
+        :return: the result, and the look that it comes from.
+        """
         seen = look((self.path,))
         for _ in range(_MOST_LOOKS):
             judgement = self.judge(seen)
-            # A second look, for a link that is swapped between two files would make a mixture.
+            # A second look: if a link is swapped between two reads, the first look mixes old and new files.
             again = look(judgement.files)
             if again == seen:
                 return judgement, seen
@@ -109,7 +114,11 @@ class Source:
         return Judgement(error, frozenset(seen)), seen
 
     def judge(self, seen: Look) -> Judgement:
-        """Judge what files held."""
+        """
+        Check the configuration in files that a look has read.
+
+        An included file that the look does not have counts as empty; the result names it in `Judgement.files`.
+        """
         files = {self.path}
 
         def read(path: str) -> bytes | str:
@@ -130,24 +139,24 @@ class Source:
 
 
 class _NoDescriptor(Exception):
-    """A file could not be opened, for too many are."""
+    """A file cannot be opened, because too many descriptors are in use."""
 
 
 class _Urgency(enum.Enum):
-    """Why files are judged."""
+    """Why the configuration is checked."""
 
-    SETTLED = "two looks have seen the same"
-    RESTLESS = "they change all the time"
-    ASKED = "somebody wants to know"
+    SETTLED = "two looks in a row saw the same bytes"
+    RESTLESS = "the files change at each look"
+    ASKED = "reload was called"
 
 
 @attrs.frozen
 class Refusal:
     """
-    A configuration that was not put into force.
+    A configuration that has errors and did not come into force.
 
-    :ivar at: when, in seconds since 1970.
-    :ivar findings: why, a line each.
+    :ivar at: when it was refused, in seconds since 1970.
+    :ivar findings: the errors, one line each.
     """
 
     at: float
@@ -156,11 +165,11 @@ class Refusal:
 
 class ConfigWatcher(Service):
     """
-    Holds the configuration in force.
+    Holds the configuration in force, and replaces it when its files change.
 
-    :ivar current: the configuration in force; each request asks once and keeps what it got.
-    :ivar since: when the current one came into force, in the clock's seconds.
-    :ivar refusal: the last one that was refused, if there was any.
+    :ivar current: the configuration in force.  Each request reads it once and uses it until the end.
+    :ivar since: when the current configuration came into force, in seconds of the clock.
+    :ivar refusal: the last refused configuration; None if none was refused so far.
     """
 
     def __init__(
@@ -171,8 +180,10 @@ class ConfigWatcher(Service):
         wall: Callable[[], float] = time.time,
     ) -> None:
         """
-        :param elsewhere: calls a function where it holds nothing up, for to judge a large file takes a while.
-        :param wall: gives the date, in seconds since 1970.
+        :param source: where the configuration comes from.
+        :param clock: schedules the looks.
+        :param elsewhere: calls a function where it does not block the reactor, because checking a large file is slow.
+        :param wall: returns the date, in seconds since 1970.
         """
         self.current = Config()
         self.since = clock.seconds()
@@ -185,9 +196,9 @@ class ConfigWatcher(Service):
         self._seen: Look = {}
         self._judged: Look | None = None
         self._stale = False
-        #: Mounted files that were replaced outside.
+        #: Paths of mounted files that were replaced outside of their mounts.
         self._detached: list[str] = []
-        #: Since when no two looks have seen the same; None: they have.
+        #: The time since which each look sees other bytes; None if the last two looks saw the same.
         self._restless_since: float | None = None
         self._judging = False
         self._asked_again = False
@@ -195,22 +206,22 @@ class ConfigWatcher(Service):
 
     @property
     def files(self) -> list[str]:
-        """All that are watched, by their paths."""
+        """The paths of all watched files."""
         return [*self._seen]
 
     @property
     def path(self) -> str:
-        """Of the configuration, absolute, as it may stand in a message."""
+        """The absolute path of the configuration file, printable."""
         return printable(self._source.path)
 
     @property
     def error(self) -> str:
-        """Why the files as they are now are not in force; empty where they are."""
+        """Why the current content of the files is not in force; empty if it is."""
         refused = self.refusal.findings if self.refusal and self._stale else ()
         return "; ".join((*refused, *map(_DETACHED.format, self._detached)))
 
     def snapshot(self) -> dict[str, Any]:
-        """What there is to tell, ready for JSON; names of fields, no values."""
+        """The configuration's state for the statistics, ready for JSON: names of fields, no values."""
         current, refusal = self.current, self.refusal
         return {
             "path": self.path,
@@ -229,7 +240,7 @@ class ConfigWatcher(Service):
         """
         Read the configuration for the first time.
 
-        :raises ConfigError: when it cannot be used.
+        :raises ConfigError: when the configuration cannot be used.
         """
         judgement, self._seen = self._source.read()
         if isinstance(judgement.found, ConfigError):
@@ -252,11 +263,11 @@ class ConfigWatcher(Service):
             self._next = None
 
     def reload(self) -> None:
-        """Look now, and take what is there without a second look."""
+        """Read the files at once, and use them without waiting for a second look that sees the same."""
         if self._judging:
-            self._asked_again = True  # what is being judged may be older
+            self._asked_again = True  # the check in progress may be of older bytes
             return
-        log.info("Reading {path} again, as asked.", path=self.path)
+        log.info("Reading {path} again, as requested.", path=self.path)
         self._judge(self._source.read, _Urgency.ASKED)
 
     def _look(self) -> None:
@@ -277,7 +288,7 @@ class ConfigWatcher(Service):
             if found != self._judged:
                 self._judge(functools.partial(self._judge_seen, found), _Urgency.SETTLED)
         elif self._restless_since is None:
-            self._restless_since = self._clock.seconds()  # perhaps half-written; the next look tells
+            self._restless_since = self._clock.seconds()  # the file may be half-written; the next look shows
         elif self._clock.seconds() - self._restless_since >= RESTLESS_S and look(found) == found:
             self._judge(functools.partial(self._judge_seen, found), _Urgency.RESTLESS)
 
@@ -286,8 +297,9 @@ class ConfigWatcher(Service):
 
     def _look_at_mounts(self) -> None:
         """
-        Notice a file that is mounted by itself, as containers do, and was replaced outside: the mount still shows the
-        old one, to which no name leads any more.
+        Find files that are mounted themselves, as in containers, and were replaced outside of the mount.
+
+        Such a mount still shows the old file, which has no name in its file system.
         """
         detached = [path for path in self._seen if _has_no_name(path)]
         for path in detached:
@@ -296,7 +308,11 @@ class ConfigWatcher(Service):
         self._detached = detached
 
     def _judge(self, judge: Callable[[], tuple[Judgement, Look]], urgency: _Urgency) -> None:
-        """Judge files, and what differs in them, and put them into force or say once why not."""
+        """
+        Check the files and compare them with the configuration in force, elsewhere; then adopt or refuse them.
+
+        :param judge: does the check.
+        """
         self._judging = True
         current = self.current
 
@@ -316,7 +332,7 @@ class ConfigWatcher(Service):
         if not self.running:
             return
         if judgement.files != seen.keys() and urgency is not _Urgency.ASKED:
-            self._seen = look(judgement.files)  # perhaps half-written too
+            self._seen = look(judgement.files)  # newly included files may be half-written, too
         elif not isinstance(found, ConfigError):
             self._seen = seen
             self._restless_since = None
@@ -331,27 +347,29 @@ class ConfigWatcher(Service):
             self.reload()
 
     def _failed(self, failure: Failure) -> None:
-        """A fault of the proxy's own; the same files are not judged again and again."""
+        """Log an unexpected exception in the check.  The same files are not checked again."""
         self._judging = False
         self._judged = self._seen
-        log.failure("{path} could not be judged", failure, path=self.path)
+        log.failure("Checking {path} failed", failure, path=self.path)
 
     def _refuse(self, error: ConfigError) -> None:
         self.refusal = Refusal(self._wall(), tuple(map(str, error.findings)))
         self._stale = True
         log.error(
-            "{errors}.  The configuration of before stays in force (generation {generation}).",
+            "{errors}.  The previous configuration stays in force (generation {generation}).",
             errors="; ".join(self.refusal.findings),
             generation=self.current.generation,
         )
 
     def _adopt(self, newer: Config, changes: list[str]) -> None:
         """
-        :param changes: what differs in the newer configuration.
+        Put a configuration into force.
+
+        :param changes: what differs from the configuration in force.
         """
         self._judged = self._seen
         if isinstance(self._seen[self._source.path], bytes):
-            # From now on a missing file is one that was deleted.
+            # The file exists, so a missing file later is a deleted file, which is an error.
             self._source = attrs.evolve(self._source, required=True)
         recovered, self._stale = self._stale, False
         old = self.current
@@ -370,17 +388,17 @@ class ConfigWatcher(Service):
                 changes=_listed(changes),
             )
         elif recovered:
-            log.info("{path} is good again and says what is in force already.", path=self.path)
+            log.info("{path} is valid again and equal to the configuration in force.", path=self.path)
 
 
 def _listed(changes: list[str]) -> str:
-    """Changes as a log line names them: not more than a person reads."""
+    """The changes for a log line: at most `MAX_CHANGES`, and the number of the others."""
     more = len(changes) - MAX_CHANGES
     return ", ".join(changes[:MAX_CHANGES]) + (f" and {more} more" if more > 0 else "") or "nothing"
 
 
 def _has_no_name(path: str) -> bool:
-    """Whether a path leads to a file that has no name in its file system any more; only a mount can do so."""
+    """Whether a path leads to a file without a name in its file system.  Only a mount can lead to one."""
     try:
         return not os.stat(path).st_nlink
     except (OSError, ValueError):
@@ -388,12 +406,12 @@ def _has_no_name(path: str) -> bool:
 
 
 def _iso(moment: float) -> str:
-    """A moment in UTC (RFC 3339)."""
+    """A date and time in UTC (RFC 3339), from seconds since 1970."""
     return datetime.fromtimestamp(moment, timezone.utc).isoformat(timespec="milliseconds")
 
 
 def _pieces(fd: int) -> Iterator[bytes]:
-    """A file's bytes, up to more than a configuration may have."""
+    """The bytes of a file in pieces.  Stops when they are more than a configuration may have."""
     size = 0
     while size <= config.MAX_BYTES and (piece := os.read(fd, 65536)):
         size += len(piece)
@@ -402,12 +420,12 @@ def _pieces(fd: int) -> Iterator[bytes]:
 
 def _read(path: str) -> bytes | str:
     """
-    A file's bytes, or why there are none.
+    The bytes of a file, or a message that says why it cannot be read.
 
-    :raises _NoDescriptor: when that is not the file's fault.
+    :raises _NoDescriptor: when too many descriptors are in use.
     """
     try:
-        # Non-blocking, for what was meant to be a file may be a pipe.
+        # Non-blocking, because the path may lead to a pipe, whose opening blocks.
         fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         try:
             if not stat.S_ISREG(os.fstat(fd).st_mode):
@@ -415,7 +433,7 @@ def _read(path: str) -> bytes | str:
             return b"".join(_pieces(fd))
         finally:
             os.close(fd)
-    except (OSError, ValueError) as error:  # ValueError: a name that the file system's encoding does not have
+    except (OSError, ValueError) as error:  # ValueError: the file system's encoding does not have the name
         reason = f"it cannot be read: {getattr(error, 'strerror', error)}"
         if getattr(error, "errno", None) in (errno.EMFILE, errno.ENFILE):
             raise _NoDescriptor(reason) from None

@@ -1,5 +1,5 @@
 """
-Tests for :mod:`sttproxy.watch`, on files of their own: reading, and ways of editing.
+Tests for :mod:`sttproxy.watch`, with real files: reading, and ways of editing.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from sttproxy.errors import ConfigError
 from sttproxy.watch import LOOK_AGAIN_S, LOOK_EVERY_S, ConfigWatcher, Source
 
 ZH, EN = b'{"language": "zh"}', b'{"language": "en"}'
-#: Files that cannot be used, and what the reason says.
+#: Unusable files, and a part of the reason.
 BAD = {
     b"": ":1:1: ",
     b'{\n "language": zh}': ":2:14: ",
@@ -48,7 +48,7 @@ class WatcherTestCase(SynchronousTestCase):
             file.write(data)
 
     def watch(self, data: bytes | None = ZH, required: bool = True) -> ConfigWatcher:
-        """A watcher that runs."""
+        """Start a watcher."""
         if data is not None:
             self.write(data)
         source = Source(self.path, required=required)
@@ -60,17 +60,17 @@ class WatcherTestCase(SynchronousTestCase):
         return watcher
 
     def language(self) -> str | None:
-        """What is in force."""
+        """The forced language in force."""
         field = self.watcher.current.base.forced_by_name.get("language")
         return field.parts[0][1] if field else None
 
     def looks(self, count: int = 2) -> None:
-        """Let the watcher look so many times."""
+        """Let the watcher look a number of times."""
         for _ in range(count):
             self.clock.advance(LOOK_EVERY_S)
 
     def logged(self, level: LogLevel) -> list[str]:
-        """What was said since."""
+        """The log lines of a level since the watcher started."""
         return [formatEvent(event) for event in self.logs if event["log_level"] is level]
 
 
@@ -82,7 +82,7 @@ class LoadTests(WatcherTestCase):
         self.assertTrue(verifyObject(IService, self.watch()))
 
     def test_loaded(self) -> None:
-        """The file is in force before the service runs."""
+        """The configuration is in force before the service runs."""
         self.write(ZH)
         self.clock.advance(7)
         self.watcher = ConfigWatcher(Source(self.path), self.clock)
@@ -92,7 +92,7 @@ class LoadTests(WatcherTestCase):
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
     def test_unusable(self) -> None:
-        """A file that cannot be used is an error that says where."""
+        """An unusable file is an error that names the place."""
         for required in (True, False):
             for data, reason in BAD.items():
                 self.write(data)
@@ -101,7 +101,7 @@ class LoadTests(WatcherTestCase):
                 self.assertIn(reason, str(error))
 
     def test_missing(self) -> None:
-        """A missing file is an error if it was asked for, else a warning that names it, and an empty configuration."""
+        """A missing file is an error if it is required.  If not, a warning names it, and the configuration is empty."""
         error = self.assertRaises(ConfigError, ConfigWatcher(Source(self.path), self.clock).load)
         self.assertIn("No such file", str(error))
         watcher = ConfigWatcher(Source(self.path, required=False), self.clock)
@@ -110,7 +110,7 @@ class LoadTests(WatcherTestCase):
         self.assertEqual((watcher.current.base.forced, watcher.current.generation, watcher.error), ((), 1, ""))
 
     def test_not_a_file(self) -> None:
-        """A folder, a pipe and a link to nowhere are errors in any case, and nobody waits for the pipe."""
+        """A folder, a pipe and a broken link are always errors; the pipe does not block the reader."""
         os.mkdir(os.path.join(self.folder, "d"))
         os.mkfifo(os.path.join(self.folder, "p"))
         os.symlink("nowhere", os.path.join(self.folder, "l"))
@@ -120,7 +120,7 @@ class LoadTests(WatcherTestCase):
                 self.assertRaises(ConfigError, watcher.load)
 
     def test_stopped(self) -> None:
-        """A watcher that was stopped does not look any more, and can be started again."""
+        """A stopped watcher does not look, and can be started again."""
         watcher = self.watch()
         watcher.stopService()
         self.assertEqual(self.clock.getDelayedCalls(), [])
@@ -133,10 +133,10 @@ class LoadTests(WatcherTestCase):
 
 
 class EditTests(WatcherTestCase):
-    """Ways of changing the file: each is in force within two looks, whatever the clock of the file says."""
+    """Each way of changing the file is in force within two looks, whatever the file's time stamp is."""
 
     def edited(self, edit: Callable[[], None]) -> None:
-        """See an edit through."""
+        """Make an edit and check that it is in force after two looks."""
         self.clock.advance(0.1)
         edit()
         self.looks(1)
@@ -150,7 +150,7 @@ class EditTests(WatcherTestCase):
         self.assertLess(LOOK_EVERY_S + LOOK_AGAIN_S, 1)
 
     def test_in_place(self) -> None:
-        """Written in place, with the same size and the same times."""
+        """The file is written in place, with the same size and the same time stamps."""
         self.watch()
         before = os.stat(self.path)
 
@@ -161,13 +161,13 @@ class EditTests(WatcherTestCase):
         self.edited(edit)
 
     def test_renamed_over(self) -> None:
-        """Another file renamed over it."""
+        """Another file is renamed over it."""
         self.watch()
         self.write(EN, self.path + ".new")
         self.edited(lambda: os.replace(self.path + ".new", self.path))
 
     def test_link_swapped(self) -> None:
-        """A link to a folder swapped, as Kubernetes does with a ConfigMap."""
+        """A link to the folder is swapped, as Kubernetes does with a ConfigMap."""
         for name, data in (("1", ZH), ("2", EN)):
             os.mkdir(os.path.join(self.folder, name))
             self.write(data, os.path.join(self.folder, name, "stt.json"))
@@ -183,7 +183,7 @@ class EditTests(WatcherTestCase):
         self.edited(edit)
 
     def test_deleted_and_put_back(self) -> None:
-        """Deleted, and after a while put back with something else."""
+        """The file is deleted, and later written again with other content."""
         self.watch()
         os.unlink(self.path)
         self.looks(5)
@@ -191,14 +191,14 @@ class EditTests(WatcherTestCase):
         self.edited(lambda: self.write(EN))
 
     def test_appears(self) -> None:
-        """A file that was missing at first."""
+        """The file is missing at first, and is written later."""
         self.watch(None, required=False)
         self.write(EN)
         self.looks()
         self.assertEqual((self.language(), self.watcher.current.generation), ("en", 2))
 
     def test_half_written(self) -> None:
-        """A file that changes between two looks is not judged before it rests; a half of it never is."""
+        """A file that changes between two looks is checked only when it stops changing, so half of a file never is."""
         self.watch()
         for size in range(1, len(EN), 4):
             self.write(EN[:size])
@@ -210,7 +210,7 @@ class EditTests(WatcherTestCase):
         self.assertEqual(self.language(), "en")
 
     def test_never_rests(self) -> None:
-        """A file that is rewritten all the time is in force in between, whenever it is good; its halves are not."""
+        """A file that is rewritten all the time comes into force whenever it is valid; half of a file does not."""
         self.watch()
         for number in range(100):
             self.write(b'{"language": "%d"}' % number if number % 3 else b'{"language": "')
@@ -222,7 +222,7 @@ class EditTests(WatcherTestCase):
         self.assertEqual(self.language(), "en")
 
     def test_emptied_and_written(self) -> None:
-        """Nor is a file judged that is seen empty once, as editors truncate before they write."""
+        """A file that is empty at one look is not checked, because editors truncate a file before they write it."""
         self.watch()
         self.write(b"")
         self.looks(1)
@@ -230,7 +230,7 @@ class EditTests(WatcherTestCase):
         self.assertEqual(self.logged(LogLevel.error), [])
 
     def test_back(self) -> None:
-        """A change that is taken back before it was in force never was."""
+        """A change that is undone before it comes into force has no effect."""
         self.watch()
         self.write(EN)
         self.looks(1)

@@ -21,12 +21,12 @@ PROFILES = b'{"language": "zh", "$profiles": {"p": {"language": "en"}, "q": {}}}
 
 
 def keyed(profile: str, key: str = "secret") -> bytes:
-    """A key file."""
+    """A key file with one key."""
     return json.dumps({"sha256:" + hashlib.sha256(key.encode()).hexdigest(): profile}).encode()
 
 
 class FilesTestCase(WatcherTestCase):
-    """Tests of a watcher and several files."""
+    """Tests of a watcher with several files."""
 
     def setUp(self) -> None:
         super().setUp()
@@ -37,7 +37,7 @@ class FilesTestCase(WatcherTestCase):
         self.write(b"two\n", self.b)
 
     def watch_keyed(self, data: bytes = PROFILES, keys: bytes = b"{}", profile: str = "") -> ConfigWatcher:
-        """A watcher that runs, with a key file."""
+        """Start a watcher with a key file."""
         self.write(data)
         self.write(keys, self.keys)
         source = Source(self.path, self.keys, profile)
@@ -49,7 +49,7 @@ class FilesTestCase(WatcherTestCase):
         return watcher
 
     def prompt(self) -> str | None:
-        """What is in force."""
+        """The forced prompt in force."""
         field = self.watcher.current.base.forced_by_name.get("prompt")
         return field.parts[0][1] if field else None
 
@@ -58,23 +58,23 @@ class FilesTestCase(WatcherTestCase):
         return self.prompt(), self.watcher.current.generation, bool(self.watcher.error)
 
     def one_by_one(self, *prompts: str | None) -> None:
-        """Let the watcher look once for each; that is in force then."""
+        """For each prompt let the watcher look once, and check that the prompt is in force then."""
         for number, prompt in enumerate(prompts):
             self.looks(1)
             self.assertEqual(self.prompt(), prompt, number)
 
 
 class IncludedTests(FilesTestCase):
-    """Included texts are watched like the file itself."""
+    """Included texts are watched like the configuration file."""
 
     def test_loaded(self) -> None:
-        """The first reading has them, the digest too."""
+        """The first reading includes them, and the digest does too."""
         self.watch(INCLUDING)
         self.assertEqual(self.state(), ("one", 1, False))
         self.assertEqual(self.watcher.current.digest, hashlib.sha256(INCLUDING + b"\0" + b"one\n").hexdigest()[:16])
 
     def test_in_place(self) -> None:
-        """Written in place, with the same size and the same times; it counts at the second look."""
+        """A text written in place, with the same size and time stamps, is in force at the second look."""
         self.watch(INCLUDING)
         before, digest = os.stat(self.a), self.watcher.current.digest
         self.clock.advance(0.1)
@@ -87,7 +87,7 @@ class IncludedTests(FilesTestCase):
         self.assertIn("changed: prompt.", line)
 
     def test_half_written(self) -> None:
-        """A text that grows between looks is not in force before it rests."""
+        """A text that grows between looks comes into force when it stops growing."""
         self.watch(INCLUDING)
         for size in range(1, 6):
             self.write(b"2" * size, self.a)
@@ -96,13 +96,13 @@ class IncludedTests(FilesTestCase):
         self.assertEqual(self.watcher.current.generation, 2)
 
     def test_renamed_over(self) -> None:
-        """Another file renamed over it."""
+        """Another file is renamed over it."""
         self.watch(INCLUDING)
         os.replace(self.b, self.a)
         self.one_by_one("one", "two")
 
     def test_back(self) -> None:
-        """A change that is taken back before it was in force never was."""
+        """A change that is undone before it comes into force has no effect."""
         self.watch(INCLUDING)
         self.write(b"x", self.a)
         self.looks(1)
@@ -111,7 +111,7 @@ class IncludedTests(FilesTestCase):
         self.assertEqual((self.state(), list(self.logs)), (("one", 1, False), []))
 
     def test_last_line_break(self) -> None:
-        """A line break at the end changes the digest and no more."""
+        """A line break at the end changes only the digest."""
         self.watch(INCLUDING)
         since = self.watcher.since
         self.write(b"one", self.a)
@@ -120,7 +120,7 @@ class IncludedTests(FilesTestCase):
         self.assertEqual(self.watcher.snapshot()["hash"], hashlib.sha256(INCLUDING + b"\0" + b"one").hexdigest()[:16])
 
     def test_newly_named(self) -> None:
-        """A newly named text has to be seen twice too, and is not judged while it is written."""
+        """A newly included text must be seen twice, too, and is not checked while it is written."""
         self.watch(INCLUDING)
         self.write(OTHER)
         self.one_by_one("one", "one")
@@ -131,7 +131,7 @@ class IncludedTests(FilesTestCase):
         self.assertEqual((self.state(), self.logged(LogLevel.error)), (("two", 2, False), []))
 
     def test_newly_named_at_rest(self) -> None:
-        """One that rests is in force one look later than a change of the file alone, still within a second."""
+        """A newly included text comes into force one look later than a change of the file alone, within a second."""
         self.watch(INCLUDING)
         self.write(OTHER)
         for pause in (LOOK_EVERY_S, LOOK_AGAIN_S, LOOK_AGAIN_S):
@@ -141,7 +141,7 @@ class IncludedTests(FilesTestCase):
         self.assertLessEqual(LOOK_EVERY_S + 2 * LOOK_AGAIN_S, 1)
 
     def test_pauses(self) -> None:
-        """Only what has changed and is not yet judged is looked at more often."""
+        """Looks are more frequent only while a change is not checked yet."""
         self.watch(INCLUDING)
         self.write(OTHER)
         pauses = []
@@ -152,7 +152,7 @@ class IncludedTests(FilesTestCase):
         self.assertEqual(pauses, [LOOK_EVERY_S, LOOK_AGAIN_S, LOOK_AGAIN_S, LOOK_EVERY_S, LOOK_EVERY_S])
 
     def test_no_longer_named(self) -> None:
-        """What is no longer named is no longer watched."""
+        """A text is not watched after the configuration stops including it."""
         self.watch(INCLUDING)
         self.write(OTHER)
         self.looks(4)
@@ -165,7 +165,7 @@ class IncludedTests(FilesTestCase):
         self.one_by_one("two", "three")
 
     def test_link_swapped(self) -> None:
-        """A link to a folder that holds both files is swapped: never one's rules with the other's text."""
+        """After a swap of the link to the folder of both files, rules of one never come with text of the other."""
         for name, data, text in (
             ("1", INCLUDING, b"one"),
             ("2", b'{"prompt": {"$file": "prompts/a.txt"}, "seed": 1}', b"1"),
@@ -185,7 +185,7 @@ class IncludedTests(FilesTestCase):
         self.assertEqual(self.watcher.current.generation, 2)
 
     def test_missing_at_first(self) -> None:
-        """Without one of its texts a configuration cannot be loaded; the error has its place."""
+        """A configuration with a missing text cannot be loaded; the error names the place."""
         os.unlink(self.a)
         self.write(INCLUDING)
         watcher = ConfigWatcher(Source(self.path), self.clock)
@@ -193,7 +193,7 @@ class IncludedTests(FilesTestCase):
         self.assertIn(f"{self.path}:1:12: $.prompt: the file {self.a}: it cannot be read: No such file", str(error))
 
     def test_appears(self) -> None:
-        """A text that was missing when it was named heals the error as it appears."""
+        """If a missing text appears, the error is gone."""
         self.watch(INCLUDING)
         os.unlink(self.b)
         self.write(OTHER)
@@ -206,7 +206,7 @@ class IncludedTests(FilesTestCase):
         self.assertEqual(self.state(), ("late", 2, False))
 
     def test_gone(self) -> None:
-        """One that is deleted leaves the last good configuration in force; put back as it was, nothing has changed."""
+        """If a text is deleted, the last good configuration stays in force; the same text again is no change."""
         self.watch(INCLUDING)
         current = self.watcher.current
         os.unlink(self.a)
@@ -217,10 +217,10 @@ class IncludedTests(FilesTestCase):
         self.looks()
         self.assertIs(self.watcher.current, current)
         self.assertEqual(self.watcher.error, "")
-        self.assertIn("good again", self.logged(LogLevel.info)[-1])
+        self.assertIn("valid again", self.logged(LogLevel.info)[-1])
 
     def test_unusable(self) -> None:
-        """What a text may not hold is told with its own path, and the log says it once."""
+        """An error in a text is reported with the text's path, and logged once."""
         self.watch(INCLUDING)
         for number, (data, reason) in enumerate(((b"\xff", f"{self.a}:1:1: "), (b"\0", "NUL")), 1):
             self.write(data, self.a)
@@ -230,7 +230,7 @@ class IncludedTests(FilesTestCase):
             self.assertEqual(len(self.logged(LogLevel.error)), number)
 
     def test_reload(self) -> None:
-        """Being told to look takes newly named texts at once."""
+        """A reload uses newly included texts at once."""
         self.watch(ZH)
         self.write(INCLUDING)
         self.watcher.reload()
@@ -244,7 +244,7 @@ class IncludedTests(FilesTestCase):
         self.one_by_one("now", "then")
 
     def test_reload_unusable(self) -> None:
-        """Being told to look at a missing text refuses at once, and it is watched from then on."""
+        """A reload with a missing text is refused at once, and the text is watched from then on."""
         self.watch(ZH)
         os.unlink(self.a)
         self.write(INCLUDING)
@@ -255,7 +255,7 @@ class IncludedTests(FilesTestCase):
         self.assertEqual(self.state(), ("one", 2, False))
 
     def test_pipe(self) -> None:
-        """A pipe in its place is an error, and nobody waits for it."""
+        """A pipe in a text's place is an error, and does not block the reader."""
         self.watch(INCLUDING)
         os.unlink(self.a)
         os.mkfifo(self.a)
@@ -264,10 +264,10 @@ class IncludedTests(FilesTestCase):
 
 
 class RefusalTests(FilesTestCase):
-    """What is kept of a refused configuration."""
+    """What the watcher keeps of a refused configuration."""
 
     def test_told(self) -> None:
-        """All that was wrong, and when; after the error is gone it can still be asked for."""
+        """The errors and the time are kept, also after the error is gone."""
         self.watch(ZH)
         self.assertEqual((self.watcher.refusal, self.watcher.snapshot()["last_refusal"]), (None, None))
         self.clock.advance(5)
@@ -288,7 +288,7 @@ class RefusalTests(FilesTestCase):
         self.assertEqual(self.watcher.snapshot()["last_refusal"]["errors"], list(refusal.findings))
 
     def test_snapshot(self) -> None:
-        """It has names, the digest and warnings, and no values."""
+        """The snapshot has names, the digest and warnings, and no values."""
         self.watch(
             b'{"language": "secret1", "$default": {"model": "secret2"}, "$map": {"model": {"secret3": "secret4"}},'
             b' "$profiles": {"p": {"prompt": {"$file": "prompts/a.txt"}, "$unset": ["language"]}}}'
@@ -302,7 +302,7 @@ class RefusalTests(FilesTestCase):
         self.assertNotIn("secret", json.dumps(said))
 
     def test_warnings_logged(self) -> None:
-        """A warning is logged when it is new, and not again with each change."""
+        """A warning is logged when it is new, not with each change."""
         self.watch(ZH)
         for data, logged in ((b'{"top_p": 1}', 1), (b'{"top_p": 2}', 0), (b'{"top_k": 2}', 1), (EN, 0)):
             self.logs.clear()
@@ -315,11 +315,11 @@ class KeysTests(FilesTestCase):
     """The key file is watched like the configuration."""
 
     def profiles(self) -> list[str]:
-        """To which profiles the keys in force belong."""
+        """The profiles of the keys in force."""
         return sorted(self.watcher.current.keys.values())
 
     def test_edited(self) -> None:
-        """A new key counts at the second look, as a new generation; the log shows no key."""
+        """A new key is in force at the second look, as a new generation; the log shows no key."""
         self.watch_keyed(keys=keyed("p"))
         self.assertEqual((self.profiles(), self.watcher.current.generation), (["p"], 1))
         self.write(keyed("q"), self.keys)
@@ -331,7 +331,7 @@ class KeysTests(FilesTestCase):
         self.assertIn("changed: keys.", line)
 
     def test_refused(self) -> None:
-        """A key file that cannot be used leaves the last good keys in force; the error is in it and shows no key."""
+        """If the key file is unusable, the last good keys stay in force; the error names the file and shows no key."""
         self.watch_keyed(keys=keyed("p"))
         for data in (b"{", b"[]", b'{"sk-secret": "p"}', keyed("r"), b'{"sk-secret": "p", "sk-secret": "q"}'):
             self.write(data, self.keys)
@@ -345,7 +345,7 @@ class KeysTests(FilesTestCase):
         self.assertEqual((self.profiles(), self.watcher.current.generation, self.watcher.error), (["q"], 2, ""))
 
     def test_gone(self) -> None:
-        """Likewise one that is gone; as it comes back it counts again."""
+        """If the key file is deleted, the last good keys stay in force; when it is back, it is used again."""
         self.watch_keyed(keys=keyed("p"))
         os.unlink(self.keys)
         self.looks(5)
@@ -356,7 +356,7 @@ class KeysTests(FilesTestCase):
         self.assertEqual((self.profiles(), self.watcher.error), (["q"], ""))
 
     def test_missing_at_first(self) -> None:
-        """A missing key file is an error from the start, whether or not the configuration has to be there."""
+        """A missing key file is an error at the first reading, also if the configuration file is not required."""
         for required in (True, False):
             watcher = ConfigWatcher(Source(self.path, self.keys, required=required), self.clock)
             self.write(PROFILES)
@@ -364,7 +364,7 @@ class KeysTests(FilesTestCase):
             self.assertIn(self.keys, str(error))
 
     def test_profile_goes(self) -> None:
-        """A profile that a key belongs to cannot go before the key, and goes together with it."""
+        """A profile that a key has can be removed only together with the key."""
         self.watch_keyed(keys=keyed("q"))
         self.write(b'{"$profiles": {"p": {}}}')
         self.looks(5)
@@ -376,7 +376,7 @@ class KeysTests(FilesTestCase):
         self.assertEqual((self.watcher.current.generation, self.watcher.error), (2, ""))
 
     def test_together(self) -> None:
-        """Two files that change one after the other, between two looks each, come into force together."""
+        """Two files that change one after the other, each between two looks, come into force together."""
         self.watch_keyed(keys=keyed("q"))
         self.write(b'{"$profiles": {"r": {}}}')
         self.looks(1)
@@ -386,7 +386,7 @@ class KeysTests(FilesTestCase):
         self.assertEqual(self.logged(LogLevel.error), [])
 
     def test_both_wrong(self) -> None:
-        """What is wrong with both is told, and each is watched until it is right."""
+        """Errors in both files are reported, and each file is watched until it is correct."""
         self.watch_keyed(keys=keyed("p"))
         self.write(b"{")
         self.write(b"[", self.keys)
@@ -401,7 +401,7 @@ class KeysTests(FilesTestCase):
         self.assertEqual((self.profiles(), self.watcher.error), (["q"], ""))
 
     def test_reload(self) -> None:
-        """Being told to look takes new keys at once."""
+        """A reload uses new keys at once."""
         self.watch_keyed(keys=keyed("p"))
         self.write(keyed("q"), self.keys)
         self.watcher.reload()
@@ -412,7 +412,7 @@ class ProfileTests(FilesTestCase):
     """Profiles while the daemon runs."""
 
     def test_edited(self) -> None:
-        """A change in a profile is a new generation; what is in force is told by profile."""
+        """A change in a profile is a new generation; the snapshot lists the fields of each profile."""
         self.watch(PROFILES)
         self.write(PROFILES.replace(b'"en"', b'"de"').replace(b'"q"', b'"r"'))
         self.looks()
@@ -422,7 +422,7 @@ class ProfileTests(FilesTestCase):
         self.assertIn("changed: p: language, profile q, profile r.", line)
 
     def test_asked_for(self) -> None:
-        """The profile of requests that name none may not go."""
+        """The profile of requests that name no profile cannot be removed."""
         self.watch_keyed(profile="q")
         self.write(b'{"$profiles": {"p": {}}}')
         self.looks(5)
@@ -433,16 +433,16 @@ class ProfileTests(FilesTestCase):
 
 
 class NeverThereTests(FilesTestCase):
-    """A configuration that need not be there."""
+    """A configuration file that is not required."""
 
     def test_there(self) -> None:
-        """Nobody is warned of a file that is there."""
+        """If the file exists, there is no warning about a missing file."""
         self.write(ZH)
         ConfigWatcher(Source(self.path, required=False), self.clock).load()
         self.assertEqual(self.logged(LogLevel.warn), [])
 
     def test_reload(self) -> None:
-        """Being told to look where there never was one is no error; once there was one, it is."""
+        """A reload of a file that never existed is not an error; after the file existed once, it is."""
         self.watch(None, required=False)
         self.watcher.reload()
         self.assertEqual((self.watcher.error, self.watcher.current.generation), ("", 1))

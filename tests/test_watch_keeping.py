@@ -19,10 +19,10 @@ from .test_watch import BAD, EN, ZH, WatcherTestCase
 
 
 class KeepingTests(WatcherTestCase):
-    """What is in force when the file cannot be used."""
+    """The configuration in force when the file is unusable."""
 
     def test_last_good(self) -> None:
-        """The last good configuration stays, the reason is told, and logged once with its place."""
+        """The last good configuration stays in force; the reason is in the error, and logged once with its place."""
         self.watch()
         current = self.watcher.current
         for number, (data, reason) in enumerate(BAD.items(), 1):
@@ -36,7 +36,7 @@ class KeepingTests(WatcherTestCase):
         self.assertEqual(self.watcher.current.generation, 1)
 
     def test_gone(self) -> None:
-        """Likewise where the file is gone, or is none any more."""
+        """The last good configuration stays in force if the file is deleted."""
         for required in (True, False):
             self.watch(required=required)
             os.unlink(self.path)
@@ -46,7 +46,7 @@ class KeepingTests(WatcherTestCase):
             self.assertEqual(len(self.logged(LogLevel.error)), 1)
 
     def test_unknown_encoding(self) -> None:
-        """A file whose name the file system cannot have is one that cannot be read, and watching goes on."""
+        """A file whose name the file system's encoding does not have cannot be read; watching continues."""
         self.watch()
 
         def no_such_name(*_: object) -> int:
@@ -60,7 +60,7 @@ class KeepingTests(WatcherTestCase):
         self.assertEqual(self.language(), "en")
 
     def test_no_descriptor(self) -> None:
-        """Where too many files are open to read it, it stays in force, and nothing is wrong with it."""
+        """If too many files are open to read it, the configuration stays in force, without an error."""
         self.watch()
         for number in (errno.EMFILE, errno.ENFILE):
             with mock.patch("os.open", side_effect=OSError(number, os.strerror(number))):
@@ -74,7 +74,7 @@ class KeepingTests(WatcherTestCase):
         self.assertEqual(self.logged(LogLevel.error), [])
 
     def test_no_descriptor_when_asked(self) -> None:
-        """Who asks for it to be read then is told why it cannot be, and it is read as soon as it can."""
+        """A reload at that time is an error; the file is read as soon as it can be opened."""
         self.watch()
         with mock.patch("os.open", side_effect=OSError(errno.EMFILE, "Too many open files")):
             self.watcher.reload()
@@ -83,7 +83,7 @@ class KeepingTests(WatcherTestCase):
         self.assertEqual((self.language(), self.watcher.error), ("zh", ""))
 
     def test_goes_on_after_a_fault(self) -> None:
-        """A fault of the proxy's own in one look does not end the looking."""
+        """An unexpected exception in one look does not stop the looks."""
         self.watch()
         with mock.patch("sttproxy.watch.look", side_effect=RuntimeError):
             self.assertRaises(RuntimeError, self.looks)
@@ -92,7 +92,7 @@ class KeepingTests(WatcherTestCase):
         self.assertEqual(self.language(), "en")
 
     def test_folder(self) -> None:
-        """A folder in the file's place costs no file descriptors, however often it is looked at."""
+        """A folder in the file's place uses up no file descriptors, even after many looks."""
         self.watch()
         os.unlink(self.path)
         os.mkdir(self.path)
@@ -103,7 +103,7 @@ class KeepingTests(WatcherTestCase):
         self.assertEqual(len(self.logged(LogLevel.error)), 1)
 
     def test_recovers(self) -> None:
-        """A good file is in force again, with something new or with what was there before, and the error is gone."""
+        """A valid file, with new or with the previous content, is in force again, and the error is gone."""
         self.watch()
         for data, language, generation in ((EN, "en", 2), (EN, "en", 2), (ZH, "zh", 3)):
             self.write(b"{")
@@ -118,7 +118,7 @@ class KeepingTests(WatcherTestCase):
             self.assertEqual(len(self.logged(LogLevel.info)), 1)
 
     def test_goes_on(self) -> None:
-        """Whatever reading and judging raise, the next look comes."""
+        """The next look comes after any exception from reading or checking."""
         self.watch()
         self.patch(os, "open", lambda *args: (_ for _ in ()).throw(OSError(5, "Input/output error")))
         self.looks(3)
@@ -127,10 +127,10 @@ class KeepingTests(WatcherTestCase):
 
 
 class ReloadTests(WatcherTestCase):
-    """Being told to look."""
+    """Reloading."""
 
     def test_at_once(self) -> None:
-        """What is there is in force at once, without a second look."""
+        """The file's content is in force at once, without a second look."""
         self.watch()
         self.write(EN)
         self.watcher.reload()
@@ -139,7 +139,7 @@ class ReloadTests(WatcherTestCase):
         self.assertEqual(self.watcher.current.generation, 2)
 
     def test_unchanged(self) -> None:
-        """Where nothing changed, nothing does; it is logged that somebody asked, and that nothing has changed."""
+        """If nothing changed, the reload has no effect; the log has the request, and that nothing has changed."""
         self.watch()
         current = self.watcher.current
         self.watcher.reload()
@@ -148,7 +148,7 @@ class ReloadTests(WatcherTestCase):
         self.assertEqual(self.logged(LogLevel.info)[1:], ["Nothing has changed (generation 1)."])
 
     def test_unusable(self) -> None:
-        """Whoever asks is told each time why the file is not in force; the last good one is."""
+        """Each reload of an unusable file logs the reason again; the last good configuration stays in force."""
         self.watch()
         self.write(b"{")
         for number in (1, 2):
@@ -159,10 +159,10 @@ class ReloadTests(WatcherTestCase):
 
 
 class ElsewhereTests(WatcherTestCase):
-    """Judging in a thread, which takes its time."""
+    """Checking in a thread."""
 
     def watch_slowly(self) -> list[Callable[[], None]]:
-        """A watcher that runs, and what is to be judged for it."""
+        """Start a watcher whose checks wait until the test runs them."""
         waiting: list[Callable[[], None]] = []
 
         def elsewhere(judge: Callable[[], Any]) -> Deferred[Any]:
@@ -179,7 +179,7 @@ class ElsewhereTests(WatcherTestCase):
         return waiting
 
     def test_once(self) -> None:
-        """While files are judged, the old configuration is in force, and nothing is judged beside them."""
+        """During a check the old configuration stays in force, and no second check starts."""
         waiting = self.watch_slowly()
         self.looks(20)
         self.assertEqual((len(waiting), self.language()), (1, "zh"))
@@ -189,7 +189,7 @@ class ElsewhereTests(WatcherTestCase):
         self.assertEqual(waiting, [])
 
     def test_asked_meanwhile(self) -> None:
-        """Who asks meanwhile gets what is there then."""
+        """A reload during a check reads the files again after it."""
         waiting = self.watch_slowly()
         self.looks(2)
         self.write(b'{"language": "de"}')
@@ -201,7 +201,7 @@ class ElsewhereTests(WatcherTestCase):
         self.assertEqual(self.language(), "de")
 
     def test_stopped_meanwhile(self) -> None:
-        """A watcher that was stopped puts nothing into force."""
+        """A stopped watcher puts nothing into force."""
         waiting = self.watch_slowly()
         self.looks(2)
         self.watcher.stopService()
@@ -210,7 +210,7 @@ class ElsewhereTests(WatcherTestCase):
         self.watcher.startService()
 
     def test_fault(self) -> None:
-        """A fault of the proxy's own is logged once, and watching goes on."""
+        """An unexpected exception in a check is logged once, and watching continues."""
         self.watch()
         with mock.patch("sttproxy.watch.Source.judge", side_effect=RuntimeError):
             self.write(EN)
@@ -222,14 +222,14 @@ class ElsewhereTests(WatcherTestCase):
 
 
 class MountTests(WatcherTestCase):
-    """A file that is mounted by itself, and replaced outside: its path leads to what has no name any more."""
+    """A mounted file that was replaced outside of its mount: its path leads to a file without a name."""
 
     def stat(self, links: int) -> Any:
-        """Another ``os.stat``."""
+        """Patch ``os.stat`` to report this number of links."""
         return mock.patch("sttproxy.watch.os.stat", return_value=mock.Mock(st_nlink=links))
 
     def test_told(self) -> None:
-        """The log says so once, and the error as long as it is so; the configuration stays in force."""
+        """The log has it once, the error has it while it lasts, and the configuration stays in force."""
         self.watch()
         with self.stat(0):
             self.looks(10)
@@ -248,7 +248,7 @@ class MountTests(WatcherTestCase):
         self.assertEqual((self.watcher.error, self.language()), ("", "en"))
 
     def test_at_start(self) -> None:
-        """Also where it was so before the start."""
+        """A file that was replaced before the start is reported, too."""
         self.write(ZH)
         watcher = ConfigWatcher(Source(self.path), self.clock)
         with self.stat(0):
@@ -257,10 +257,10 @@ class MountTests(WatcherTestCase):
 
 
 class LogTests(WatcherTestCase):
-    """What the log says of a change."""
+    """The log lines about a change."""
 
     def test_fields(self) -> None:
-        """It names the fields that changed, came or went, and never what they hold."""
+        """They name the fields that were changed, added or removed, without values."""
         self.watch(b'{"language": "secret1", "prompt": "secret2", "temperature": 0}')
         self.write(b'{"language": "secret3", "temperature": 0, "model": "secret4"}')
         self.looks()
@@ -273,7 +273,7 @@ class LogTests(WatcherTestCase):
             self.assertNotIn("secret", formatEvent(event))
 
     def test_same_meaning(self) -> None:
-        """A file that says the same in other words changes nothing, and nothing is said."""
+        """A file with the same meaning in other words changes nothing, and nothing is logged."""
         self.watch(b'{"language": "zh", "prompt": "a"}')
         self.write(b'\n{ "prompt" : "a",\t"language" : "zh" }')
         self.looks(5)
