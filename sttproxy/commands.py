@@ -1,5 +1,5 @@
 """
-``sttproxy check``, ``explain`` and ``schema``: what a configuration says and may say, without a daemon.
+The commands ``sttproxy check``, ``explain`` and ``schema``, which need no daemon.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ class CheckOptions(HelpfulOptions):
 
     synopsis = "sttproxy check [options] [FILE]"
     longdesc = (
-        "Prints what is wrong with a configuration, what is probably wrong, and the fields of each profile. The exit "
-        f"status is {GOOD} for one that can be used, {ERRORS} where there are errors, and with --strict {WARNINGS} "
-        "where there are warnings only."
+        "Prints the errors and the warnings of a configuration, and the fields of each profile. The exit status is "
+        f"{GOOD} for a configuration that can be used, {ERRORS} for one with errors, and with --strict {WARNINGS} for "
+        "one with warnings only."
     )
     example = "sttproxy check --strict stt_config.json"
     optParameters: ClassVar[list[list[Any]]] = [parameter(BY_NAME["profile-by-key"])]
-    optFlags: ClassVar[list[list[Any]]] = [["strict", None, "Let warnings fail."]]
+    optFlags: ClassVar[list[list[Any]]] = [["strict", None, "Treat warnings as a failure."]]
 
     def parseArgs(self, file: str = "") -> None:
         self["config"] = file or None
@@ -46,7 +46,7 @@ class ExplainOptions(HelpfulOptions):
     """``sttproxy explain``."""
 
     synopsis = "sttproxy explain [options] [-F name=value …]"
-    longdesc = "Prints what a form would become, field by field, with the rule that did it."
+    longdesc = "Prints what the proxy would make of a form, field by field, each with the rule that applies."
     example = "sttproxy explain --profile medical -F language=en -F file=@a.wav"
     optParameters: ClassVar[list[list[Any]]] = [
         parameter(BY_NAME[name]) for name in ("config", "profile", "profile-by-key")
@@ -73,7 +73,7 @@ class ExplainOptions(HelpfulOptions):
 
 def check(options: CheckOptions, out: TextIO) -> int:
     """
-    Judge a configuration.
+    Check a configuration and print the result.
 
     :return: the exit status.
     """
@@ -90,7 +90,7 @@ def check(options: CheckOptions, out: TextIO) -> int:
 
 def explain(options: ExplainOptions, out: TextIO) -> int:
     """
-    Show what becomes of a form.
+    Print what the proxy makes of a form.
 
     :return: the exit status.
     """
@@ -105,7 +105,7 @@ def explain(options: ExplainOptions, out: TextIO) -> int:
     try:
         lines = list(explained(config.rules(profile), options["form"]))
     except MalformedForm as error:
-        out.write(f"The proxy would answer 400: {error.message}\n")
+        out.write(f"The proxy would respond with 400: {error.message}\n")
         return ERRORS
     width = max((len(name) for name, _, _ in lines), default=0)
     for name, value, why in lines:
@@ -115,10 +115,12 @@ def explain(options: ExplainOptions, out: TextIO) -> int:
 
 def explained(rules: Rules, fields: list[tuple[str, str]]) -> Iterator[tuple[str, str, str]]:
     """
-    What becomes of a form: name, value and reason of each field, in the order in which they leave; a dash stands for
-    the value of one that is dropped.
+    Apply rules to a form.
 
-    :raises MalformedForm: as the daemon would refuse it.
+    :param fields: the names and the values that the client sends.
+    :return: the name, the value and the reason of each field, in the order in which the proxy sends them; a dropped
+        field has a dash instead of a value.
+    :raises MalformedForm: when the daemon would refuse the form.
     """
     treatment = Treatment(rules)
     for field in rules.forced:
@@ -126,11 +128,11 @@ def explained(rules: Rules, fields: list[tuple[str, str]]) -> Iterator[tuple[str
     for name, value in fields:
         verdict: Verdict | Text = treatment.judge(name)
         ruled = rules.forced_by_name.get(treatment.key(name))
-        dropped = "dropped: the forced one replaces it" if ruled and ruled.parts else "removed"
+        dropped = "dropped: the forced field replaces it" if ruled and ruled.parts else "removed"
         if verdict is DEPENDS:
-            # What is in a file is not known here; it is treated like a value that is in no table.
+            # The content of a file is not known here; it is treated like a value that no table has.
             known = None if value.startswith("@") else value.encode()
-            verdict, dropped = treatment.settle(name, known), "dropped: it is empty, and there is a default"
+            verdict, dropped = treatment.settle(name, known), "dropped: it is empty, and the default replaces it"
         if isinstance(verdict, Text):
             yield name, _shown(verdict.text), f"mapped from {_shown(value)}"
         elif verdict is PASSES:
@@ -142,7 +144,7 @@ def explained(rules: Rules, fields: list[tuple[str, str]]) -> Iterator[tuple[str
 
 
 def _effective(rules: Rules) -> Iterator[str]:
-    """The rules of one profile, a line each."""
+    """The rules of one profile, one line for each rule."""
     for field in rules.forced:
         if not field.parts:
             yield f"{field.name}: removed"
@@ -156,16 +158,16 @@ def _effective(rules: Rules) -> Iterator[str]:
     for default in rules.defaults_by_name.values():
         when = "not sent or empty" if default.when_empty else "not sent"
         for name, value in default.field.parts:
-            yield f"{name} = {_shown(value)}, where it is {when}"
+            yield f"{name} = {_shown(value)}, if it is {when}"
 
 
 def _shown(value: str) -> str:
-    """A value on one line, bounded."""
+    """A value on one line, cut after 100 characters."""
     return repr(value) if len(value) <= 100 else repr(value[:100]) + f"… ({len(value)} characters)"
 
 
 def _read(source: Source, out: TextIO) -> Config | None:
-    """The configuration; None where it is wrong, which is then said."""
+    """The configuration; None if it has errors, which are printed."""
     found = source.read()[0].found
     if isinstance(found, ConfigError):
         out.writelines(f"{finding} (error)\n" for finding in found.findings)
@@ -178,8 +180,8 @@ class SchemaOptions(HelpfulOptions):
 
     synopsis = "sttproxy schema > stt_config.schema.json"
     longdesc = (
-        "Prints the JSON Schema of the configuration. An editor that finds it beside the configuration, by the member "
-        '"$schema": "./stt_config.schema.json", completes and checks as you type.'
+        "Prints the JSON Schema of the configuration. Put it next to the configuration, and add the member "
+        '"$schema": "./stt_config.schema.json": then an editor completes and checks the configuration as you type.'
     )
     example = "sttproxy schema > stt_config.schema.json"
 

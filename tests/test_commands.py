@@ -1,5 +1,5 @@
 """
-Tests for :mod:`sttproxy.commands`: what is printed, and the exit statuses.
+Tests for :mod:`sttproxy.commands`: the output and the exit statuses.
 """
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ class CommandTestCase(SynchronousTestCase):
         self.patch(os, "environ", self.environment)
 
     def write(self, fields: Any, name: str = "stt_config.json") -> str:
-        """A file; its path."""
+        """Write a file; returns its path."""
         path = os.path.join(self.folder, name)
         with open(path, "w", encoding="utf-8") as file:
             file.write(fields if isinstance(fields, str) else json.dumps(fields, ensure_ascii=False))
         return path
 
     def run_command(self, name: str, *arguments: str) -> tuple[int, str, str]:
-        """Exit status, standard output and standard error."""
+        """Run a command; returns the exit status, standard output and standard error."""
         out, err = io.StringIO(), io.StringIO()
         self.patch(sys, "stdout", out)
         self.patch(sys, "stderr", err)
@@ -51,7 +51,7 @@ class CheckTests(CommandTestCase):
     """``sttproxy check``."""
 
     def test_good(self) -> None:
-        """A good configuration is 0; the rules of the base and of each profile are shown as they are applied."""
+        """A valid configuration gives 0; the rules of the base and of each profile are shown as they are applied."""
         self.write(
             {
                 "language": "zh",
@@ -76,8 +76,8 @@ without a profile:
   model: '' becomes 'm'
   model: any other value becomes 'other'
   temperature: any value becomes '1'
-  model = 'm', where it is not sent
-  temperature = '0.2', where it is not sent or empty
+  model = 'm', if it is not sent
+  temperature = '0.2', if it is not sent or empty
 """
         self.assertIn(base, out)
         profile = """
@@ -86,13 +86,13 @@ profile p:
   response_format = 'verbose_json'
   model: 'a' becomes 'b'
   temperature: any value becomes '1'
-  model = 'm', where it is not sent
-  temperature = '0.2', where it is not sent or empty
+  model = 'm', if it is not sent
+  temperature = '0.2', if it is not sent or empty
 """
         self.assertTrue(out.endswith(profile), out)
 
     def test_statuses(self) -> None:
-        """0 for one that can be used, 2 where there are errors, and 3 for warnings where they fail."""
+        """The status is 0 for a usable configuration, 2 for errors, and with --strict 3 for warnings."""
         for fields, status, lines in (
             ({"language": "zh"}, 0, ["", "without a profile:", "  language = 'zh'"]),
             ({}, 0, ["", "without a profile:"]),
@@ -109,7 +109,7 @@ profile p:
             self.assertEqual("without a profile:" in out, status != 2, fields)
 
     def test_named(self) -> None:
-        """The file is the one that is named, else the environment's, else the default one, which may be missing."""
+        """The file is named by an argument or by the environment; if not, it is the default, which may be missing."""
         self.assertEqual(self.run_command("check"), (0, "\nwithout a profile:\n", ""))
         self.write({"language": "zh"})
         self.environment["STT_CONFIG_PATH"] = self.write({"language": "de"}, "b.json")
@@ -122,7 +122,7 @@ profile p:
         self.assertIn("'fr'", self.run_command("check", os.path.join(os.path.basename(self.folder), "c.json"))[1])
 
     def test_missing(self) -> None:
-        """A file that is named and cannot be read is an error, and so is an included one."""
+        """A named file that cannot be read is an error, and so is an included file."""
         status, out, _ = self.run_command("check", "nowhere.json")
         self.assertEqual(status, 2)
         self.assertIn("nowhere.json: it cannot be read", out)
@@ -133,7 +133,7 @@ profile p:
         self.assertIn("nowhere.txt", out)
 
     def test_included(self) -> None:
-        """An included text is shown, on one line and not without end."""
+        """An included text is shown on one line, cut after 100 characters."""
         self.write("会" * 150, "long.txt")
         self.write("a\r\nb\n", "lines.txt")
         self.write({"language": {"$file": "long.txt"}, "model": {"$file": "lines.txt"}})
@@ -143,7 +143,7 @@ profile p:
         self.assertIn("a\\", line)
 
     def test_keys(self) -> None:
-        """The file of keys is judged too, and no key is shown."""
+        """The key file is checked, too, and no key is shown."""
         self.write({"$profiles": {"p": {}}})
         good = self.write({f"sha256:{hashlib.sha256(b'key').hexdigest()}": "p"}, "good.json")
         self.assertEqual(self.run_command("check", "--profile-by-key", good)[0], 0)
@@ -156,7 +156,7 @@ profile p:
         self.assertEqual(self.run_command("check", "--profile-by-key", "nowhere.json")[0], 2)
 
     def test_usage(self) -> None:
-        """A command line that is wrong is 64, in one line on standard error."""
+        """A wrong command line gives 64, and one line on standard error."""
         for arguments in (("a", "b"), ("--nothing",), ("--profile-by-key",)):
             status, out, err = self.run_command("check", *arguments)
             self.assertEqual((status, out), (64, ""), arguments)
@@ -164,7 +164,7 @@ profile p:
             self.assertEqual(err.count("\n"), 1)
 
     def test_help_and_version(self) -> None:
-        """--help and --version print and end well."""
+        """--help and --version print and exit with 0."""
         for name in ("check", "explain"):
             for option, word in (("--help", f"sttproxy {name} [options]"), ("--version", f"sttproxy {__version__}\n")):
                 out = io.StringIO()
@@ -187,7 +187,7 @@ class ExplainTests(CommandTestCase):
     }
 
     def explained(self, *fields: str, options: tuple[str, ...] = ()) -> list[tuple[str, str]]:
-        """Name and the rest of each line that is printed of a form."""
+        """The name and the rest of each line that is printed for a form."""
         self.write(self.RULES)
         status, out, err = self.run_command("explain", *options, *(word for field in fields for word in ("-F", field)))
         self.assertEqual((status, err), (0, ""))
@@ -196,12 +196,12 @@ class ExplainTests(CommandTestCase):
     FORCED = (("language", "'zh'  (forced)"), ("tags[]", "'a'  (forced)"), ("tags[]", "'b'  (forced)"))
 
     def test_nothing_sent(self) -> None:
-        """Of no fields come the forced ones and the defaults."""
+        """A form without fields gets the forced fields and the defaults."""
         expected = [*self.FORCED, ("model", "'m'  (default)"), ("prompt", "'p'  (default)")]
         self.assertEqual(self.explained(), expected)
 
     def test_each(self) -> None:
-        """Each field is followed by what becomes of it and why, in the order in which they leave."""
+        """Each field is printed with its new value and the reason, in the order in which the proxy sends them."""
         fields = ("file=@talk.wav", "Model=whisper-1", "prompt=", "LANGUAGE=en", "stream=true", "x=1=2", "format=srt")
         self.assertEqual(
             self.explained(*fields),
@@ -209,8 +209,8 @@ class ExplainTests(CommandTestCase):
                 *self.FORCED,
                 ("file", "'@talk.wav'  (as sent)"),
                 ("Model", "'large'  (mapped from 'whisper-1')"),
-                ("prompt", "-  (dropped: it is empty, and there is a default)"),
-                ("LANGUAGE", "-  (dropped: the forced one replaces it)"),
+                ("prompt", "-  (dropped: it is empty, and the default replaces it)"),
+                ("LANGUAGE", "-  (dropped: the forced field replaces it)"),
                 ("stream", "-  (removed)"),
                 ("x", "'1=2'  (as sent)"),
                 ("format", "'json'  (mapped from 'srt')"),
@@ -219,12 +219,12 @@ class ExplainTests(CommandTestCase):
         )
 
     def test_aligned(self) -> None:
-        """Values stand in one column."""
+        """The values are aligned in one column."""
         self.write({"a": 1, "a_long_name": 2})
         self.assertEqual(self.run_command("explain")[1], "a            '1'  (forced)\na_long_name  '2'  (forced)\n")
 
     def test_files(self) -> None:
-        """What is in a file is not known: no table's value equals it, though any other is what it is."""
+        """The content of a file is not known: only a table's ``*`` applies to it."""
         lines = self.explained("model=@talk", "prompt=@", "format=@x")[3:]
         self.assertEqual(
             lines,
@@ -236,13 +236,13 @@ class ExplainTests(CommandTestCase):
         )
 
     def test_profile(self) -> None:
-        """A profile's rules are applied; one that does not exist is 2, with those that do."""
+        """A profile's rules are applied; a missing profile gives 2 and a list of the profiles."""
         self.assertIn(("language", "'en'  (forced)"), self.explained(options=("--profile=english",)))
         status, out, _ = self.run_command("explain", "--profile", "English")
         self.assertEqual((status, out), (2, "There is no profile 'English'; the profiles are: english.\n"))
 
     def test_config(self) -> None:
-        """The configuration is the one that is named; a wrong one is 2."""
+        """The configuration is the named one; one with errors gives 2."""
         path = self.write({"language": "fr"}, "other.json")
         self.assertIn("'fr'", self.run_command("explain", "--config", path)[1])
         self.environment["STT_CONFIG_PATH"] = path
@@ -254,15 +254,15 @@ class ExplainTests(CommandTestCase):
         self.assertEqual(self.run_command("explain", "--config", "nowhere.json")[0], 2)
 
     def test_refused(self) -> None:
-        """A field that the proxy would refuse is 2, with its words."""
+        """A field that the proxy would refuse gives 2, with the proxy's message."""
         self.write({"language": "zh"})
         status, out, _ = self.run_command("explain", "-F", "lang\0uage=en")
         self.assertEqual(status, 2)
-        self.assertTrue(out.startswith("The proxy would answer 400: "), out)
+        self.assertTrue(out.startswith("The proxy would respond with 400: "), out)
         self.assertNotIn("forced", out)
 
     def test_usage(self) -> None:
-        """A command line that is wrong is 64, in one line on standard error."""
+        """A wrong command line gives 64, and one line on standard error."""
         for arguments in (("-F", "language"), ("-F",), ("stray",), ("--form", "a=\udcff"), ("--form", "\udcff=a")):
             status, out, err = self.run_command("explain", *arguments)
             self.assertEqual((status, out), (64, ""), arguments)
@@ -270,7 +270,7 @@ class ExplainTests(CommandTestCase):
             self.assertEqual(err.count("\n"), 1)
 
     def test_long_values(self) -> None:
-        """A long value is cut, and its length told."""
+        """A long value is cut, and its length is shown."""
         self.write({})
         out = self.run_command("explain", "-F", "a=" + "x" * 101)[1]
         self.assertEqual(out, f"a  '{'x' * 100}'… (101 characters)  (as sent)\n")
