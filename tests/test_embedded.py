@@ -26,7 +26,7 @@ HEAD = "multipart/form-data; boundary=B"
 
 
 def part(disposition: str, value: bytes) -> bytes:
-    """One part with the boundary before it."""
+    """A part with the delimiter before it."""
     return b"--B\r\nContent-Disposition: form-data; " + disposition.encode() + b"\r\n\r\n" + value + b"\r\n"
 
 
@@ -34,7 +34,7 @@ END = b"--B--\r\n"
 
 
 class HeldThread:
-    """Stands in for the one thread: does its work when told."""
+    """A fake thread that does its work on demand."""
 
     def __init__(self) -> None:
         self.work: list[tuple[Deferred[Any], Callable[..., Any], tuple[Any, ...]]] = []
@@ -56,7 +56,7 @@ class HeldThread:
 
 
 class FakeTranscriber:
-    """Hears the audio's own bytes, and notes what it was asked."""
+    """A fake model whose transcript is the audio's bytes; it records its calls."""
 
     def __init__(self) -> None:
         self.tasks: list[Task] = []
@@ -73,14 +73,14 @@ class FakeTranscriber:
 
 
 class EngineTests(SynchronousTestCase):
-    """One task at a time, in order, for those who still wait."""
+    """The queue of tasks."""
 
     def setUp(self) -> None:
         self.thread, self.model = HeldThread(), FakeTranscriber()
         self.engine = Engine(Clock(), self.thread, lambda: self.model)
 
     def test_order(self) -> None:
-        """Tasks wait for the model, then for each other, and are done in the order they came."""
+        """Tasks wait for the model and then for each other, and are done in the order of arrival."""
         self.engine.start()
         answers = [self.engine.submit(Task(name)) for name in (b"a", b"b", b"c")]
         self.assertEqual(len(self.thread.work), 1)
@@ -93,7 +93,7 @@ class EngineTests(SynchronousTestCase):
         self.assertEqual(self.thread.work, [])
 
     def test_departed(self) -> None:
-        """Who leaves the queue is skipped, and who leaves at work is told to the model; the others do not notice."""
+        """A cancelled task is skipped, or abandoned if it is running; the other tasks are done."""
         self.engine.start()
         self.thread.step()
         first, second, third = (self.engine.submit(Task(name)) for name in (b"a", b"b", b"c"))
@@ -109,7 +109,7 @@ class EngineTests(SynchronousTestCase):
         self.assertEqual([task.audio for task in self.model.tasks], [b"a", b"c"])
 
     def test_failed_task(self) -> None:
-        """A task that cannot be done is its own trouble."""
+        """A failing task does not affect the next one."""
         self.engine.start()
         self.thread.step()
         bad, good = self.engine.submit(Task(b"noise")), self.engine.submit(Task(b"a"))
@@ -119,7 +119,7 @@ class EngineTests(SynchronousTestCase):
         self.successResultOf(good)
 
     def test_load_failure(self) -> None:
-        """Without a model, those who wait and those who come get the reason, and are told not to try again."""
+        """Without a model, waiting and later tasks fail with the reason, and clients are told not to retry."""
 
         def load() -> FakeTranscriber:
             raise EmbeddedError("no such model")
@@ -135,7 +135,7 @@ class EngineTests(SynchronousTestCase):
         self.successResultOf(engine.stop())
 
     def test_load_bug(self) -> None:
-        """An unforeseen error while loading is logged with its traceback, and its text is kept from clients."""
+        """An unexpected error in loading is logged with its traceback; clients do not get its text."""
         engine = Engine(Clock(), self.thread, lambda: 1 / 0)  # type: ignore[arg-type,return-value]
         engine.start()
         self.thread.step()
@@ -143,7 +143,7 @@ class EngineTests(SynchronousTestCase):
         self.assertNotIn("zero", self.failureResultOf(engine.submit(Task(b"a"))).getErrorMessage())
 
     def test_stop(self) -> None:
-        """Stopping refuses all, leaves the running task undone, and waits for the thread."""
+        """Stopping refuses all tasks, abandons the running one, and waits for the thread."""
         self.engine.start()
         self.thread.step()
         answers = [self.engine.submit(Task(name)) for name in (b"a", b"b")]
@@ -157,7 +157,7 @@ class EngineTests(SynchronousTestCase):
         self.assertEqual(self.thread.work, [])
 
     def test_stop_while_loading(self) -> None:
-        """Stopping waits for the model to be loaded, and nothing is done with it."""
+        """Stopping waits until the model is loaded, and does not use it."""
         self.engine.start()
         answer = self.engine.submit(Task(b"a"))
         stopped = self.engine.stop()
@@ -168,7 +168,7 @@ class EngineTests(SynchronousTestCase):
         self.assertEqual(self.model.tasks, [])
 
     def test_stop_at_rest(self) -> None:
-        """With nothing to do, before the start or after work, stopping is done at once."""
+        """An idle engine stops at once, before the start and after work."""
         self.successResultOf(Engine(Clock(), self.thread, lambda: self.model).stop())
         self.engine.start()
         self.thread.step()
@@ -200,7 +200,7 @@ class ServerTests(SynchronousTestCase):
         return head % (path, HEAD.encode(), len(body)) + body
 
     def answer(self, transport: StringTransport) -> tuple[int, bytes, bytes]:
-        """Status, content type and body of what was answered."""
+        """The status, the content type and the body of a response."""
         head, _, body = transport.value().partition(b"\r\n\r\n")
         lines = head.split(b"\r\n")
         headers = dict(line.lower().split(b": ", 1) for line in lines[1:])
@@ -208,7 +208,7 @@ class ServerTests(SynchronousTestCase):
         return int(lines[0].split()[1]), headers[b"content-type"], body
 
     def test_transcription(self) -> None:
-        """Both paths take a recording and answer in the format asked for."""
+        """Both paths accept a recording and respond in the requested format."""
         for path in (b"/v1/audio/transcriptions", b"/audio/transcriptions"):
             file, kind = part('name="file"; filename="a"', b"Hi."), part('name="response_format"', b"text")
             _, transport = self.open(self.upload(file, kind, part('name="model"', b"any"), path=path))
@@ -217,7 +217,7 @@ class ServerTests(SynchronousTestCase):
             self.assertEqual(self.answer(transport), (200, b"text/plain; charset=utf-8", b"Hi.\n"))
 
     def test_keep_alive(self) -> None:
-        """A second upload on the same connection finds nothing of the first."""
+        """A second upload on the same connection gets nothing of the first."""
         channel, transport = self.open(self.upload(part('name="file"; filename="a"', b"One.")))
         self.thread.step()
         transport.clear()
@@ -225,7 +225,7 @@ class ServerTests(SynchronousTestCase):
         self.assertEqual(self.answer(transport)[0], 400)
 
     def test_refused(self) -> None:
-        """A refusal has OpenAI's shape, whether it is found at once or by the model."""
+        """An error has OpenAI's shape, whether the form or the model finds it."""
         for parts in ([part('name="model"', b"x")], [part('name="file"; filename="a"', b"noise")]):
             _, transport = self.open(self.upload(*parts))
             if self.thread.work:
@@ -235,7 +235,7 @@ class ServerTests(SynchronousTestCase):
             self.assertEqual(json.loads(body)["error"]["param"], "file")
 
     def test_bug(self) -> None:
-        """An unforeseen error is logged once, with its traceback, and its text is kept from the client."""
+        """An unexpected error is logged once with its traceback; the client does not get its text."""
         _, transport = self.open(self.upload(part('name="file"; filename="a"', b"bug")))
         self.thread.step()
         status, _, body = self.answer(transport)
@@ -243,7 +243,7 @@ class ServerTests(SynchronousTestCase):
         self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
 
     def test_client_gone(self) -> None:
-        """A client that closes its connection leaves the queue; nothing is written to it and nothing logged."""
+        """If a client disconnects, its task leaves the queue; nothing is written to it and nothing is logged."""
         channels = [self.open(self.upload(part('name="file"; filename="a"', name)))[0] for name in (b"a", b"b", b"c")]
         for channel in channels[:2]:
             channel.connectionLost(Failure(ConnectionDone()))
@@ -253,13 +253,13 @@ class ServerTests(SynchronousTestCase):
         self.assertEqual(self.thread.work, [])
 
     def test_models(self) -> None:
-        """The list of models names the one, and not its place on the machine."""
+        """The list of models has the model's name, not its folder's path."""
         _, transport = self.open(b"GET /v1/models HTTP/1.1\r\nHost: a\r\n\r\n")
         status, _, body = self.answer(transport)
         self.assertEqual((status, [model["id"] for model in json.loads(body)["data"]]), (200, ["small"]))
 
     def test_elsewhere(self) -> None:
-        """Other paths are not found, other methods not allowed, in OpenAI's shape too."""
+        """Other paths get 404 and other methods get 405, in OpenAI's shape, too."""
         for method, path, status in (
             (b"GET", b"/", 404),
             (b"GET", b"/v1", 404),

@@ -16,7 +16,7 @@ HEAD = "multipart/form-data; boundary=B"
 
 
 def part(disposition: str, value: bytes) -> bytes:
-    """One part with the boundary before it."""
+    """A part with the delimiter before it."""
     return b"--B\r\nContent-Disposition: form-data; " + disposition.encode() + b"\r\n\r\n" + value + b"\r\n"
 
 
@@ -25,17 +25,17 @@ END = b"--B--\r\n"
 
 
 def read(*parts: bytes, content_type: str = HEAD) -> Task:
-    """What these parts and the end ask for."""
+    """The task of a form with these parts."""
     reader = Form(content_type)
     reader.feed(b"".join(parts) + END)
     return reader.finish()
 
 
 class TaskTests(SynchronousTestCase):
-    """Fields become a task, or a refusal that says what would be right."""
+    """Fields become a task, or an error that says what would be right."""
 
     def test_all(self) -> None:
-        """Every field is read, as its own type."""
+        """Each field is read in its own type."""
         fields = {
             "language": ["en"],
             "prompt": ["Katharine"],
@@ -46,7 +46,7 @@ class TaskTests(SynchronousTestCase):
         self.assertEqual(read_task(b"x", fields), Task(b"x", "en", "Katharine", 0.25, Format.VERBOSE_JSON, True))
 
     def test_none(self) -> None:
-        """Without fields, and with empty ones, the defaults hold."""
+        """Missing and empty fields have their defaults."""
         self.assertEqual(read_task(b"x", {}), Task(b"x"))
         empty = {name: [""] for name in FIELDS}
         self.assertEqual(read_task(b"x", empty), Task(b"x"))
@@ -56,7 +56,7 @@ class TaskTests(SynchronousTestCase):
         self.assertEqual(read_task(b"x", {"language": ["de", "en"]}).language, "en")
 
     def test_refused(self) -> None:
-        """What cannot be had is refused, and the answer names the field."""
+        """An unknown value is refused, and the error names the field."""
         for name, value in (
             ("temperature", "1.01"),
             ("temperature", "-0.1"),
@@ -74,7 +74,7 @@ class FormTests(SynchronousTestCase):
     """Multipart bytes become a task."""
 
     def test_any_cut(self) -> None:
-        """What is read does not depend on where the network cut the upload, nor on an epilogue."""
+        """The task does not depend on where the network cuts the upload, nor on an epilogue."""
         body = FILE + part('name="language"', b"en") + part('name="unknown"', b"?") + END + b"  \r\n"
         cuts = [[body[:cut], body[cut:]] for cut in range(1, len(body))]
         for pieces in [*cuts, [bytes([byte]) for byte in body]]:
@@ -84,7 +84,7 @@ class FormTests(SynchronousTestCase):
             self.assertEqual(reader.finish(), Task(b"RIFF\r\n--A", language="en"))
 
     def test_repeated(self) -> None:
-        """Of repeated files and fields the last counts; of granularities all."""
+        """The last of repeated files and fields counts; of granularities all count."""
         granularity = 'name="timestamp_granularities[]"'
         task = read(
             FILE,
@@ -97,7 +97,7 @@ class FormTests(SynchronousTestCase):
         self.assertEqual(task, Task(b"second", response_format=Format.VERBOSE_JSON, words=True))
 
     def test_parts_refused(self) -> None:
-        """A part of the wrong kind is refused by name."""
+        """A missing file, and a part of the wrong kind or encoding, are refused by name."""
         for param, parts in (
             ("file", [part('name="prompt"', b"x")]),
             ("file", [part('name="file"', b"x")]),
@@ -108,7 +108,7 @@ class FormTests(SynchronousTestCase):
             self.assertEqual((error.status, error.param), (400, param))
 
     def test_not_a_form(self) -> None:
-        """Bodies of another kind, and multipart bodies that are not whole, are malformed."""
+        """Bodies of another type and incomplete multipart bodies are malformed."""
         for content_type in ("", "application/x-www-form-urlencoded", "multipart/form-data", "application/json"):
             self.assertRaises(MalformedForm, read, FILE, content_type=content_type)
         for body in (b"", FILE, b"junk"):
@@ -117,7 +117,7 @@ class FormTests(SynchronousTestCase):
             self.assertRaises(MalformedForm, reader.finish)
 
     def test_limits(self) -> None:
-        """Beyond a limit the rest of the upload is dropped, and answered with 413."""
+        """Over a limit the rest of the upload is dropped, and the response is 413."""
         self.patch(form, "MAX_FIELD", 10)
         self.assertRaises(TooLarge, read, FILE, part('name="prompt"', b"x" * 11))
         self.patch(form, "MAX_FORM", len(FILE))

@@ -22,7 +22,7 @@ from sttproxy.embedded.transcript import Transcript
 
 
 class FakePool(ThreadPool):
-    """Holds work, until it is told, below Twisted's own interface."""
+    """A fake thread pool that does its work on demand."""
 
     def __init__(self) -> None:
         super().__init__(0, 0)
@@ -40,21 +40,21 @@ class FakePool(ThreadPool):
 
 
 class Silent:
-    """A model that hears nothing."""
+    """A fake model whose transcripts are empty."""
 
     def transcribe(self, task: Task, abandoned: Callable[[], bool]) -> Transcript:
         return Transcript("en", 0.0, ())
 
 
 class FakeReactor(MemoryReactorClock):
-    """Has a queue for calls from the thread, which is always empty."""
+    """A reactor with a queue for calls from the thread, which is always empty."""
 
     def callFromThread(self, callable: Callable[..., Any], *args: Any, **kw: Any) -> None:
         callable(*args, **kw)
 
 
 class ServiceTests(SynchronousTestCase):
-    """The port and the thread, from start to stop."""
+    """The port and the thread from start to stop."""
 
     def setUp(self) -> None:
         self.reactor, self.pool = FakeReactor(), FakePool()
@@ -62,7 +62,7 @@ class ServiceTests(SynchronousTestCase):
         self.service = EmbeddedEngine(self.reactor, "tiny.en", self.load, lambda: self.pool)
 
     def load(self, name: str) -> Silent:
-        """Load no model."""
+        """Return a fake model."""
         self.named.append(name)
         return Silent()
 
@@ -71,7 +71,7 @@ class ServiceTests(SynchronousTestCase):
         verifyObject(IStreamClientEndpoint, self.service)
 
     def test_start(self) -> None:
-        """It listens on loopback only, on any port, and loads its model at once."""
+        """It listens only on loopback, on an ephemeral port, and loads its model at once."""
         self.service.startService()
         [(port, _, _, interface)] = self.reactor.tcpServers
         self.assertEqual((port, interface, self.pool.life), (0, "127.0.0.1", ["started"]))
@@ -79,7 +79,7 @@ class ServiceTests(SynchronousTestCase):
         self.assertEqual(self.named, ["tiny.en"])
 
     def test_folder(self) -> None:
-        """A folder is the one it was when the service was made, wherever the daemon goes."""
+        """A relative folder of a model is resolved when the service is made, before the daemon changes directory."""
         folder = self.mktemp()
         os.makedirs(folder)
         service = EmbeddedEngine(self.reactor, folder, self.load, lambda: self.pool)
@@ -88,7 +88,7 @@ class ServiceTests(SynchronousTestCase):
         self.assertEqual(self.named, [os.path.abspath(folder)])
 
     def test_connect(self) -> None:
-        """Connections go to the port while the service runs, and are refused before and after."""
+        """Connections reach the port while the service is running, and are refused before and after."""
         factory = Factory.forProtocol(Protocol)
         self.failureResultOf(self.service.connect(factory), ConnectionRefusedError)
         self.service.startService()
@@ -107,7 +107,7 @@ class ServiceTests(SynchronousTestCase):
         self.assertEqual(self.pool.life, ["started", "stopped"])
 
     def test_stop_in_time(self) -> None:
-        """A thread that does not end keeps the daemon no longer than its limit."""
+        """The daemon stops waiting for a busy thread after the limit."""
         self.service.startService()
         stopped = self.service.stopService()
         self.reactor.advance(31)
@@ -115,5 +115,5 @@ class ServiceTests(SynchronousTestCase):
         self.assertEqual(self.pool.life, ["started"])
 
     def test_stop_unstarted(self) -> None:
-        """Stopping what was not started is nothing."""
+        """Stopping a service that was not started has no effect."""
         self.successResultOf(self.service.stopService())

@@ -18,34 +18,34 @@ HEARD = Transcript(
 
 
 class FormatTests(SynchronousTestCase):
-    """Each format says what was heard as OpenAI's does."""
+    """Each format has OpenAI's shape."""
 
     def test_json(self) -> None:
-        """json is the text alone."""
+        """json has only the text."""
         kind, body = render(HEARD, Format.JSON)
         self.assertEqual((kind, json.loads(body)), (b"application/json", {"text": "Good morning. Bye -->"}))
 
     def test_text(self) -> None:
-        """text is one line, with its end."""
+        """text is one line with a line break."""
         self.assertEqual(render(HEARD, Format.TEXT), (b"text/plain; charset=utf-8", b"Good morning. Bye -->\n"))
 
     def test_unicode(self) -> None:
-        """Text leaves as UTF-8, and without blanks where its script has none."""
+        """Text is UTF-8, without blanks where its script has none."""
         chinese = evolve(HEARD, segments=(Segment("下午", 0, 1), Segment("開會。", 1, 2)))
         self.assertEqual(render(chinese, Format.JSON)[1], '{"text": "下午開會。"}'.encode())
 
     def test_srt(self) -> None:
-        """srt counts from 1 and has decimal commas; an arrow in the text does not survive as one."""
+        """srt counts from 1 and has decimal commas; an arrow in the text is shortened."""
         expected = b"1\n00:00:00,000 --> 00:00:01,250\nGood morning.\n\n2\n00:01:01,500 --> 01:02:03,005\nBye ->\n"
         self.assertEqual(render(HEARD, Format.SRT), (b"text/plain; charset=utf-8", expected))
 
     def test_vtt(self) -> None:
-        """vtt begins with its name and has decimal points."""
+        """vtt begins with WEBVTT and has decimal points."""
         expected = b"WEBVTT\n\n00:00:00.000 --> 00:00:01.250\nGood morning.\n\n00:01:01.500 --> 01:02:03.005\nBye ->\n"
         self.assertEqual(render(HEARD, Format.VTT), (b"text/plain; charset=utf-8", expected))
 
     def test_verbose(self) -> None:
-        """verbose_json has everything, and the words only when they were asked for."""
+        """verbose_json has all values, and the words only if they were requested."""
         plain = json.loads(render(HEARD, Format.VERBOSE_JSON)[1])
         self.assertEqual(
             {name: plain[name] for name in ("task", "language", "duration", "text")},
@@ -61,7 +61,7 @@ class FormatTests(SynchronousTestCase):
         )
 
     def test_silence(self) -> None:
-        """Where nothing was heard, each format is empty in its own way."""
+        """Each format has its own form for an empty transcript."""
         silence = Transcript("en", 3.0, ())
         bodies = {form.value: render(silence, form)[1] for form in (Format.TEXT, Format.SRT, Format.VTT)}
         self.assertEqual(bodies, {"text": b"\n", "srt": b"", "vtt": b"WEBVTT\n"})

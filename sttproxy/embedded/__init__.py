@@ -1,21 +1,21 @@
 """
-A speech engine inside the proxy's own process, for those who have no upstream at hand.
+A speech engine in the proxy's own process, for users without an upstream.
 
-It serves OpenAI's ``POST /v1/audio/transcriptions`` over loopback and is reached through the whole proxy path, as any
-upstream is: nothing of the proxy is shared but :mod:`sttproxy.errors`, and HTTP is spoken here by stock
-:mod:`twisted.web`.  It is a door for newcomers and for tests, not a server for many: one model, one thread, requests in
-the order of arrival, uploads held in memory.
+It serves OpenAI's ``POST /v1/audio/transcriptions`` on loopback.  Requests reach it through the whole proxy path, as
+they reach any upstream.  It shares only :mod:`sttproxy.errors` with the proxy, and it uses stock :mod:`twisted.web` for
+HTTP.  It is made for first steps and for tests, not for many clients: it has one model and one thread, serves requests
+in the order of arrival, and keeps uploads in memory.
 
 =================  ====================================================================================
-``transcript``     what was heard, as records, and the five formats to say it in; no I/O
-``task``           what a form asks for, checked; no I/O
-``form``           multipart bytes in, a task out; no I/O
-``model``          which model, where it is, and whether the extra ``embedded`` is installed
-``audio``          recordings into samples; blocks
-``whisper``        faster-whisper: loading a model, transcribing; blocks
-``engine``         the queue before the one thread
+``transcript``     transcripts, and the five formats that they are rendered in; no I/O
+``task``           what a form requests, checked; no I/O
+``form``           parses multipart bytes into a task; no I/O
+``model``          finds the model, and checks that the extra ``embedded`` is installed
+``audio``          decodes recordings into samples; blocks
+``whisper``        faster-whisper: loads a model and transcribes; blocks
+``engine``         the queue of the one thread
 ``server``         the Resource tree
-``service``        the port, the thread and their life
+``service``        starts and stops the port and the thread
 =================  ====================================================================================
 """
 
@@ -32,7 +32,7 @@ __all__ = ["DEFAULT_MODEL", "EmbeddedEngine", "EmbeddedError", "check_installed"
 
 
 def __getattr__(name: str) -> object:
-    """The engine needs packages of the extra; asking whether they are installed must not (PEP 562)."""
+    """Import the engine on demand (PEP 562): it needs packages of the extra, and `check_installed` must not."""
     if name == "EmbeddedEngine":
         from sttproxy.embedded.service import EmbeddedEngine
 

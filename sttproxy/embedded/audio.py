@@ -1,8 +1,8 @@
 """
-Recordings into samples, and long ones into pieces.
+Decodes recordings into samples, and cuts long ones into pieces.
 
-Decoding is PyAV's, which brings its own FFmpeg.  All of this blocks and belongs in the engine's thread; PyAV and numpy
-are big and imported there, too.
+PyAV decodes them; it brings its own FFmpeg.  All functions here block and must run in the engine's thread.  PyAV and
+numpy are big, so they are imported in that thread, too.
 """
 
 from __future__ import annotations
@@ -15,34 +15,36 @@ from typing import Any
 from sttproxy.embedded.form import TooLarge
 from sttproxy.errors import BadRequest
 
-#: What Whisper hears: samples per second, one channel.
+#: Samples per second of the audio that Whisper takes, in one channel.
 SAMPLE_RATE = 16_000
 
-#: Hours of audio in one request, at 115 MB each.  A small file can hold a great many of silence.
+#: Largest number of hours of audio in one request, at 115 MB each.  A small file can have many hours of silence.
 MAX_HOURS = 4
 
-#: Seconds of audio given to Whisper at once.  It computes its features of all of them first, which takes 1 MB a second
-#: and cannot be broken off.
+#: Seconds of audio that Whisper gets at once.  It first computes features of the whole piece, which takes 1 MB for each
+#: second and cannot be cancelled.
 PIECE_S = 300
 
-#: Seconds before the end of a piece in which a quiet moment to cut it at is looked for, and what counts as a moment.
+#: Seconds before the end of a piece in which the quietest moment is searched, to cut the piece there.
 SEARCH_S = 30
+#: Length of such a moment, in seconds.
 QUIET_S = 0.2
 
-#: FFmpeg's names of the containers that are opened.  Others stay shut, above all those that are lists of further files
-#: and addresses (concat, dash, hls, sdp), which FFmpeg would open on the sender's behalf.
+#: FFmpeg's names of the allowed containers.  All others are refused.  The important ones are lists of further files and
+#: addresses (concat, dash, hls, sdp), which FFmpeg would open for the sender.
 CONTAINERS = "aac,aiff,amr,au,caf,flac,matroska,mov,mp3,mpeg,mpegts,ogg,w64,wav"
 
 
 def decode(audio: bytes) -> Any:
     """
-    The recording as a numpy array of int16 samples, one channel at :data:`SAMPLE_RATE`.
+    Decode a recording.
 
-    :raises BadRequest: when it is not a recording, or is over :data:`MAX_HOURS`.
+    :return: a numpy array of int16 samples, one channel at :data:`SAMPLE_RATE`.
+    :raises BadRequest: when the file is not a recording, has no sound, or is longer than :data:`MAX_HOURS`.
     """
     av = import_module("av")
     resampler = av.AudioResampler(format="s16", layout="mono", rate=SAMPLE_RATE)
-    # Tags in a charset of long ago are no reason to refuse a recording.  PyAV 19 thinks so by itself.
+    # Tags in an old charset are no reason to refuse a recording.  PyAV 19 ignores such errors by default.
     lenient = {"metadata_errors": "ignore"} if int(av.__version__.split(".")[0]) < 19 else {}
     samples = bytearray()
     try:
@@ -54,10 +56,10 @@ def decode(audio: bytes) -> Any:
                     raise TooLarge(f"the embedded engine takes recordings up to {MAX_HOURS} hours", param="file")
     except (av.error.FFmpegError, ValueError) as error:
         raise BadRequest(
-            "the file cannot be decoded as audio; what can is wav, mp3, m4a, ogg, flac, webm and the like", param="file"
+            "the file cannot be decoded as audio; send wav, mp3, m4a, ogg, flac, webm or a similar format", param="file"
         ) from error
     if not samples:
-        raise BadRequest("the file holds no sound", param="file")
+        raise BadRequest("the file has no sound", param="file")
     return import_module("numpy").frombuffer(samples, "int16")
 
 
@@ -65,7 +67,7 @@ def pieces(samples: Any) -> Iterator[tuple[float, Any]]:
     """
     Cut int16 samples into pieces of at most :data:`PIECE_S`, in quiet moments, so that no word is cut in two.
 
-    :return: for each piece the second at which it begins, and its samples as Whisper takes them: float32, -1 to 1.
+    :return: for each piece the second at which it begins, and its samples in Whisper's format: float32, -1 to 1.
     """
     begin, moment = 0, int(QUIET_S * SAMPLE_RATE)
     while begin < len(samples):
@@ -79,13 +81,13 @@ def pieces(samples: Any) -> Iterator[tuple[float, Any]]:
 
 
 def _frames(av: Any, container: Any) -> Iterator[Any]:
-    """The decoded frames of the first audio stream, then None, which makes the resampler give its last samples."""
+    """The decoded frames of the first audio stream, then None, which makes the resampler return its last samples."""
     for packet in container.demux(container.streams.audio[:1]) if container.streams.audio else ():
         try:
             frames = packet.decode()
-        except av.error.InvalidDataError:  # damaged packets are common at the cut ends of streams; skip them
+        except av.error.InvalidDataError:  # damaged packets are common at the ends of cut streams; skip them
             continue
         for frame in frames:
-            frame.pts = None  # time stamps that jump would upset the resampler
+            frame.pts = None  # the resampler fails on time stamps that jump
             yield frame
     yield None

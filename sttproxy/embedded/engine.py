@@ -1,8 +1,8 @@
 """
-The queue before the one thread.
+The queue of the one thread.
 
-Tasks are done one at a time in the order they came.  Those that come while the model is being loaded wait for it.
-Whoever cancels leaves the queue; if the work had begun, it is told that nobody waits for it any more.
+The thread does tasks one at a time, in the order of arrival.  Tasks that arrive while the model is loading wait for it.
+Cancelling removes a task from the queue; if the thread has begun it, the model is told to stop.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ from sttproxy.embedded.transcript import Transcript
 from sttproxy.embedded.whisper import Transcriber
 from sttproxy.errors import ProxyError
 
-#: Run a function in the one thread: the Deferred fires with what it returns or raises.
+#: Runs a function in the one thread.  The Deferred fires with the result of the function or its exception.
 InThread = Callable[..., "Deferred[Any]"]
 
 
 class EngineUnavailable(ProxyError):
-    """503: there is no model, or no longer.  Asking again does not help, and the OpenAI SDKs are told so."""
+    """503: the model failed to load, or the engine stops.  A header tells the OpenAI SDKs not to retry."""
 
     status = 503
     type = "upstream_error"
@@ -43,18 +43,19 @@ class EngineUnavailable(ProxyError):
 class State(Enum):
     """What the engine does with a task."""
 
-    LOADING = auto()  #: keep it
-    READY = auto()  #: do it when its turn has come
-    FAILED = auto()  #: refuse it: the model could not be loaded
-    STOPPED = auto()  #: refuse it
+    LOADING = auto()  #: queue it until the model is loaded
+    READY = auto()  #: queue it, and do it when it is the first
+    FAILED = auto()  #: refuse it, because the model could not be loaded
+    STOPPED = auto()  #: refuse it, because the engine stops
 
 
 @define(eq=False)
 class Job:
     """
-    A task and who waits for it.
+    A task and its result.
 
-    :ivar abandoned: that nobody does.  Written by the reactor's thread, read by the engine's.
+    :ivar answer: fires with the transcript.
+    :ivar abandoned: whether the result is not needed.  The reactor's thread writes it, the engine's thread reads it.
     """
 
     task: Task
@@ -66,9 +67,9 @@ class Engine:
     """
     Does transcriptions, one at a time.
 
-    :param clock: tells how long it took, for the log.
-    :param in_thread: runs the blocking work.
-    :param load: returns the model, in the thread, once.
+    :param clock: measures how long the work takes, for the log.
+    :param in_thread: runs the blocking work in the thread.
+    :param load: loads the model; called once, in the thread.
     """
 
     _log = Logger()
@@ -85,7 +86,7 @@ class Engine:
         self._idle: Deferred[None] = succeed(None)
 
     def start(self) -> None:
-        """Load the model; call it once."""
+        """Load the model.  Call this once."""
         self._idle = Deferred()
         work = self._in_thread(self._load)
         work.addCallbacks(self._loaded, self._failed, callbackArgs=(self._clock.seconds(),))
@@ -93,10 +94,11 @@ class Engine:
 
     def submit(self, task: Task) -> Deferred[Transcript]:
         """
-        Do the task when its turn has come.  Cancelling takes it out of the queue, or leaves it undone.
+        Queue a task.
 
-        :return: fails with :class:`~sttproxy.errors.BadRequest` when the task cannot be done, and with
-            :class:`EngineUnavailable` when there is no model or the engine stops.
+        :return: fires with the transcript.  Fails with :class:`~sttproxy.errors.BadRequest` when the task cannot be
+            done, and with :class:`EngineUnavailable` when the model failed to load or the engine stops.  Cancelling
+            removes the task from the queue; if it has begun, its rest is not done.
         """
         job = Job(task)
         job.answer = Deferred(partial(self._leave, job))
@@ -109,9 +111,9 @@ class Engine:
 
     def stop(self) -> Deferred[None]:
         """
-        Refuse all that waits and whatever comes, and leave undone what runs.
+        Refuse waiting and further tasks, and abandon the running task.
 
-        :return: fires when the thread has nothing to do any more.
+        :return: fires when the thread is idle.
         """
         if self._state is not State.FAILED:
             self._state = State.STOPPED
@@ -129,19 +131,19 @@ class Engine:
             self._log.info("speech model loaded in {seconds:.1f} s", seconds=self._clock.seconds() - began)
 
     def _failed(self, failure: Failure) -> None:
-        """Without a model all requests get the reason; the proxy itself goes on."""
+        """The model cannot be loaded: refuse all tasks with the reason.  The proxy itself continues."""
         if failure.check(EmbeddedError):
             self._refusal = EngineUnavailable(failure.getErrorMessage())
             self._log.error("{reason}", reason=failure.getErrorMessage())
         else:
-            self._refusal = EngineUnavailable("the speech model cannot be loaded; the proxy's log says more")
+            self._refusal = EngineUnavailable("the speech model cannot be loaded; the proxy's log has the reason")
             self._log.failure("the speech model cannot be loaded", failure)
         self._state = State.FAILED
         while self._waiting:
             self._answer(self._waiting.popleft(), Failure(self._refusal))
 
     def _next(self, _: object = None) -> None:
-        """Begin what is first in the queue, if the thread is free."""
+        """Begin the first task in the queue, if the thread is idle."""
         if self._running is not None or self._state is State.LOADING:
             return
         if not self._waiting:

@@ -1,8 +1,8 @@
 """
-Multipart bytes in, a :class:`~sttproxy.embedded.task.Task` out.
+Parses multipart bytes into a :class:`~sttproxy.embedded.task.Task`.
 
-The upload is collected in memory, as it arrives: nothing is written to disk.  This reader owes nothing
-to the proxy's own form code, so that what the proxy sends is judged by other eyes.
+It collects the upload in memory as it arrives, and writes nothing to disk.  It uses a parser that shares no code with
+the proxy's own forms, so it tests independently what the proxy sends.
 """
 
 from __future__ import annotations
@@ -14,16 +14,17 @@ from multipart import MultipartError, MultipartSegment, PushMultipartParser, par
 from sttproxy.embedded.task import FIELDS, Task, read_task
 from sttproxy.errors import BadRequest, MalformedForm, ProxyError
 
-#: Bytes of a whole form.  It waits in memory until its turn has come; two hours of 16 kHz WAV are 230 MB.
+#: Largest form in bytes.  It stays in memory while its task is in the queue; two hours of 16 kHz WAV are 230 MB.
 MAX_FORM = 256 * 1024 * 1024
 
-#: Bytes of one text field, and parts of one form: Starlette's limits, under which MLX Omni Server runs.
+#: Largest text field in bytes.  This limit and the next are Starlette's, and MLX Omni Server runs with them.
 MAX_FIELD = 1024 * 1024
+#: Largest number of parts in one form.
 MAX_PARTS = 1000
 
 
 class TooLarge(BadRequest):
-    """413: more than this engine takes."""
+    """413: the upload or the recording is over a limit of this engine."""
 
     status = 413
     code = "too_large"
@@ -31,10 +32,10 @@ class TooLarge(BadRequest):
 
 class Form:
     """
-    One upload on its way.
+    Parses one upload.
 
-    :meth:`feed` never raises: a server that answers in the middle of an upload may not be heard, so the first thing
-    wrong is kept, what follows is dropped, and :meth:`finish` says it.
+    :meth:`feed` never raises, because a client may not read a response during its upload.  The first error is kept, the
+    rest of the upload is dropped, and :meth:`finish` raises the error.
     """
 
     def __init__(self, content_type: str) -> None:
@@ -47,8 +48,8 @@ class Form:
         kind, options = parse_options_header(content_type)
         try:
             if kind != "multipart/form-data":
-                raise MalformedForm(f"send the recording as multipart/form-data, not as {kind or 'nothing named'}")
-            # Not strict: strict mode refuses an epilogue, which RFC 2046 section 5.1.1 has receivers ignore.
+                raise MalformedForm(f"send the recording as multipart/form-data, not as {kind or 'an unnamed type'}")
+            # Not strict: strict mode refuses an epilogue, which receivers must ignore (RFC 2046 section 5.1.1).
             self._parser = PushMultipartParser(options.get("boundary", ""), max_segment_count=MAX_PARTS)
         except (ProxyError, MultipartError) as error:
             self._give_up(error)
@@ -73,11 +74,11 @@ class Form:
 
     def finish(self) -> Task:
         """
-        The body is complete: what does it ask for?  The form is empty afterwards.
+        The task that the complete body requests.  The form is empty afterwards.
 
-        :raises MalformedForm: when the body is not one whole multipart form.
-        :raises BadRequest: when it asks for something that cannot be had, or brings no file.
-        :raises TooLarge: when it is over one of the limits.
+        :raises MalformedForm: when the body is not one complete multipart form.
+        :raises BadRequest: when a field does not allow its value, or there is no file.
+        :raises TooLarge: when the body is over one of the limits.
         """
         try:
             if self._error is not None:

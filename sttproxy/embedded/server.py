@@ -1,8 +1,8 @@
 """
-The Resource tree: two spellings of the transcriptions' path, and the list of models.
+The Resource tree: the transcriptions under two paths, and the list of models.
 
-Served by stock :mod:`twisted.web`, whose requests are rendered when their body is complete; only the body's way into
-memory is our own.
+Stock :mod:`twisted.web` serves it, and renders a request when its body is complete.  Only the code that reads the body
+into memory is our own.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ log = Logger()
 
 class FormRequest(Request):
     """
-    A request whose body is read as a form while it comes.
+    A request whose body is parsed as a form while it arrives.
 
-    Stock requests put a body into a temporary file, and then read that into memory to take it apart.
+    Stock requests write a body to a temporary file, and then read that into memory to parse it.
     """
 
     form: Form
@@ -47,13 +47,14 @@ class FormRequest(Request):
 
 
 class Branch(Resource):
-    """A path with nothing of its own: 404 here, and below it for every name that was not put there."""
+    """A path without content: responds with 404, also for each child that was not added."""
 
     def getChild(self, path: bytes, request: Request) -> Resource:
         return Branch()
 
     def render(self, request: Request) -> int:
-        return refuse(request, NotFound("the embedded engine has nothing here, only /v1/audio/transcriptions"))
+        message = "the embedded engine has no such path; send recordings to /v1/audio/transcriptions"
+        return refuse(request, NotFound(message))
 
 
 class Transcriptions(Branch):
@@ -83,12 +84,12 @@ class Transcriptions(Branch):
 
     def _failed(self, failure: Failure, request: Request) -> None:
         if failure.check(CancelledError):
-            return  # the client has left
+            return  # the client disconnected
         if failure.check(ProxyError):
             error = failure.value
         else:
             log.failure("a transcription failed", failure)
-            error = ProxyError("the embedded engine failed; the proxy's log says more")
+            error = ProxyError("the embedded engine failed; the proxy's log has the reason")
         assert isinstance(error, ProxyError)
         refuse(request, error)
 
@@ -98,18 +99,18 @@ class Models(Branch):
 
     def __init__(self, model: str) -> None:
         super().__init__()
-        # A folder's place on this machine is nobody's business; its name says enough.
+        # Clients need not know where a folder is on this machine; its name is enough.
         self._model = {"id": os.path.basename(model), "object": "model", "created": 0, "owned_by": "sttproxy"}
 
     def render(self, request: Request) -> int:
         if request.method not in (b"GET", b"HEAD"):
-            return refuse(request, MethodNotAllowed("ask with GET", headers=((b"Allow", b"GET, HEAD"),)))
+            return refuse(request, MethodNotAllowed("send GET or HEAD", headers=((b"Allow", b"GET, HEAD"),)))
         body = json.dumps({"object": "list", "data": [self._model]}, ensure_ascii=False).encode()
         return answer(request, b"application/json", body)
 
 
 def answer(request: Request, kind: bytes, body: bytes) -> int:
-    """Send the whole answer and finish; returns what ``render`` has to return then."""
+    """Send the whole response and finish the request; returns the value that ``render`` must return."""
     request.setHeader(b"Content-Type", kind)
     request.setHeader(b"Content-Length", str(len(body)).encode())
     request.write(body)
@@ -118,7 +119,7 @@ def answer(request: Request, kind: bytes, body: bytes) -> int:
 
 
 def refuse(request: Request, error: ProxyError) -> int:
-    """Send the error's own answer and finish; returns as :func:`answer` does."""
+    """Send the response of an error and finish the request; returns the same as :func:`answer`."""
     request.setResponseCode(error.status)
     for name, value in error.headers:
         request.setHeader(name, value)
@@ -126,20 +127,20 @@ def refuse(request: Request, error: ProxyError) -> int:
 
 
 class EmbeddedSite(Site):
-    """A site that writes no access log: the proxy before it tells of each request."""
+    """A site without an access log, because the proxy logs each request."""
 
     noisy = False
 
     def log(self, request: http.Request) -> None:
-        """Nothing."""
+        """Write no line."""
 
 
 def make_site(reactor: IReactorTime, engine: Engine, model: str) -> Site:
     """
     The engine as a web site.
 
-    It has no time limit of its own: whoever can connect over loopback is trusted to end what he began, and the limits
-    that clients meet are the proxy's.
+    It has no timeout of its own.  Programs that connect over loopback are trusted to complete their requests, and the
+    proxy's timeouts apply to its clients.
     """
     root, v1 = Branch(), Branch()
     for parent in (root, v1):

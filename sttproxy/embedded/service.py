@@ -1,5 +1,5 @@
 """
-The engine's port, its thread, and their life inside the daemon.
+The service that starts and stops the engine's port and its thread in the daemon.
 """
 
 from __future__ import annotations
@@ -28,21 +28,21 @@ from sttproxy.errors import printable
 
 LOOPBACK = "127.0.0.1"
 
-#: Seconds that the daemon's end waits for the thread.  It can be told to stop only between two half minutes of audio, a
-#: second or two apart with small models, and not at all while a model is fetched.  No less: CTranslate2 crashes when a
-#: process ends while it computes.
+#: Seconds that the stopping daemon waits for the thread.  The thread can stop only between two half minutes of audio,
+#: which a small model computes in a second or two, and cannot stop while a model is downloaded.  A shorter time is not
+#: safe, because CTranslate2 crashes when the process ends while it computes.
 STOP_WAIT_S = 30.0
 
 
 class DaemonThread(Thread):
-    """A thread that does not keep a process alive which has given up waiting for it."""
+    """A thread that does not keep the process alive when the daemon has stopped waiting for it."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, daemon=True, **kwargs)
 
 
 class OneThread(ThreadPool):
-    """A pool of one."""
+    """A thread pool with one thread."""
 
     threadFactory = DaemonThread
 
@@ -53,15 +53,16 @@ class OneThread(ThreadPool):
 @implementer(IStreamClientEndpoint)
 class EmbeddedEngine(Service):
     """
-    A speech server on an ephemeral loopback port, and the endpoint to reach it by.
+    A speech server on an ephemeral loopback port, and the endpoint that connects to it.
 
-    Stop it after what sends requests to it: stopping ends what it does.
+    Stop it after the services that send requests to it, because stopping abandons the running request.
 
     :param reactor: listens, connects, keeps time and takes calls from the thread.
-    :param model: a model's name or its folder; a folder stays the same when the daemon changes directory.
-    :param load: returns the model, in the thread; raises :class:`~sttproxy.embedded.model.EmbeddedError` when it
-        cannot.  Then every transcription is answered with 503 and the reason.
-    :param make_pool: makes the one thread.
+    :param model: a model's name or its folder.  A relative folder is resolved at once, so it stays the same when the
+        daemon changes directory.
+    :param load: loads the model, in the thread.  It raises :class:`~sttproxy.embedded.model.EmbeddedError` when that
+        fails; then the response to each transcription is 503 with the reason.
+    :param make_pool: makes the pool of one thread.
     """
 
     _log = Logger()
@@ -81,7 +82,7 @@ class EmbeddedEngine(Service):
         self._port: IListeningPort | None = None
 
     def startService(self) -> None:
-        """Listen, and begin to load the model."""
+        """Listen, and start to load the model."""
         super().startService()
         site = make_site(self._reactor, self._engine, printable(self._model))
         self._port = self._reactor.listenTCP(0, site, interface=LOOPBACK)
@@ -96,7 +97,7 @@ class EmbeddedEngine(Service):
 
     def stopService(self) -> Deferred[None]:
         """
-        Stop listening, refuse what waits, leave undone what runs, and end the thread.
+        Stop listening, refuse waiting requests, abandon the running one, and end the thread.
 
         :return: fires when the thread has ended, or after :data:`STOP_WAIT_S`.
         """
@@ -112,7 +113,7 @@ class EmbeddedEngine(Service):
         try:
             await idle.addTimeout(STOP_WAIT_S, self._reactor)
         except TimeoutError:
-            self._log.warn("the embedded engine is still at work after {seconds:.0f} s", seconds=STOP_WAIT_S)
+            self._log.warn("the embedded engine is still busy after {seconds:.0f} s", seconds=STOP_WAIT_S)
         else:
             self._pool.stop()
 
@@ -120,15 +121,15 @@ class EmbeddedEngine(Service):
         """
         Connect to the engine.
 
-        :return: fails with :class:`~twisted.internet.error.ConnectionRefusedError` when the service does not run.
+        :return: fails with :class:`~twisted.internet.error.ConnectionRefusedError` when the service is not running.
         """
         if self._port is None:
-            return fail(ConnectionRefusedError("the embedded engine does not run"))
+            return fail(ConnectionRefusedError("the embedded engine is not running"))
         return TCP4ClientEndpoint(self._reactor, LOOPBACK, _number(self._port)).connect(protocolFactory)
 
 
 def _number(port: IListeningPort) -> int:
-    """The number that the system gave to an ephemeral port."""
+    """The number that the system chose for an ephemeral port."""
     address = port.getHost()
     assert isinstance(address, IPv4Address)
     return address.port

@@ -1,9 +1,9 @@
 """
-What a client asks for, checked.
+What a form requests, checked.
 
-The fields are those that MLX Omni Server reads, under the same names: what works here works there.  Other fields are
-ignored in silence, as they are there.  Of a repeated field the last value counts, as with FastAPI; an empty value is no
-value (SDKs send an unset ``prompt`` as an empty part).
+The fields are those that MLX Omni Server reads, under the same names, so a form that works here works there.  Other
+fields are ignored without an error, as MLX Omni Server does.  The last value of a repeated field counts, as with
+FastAPI.  An empty value counts as not sent, because SDKs send an unset ``prompt`` as an empty part.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ FIELDS = frozenset({"language", "prompt", "temperature", "response_format", GRAN
 @frozen
 class Task:
     """
-    One transcription to make.
+    One transcription to do.
 
-    :ivar audio: the recording, a whole file in any of the usual containers.
-    :ivar language: the language spoken; None to have it detected.  Whether the model knows it is not checked here.
-    :ivar prompt: text in whose style and spelling the transcript is to continue.
-    :ivar temperature: 0 to 1; None and 0 let the engine raise it by itself where its first try looks wrong.
-    :ivar words: whether the times of single words are wanted.
+    :ivar audio: the recording, a whole file in one of the usual containers.
+    :ivar language: the spoken language; None to detect it.  The model checks later whether it knows the language.
+    :ivar prompt: a text whose style and spelling the transcript continues.
+    :ivar temperature: 0 to 1.  With None and 0 the engine raises it by itself if its first try looks wrong.
+    :ivar words: whether the transcript has the times of single words.
     """
 
     audio: bytes = field(repr=False)
@@ -43,16 +43,18 @@ class Task:
 
 def read_task(audio: bytes, fields: Mapping[str, Sequence[str]]) -> Task:
     """
-    The task that these text fields describe; each maps to its values in the order they came.
+    The task that a form describes.
 
-    :raises BadRequest: when a value is not one of those the field can have.
+    :param audio: the recording.
+    :param fields: the values of each text field, in the order of arrival.
+    :raises BadRequest: when a field does not allow its value.
     """
     last = {name: values[-1] for name, values in fields.items() if values and values[-1]}
     response_format = _format(last.get("response_format", Format.JSON.value))
     words = _wants_words(fields.get(GRANULARITIES, ()))
     if words and response_format is not Format.VERBOSE_JSON:
         raise BadRequest(
-            f"word timestamps come only with response_format verbose_json, not {response_format.value}",
+            f"word timestamps need response_format verbose_json, not {response_format.value}",
             param=GRANULARITIES,
         )
     temperature = last.get("temperature")

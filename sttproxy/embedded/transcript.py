@@ -1,8 +1,8 @@
 """
-What was heard, and the formats that a client can ask to read it in.
+Transcripts, and the formats that a client can request.
 
-Times are seconds from the start of the recording.  The shapes are OpenAI's; texts keep the blanks that Whisper puts
-before words in a segment, and lose them wherever they would be seen.
+Times are seconds from the start of the recording.  The formats have OpenAI's shapes.  Texts in records keep the blanks
+that Whisper puts before the words of a segment; rendering removes blanks at the start of a text.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class Format(Enum):
 
 @frozen
 class Word:
-    """One word and when it was spoken."""
+    """One word and its times."""
 
     text: str
     start: float
@@ -35,7 +35,7 @@ class Word:
 
 @frozen
 class Segment:
-    """A stretch of speech, about a sentence, with what Whisper knows of its own certainty."""
+    """A part of the speech, about one sentence, with Whisper's values about its own certainty."""
 
     text: str
     start: float
@@ -52,9 +52,9 @@ class Segment:
 @frozen
 class Transcript:
     """
-    All of one recording.
+    The transcript of one recording.
 
-    :ivar language: ISO 639-1 code, as asked for or as detected.
+    :ivar language: ISO 639-1 code, as requested or as detected.
     :ivar duration: length of the recording in seconds.
     """
 
@@ -64,15 +64,15 @@ class Transcript:
 
     @property
     def text(self) -> str:
-        """The whole text; Whisper's segments bring their own spaces, or none where the script has none."""
+        """The whole text.  Whisper's segments begin with a space where their script has spaces."""
         return "".join(segment.text for segment in self.segments).strip()
 
 
 def render(transcript: Transcript, form: Format, words: bool = False) -> tuple[bytes, bytes]:
     """
-    The answer's content type and body (UTF-8).
+    The content type and the body of the response, in UTF-8.
 
-    :param words: add the words with their times; only ``verbose_json`` has a place for them.
+    :param words: whether to add the words with their times; only ``verbose_json`` can have them.
     """
     if form is Format.JSON:
         return _json({"text": transcript.text})
@@ -82,7 +82,7 @@ def render(transcript: Transcript, form: Format, words: bool = False) -> tuple[b
 
 
 def timestamp(seconds: float, point: str) -> str:
-    """``HH:MM:SS.mmm`` with the given decimal point; hours grow beyond two digits where they must."""
+    """``HH:MM:SS.mmm`` with the given decimal point; hours have more than two digits if necessary."""
     milliseconds = round(seconds * 1000)
     minutes, milliseconds = divmod(milliseconds, 60_000)
     hours, minutes = divmod(minutes, 60)
@@ -138,7 +138,7 @@ def _vtt(transcript: Transcript) -> str:
 
 
 def _cues(transcript: Transcript, point: str) -> list[str]:
-    """Times and text of each segment.  An arrow in the text would be read as another cue's times."""
+    """The times and the text of each segment.  An arrow in a text would be read as the times of another cue."""
     return [
         f"{timestamp(segment.start, point)} --> {timestamp(segment.end, point)}\n"
         f"{segment.text.strip().replace('-->', '->')}\n"

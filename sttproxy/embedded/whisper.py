@@ -1,7 +1,8 @@
 """
-faster-whisper: loading a model, and transcribing.
+Loads a model with faster-whisper, and transcribes.
 
-Everything here blocks and belongs in the engine's thread; so does the import of faster-whisper, which takes a second.
+All functions here block and must run in the engine's thread.  So must the import of faster-whisper, which takes a
+second.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from sttproxy.embedded.task import Task
 from sttproxy.embedded.transcript import Segment, Transcript, Word
 from sttproxy.errors import BadRequest, printable
 
-#: In which Whisper counts ``seek``: ten milliseconds of audio.
+#: Frames of ten milliseconds, in which Whisper counts ``seek``.
 FRAMES_PER_SECOND = 100
 
 
@@ -26,29 +27,31 @@ class Transcriber(Protocol):
 
     def transcribe(self, task: Task, abandoned: Callable[[], bool]) -> Transcript:
         """
-        Do the task, which blocks.
+        Do a task; this blocks.
 
-        :param abandoned: asked now and then; once it is true, nobody reads the result and the rest may be left undone.
-        :raises BadRequest: when the audio or the language is not one that the model can take.
+        :param abandoned: called between segments.  If it returns true, the result is not needed, and the transcription
+            may stop early.
+        :raises BadRequest: when the model cannot use the audio or the language.
         """
 
 
 def load_model(name: str) -> Transcriber:
     """
-    Load a model by name (fetched from the hub unless it is there already) or by folder; seconds to minutes.
+    Load a model; this takes seconds to minutes.
 
-    :raises EmbeddedError: when it cannot be loaded.
+    :param name: its folder or its name.  A named model is downloaded from the hub if it is not in the cache.
+    :raises EmbeddedError: when the model cannot be loaded.
     """
     check_installed()
     try:
         faster_whisper = import_module("faster_whisper")
     except ImportError as error:
         raise EmbeddedError(f"faster-whisper is installed but cannot be imported: {_line(error)}") from error
-    # One core is left to the reactor; more than four help little on a CPU.
+    # One core is left for the reactor.  More than four threads help little on a CPU.
     threads = max(1, min(4, (os.cpu_count() or 2) - 1))
     try:
         model = faster_whisper.WhisperModel(find_model(name), device="cpu", compute_type="int8", cpu_threads=threads)
-    except Exception as error:  # any of four libraries' own, or the hub's
+    except Exception as error:  # four libraries and the hub raise exceptions of their own
         raise EmbeddedError(
             f"the speech model {name!r} cannot be loaded ({_line(error)}); "
             "name one that faster-whisper knows, or a folder"
@@ -76,8 +79,8 @@ class Whisper:
             found, info = self._model.transcribe(
                 piece, language=language, initial_prompt=task.prompt, word_timestamps=task.words, **options
             )
-            language = info.language  # what was detected first holds for the rest
-            for segment in found:  # each step computes the next half minute
+            language = info.language  # the language detected first is used for the rest
+            for segment in found:  # each iteration computes the next half minute
                 if abandoned():
                     break
                 segments.append(_segment(segment, offset, info.duration))
@@ -89,10 +92,11 @@ class Whisper:
 
 def check_language(language: str | None, known: Sequence[str], model: str) -> str | None:
     """
-    The language's code as Whisper writes it; None (to be detected) stays None.
+    The code of a language in Whisper's spelling; None, which means detection, stays None.
 
     :param known: the codes that the model knows.
-    :raises BadRequest: when it knows this one not.
+    :param model: the model's name or folder, for the message.
+    :raises BadRequest: when the model does not know the language.
     """
     if language is None or language.lower() in known:
         return language and language.lower()
@@ -104,16 +108,17 @@ def check_language(language: str | None, known: Sequence[str], model: str) -> st
 
 
 def _line(error: Exception) -> str:
-    """What the error says, on one line."""
+    """The error's message on one line."""
     return printable(" ".join(str(error).split())) or type(error).__name__
 
 
 def _segment(segment: Any, offset: float, duration: float) -> Segment:
     """
-    One of faster-whisper's, as it lies in the whole recording.
+    A segment of faster-whisper with its times in the whole recording.
 
     :param offset: the second at which its piece begins.
-    :param duration: of its piece.  Whisper hears half minutes padded with silence, so its ends can lie past the end.
+    :param duration: the seconds of its piece.  Whisper pads half minutes with silence, so a segment can end after its
+        piece.
     """
 
     def place(seconds: float) -> float:
