@@ -82,14 +82,14 @@ class EngineTests(SynchronousTestCase):
     def test_order(self) -> None:
         """Tasks wait for the model and then for each other, and are done in the order of arrival."""
         self.engine.start()
-        answers = [self.engine.submit(Task(name)) for name in (b"a", b"b", b"c")]
+        results = [self.engine.submit(Task(name)) for name in (b"a", b"b", b"c")]
         self.assertEqual(len(self.thread.work), 1)
         self.thread.step()
-        for number, answer in enumerate(answers, 1):
-            self.assertNoResult(answer)
+        for number, result in enumerate(results, 1):
+            self.assertNoResult(result)
             self.assertEqual(len(self.thread.work), 1)
             self.thread.step()
-            self.assertEqual(self.successResultOf(answer).text, "abc"[number - 1])
+            self.assertEqual(self.successResultOf(result).text, "abc"[number - 1])
         self.assertEqual(self.thread.work, [])
 
     def test_departed(self) -> None:
@@ -128,8 +128,8 @@ class EngineTests(SynchronousTestCase):
         engine.start()
         waiting = engine.submit(Task(b"a"))
         self.thread.step()
-        for answer in (waiting, engine.submit(Task(b"b"))):
-            error = self.failureResultOf(answer, EngineUnavailable).value
+        for result in (waiting, engine.submit(Task(b"b"))):
+            error = self.failureResultOf(result, EngineUnavailable).value
             self.assertEqual((error.status, error.message), (503, "no such model"))
             self.assertIn((b"x-should-retry", b"false"), error.headers)
         self.successResultOf(engine.stop())
@@ -146,10 +146,10 @@ class EngineTests(SynchronousTestCase):
         """Stopping refuses all tasks, abandons the running one, and waits for the thread."""
         self.engine.start()
         self.thread.step()
-        answers = [self.engine.submit(Task(name)) for name in (b"a", b"b")]
+        results = [self.engine.submit(Task(name)) for name in (b"a", b"b")]
         stopped = self.engine.stop()
-        for answer in (*answers, self.engine.submit(Task(b"c"))):
-            self.failureResultOf(answer, EngineUnavailable)
+        for result in (*results, self.engine.submit(Task(b"c"))):
+            self.failureResultOf(result, EngineUnavailable)
         self.assertNoResult(stopped)
         self.thread.step()
         self.successResultOf(stopped)
@@ -159,9 +159,9 @@ class EngineTests(SynchronousTestCase):
     def test_stop_while_loading(self) -> None:
         """Stopping waits until the model is loaded, and does not use it."""
         self.engine.start()
-        answer = self.engine.submit(Task(b"a"))
+        result = self.engine.submit(Task(b"a"))
         stopped = self.engine.stop()
-        self.failureResultOf(answer, EngineUnavailable)
+        self.failureResultOf(result, EngineUnavailable)
         self.assertNoResult(stopped)
         self.thread.step()
         self.successResultOf(stopped)
@@ -199,7 +199,7 @@ class ServerTests(SynchronousTestCase):
         head = b"POST %b HTTP/1.1\r\nHost: a\r\nContent-Type: %b\r\nContent-Length: %d\r\n\r\n"
         return head % (path, HEAD.encode(), len(body)) + body
 
-    def answer(self, transport: StringTransport) -> tuple[int, bytes, bytes]:
+    def response(self, transport: StringTransport) -> tuple[int, bytes, bytes]:
         """The status, the content type and the body of a response."""
         head, _, body = transport.value().partition(b"\r\n\r\n")
         lines = head.split(b"\r\n")
@@ -214,7 +214,7 @@ class ServerTests(SynchronousTestCase):
             _, transport = self.open(self.upload(file, kind, part('name="model"', b"any"), path=path))
             self.assertEqual(transport.value(), b"")
             self.thread.step()
-            self.assertEqual(self.answer(transport), (200, b"text/plain; charset=utf-8", b"Hi.\n"))
+            self.assertEqual(self.response(transport), (200, b"text/plain; charset=utf-8", b"Hi.\n"))
 
     def test_keep_alive(self) -> None:
         """A second upload on the same connection gets nothing of the first."""
@@ -222,7 +222,7 @@ class ServerTests(SynchronousTestCase):
         self.thread.step()
         transport.clear()
         channel.dataReceived(self.upload(part('name="prompt"', b"x")))
-        self.assertEqual(self.answer(transport)[0], 400)
+        self.assertEqual(self.response(transport)[0], 400)
 
     def test_refused(self) -> None:
         """An error has OpenAI's shape, whether the form or the model finds it."""
@@ -230,7 +230,7 @@ class ServerTests(SynchronousTestCase):
             _, transport = self.open(self.upload(*parts))
             if self.thread.work:
                 self.thread.step()
-            status, kind, body = self.answer(transport)
+            status, kind, body = self.response(transport)
             self.assertEqual((status, kind), (400, b"application/json"))
             self.assertEqual(json.loads(body)["error"]["param"], "file")
 
@@ -238,7 +238,7 @@ class ServerTests(SynchronousTestCase):
         """An unexpected error is logged once with its traceback; the client does not get its text."""
         _, transport = self.open(self.upload(part('name="file"; filename="a"', b"bug")))
         self.thread.step()
-        status, _, body = self.answer(transport)
+        status, _, body = self.response(transport)
         self.assertEqual((status, b"ZeroDivision" in body), (500, False))
         self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
 
@@ -255,7 +255,7 @@ class ServerTests(SynchronousTestCase):
     def test_models(self) -> None:
         """The list of models has the model's name, not its folder's path."""
         _, transport = self.open(b"GET /v1/models HTTP/1.1\r\nHost: a\r\n\r\n")
-        status, _, body = self.answer(transport)
+        status, _, body = self.response(transport)
         self.assertEqual((status, [model["id"] for model in json.loads(body)["data"]]), (200, ["small"]))
 
     def test_elsewhere(self) -> None:
@@ -268,5 +268,5 @@ class ServerTests(SynchronousTestCase):
             (b"DELETE", b"/v1/models", 405),
         ):
             _, transport = self.open(b"%b %b HTTP/1.1\r\nHost: a\r\n\r\n" % (method, path))
-            answered, kind, body = self.answer(transport)
-            self.assertEqual((answered, kind, "error" in json.loads(body)), (status, b"application/json", True))
+            received, kind, body = self.response(transport)
+            self.assertEqual((received, kind, "error" in json.loads(body)), (status, b"application/json", True))

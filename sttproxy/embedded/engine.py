@@ -54,12 +54,12 @@ class Job:
     """
     A task and its result.
 
-    :ivar answer: fires with the transcript.
+    :ivar result: fires with the transcript.
     :ivar abandoned: whether the result is not needed.  The reactor's thread writes it, the engine's thread reads it.
     """
 
     task: Task
-    answer: Deferred[Transcript] = field(init=False)
+    result: Deferred[Transcript] = field(init=False)
     abandoned: bool = False
 
 
@@ -101,13 +101,13 @@ class Engine:
             removes the task from the queue; if it has begun, its rest is not done.
         """
         job = Job(task)
-        job.answer = Deferred(partial(self._leave, job))
+        job.result = Deferred(partial(self._leave, job))
         if self._state in (State.FAILED, State.STOPPED):
-            job.answer.errback(self._refusal)
+            job.result.errback(self._refusal)
         else:
             self._waiting.append(job)
             self._next()
-        return job.answer
+        return job.result
 
     def stop(self) -> Deferred[None]:
         """
@@ -120,7 +120,7 @@ class Engine:
         jobs = [*self._waiting, *([self._running] if self._running else [])]
         self._waiting.clear()
         for job in jobs:
-            self._answer(job, Failure(self._refusal))
+            self._resolve(job, Failure(self._refusal))
             job.abandoned = True
         return self._idle
 
@@ -140,7 +140,7 @@ class Engine:
             self._log.failure("the speech model cannot be loaded", failure)
         self._state = State.FAILED
         while self._waiting:
-            self._answer(self._waiting.popleft(), Failure(self._refusal))
+            self._resolve(self._waiting.popleft(), Failure(self._refusal))
 
     def _next(self, _: object = None) -> None:
         """Begin the first task in the queue, if the thread is idle."""
@@ -166,15 +166,15 @@ class Engine:
                 duration=result.duration,
                 seconds=self._clock.seconds() - began,
             )
-        self._answer(job, result)
+        self._resolve(job, result)
 
-    def _answer(self, job: Job, result: Transcript | Failure) -> None:
+    def _resolve(self, job: Job, result: Transcript | Failure) -> None:
         if job.abandoned:
             return
         if isinstance(result, Failure):
-            job.answer.errback(result)
+            job.result.errback(result)
         else:
-            job.answer.callback(result)
+            job.result.callback(result)
 
     def _leave(self, job: Job, _: object) -> None:
         job.abandoned = True

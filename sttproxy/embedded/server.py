@@ -74,13 +74,13 @@ class Transcriptions(Branch):
             return refuse(request, error)
         work = self._engine.submit(task)
         request.notifyFinish().addErrback(lambda _: work.cancel())
-        work.addCallback(self._answer, task, request)
+        work.addCallback(self._respond, task, request)
         work.addErrback(self._failed, request)
         return NOT_DONE_YET
 
-    def _answer(self, transcript: Transcript, task: Task, request: Request) -> None:
+    def _respond(self, transcript: Transcript, task: Task, request: Request) -> None:
         kind, body = render(transcript, task.response_format, task.words)
-        answer(request, kind, body)
+        respond(request, kind, body)
 
     def _failed(self, failure: Failure, request: Request) -> None:
         if failure.check(CancelledError):
@@ -106,10 +106,10 @@ class Models(Branch):
         if request.method not in (b"GET", b"HEAD"):
             return refuse(request, MethodNotAllowed("send GET or HEAD", headers=((b"Allow", b"GET, HEAD"),)))
         body = json.dumps({"object": "list", "data": [self._model]}, ensure_ascii=False).encode()
-        return answer(request, b"application/json", body)
+        return respond(request, b"application/json", body)
 
 
-def answer(request: Request, kind: bytes, body: bytes) -> int:
+def respond(request: Request, kind: bytes, body: bytes) -> int:
     """Send the whole response and finish the request; returns the value that ``render`` must return."""
     request.setHeader(b"Content-Type", kind)
     request.setHeader(b"Content-Length", str(len(body)).encode())
@@ -119,11 +119,11 @@ def answer(request: Request, kind: bytes, body: bytes) -> int:
 
 
 def refuse(request: Request, error: ProxyError) -> int:
-    """Send the response of an error and finish the request; returns the same as :func:`answer`."""
+    """Send the response of an error and finish the request; returns the same as :func:`respond`."""
     request.setResponseCode(error.status)
     for name, value in error.headers:
         request.setHeader(name, value)
-    return answer(request, b"application/json", error.body())
+    return respond(request, b"application/json", error.body())
 
 
 class EmbeddedSite(Site):

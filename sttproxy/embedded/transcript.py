@@ -109,7 +109,7 @@ def _verbose(transcript: Transcript, words: bool) -> dict[str, object]:
         }
         for number, segment in enumerate(transcript.segments)
     ]
-    answer: dict[str, object] = {
+    response: dict[str, object] = {
         "task": "transcribe",
         "language": transcript.language,
         "duration": round(transcript.duration, 3),
@@ -117,12 +117,12 @@ def _verbose(transcript: Transcript, words: bool) -> dict[str, object]:
         "segments": segments,
     }
     if words:
-        answer["words"] = [
+        response["words"] = [
             {"word": word.text.strip(), "start": round(word.start, 3), "end": round(word.end, 3)}
             for segment in transcript.segments
             for word in segment.words
         ]
-    return answer
+    return response
 
 
 def _text(transcript: Transcript) -> str:
