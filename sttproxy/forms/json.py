@@ -19,9 +19,9 @@ from collections.abc import Callable, Iterable
 from ..config import MAX_KEY, Field, Text
 from ..errors import BodyTooLarge, MalformedForm
 from ..jsontext import JSONError
+from .evaluation import DEPENDS, DROPPED, PASSES, Decision, Evaluation
 from .jsonvalue import ValueScanner, read_name, shown, skip_space
 from .multipart import MAX_DROPPED, spaces
-from .treatment import DEPENDS, DROPPED, PASSES, Treatment, Verdict
 
 #: Most members; the same as parts of a multipart form.
 MAX_MEMBERS = 1000
@@ -40,16 +40,16 @@ class JSONRewriter:
 
     content_type = b"application/json"
 
-    def __init__(self, treatment: Treatment, length: int | None, most: int | None = None) -> None:
+    def __init__(self, evaluation: Evaluation, length: int | None, most: int | None = None) -> None:
         """
-        :param treatment: applies the rules to this object.
+        :param evaluation: applies the rules to this object.
         :param length: of the body as it comes, in bytes; None if unknown.
         :param most: bytes that are accepted; None: any number.
         :raises BodyTooLarge: when the length is more than that.
         """
-        self._treatment = treatment
+        self._evaluation = evaluation
         self._most = most
-        rules = treatment.rules
+        rules = evaluation.rules
         self._forced = b",".join(_members(rules.forced))
         # Promised beyond the bytes that come: for defaults, and for the values that replace a field's first one.
         self._growth = dict(rules.json_growth)
@@ -197,29 +197,29 @@ class JSONRewriter:
         if at == len(data):
             return at
         self._scanner.begin()
-        verdict: Verdict | Text = self._treatment.judge(self._name)
-        if verdict is DEPENDS and data[at : at + 1] in (b"{", b"["):
-            verdict = self._treatment.settle(self._name, None)
-        if verdict is DEPENDS:
+        decision: Decision | Text = self._evaluation.decide(self._name)
+        if decision is DEPENDS and data[at : at + 1] in (b"{", b"["):
+            decision = self._evaluation.settle(self._name, None)
+        if decision is DEPENDS:
             self._step = JSONRewriter._held_back
         else:
-            self._obey(verdict, at, out)
+            self._obey(decision, at, out)
         return self._step(self, data, at, out)
 
-    def _obey(self, verdict: Verdict | Text, at: int, out: list[bytes]) -> None:
+    def _obey(self, decision: Decision | Text, at: int, out: list[bytes]) -> None:
         """
         Let the value pass from here on, or leave it out, perhaps with another one in its place.
 
         :param at: up to where the data at hand are done.
         """
-        self._step = JSONRewriter._kept if verdict is PASSES else JSONRewriter._dropped
-        if verdict is DROPPED:
+        self._step = JSONRewriter._kept if decision is PASSES else JSONRewriter._dropped
+        if decision is DROPPED:
             return
         self._write(out, self._comma + self._key)
         self._comma = b","
-        if isinstance(verdict, Text):
-            self._write(out, verdict.json.encode())
-            self._reserve -= self._growth.pop(self._treatment.key(self._name), 0)
+        if isinstance(decision, Text):
+            self._write(out, decision.json.encode())
+            self._reserve -= self._growth.pop(self._evaluation.key(self._name), 0)
             if self.length is not None and self._room(at) < self._reserve:
                 raise MalformedForm(
                     f"The member {shown(self._name)} leaves no room for what the proxy puts in its place: send each "
@@ -251,7 +251,7 @@ class JSONRewriter:
         if self._scanner.done or self._value_size > _MAX_HELD:
             source = b"".join(self._value)
             self._value, self._value_size = [], 0
-            settled = self._treatment.settle(self._name, _value(source) if len(source) <= _MAX_HELD else None)
+            settled = self._evaluation.settle(self._name, _value(source) if len(source) <= _MAX_HELD else None)
             self._obey(settled, end, out)
             if settled is PASSES:
                 self._write(out, source)
@@ -271,7 +271,7 @@ class JSONRewriter:
 
     def _close(self, at: int, out: list[bytes]) -> int:
         """At the closing brace: write the defaults before it."""
-        defaults = b",".join(_members(self._treatment.missing()))
+        defaults = b",".join(_members(self._evaluation.missing()))
         if defaults:
             self._write(out, self._comma + defaults)
         self._write(out, b"}")

@@ -24,7 +24,7 @@ from collections.abc import Callable
 from ..config import MAX_KEY, multipart_parts
 from ..errors import MalformedForm
 from . import partheads
-from .treatment import DEPENDS, PASSES, Treatment, Verdict
+from .evaluation import DEPENDS, PASSES, Decision, Evaluation
 
 #: Most parts; python-multipart under MLX Omni Server stops at as many fields.
 MAX_PARTS = 1000
@@ -49,21 +49,23 @@ class MultipartRewriter:
     :ivar length: the bytes it will have when it leaves; None if it came without a length.
     """
 
-    def __init__(self, treatment: Treatment, boundary: bytes, length: int | None, *, open_ended: bool = False) -> None:
+    def __init__(
+        self, evaluation: Evaluation, boundary: bytes, length: int | None, *, open_ended: bool = False
+    ) -> None:
         """
-        :param treatment: applies the rules to this form.
+        :param evaluation: applies the rules to this form.
         :param boundary: the client's, unquoted.
         :param length: of the form as it comes, in bytes; None if unknown.
         :param open_ended: the client is one that leaves the closing boundary out, so that room for it is promised; not
             for all, since some readers take no padding, and what is not needed of the room becomes some.
         """
-        self._treatment = treatment
+        self._evaluation = evaluation
         self._theirs = b"--" + boundary
         self._delimiter = b"\r\n" + self._theirs
         size = max(len(boundary), MIN_BOUNDARY)
         ours = urlsafe_b64encode(os.urandom(size))[:size]
         self._ours = b"--" + ours
-        rules = treatment.rules
+        rules = evaluation.rules
         self._forced = self._ours.join(rules.forced_form)
         self.content_type = b"multipart/form-data; boundary=" + ours
         self.length: int | None = None
@@ -191,17 +193,17 @@ class MultipartRewriter:
         except MalformedForm as error:
             raise self._malformed(error.message) from None
         taken = len(self._theirs) + end + 4 - at
-        verdict = self._treatment.judge(head.name)
-        if verdict is DEPENDS:
+        decision = self._evaluation.decide(head.name)
+        if decision is DEPENDS:
             self._undecided = head, taken
             self._step = MultipartRewriter._held_back
         else:
-            self._obey(verdict, head, taken, out)
+            self._obey(decision, head, taken, out)
         return end + 4
 
-    def _obey(self, verdict: Verdict, head: partheads.PartHead, taken: int, out: list[bytes]) -> None:
+    def _obey(self, decision: Decision, head: partheads.PartHead, taken: int, out: list[bytes]) -> None:
         """Let a part pass, or leave it out, whose boundary and head took so many bytes."""
-        if verdict is PASSES:
+        if decision is PASSES:
             out.append(self._opening(head, taken))
             self._take_off(0)  # a long head that leaves as a short one is a loss too
             self._step = MultipartRewriter._kept
@@ -217,14 +219,14 @@ class MultipartRewriter:
         assert self._undecided is not None
         head, taken = self._undecided
         value = data[at:end] if 0 <= end <= at + MAX_KEY else None
-        settled = self._treatment.settle(head.name, value)
-        if isinstance(settled, Verdict):
+        settled = self._evaluation.settle(head.name, value)
+        if isinstance(settled, Decision):
             self._obey(settled, head, taken, out)
         else:
             new = settled.text.encode() + b"\r\n"
             # What is sure to be dropped pays for the new value; it is counted again when it is.
             credit = MAX_KEY if value is None else len(value) + len(b"\r\n")
-            self._reserve -= self._growth.pop(self._treatment.key(head.name), 0)
+            self._reserve -= self._growth.pop(self._evaluation.key(head.name), 0)
             out += [self._opening(partheads.PartHead(head.name, None, None), taken + credit - len(new)), new]
             self._room -= credit
             self._step = MultipartRewriter._dropped
@@ -289,7 +291,7 @@ class MultipartRewriter:
 
     def _close(self, at: int, out: list[bytes]) -> None:
         """Write the defaults, and the closing boundary, with a line break where the promise leaves room for one."""
-        missing = self._treatment.missing()
+        missing = self._evaluation.missing()
         if missing:
             defaults = self._ours.join(multipart_parts(missing))
             out.append(defaults)

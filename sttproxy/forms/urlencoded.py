@@ -14,7 +14,7 @@ from urllib.parse import quote_plus, unquote_plus, unquote_to_bytes
 
 from ..config import MAX_KEY, Field, Text
 from ..errors import MalformedForm
-from .treatment import PASSES, Treatment
+from .evaluation import PASSES, Evaluation
 
 #: Most pairs; the same as parts of a multipart form.
 MAX_PAIRS = 1000
@@ -26,7 +26,7 @@ _BROKEN_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 _MAX_VALUE = 3 * MAX_KEY
 
 
-def rewrite(treatment: Treatment, body: bytes) -> bytes:
+def rewrite(evaluation: Evaluation, body: bytes) -> bytes:
     """
     The body with the rules applied: forced fields first, then the client's, then defaults.
 
@@ -38,15 +38,15 @@ def rewrite(treatment: Treatment, body: bytes) -> bytes:
     kept = []
     for number, pair in enumerate(pairs, 1):
         name = _name(pair, number)
-        settled = treatment.treat(name, functools.partial(_value, pair))
+        settled = evaluation.evaluate(name, functools.partial(_value, pair))
         if isinstance(settled, Text):
             kept.append(_pair(name, settled.text))
         elif settled is PASSES:
             kept.append(pair)
-    return b"&".join([*_written(treatment.rules.forced), *kept, *_written(treatment.missing())])
+    return b"&".join([*_written(evaluation.rules.forced), *kept, *_written(evaluation.missing())])
 
 
-def strip_query(treatment: Treatment, query: bytes) -> bytes:
+def strip_query(evaluation: Evaluation, query: bytes) -> bytes:
     """
     The query of a transcription without ruled fields; the rest of it to the byte.
 
@@ -56,7 +56,7 @@ def strip_query(treatment: Treatment, query: bytes) -> bytes:
     """
     if not query:
         return query
-    return b"&".join(pair for pair in query.split(b"&") if not any(map(treatment.governs, _query_names(pair))))
+    return b"&".join(pair for pair in query.split(b"&") if not any(map(evaluation.governs, _query_names(pair))))
 
 
 def _written(fields: Iterable[Field]) -> list[bytes]:

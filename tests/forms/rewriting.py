@@ -18,9 +18,9 @@ from starlette.formparsers import MultiPartParser
 
 from sttproxy import config
 from sttproxy.config import Rules, fold
+from sttproxy.forms.evaluation import Decision, Evaluation
 from sttproxy.forms.json import JSONRewriter
 from sttproxy.forms.multipart import MultipartRewriter
-from sttproxy.forms.treatment import Treatment, Verdict
 from sttproxy.headers import boundary_of, parse_content_type
 
 #: A boundary like those of clients: longer than the shortest of ours.
@@ -37,7 +37,7 @@ def rules_for(**fields: Any) -> Rules:
 
 def drops(rules: Rules, name: str) -> bool:
     """Whether rules take a client's field of a name away."""
-    return Treatment(rules).judge(name) is Verdict.DROPPED
+    return Evaluation(rules).decide(name) is Decision.DROPPED
 
 
 def forced_parts(rules: Rules) -> tuple[tuple[bytes, bytes], ...]:
@@ -58,7 +58,7 @@ def rewrite_json(rules: Rules, body: bytes, step: int | None = None, counted: bo
     :param counted: whether it comes, and so has to leave, with a length.
     :raises MalformedForm: as the rewriter does.
     """
-    rewriter = JSONRewriter(Treatment(rules), len(body) if counted else None)
+    rewriter = JSONRewriter(Evaluation(rules), len(body) if counted else None)
     step = step or max(len(body), 1)
     left = b"".join(out for at in range(0, len(body), step) for out in rewriter.feed(body[at : at + step]))
     left += b"".join(rewriter.finish())
@@ -126,7 +126,7 @@ def rewrite(
     """
     pieces = list(pieces)
     length = sum(map(len, pieces)) if counted else None
-    rewriter = MultipartRewriter(Treatment(rules), boundary, length, open_ended=open_ended)
+    rewriter = MultipartRewriter(Evaluation(rules), boundary, length, open_ended=open_ended)
     out = [written for piece in pieces for written in rewriter.feed(piece)]
     out += rewriter.finish()
     return Rewritten(rewriter.content_type, rewriter.length, b"".join(out))

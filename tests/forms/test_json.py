@@ -15,9 +15,9 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from sttproxy.config import MAX_KEY, Rules, fold, parse
 from sttproxy.errors import BodyTooLarge, MalformedForm
+from sttproxy.forms.evaluation import Evaluation
 from sttproxy.forms.json import MAX_MEMBERS, JSONRewriter
 from sttproxy.forms.multipart import MAX_DROPPED
-from sttproxy.forms.treatment import Treatment
 
 from .rewriting import rewrite_json, rules_for
 from .strategies import COMMON, WORDS, configurations
@@ -140,7 +140,7 @@ class StreamTests(SynchronousTestCase):
 
     def feed(self, *pieces: bytes, length: int | None = None, **fields: Any) -> list[bytes]:
         """What leaves with each piece."""
-        rewriter = JSONRewriter(Treatment(rules_for(**fields)), length)
+        rewriter = JSONRewriter(Evaluation(rules_for(**fields)), length)
         return [b"".join(rewriter.feed(piece)) for piece in pieces]
 
     def test_passes_as_it_comes(self) -> None:
@@ -192,9 +192,9 @@ class StreamTests(SynchronousTestCase):
 
     def test_too_large(self) -> None:
         """A body over the limit is refused as soon as that is known."""
-        treatment = Treatment(rules_for())
-        self.assertRaises(BodyTooLarge, JSONRewriter, treatment, 11, 10)
-        rewriter = JSONRewriter(treatment, None, 10)
+        evaluation = Evaluation(rules_for())
+        self.assertRaises(BodyTooLarge, JSONRewriter, evaluation, 11, 10)
+        rewriter = JSONRewriter(evaluation, None, 10)
         self.assertEqual(rewriter.feed(b'{"a":"bcd'), [b"{", b'"a":', b'"bcd'])
         self.assertRaises(BodyTooLarge, rewriter.feed, b'e"')
 

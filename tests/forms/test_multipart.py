@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from twisted.trial.unittest import SynchronousTestCase
 
 from sttproxy.errors import MalformedForm
+from sttproxy.forms.evaluation import Evaluation
 from sttproxy.forms.multipart import MultipartRewriter
-from sttproxy.forms.treatment import Treatment
 from sttproxy.headers import boundary_of, parse_content_type
 
 from .cases import OPEN_ENDED, PASSING, PROMPT, REFUSED, RULED, VALUES, A, Case
@@ -112,7 +112,7 @@ class RefusedTests(SynchronousTestCase):
         """What is wrong is told when it has arrived, not in the end."""
         for message, body in REFUSED:
             if "closing boundary is missing" not in message:
-                rewriter = MultipartRewriter(Treatment(NOTHING), BOUNDARY, None)
+                rewriter = MultipartRewriter(Evaluation(NOTHING), BOUNDARY, None)
                 try:
                     rewriter.feed(body)
                 except MalformedForm as error:
@@ -123,7 +123,7 @@ class RefusedTests(SynchronousTestCase):
     def test_nothing_complete(self) -> None:
         """What has left a form that is refused later is nothing that a reader takes for a whole one."""
         for message, body in REFUSED:
-            rewriter = MultipartRewriter(Treatment(rules_for(c="3")), BOUNDARY, None)
+            rewriter = MultipartRewriter(Evaluation(rules_for(c="3")), BOUNDARY, None)
             left = b""
             with contextlib.suppress(MalformedForm):
                 for piece in bytewise(body):

@@ -7,8 +7,8 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from sttproxy.errors import MalformedForm
+from sttproxy.forms.evaluation import Evaluation
 from sttproxy.forms.multipart import MAX_PARTS, MIN_BOUNDARY, MultipartRewriter
-from sttproxy.forms.treatment import Treatment
 
 from .rewriting import (
     BOUNDARY,
@@ -42,7 +42,7 @@ class PromiseTests(SynchronousTestCase):
             parts = sum(map(len, ("x" * 999, "1", "2"))) if forced else 0
             each = len(b"--" + BOUNDARY + b"\r\n" + field("", b"") + b"\r\n")
             names = len("a" + "g[]" * 2) if forced else 0
-            rewriter = MultipartRewriter(Treatment(rules_for(**fields)), BOUNDARY, 12345)
+            rewriter = MultipartRewriter(Evaluation(rules_for(**fields)), BOUNDARY, 12345)
             self.assertEqual(rewriter.length, 12345 + forced * each + parts + names)
 
     def test_unknown(self) -> None:
@@ -55,7 +55,7 @@ class PromiseTests(SynchronousTestCase):
         """Where the client's boundary is too short to be ours, room for the parts that can come is promised too."""
         for size in (1, MIN_BOUNDARY - 1, MIN_BOUNDARY, MIN_BOUNDARY + 1, 70):
             for length in (0, 5, 1000, 10**9):
-                rewriter = MultipartRewriter(Treatment(NOTHING), b"x" * size, length)
+                rewriter = MultipartRewriter(Evaluation(NOTHING), b"x" * size, length)
                 assert rewriter.length is not None
                 more = rewriter.length - length
                 if size >= MIN_BOUNDARY:

@@ -10,9 +10,9 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from sttproxy.config import Rules
 from sttproxy.errors import MalformedForm
+from sttproxy.forms.evaluation import Evaluation
 from sttproxy.forms.multipart import MAX_DROPPED, MAX_PART_HEAD, MAX_PARTS, MultipartRewriter
 from sttproxy.forms.partheads import MAX_FIELDS
-from sttproxy.forms.treatment import Treatment
 
 from .rewriting import BOUNDARY, NOTHING, by_multipart, bytewise, field, form, rewrite, rules_for, upload
 
@@ -68,7 +68,7 @@ class LimitTests(SynchronousTestCase):
 
     def test_endless_head(self) -> None:
         """A head that does not end is refused when it is too long, not when the body ends."""
-        rewriter = MultipartRewriter(Treatment(NOTHING), BOUNDARY, None)
+        rewriter = MultipartRewriter(Evaluation(NOTHING), BOUNDARY, None)
         rewriter.feed(b"--" + BOUNDARY)
         for byte in bytewise(b"\r\n" + b"x" * (MAX_PART_HEAD - 3)):
             rewriter.feed(byte)
@@ -126,7 +126,7 @@ class LimitTests(SynchronousTestCase):
 
     def test_told_early(self) -> None:
         """Too long a field is refused while it arrives."""
-        rewriter = MultipartRewriter(Treatment(rules_for(prompt="y")), BOUNDARY, None)
+        rewriter = MultipartRewriter(Evaluation(rules_for(prompt="y")), BOUNDARY, None)
         rewriter.feed(form(field("prompt", b""), end=b"").removesuffix(b"\r\n--" + BOUNDARY + b"--"))
         with self.assertRaises(MalformedForm):
             for _ in range(MAX_DROPPED // 65536 + 1):

@@ -13,8 +13,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from sttproxy.config import MAX_KEY
 from sttproxy.errors import MalformedForm
+from sttproxy.forms.evaluation import Evaluation
 from sttproxy.forms.multipart import MAX_DROPPED, MAX_PARTS, MIN_BOUNDARY, MultipartRewriter
-from sttproxy.forms.treatment import Treatment
 
 from .cases import DELIMITER, VALUES, WAV, A, B
 from .rewriting import (
@@ -206,7 +206,7 @@ class StreamTests(SynchronousTestCase):
 
     def rewriter(self, **fields: Any) -> MultipartRewriter:
         """A rewriter of a form without a length."""
-        return MultipartRewriter(Treatment(rules_for(**fields)), BOUNDARY, None)
+        return MultipartRewriter(Evaluation(rules_for(**fields)), BOUNDARY, None)
 
     def test_only_its_own_part(self) -> None:
         """A value is held back until its part ends, and nothing behind it is."""
@@ -351,7 +351,7 @@ class LengthTests(SynchronousTestCase):
             ({"$map": {"m": {"a": "bb"}, "n": {"a": "bbb"}}, **DEFAULT}, 1 + 2 + part + len("languagezh")),
             ({"m": None, "$map": {"m": {"a": "bb"}}, "$default": {"m": "x"}}, 0),
         ):
-            rewriter = MultipartRewriter(Treatment(rules_for(**fields)), BOUNDARY, 1000)
+            rewriter = MultipartRewriter(Evaluation(rules_for(**fields)), BOUNDARY, 1000)
             self.assertEqual(rewriter.length, 1000 + more, fields)
 
     def test_sent_is_padding(self) -> None:

@@ -6,8 +6,8 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from sttproxy.forms.evaluation import Evaluation
 from sttproxy.forms.multipart import MIN_BOUNDARY, MultipartRewriter
-from sttproxy.forms.treatment import Treatment
 
 from .cases import DELIMITER, PASSING, RULED, VALUES, WAV, A
 from .rewriting import (
@@ -31,7 +31,7 @@ class StreamTests(SynchronousTestCase):
 
     def test_prompt(self) -> None:
         """Of a file at most a delimiter's length is held back; what cannot be part of one goes on at once."""
-        rewriter = MultipartRewriter(Treatment(NOTHING), BOUNDARY, None)
+        rewriter = MultipartRewriter(Evaluation(NOTHING), BOUNDARY, None)
         rewriter.feed(form(upload("file", b"a", b"a/b", b""), end=b"").removesuffix(DELIMITER + b"--"))
         fed = left = 0
         for piece in (b"abc", b"\r", b"x", DELIMITER[:-1], b"y", b"\r\r\r", b"\r\n", b"--", b"z", DELIMITER[:9] * 20):
@@ -43,7 +43,7 @@ class StreamTests(SynchronousTestCase):
 
     def test_uncopied(self) -> None:
         """A piece of a file goes on as the very object that came."""
-        rewriter = MultipartRewriter(Treatment(NOTHING), BOUNDARY, None)
+        rewriter = MultipartRewriter(Evaluation(NOTHING), BOUNDARY, None)
         rewriter.feed(form(upload("file", b"a", b"a/b", b""), end=b"").removesuffix(DELIMITER + b"--"))
         for data in (b"x" * 65536, b"\n--" * 1000, b"\r\r" + b"y" * 100):
             left = rewriter.feed(data)
@@ -51,7 +51,7 @@ class StreamTests(SynchronousTestCase):
 
     def test_forced_at_once(self) -> None:
         """What is forced leaves with the first boundary, before any part has arrived."""
-        rewriter = MultipartRewriter(Treatment(rules_for(prompt="x")), BOUNDARY, None)
+        rewriter = MultipartRewriter(Evaluation(rules_for(prompt="x")), BOUNDARY, None)
         self.assertEqual(b"".join(rewriter.feed(b"--" + BOUNDARY[:-1])), b"")
         self.assertIn(b'name="prompt"\r\n\r\nx\r\n', b"".join(rewriter.feed(BOUNDARY[-1:])))
 

@@ -14,7 +14,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from sttproxy.config import MAX_KEY, parse
 from sttproxy.errors import MalformedForm
-from sttproxy.forms.treatment import Treatment
+from sttproxy.forms.evaluation import Evaluation
 from sttproxy.forms.urlencoded import MAX_PAIRS, rewrite, strip_query
 
 from .oracle import Oracle
@@ -29,7 +29,7 @@ EMPTY = {"$default": {"d": {"value": "x", "when_empty": True}}}
 
 def left(body: bytes, **fields: Any) -> bytes:
     """What leaves of a body."""
-    return rewrite(Treatment(rules_for(**fields)), body)
+    return rewrite(Evaluation(rules_for(**fields)), body)
 
 
 class TableTests(SynchronousTestCase):
@@ -103,7 +103,7 @@ class QueryTests(SynchronousTestCase):
 
     def test_stripped(self) -> None:
         """Forced, removed and mapped fields are taken out, in any spelling, and the rest stays to the byte."""
-        treatment = Treatment(rules_for(**{"f": 1, "r": None, **ANY, **DEFAULT}))
+        evaluation = Evaluation(rules_for(**{"f": 1, "r": None, **ANY, **DEFAULT}))
         for query, expected in (
             (b"", b""),
             (b"a=1", b"a=1"),
@@ -117,19 +117,19 @@ class QueryTests(SynchronousTestCase):
             (b"_charset_=x&a=m", b"a=m"),
             (b"m[]=1&[m]=1&a=f", b"a=f"),
         ):
-            self.assertEqual(strip_query(treatment, query), expected, query)
+            self.assertEqual(strip_query(evaluation, query), expected, query)
 
     def test_refused(self) -> None:
         """A name that cannot be judged is refused."""
-        treatment = Treatment(rules_for(**ANY))
+        evaluation = Evaluation(rules_for(**ANY))
         for query in (b"m%00=1", b"a=1&x;m%0a=1"):
-            self.assertRaises(MalformedForm, strip_query, treatment, query)
+            self.assertRaises(MalformedForm, strip_query, evaluation, query)
 
     def test_settles_nothing(self) -> None:
         """A default is written whatever the query says: it is the form that counts."""
-        treatment = Treatment(rules_for(**DEFAULT))
-        strip_query(treatment, b"d=1&l=2")
-        self.assertEqual(rewrite(treatment, b"o="), b"o=&d=x+y&l%5B%5D=1&l%5B%5D=2")
+        evaluation = Evaluation(rules_for(**DEFAULT))
+        strip_query(evaluation, b"d=1&l=2")
+        self.assertEqual(rewrite(evaluation, b"o="), b"o=&d=x+y&l%5B%5D=1&l%5B%5D=2")
 
 
 class PropertyTests(SynchronousTestCase):
@@ -148,7 +148,7 @@ class PropertyTests(SynchronousTestCase):
     )
     def test_rewritten(self, configuration: bytes, pairs: list[tuple[str, str]]) -> None:
         """They are read as the forced ones, the client's as the tables have them, and the defaults."""
-        found = rewrite(Treatment(parse(configuration).base), urlencode(pairs).encode())
+        found = rewrite(Evaluation(parse(configuration).base), urlencode(pairs).encode())
         read = [
             Item(name, None, None, value.encode()) for name, value in parse_qsl(found.decode(), keep_blank_values=True)
         ]

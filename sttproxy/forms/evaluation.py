@@ -17,7 +17,7 @@ from ..errors import MalformedForm
 _ALWAYS_DROPPED = frozenset({"_charset_"})
 
 
-class Verdict(enum.Enum):
+class Decision(enum.Enum):
     """What becomes of a client's field."""
 
     PASSES = enum.auto()
@@ -27,11 +27,11 @@ class Verdict(enum.Enum):
 
 
 #: CPython 3.11 takes twenty times as long to look a member up through its class.
-PASSES, DROPPED, DEPENDS = Verdict
+PASSES, DROPPED, DEPENDS = Decision
 
 
 class Act(enum.Enum):
-    """What a rule has done, as the header of `Treatment.summary` calls it."""
+    """What a rule has done, as the header of `Evaluation.summary` calls it."""
 
     FORCED = "forced"
     DEFAULTED = "defaulted"
@@ -39,7 +39,7 @@ class Act(enum.Enum):
     REMOVED = "removed"
 
 
-class Treatment:
+class Evaluation:
     """
     One form's way through the rules.
 
@@ -51,7 +51,7 @@ class Treatment:
         self._sent: set[str] = set()
         self._done: dict[Act, dict[str, None]] = {}
 
-    def judge(self, name: str) -> Verdict:
+    def decide(self, name: str) -> Decision:
         """
         Judge a client's field by its name, in any spelling.
 
@@ -71,17 +71,17 @@ class Treatment:
             self._sent.add(key)
         return PASSES
 
-    def treat(self, name: str, value: Callable[[], bytes | None]) -> Text | Verdict:
+    def evaluate(self, name: str, value: Callable[[], bytes | None]) -> Text | Decision:
         """
         Judge a field that came whole.
 
         :param value: gives its value, if that matters; see `settle`, as for what is returned.
         :raises MalformedForm: as `key` does.
         """
-        verdict = self.judge(name)
-        return self.settle(name, value()) if verdict is DEPENDS else verdict
+        decision = self.decide(name)
+        return self.settle(name, value()) if decision is DEPENDS else decision
 
-    def settle(self, name: str, value: bytes | None) -> Text | Verdict:
+    def settle(self, name: str, value: bytes | None) -> Text | Decision:
         """
         Judge a field whose value matters.
 
@@ -149,7 +149,7 @@ def _keys(name: str) -> tuple[str, ...]:
     """
     The folded names that servers may read in one name of a client.
 
-    :raises MalformedForm: as `Treatment.key` does.
+    :raises MalformedForm: as `Evaluation.key` does.
     """
     if not name.isprintable() and any(unicodedata.category(char) == "Cc" for char in name):
         raise MalformedForm("The name of a field holds a control character.")

@@ -1,5 +1,5 @@
 """
-Tests for :mod:`sttproxy.forms.treatment`.
+Tests for :mod:`sttproxy.forms.evaluation`.
 """
 
 from __future__ import annotations
@@ -8,11 +8,11 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from sttproxy.config import Config, Rules, Text, parse
 from sttproxy.errors import MalformedForm
-from sttproxy.forms.treatment import Treatment, Verdict
+from sttproxy.forms.evaluation import Decision, Evaluation
 
 from .rewriting import drops, forced_json, forced_parts, rules_for
 
-PASSES, DROPPED = Verdict.PASSES, Verdict.DROPPED
+PASSES, DROPPED = Decision.PASSES, Decision.DROPPED
 
 
 class RulesTests(SynchronousTestCase):
@@ -77,14 +77,14 @@ class RulesTests(SynchronousTestCase):
 
 def act(rules: Rules, *sent: tuple[str, bytes | None]) -> tuple[list[object], list[str], str]:
     """What becomes of each field that is sent, which defaults are added, and the summary."""
-    treatment = Treatment(rules)
+    evaluation = Evaluation(rules)
     fates: list[object] = []
     for name, value in sent:
-        fate: Text | Verdict = treatment.judge(name)
-        if fate is Verdict.DEPENDS:
-            fate = treatment.settle(name, value)
+        fate: Text | Decision = evaluation.decide(name)
+        if fate is Decision.DEPENDS:
+            fate = evaluation.settle(name, value)
         fates.append(fate.text if isinstance(fate, Text) else fate)
-    return fates, [field.name for field in treatment.missing()], treatment.summary()
+    return fates, [field.name for field in evaluation.missing()], evaluation.summary()
 
 
 class DefaultTests(SynchronousTestCase):
@@ -211,28 +211,28 @@ class GovernsTests(SynchronousTestCase):
     def test_governs(self) -> None:
         """Forced, removed and mapped fields, in any spelling; not those that have but a default."""
         rules = rules_for(**{"f": "1", "r": None, "$default": {"d": "1", "f": "2"}, "$map": {"m": {"a": "b"}}})
-        treatment = Treatment(rules)
+        evaluation = Evaluation(rules)
         for name in ("f", "F[]", "r", "r[0]", "m", "ｍ", "_charset_"):
-            self.assertTrue(treatment.governs(name), name)
+            self.assertTrue(evaluation.governs(name), name)
         for name in ("d", "x", ""):
-            self.assertFalse(treatment.governs(name), name)
+            self.assertFalse(evaluation.governs(name), name)
 
     def test_bracket_never_closed(self) -> None:
         """What PHP makes an underscore of names the field with it, whatever rule the rest would be under."""
         for sections in ({}, {"$default": {"a": "d"}}, {"$map": {"a": {"x": "d"}}}):
             rules = rules_for(a_b="forced", **sections)
-            treatment = Treatment(rules)
-            self.assertIs(treatment.judge("a[b"), DROPPED, sections)
-            self.assertTrue(treatment.governs("a[b"), sections)
+            evaluation = Evaluation(rules)
+            self.assertIs(evaluation.decide("a[b"), DROPPED, sections)
+            self.assertTrue(evaluation.governs("a[b"), sections)
         rules = rules_for(**{"$map": {"a_b": {"x": "y"}}, "$default": {"a_b": "z"}})
         self.assertEqual(act(rules, ("a[b", b"x"))[:2], (["y"], []))
 
     def test_control(self) -> None:
         """A name with a control character is judged by nobody."""
-        treatment = Treatment(rules_for(**{"$map": {"m": {"a": "b"}}}))
+        evaluation = Evaluation(rules_for(**{"$map": {"m": {"a": "b"}}}))
         for name in ("m\0", "m\n", "\x7fm"):
-            self.assertRaises(MalformedForm, treatment.judge, name)
-            self.assertRaises(MalformedForm, treatment.governs, name)
+            self.assertRaises(MalformedForm, evaluation.decide, name)
+            self.assertRaises(MalformedForm, evaluation.governs, name)
 
 
 class SummaryTests(SynchronousTestCase):
