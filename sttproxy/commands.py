@@ -15,7 +15,7 @@ from twisted.python import usage
 
 from .config import Config, Rules, Text, names_of
 from .errors import ConfigError, MalformedForm
-from .forms.treatment import DEPENDS, PASSES, Treatment, Verdict
+from .forms.evaluation import DEPENDS, PASSES, Decision, Evaluation
 from .options import BY_NAME
 from .settings import Sources, source_of
 from .usage import HelpfulOptions, parameter
@@ -122,24 +122,24 @@ def explained(rules: Rules, fields: list[tuple[str, str]]) -> Iterator[tuple[str
         field has a dash instead of a value.
     :raises MalformedForm: when the daemon would refuse the form.
     """
-    treatment = Treatment(rules)
+    evaluation = Evaluation(rules)
     for field in rules.forced:
         yield from ((name, _shown(value), "forced") for name, value in field.parts)
     for name, value in fields:
-        verdict: Verdict | Text = treatment.judge(name)
-        ruled = rules.forced_by_name.get(treatment.key(name))
+        decision: Decision | Text = evaluation.decide(name)
+        ruled = rules.forced_by_name.get(evaluation.key(name))
         dropped = "dropped: the forced field replaces it" if ruled and ruled.parts else "removed"
-        if verdict is DEPENDS:
+        if decision is DEPENDS:
             # The content of a file is not known here; it is treated like a value that no table has.
             known = None if value.startswith("@") else value.encode()
-            verdict, dropped = treatment.settle(name, known), "dropped: it is empty, and the default replaces it"
-        if isinstance(verdict, Text):
-            yield name, _shown(verdict.text), f"mapped from {_shown(value)}"
-        elif verdict is PASSES:
+            decision, dropped = evaluation.settle(name, known), "dropped: it is empty, and the default replaces it"
+        if isinstance(decision, Text):
+            yield name, _shown(decision.text), f"mapped from {_shown(value)}"
+        elif decision is PASSES:
             yield name, _shown(value), "as sent"
         else:
             yield name, "-", dropped
-    for field in treatment.missing():
+    for field in evaluation.missing():
         yield from ((name, _shown(value), "default") for name, value in field.parts)
 
 

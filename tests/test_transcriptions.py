@@ -211,7 +211,7 @@ class JSONTests(ProxyTestCase):
         """One that is longer than is accepted is refused: by its head, or when it is."""
         client = self.client(post(1001, self.TYPE, target=PATH))
         self.assertEqual((error_of(client.received), self.upstream.peers), ((413, "body_too_large"), []))
-        self.assertIn(b"1000 bytes here (--max-json)", client.received)
+        self.assertIn(b"longer than 1000 bytes (--max-json)", client.received)
         client = self.client(post(None, self.TYPE, target=PATH))
         client.send(chunked(b'{"a": "' + b"x" * 993, last=False))
         self.assertEqual(client.received, b"")

@@ -26,7 +26,7 @@ class Findings:
     @property
     def full(self) -> bool:
         """Whether the largest number is reached.  Count further findings then, do not add them."""
-        return len(self._found) == MAX_FINDINGS
+        return len(self._found) >= MAX_FINDINGS
 
     def add(self, finding: Finding) -> None:
         """Keep a finding.  A finding that is equal to an earlier one is kept once."""

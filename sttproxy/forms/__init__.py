@@ -1,5 +1,6 @@
 """
-Forms, rewritten without I/O so that they carry what the configuration says.
+Rewriters for request bodies that carry form fields, without I/O.
 
-Each kind of form has a rewriter with `feed` and `finish`; `treatment` is how they all apply the rules.
+Each body format has a module: `multipart`, `urlencoded` and `json`.  All of them apply the configured rules through
+`evaluation`.  `multipart` and `json` stream: their rewriters have `feed` and `finish`.
 """

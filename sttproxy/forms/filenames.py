@@ -1,9 +1,9 @@
 """
-The names of files in multipart forms.
+File names in multipart forms.
 
-A file's name is the client's own and mostly honest, and clients spell it in many ways.  So it is read in whichever way
-it can be, and written so that no parser takes a part of it for anything else: what would do harm is percent-escaped, as
-browsers escape quotes and line breaks.  The extension stays, since servers choose a decoder by it.
+Clients encode file names in many ways, so all known encodings are accepted.  The name is written so that parsers cannot
+mistake a part of it for something else: harmful characters are percent-escaped, as browsers escape quotes and line
+breaks.  The extension is kept, because servers choose a decoder by it.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from urllib.parse import quote_from_bytes, unquote_to_bytes
 
 from ..errors import MalformedForm
 
-#: RFC 8187 §3.2 allows fewer characters; libsoup, for one, leaves parentheses as they are.
+#: Accepts more characters than RFC 8187 §3.2: libsoup, for example, does not escape parentheses.
 _EXTENDED = re.compile(rb"(utf-8|iso-8859-1)'[0-9A-Za-z\-]*'((?:[^%\x00-\x1f\x7f]|%[0-9A-Fa-f]{2})*)", re.IGNORECASE)
-#: What mail software reads as an encoded word (RFC 2047 §2).
+#: What mail software decodes as an encoded word (RFC 2047 §2).
 _ENCODED_WORD = re.compile(rb"=\?[A-Za-z0-9\-]+\?[bq]\?[!->@-~]*\?=", re.IGNORECASE)
-#: What would end the header or its value, what mail software decodes, and, to cpp-httplib, which cuts file names at
-#: semicolons too, another name of the field.
+#: What would end the header or its value; what mail software would decode; and what cpp-httplib, which splits at
+#: semicolons inside file names too, would read as another ``name`` parameter.
 _HARMFUL = re.compile(
     rb'[\x00-\x1f"\x7f]|\xc2[\x80-\x9f]|\xe2\x80[\xa8\xa9]|\\$|=(?=\?)|;(?=\s*name\s*\*?\s*=)', re.IGNORECASE
 )
@@ -29,14 +29,14 @@ _CUT_ESCAPE = re.compile(rb"%[0-9A-Fa-f]?$")
 
 def read(plain: bytes | None, extended: bytes | None) -> bytes | None:
     """
-    A file's name as it goes between quotes; UTF-8 unless the client wrote it otherwise.
+    Decode a file name and return it as it is written between quotes; UTF-8 unless the client wrote other bytes.
 
-    Where both parameters are there, the plain one counts if a person could read it: clients that quote by hand put
-    their quotes into the other one too.
+    If both parameters are present, the plain one is used if it is printable text: clients that add quotes themselves
+    add them to the extended one too.
 
-    :param plain: the value of ``filename``, without its quotes; None where there is none.
-    :param extended: the value of ``filename*`` (RFC 8187), likewise.
-    :return: None for a text field.
+    :param plain: the value of ``filename`` without its quotes; None if the parameter is missing.
+    :param extended: the value of ``filename*`` (RFC 8187) without its quotes; None if the parameter is missing.
+    :return: the name; None for a text field, which has neither parameter.
     :raises MalformedForm: when an extended name cannot be decoded.
     """
     if extended is not None and not (plain and _is_legible(plain)):
@@ -49,7 +49,12 @@ def read(plain: bytes | None, extended: bytes | None) -> bytes | None:
 
 
 def shortened(name: bytes, excess: int) -> bytes | None:
-    """A written name that is at least so many bytes shorter, its extension kept; None where that takes all of it."""
+    """
+    Shorten the stem of a name that `read` returned; the extension stays.
+
+    :param excess: the number of bytes to remove at least.
+    :return: the shorter name; None if no stem would remain.
+    """
     stem, dot, extension = name.rpartition(b".")
     if not dot:
         stem, extension = extension, b""
@@ -78,7 +83,7 @@ def _decoded(extended: bytes) -> bytes:
 
 
 def _decoded_word(word: bytes) -> bytes:
-    """What an encoded word says, or the word itself where it says nothing."""
+    """The decoded text of an encoded word, or the word itself if it cannot be decoded."""
     try:
         decoded, charset = decode_header(word.decode("ascii"))[0]
         return decoded.decode(charset or "ascii").encode() if isinstance(decoded, bytes) else word
@@ -87,10 +92,10 @@ def _decoded_word(word: bytes) -> bytes:
 
 
 def _unquoted(name: bytes) -> bytes:
-    """A name without the quotes that a client has put around it."""
+    """The name without quotes that the client added around it."""
     return name[1:-1] if len(name) > 1 and name[:1] == name[-1:] == b'"' else name
 
 
 def _written(name: bytes) -> bytes:
-    """A name with what would do harm percent-escaped."""
+    """The name with harmful characters percent-escaped."""
     return _HARMFUL.sub(lambda found: quote_from_bytes(found.group(), safe="").encode(), name)

@@ -1,13 +1,13 @@
 """
-A JSON object in place of a form, rewritten as it streams (RFC 8259).
+Streaming rewriter for a JSON object that carries the fields of a form (RFC 8259).
 
-Hosted services take a recording this way, in base64, so it may be as long as one.  What the client wrote stays as it
-was written, to the last digit of its numbers, but for the white space between the object's members; configured members
-have the types that they have in the configuration.  They come first, and defaults last.
+Hosted services accept a recording this way, in base64, so the body may be as long as one.  The client's members are
+sent on byte for byte, including the digits of numbers; only white space between the members is removed.  Configured
+members have the types that they have in the configuration.  Forced members come first, defaults last.
 
-As with a multipart form, an object that came with a length leaves with one, promised before its first byte; the rest is
-made up with white space behind the closing brace.  A member whose fate depends on its value is held back until the
-value ends, or until it is longer than any that a rule names.
+As with a multipart form, a body that comes with a length is sent with a length, which is promised before its first
+byte; spaces after the closing brace make up the difference.  If the decision about a member depends on its value, the
+member is buffered until the value ends, or until it is longer than any value that a rule names.
 """
 
 from __future__ import annotations
@@ -19,14 +19,15 @@ from collections.abc import Callable, Iterable
 from ..config import MAX_KEY, Field, Text
 from ..errors import BodyTooLarge, MalformedForm
 from ..jsontext import JSONError
+from .evaluation import DEPENDS, DROPPED, PASSES, Decision, Evaluation
 from .jsonvalue import ValueScanner, read_name, shown, skip_space
 from .multipart import MAX_DROPPED, spaces
-from .treatment import DEPENDS, DROPPED, PASSES, Treatment, Verdict
 
-#: Most members; the same as parts of a multipart form.
+#: Most members of one object; the same limit as for the parts of a multipart form.
 MAX_MEMBERS = 1000
 
-#: Longest value, as it is written, that can be one of a table: each byte escaped, and the quotes.
+#: Longest value in the JSON text, in bytes, that can equal a value in a table: `MAX_KEY` bytes, each escaped as
+#: ``\uXXXX``, and the quotes.
 _MAX_HELD = 6 * MAX_KEY + 2
 
 
@@ -34,24 +35,25 @@ class JSONRewriter:
     """
     Rewrites one object.
 
-    :ivar content_type: the Content-Type it leaves with.
-    :ivar length: the bytes it will have when it leaves; None if it came without a length.
+    :ivar content_type: the Content-Type of the rewritten body.
+    :ivar length: the length of the rewritten body in bytes; None if the length of the original is unknown.
     """
 
     content_type = b"application/json"
 
-    def __init__(self, treatment: Treatment, length: int | None, most: int | None = None) -> None:
+    def __init__(self, evaluation: Evaluation, length: int | None, most: int | None = None) -> None:
         """
-        :param treatment: applies the rules to this object.
-        :param length: of the body as it comes, in bytes; None if unknown.
-        :param most: bytes that are accepted; None: any number.
-        :raises BodyTooLarge: when the length is more than that.
+        :param evaluation: applies the rules to this object.
+        :param length: the length of the original body in bytes; None if unknown.
+        :param most: the most bytes to accept; None: no limit.
+        :raises BodyTooLarge: when the length exceeds that.
         """
-        self._treatment = treatment
+        self._evaluation = evaluation
         self._most = most
-        rules = treatment.rules
+        rules = evaluation.rules
         self._forced = b",".join(_members(rules.forced))
-        # Promised beyond the bytes that come: for defaults, and for the values that replace a field's first one.
+        # Bytes promised in addition to those that come: for defaults, and for replacing the first value of each mapped
+        # field.
         self._growth = dict(rules.json_growth)
         defaults = b",".join(_members(rule.field for rule in rules.defaults_by_name.values()))
         self._reserve = sum(self._growth.values()) + len(b",") * 2 + len(defaults)
@@ -66,12 +68,12 @@ class JSONRewriter:
         self._step: _Step = JSONRewriter._start
         self._held = b""
         self._names: set[str] = set()
-        #: What stands before the next member: nothing before the first.
+        #: The separator to write before the next member: empty before the first.
         self._comma = b""
-        #: The current member: its name, and as it is written with its colon.
+        #: The current member: its decoded name, and the name's source text with the colon.
         self._name = ""
         self._key = b""
-        #: Its value, where that is held back.
+        #: The pieces of its value while it is buffered.
         self._value: list[bytes] = []
         self._value_size = 0
 
@@ -79,10 +81,10 @@ class JSONRewriter:
         """
         Take bytes; return those that are safe to send on.
 
-        At most a member's name, a number, or one value that a rule may name is held back.
+        At most the name of a member, a number, or one value that a rule may name is buffered.
 
-        :raises MalformedForm: when it is not one JSON object in UTF-8, repeats a member, or is over the limits.
-        :raises BodyTooLarge: when it is longer than is accepted.
+        :raises MalformedForm: when the body is not one JSON object in UTF-8, repeats a member, or exceeds the limits.
+        :raises BodyTooLarge: when the body is longer than `most`.
         """
         try:
             self._utf8.decode(data)
@@ -105,19 +107,19 @@ class JSONRewriter:
         self._held = data[at:]
         if self._room(0) - self._reserve > MAX_DROPPED:
             raise MalformedForm(
-                f"What would have to be dropped from the JSON body is longer than {MAX_DROPPED} bytes: leave out the "
-                "members that the proxy's configuration sets, and white space."
+                f"The proxy would have to drop more than {MAX_DROPPED} bytes from the JSON body: leave out the members "
+                "that its configuration sets, and white space."
             )
         return out
 
     def finish(self) -> list[bytes]:
         """
-        End the object; return the last bytes.
+        End the body; return the last bytes.
 
-        :raises MalformedForm: when it is not complete.
+        :raises MalformedForm: when the object is not complete.
         """
         if self._step is not JSONRewriter._epilogue:
-            raise MalformedForm(f"The JSON body, byte {self._taken + 1}: it ends before its object does.")
+            raise MalformedForm(f"The JSON body, byte {self._taken + 1}: the body ends before the object is complete.")
         if self.length is None:
             return []
         return spaces(self.length - self._written)
@@ -125,11 +127,15 @@ class JSONRewriter:
     def _check_size(self, size: int) -> None:
         if self._most is not None and size > self._most:
             raise BodyTooLarge(
-                f"A JSON body may have {self._most} bytes here (--max-json); send a multipart form instead."
+                f"The JSON body is longer than {self._most} bytes (--max-json): send a multipart form instead."
             )
 
     def _room(self, at: int) -> int:
-        """Bytes that may be written, when so many of the data at hand are done, so that the rest can still pass."""
+        """
+        The number of bytes that may be written now so that the rest of the body still fits into the promised length.
+
+        :param at: the number of bytes of the current data that are processed.
+        """
         return self._taken + at + self._extra - self._written
 
     def _write(self, out: list[bytes], piece: bytes) -> None:
@@ -137,7 +143,7 @@ class JSONRewriter:
         self._written += len(piece)
 
     def _start(self, data: bytes, at: int, out: list[bytes]) -> int:
-        """Before the object; a byte order mark may be skipped (RFC 8259 §8.1)."""
+        """Before the object.  A byte order mark is skipped, as RFC 8259 §8.1 allows."""
         begins = self._taken + at == 0
         if begins and data.startswith(codecs.BOM_UTF8, at):
             return at + len(codecs.BOM_UTF8)
@@ -154,7 +160,7 @@ class JSONRewriter:
         return at + 1
 
     def _first_member(self, data: bytes, at: int, out: list[bytes]) -> int:
-        """Behind the opening brace."""
+        """After the opening brace."""
         at = skip_space(data, at)
         if at == len(data):
             return at
@@ -164,7 +170,7 @@ class JSONRewriter:
         return self._member(data, at, out)
 
     def _member(self, data: bytes, at: int, out: list[bytes]) -> int:
-        """A member's name, after white space."""
+        """At a member's name, or at white space before it."""
         at = skip_space(data, at)
         if data[at : at + 1] == b"}":
             raise JSONError("there is a comma after the last member", at)
@@ -173,7 +179,7 @@ class JSONRewriter:
             return at
         self._name, end = found
         if self._name in self._names:
-            raise JSONError(f"the member {shown(self._name)} is there twice", at)
+            raise JSONError(f"the member {shown(self._name)} appears twice", at)
         self._names.add(self._name)
         if len(self._names) > MAX_MEMBERS:
             raise JSONError(f"the object has more than {MAX_MEMBERS} members", at)
@@ -192,73 +198,74 @@ class JSONRewriter:
         return at + 1
 
     def _begin_value(self, data: bytes, at: int, out: list[bytes]) -> int:
-        """Before a member's value, whose fate is decided here if it can be."""
+        """Before a member's value: decide about the member if the name is enough for that."""
         at = skip_space(data, at)
         if at == len(data):
             return at
         self._scanner.begin()
-        verdict: Verdict | Text = self._treatment.judge(self._name)
-        if verdict is DEPENDS and data[at : at + 1] in (b"{", b"["):
-            verdict = self._treatment.settle(self._name, None)
-        if verdict is DEPENDS:
+        decision: Decision | Text = self._evaluation.decide(self._name)
+        if decision is DEPENDS and data[at : at + 1] in (b"{", b"["):
+            decision = self._evaluation.settle(self._name, None)
+        if decision is DEPENDS:
             self._step = JSONRewriter._held_back
         else:
-            self._obey(verdict, at, out)
+            self._obey(decision, at, out)
         return self._step(self, data, at, out)
 
-    def _obey(self, verdict: Verdict | Text, at: int, out: list[bytes]) -> None:
+    def _obey(self, decision: Decision | Text, at: int, out: list[bytes]) -> None:
         """
-        Let the value pass from here on, or leave it out, perhaps with another one in its place.
+        Carry out a decision: send the value on, drop it, or replace it.
 
-        :param at: up to where the data at hand are done.
+        :param at: the offset up to which the current data are processed.
+        :raises MalformedForm: when a replacement does not fit into the promised length.
         """
-        self._step = JSONRewriter._kept if verdict is PASSES else JSONRewriter._dropped
-        if verdict is DROPPED:
+        self._step = JSONRewriter._kept if decision is PASSES else JSONRewriter._dropped
+        if decision is DROPPED:
             return
         self._write(out, self._comma + self._key)
         self._comma = b","
-        if isinstance(verdict, Text):
-            self._write(out, verdict.json.encode())
-            self._reserve -= self._growth.pop(self._treatment.key(self._name), 0)
+        if isinstance(decision, Text):
+            self._write(out, decision.json.encode())
+            self._reserve -= self._growth.pop(self._evaluation.key(self._name), 0)
             if self.length is not None and self._room(at) < self._reserve:
                 raise MalformedForm(
-                    f"The member {shown(self._name)} leaves no room for what the proxy puts in its place: send each "
+                    f"The member {shown(self._name)} leaves no room for the value that replaces its own: send each "
                     "field under one name only, or the body chunked."
                 )
 
     def _kept(self, data: bytes, at: int, out: list[bytes]) -> int:
-        """A value that passes."""
+        """In a value that passes."""
         end = self._scanner.scan(data, at)
         if end > at:
             self._write(out, data[at:end])
         return self._behind(end)
 
     def _dropped(self, data: bytes, at: int, out: list[bytes]) -> int:
-        """A value that is dropped."""
+        """In a value that is dropped."""
         return self._behind(self._scanner.scan(data, at))
 
     def _behind(self, end: int) -> int:
-        """Go on if the value is complete."""
+        """Choose the next step if the value is complete."""
         if self._scanner.done:
             self._step = JSONRewriter._next
         return end
 
     def _held_back(self, data: bytes, at: int, out: list[bytes]) -> int:
-        """A value whose fate depends on it."""
+        """In a value that the decision depends on: buffer it."""
         end = self._scanner.scan(data, at)
         self._value.append(data[at:end])
         self._value_size += end - at
         if self._scanner.done or self._value_size > _MAX_HELD:
             source = b"".join(self._value)
             self._value, self._value_size = [], 0
-            settled = self._treatment.settle(self._name, _value(source) if len(source) <= _MAX_HELD else None)
+            settled = self._evaluation.settle(self._name, _value(source) if len(source) <= _MAX_HELD else None)
             self._obey(settled, end, out)
             if settled is PASSES:
                 self._write(out, source)
         return self._behind(end)
 
     def _next(self, data: bytes, at: int, out: list[bytes]) -> int:
-        """Behind a member."""
+        """After a member."""
         at = skip_space(data, at)
         if at == len(data):
             return at
@@ -270,8 +277,8 @@ class JSONRewriter:
         return at + 1
 
     def _close(self, at: int, out: list[bytes]) -> int:
-        """At the closing brace: write the defaults before it."""
-        defaults = b",".join(_members(self._treatment.missing()))
+        """At the closing brace: write the defaults, then the brace."""
+        defaults = b",".join(_members(self._evaluation.missing()))
         if defaults:
             self._write(out, self._comma + defaults)
         self._write(out, b"}")
@@ -279,24 +286,24 @@ class JSONRewriter:
         return at + 1
 
     def _epilogue(self, data: bytes, at: int, out: list[bytes]) -> int:
-        """Behind the object."""
+        """After the object."""
         at = skip_space(data, at)
         if at < len(data):
             raise JSONError("there is more text after the end of the JSON value", at)
         return at
 
 
-#: Looks at data from an offset and returns the offset up to which it is done; the same one when it needs more bytes.
+#: Processes data from an offset on and returns the offset up to which it did; the same offset if it needs more bytes.
 _Step = Callable[[JSONRewriter, bytes, int, "list[bytes]"], int]
 
 
 def _members(fields: Iterable[Field]) -> list[bytes]:
-    """Members of ours; a field that is only removed has no value."""
+    """The JSON text of configured members.  A field that is only removed has no value and no text."""
     return [f"{json.dumps(field.json_name)}:{field.json}".encode() for field in fields if field.json is not None]
 
 
 def _value(source: bytes) -> bytes:
-    """A number, a string, true, false or null as a form would carry it, null as an empty one."""
+    """A scalar as a form would carry it: the text of a number, a string, true or false; empty for null."""
     if source.startswith(b'"'):
         string: str = json.loads(source)
         return string.encode("utf-8", "surrogatepass")

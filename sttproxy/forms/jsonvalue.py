@@ -1,11 +1,10 @@
 """
-JSON values checked as they stream (RFC 8259), without a tree.
+Streaming syntax check for JSON values (RFC 8259), without building a tree.
 
-`ValueScanner` says how far a value is well-formed and where it ends.  It keeps the names of the objects that are open,
-for an object that repeats a member is read in two ways, and nothing of the values.  It refuses to know what a value
-means.
+`ValueScanner` finds out how far a value is well-formed and where it ends.  It does not interpret or keep values.  It
+keeps the member names of open objects, in order to refuse repeated members, which parsers read differently.
 
-Its input is UTF-8: the caller has checked that.
+The caller has checked that the input is UTF-8.
 """
 
 from __future__ import annotations
@@ -16,32 +15,32 @@ from collections.abc import Callable
 
 from ..jsontext import MAX_DEPTH, JSONError
 
-#: Longest name of a member as it is written, in bytes with its quotes.  A name is kept until it is complete.
+#: Longest member name in the source text, in bytes with its quotes.  A name is buffered until it is complete.
 MAX_NAME = 4096
-#: Most bytes of names in the objects of one scanner; what it may keep.
+#: Most bytes of member names that one scanner accepts in all its objects; this bounds its memory.
 MAX_NAMES = 64 * 1024
-#: Longest number as it is written, in bytes.
+#: Longest number in the source text, in bytes.
 MAX_NUMBER = 1024
-#: Most values that are looked at one by one: members, arrays, objects, and scalars that do not stand in a plain list.
-#: Each costs about a microsecond, so this bounds what one read can cost.  Lists of plain scalars may be of any length.
+#: Most values that are scanned one by one: members, arrays, objects, and scalars outside plain lists.  Each costs about
+#: a microsecond, so this bounds the CPU time of one read.  Lists of plain scalars may have any length.
 MAX_VALUES = 5000
 
 _SPACE = re.compile(rb"[ \t\n\r]*")
 _ESCAPE = rb'\\(?:["\\/bfnrt]|u[0-9A-Fa-f]{4})'
-#: Nothing follows the repeat, so it never has to go back.
+#: The pattern ends with the repetition, so it never backtracks.
 _CHARACTERS = re.compile(rb'(?:[^"\\\x00-\x1f]+|%b)*' % _ESCAPE)
-#: The beginnings of an escape.
+#: An incomplete escape.
 _HALF_ESCAPE = re.compile(rb"\\(?:u[0-9A-Fa-f]{0,3})?")
 _NUMBER = rb"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?"
 _SCALAR = rb'(?:"[^"\\\x00-\x1f]*"|%b|true|false|null)' % _NUMBER
-#: Elements of a list, each with its comma: what vectors of numbers are made of, read at the speed of `re`.
+#: Elements of a list of scalars without escapes, each with its comma.  `re` reads long vectors of numbers fast.
 _PLAIN_ITEMS = re.compile(rb"(?:[ \t\n\r]*%b[ \t\n\r]*,)+" % _SCALAR)
 _WORD = re.compile(rb"[+\-.0-9A-Za-z]+")
 _WHOLE_WORD = re.compile(rb"%b|true|false|null" % _NUMBER)
 
 
 def skip_space(data: bytes, at: int) -> int:
-    """The offset of the first byte at or behind an offset that is no white space."""
+    """The offset of the first byte, from an offset on, that is not white space."""
     space = _SPACE.match(data, at)
     assert space is not None, "the pattern matches the empty string"
     return space.end()
@@ -49,11 +48,11 @@ def skip_space(data: bytes, at: int) -> int:
 
 def read_name(data: bytes, at: int) -> tuple[str, int] | None:
     """
-    Read a member's name.
+    Read the name of a member.
 
     :param at: the offset of its opening quote.
-    :return: the name and the offset behind its closing quote; None where more bytes are needed.
-    :raises JSONError: when it is not a string, holds half of a surrogate pair, or is longer than `MAX_NAME`.
+    :return: the name and the offset after its closing quote; None if more bytes are needed.
+    :raises JSONError: when it is not a string, contains half of a surrogate pair, or is longer than `MAX_NAME`.
     """
     if data[at] != _QUOTE:
         raise JSONError("a member's name, in double quotes, is missing", at)
@@ -67,12 +66,12 @@ def read_name(data: bytes, at: int) -> tuple[str, int] | None:
         name: str = json.loads(raw) if b"\\" in raw else raw[1:-1].decode()
         name.encode()
     except UnicodeEncodeError:
-        raise JSONError("a member's name holds half of a surrogate pair", at) from None
+        raise JSONError("a member's name contains half of a surrogate pair", at) from None
     return name, end + 1
 
 
 def shown(name: str) -> str:
-    """A name as it may stand in a message: bounded."""
+    """A name for a message, limited to 80 characters."""
     return repr(name if len(name) <= 80 else name[:80] + "…")
 
 
@@ -81,10 +80,11 @@ _QUOTE, _OPEN_LIST, _CLOSE_LIST, _OPEN_OBJECT, _CLOSE_OBJECT, _COMMA, _COLON, _B
 
 def _end_of_characters(data: bytes, at: int) -> int:
     """
-    The offset of a string's closing quote; where it has not come, the end of the data, or of an escape that is cut.
+    The offset of the closing quote of a string; if it has not come yet, the end of the data, or the beginning of an
+    incomplete escape at the end.
 
     :param at: an offset inside the string.
-    :raises JSONError: when the string holds what none may hold.
+    :raises JSONError: when the string contains a raw control character or an unknown escape.
     """
     characters = _CHARACTERS.match(data, at)
     assert characters is not None, "the pattern matches the empty string"
@@ -92,29 +92,29 @@ def _end_of_characters(data: bytes, at: int) -> int:
     if end == len(data) or data[end] == _QUOTE:
         return end
     if data[end] != _BACKSLASH:
-        raise JSONError("a string holds a raw line break or control character", end)
+        raise JSONError("a string contains a raw line break or control character", end)
     if _HALF_ESCAPE.fullmatch(data, end):
         return end
-    raise JSONError("a string holds an escape that JSON does not know", end)
+    raise JSONError("a string contains an invalid escape", end)
 
 
 class ValueScanner:
     """
     Checks values one after the other.
 
-    :ivar done: the value is complete.
+    :ivar done: whether the value is complete.
     """
 
     def __init__(self) -> None:
         self.done = False
-        #: For each container that is open its names, outermost first; None for a list.
+        #: One entry for each open container, outermost first: the member names of an object, or None for a list.
         self._open: list[set[str] | None] = []
         self._values = 0
         self._names = 0
         self._step: _Step = ValueScanner._value
 
     def begin(self) -> None:
-        """A value comes next."""
+        """Prepare for the next value."""
         self.done = False
         self._step = ValueScanner._value
 
@@ -122,10 +122,10 @@ class ValueScanner:
         """
         Check bytes of the value from an offset on.
 
-        :return: the offset behind what was checked.  Where it is not the end of the data and the value is not `done`,
-            the rest has to come again with more behind it: a name, a number or an escape, cut by the network.
-        :raises JSONError: when the value is not well-formed, repeats a member, nests deeper than `MAX_DEPTH`, or is
-            over the limits of this module.
+        :return: the offset up to which the data were checked.  If that is not the end of the data and the value is not
+            `done`, the rest is an incomplete name, number or escape: pass it again, with more bytes after it.
+        :raises JSONError: when the value is not well-formed, repeats a member, nests deeper than `MAX_DEPTH`, or
+            exceeds the limits of this module.
         """
         while at < len(data) and not self.done:
             end = self._step(self, data, at)
@@ -137,10 +137,10 @@ class ValueScanner:
     def _count(self, at: int) -> None:
         self._values += 1
         if self._values > MAX_VALUES:
-            raise JSONError(f"there are more than {MAX_VALUES} values beside plain lists", at)
+            raise JSONError(f"there are more than {MAX_VALUES} values outside lists of plain values", at)
 
     def _value(self, data: bytes, at: int) -> int:
-        """A value, after white space."""
+        """At a value, or at white space before it."""
         at = skip_space(data, at)
         if at == len(data):
             return at
@@ -159,7 +159,7 @@ class ValueScanner:
         return self._word(data, at)
 
     def _word(self, data: bytes, at: int) -> int:
-        """A number, true, false or null; only what follows shows that a number is complete."""
+        """A number, true, false or null.  It is complete only when the byte after it has come."""
         word = _WORD.match(data, at)
         if word is None:
             raise JSONError(f"a value is missing before {chr(data[at])!r}", at)
@@ -174,7 +174,7 @@ class ValueScanner:
         return word.end()
 
     def _string(self, data: bytes, at: int) -> int:
-        """The inside of a string, which may be as long as it likes."""
+        """Inside a string, which may have any length."""
         end = _end_of_characters(data, at)
         if data[end : end + 1] != b'"':
             return end
@@ -182,7 +182,7 @@ class ValueScanner:
         return end + 1
 
     def _first_item(self, data: bytes, at: int) -> int:
-        """Behind the opening bracket of a list."""
+        """After the opening bracket of a list."""
         at = skip_space(data, at)
         if at == len(data):
             return at
@@ -192,12 +192,12 @@ class ValueScanner:
         return self._item(data, at)
 
     def _item(self, data: bytes, at: int) -> int:
-        """An element of a list."""
+        """At an element of a list."""
         items = _PLAIN_ITEMS.match(data, at)
         return items.end() if items else self._value(data, at)
 
     def _first_name(self, data: bytes, at: int) -> int:
-        """Behind the opening brace of an object."""
+        """After the opening brace of an object."""
         at = skip_space(data, at)
         if at == len(data):
             return at
@@ -207,20 +207,20 @@ class ValueScanner:
         return self._name(data, at)
 
     def _name(self, data: bytes, at: int) -> int:
-        """A member's name, after white space."""
+        """At a member's name, or at white space before it."""
         at = skip_space(data, at)
         found = read_name(data, at) if at < len(data) else None
         if found is None:
             return at
         name, end = found
         names = self._open[-1]
-        assert names is not None, "a name stands in an object"
+        assert names is not None, "only objects have names"
         if name in names:
-            raise JSONError(f"the member {shown(name)} is there twice", at)
+            raise JSONError(f"the member {shown(name)} appears twice", at)
         names.add(name)
         self._names += end - at
         if self._names > MAX_NAMES:
-            raise JSONError(f"the names of members have more than {MAX_NAMES} bytes", at)
+            raise JSONError(f"the names of members have more than {MAX_NAMES} bytes in total", at)
         self._step = ValueScanner._colon
         return end
 
@@ -235,7 +235,7 @@ class ValueScanner:
         return at + 1
 
     def _next(self, data: bytes, at: int) -> int:
-        """Behind a value in a list or an object."""
+        """After a value in a list or an object."""
         at = skip_space(data, at)
         if at == len(data):
             return at
@@ -248,18 +248,18 @@ class ValueScanner:
         raise JSONError(f"a comma or the closing {']' if listed else '}'!r} is missing", at)
 
     def _close(self, at: int) -> int:
-        """The container's closing bracket or brace stands at an offset."""
+        """Close the innermost container, whose closing bracket or brace is at an offset."""
         self._open.pop()
         self._ended()
         return at + 1
 
     def _ended(self) -> None:
-        """A value is complete."""
+        """Choose the next step after a complete value."""
         if self._open:
             self._step = ValueScanner._next
         else:
             self.done = True
 
 
-#: Looks at data from an offset, and returns the offset behind what it has checked; the same one when it needs more.
+#: Checks data from an offset on and returns the offset up to which it did; the same offset if it needs more bytes.
 _Step = Callable[[ValueScanner, bytes, int], int]

@@ -1,17 +1,19 @@
 """
-multipart/form-data, rewritten as it streams (RFC 7578, RFC 2046 §5.1).
+Streaming rewriter for multipart/form-data (RFC 7578, RFC 2046 §5.1).
 
-The form that leaves has a boundary of ours and part heads of ours; the bytes of files and of other fields go through
-uncopied.  Forced fields come first; the client's own copies of them are dropped.
+The rewritten form has a new boundary and new part heads; the bytes of files and of other fields are sent on without a
+copy.  Forced fields come first; the client's fields of the same names are dropped.
 
-A form that came with a length leaves with one, promised before its first byte: what came plus what rules may
-add.  The rest is made up with spaces after the closing boundary, which receivers ignore.  Nothing is stored for this.
+A form that comes with a length is sent with a length, which is promised before its first byte: the original length
+plus the most that the rules may add.  Spaces after the closing boundary, which receivers ignore, make up the
+difference.  The form is not stored for this.
 
-The delimiter is searched for here and not by a library because the promise needs the exact size of all that is taken
-off, and because the verdict must not depend on how the network cut the preamble and the epilogue.
+This module searches for the delimiter without a library, for two reasons: the promise needs the exact size of all bytes
+that are removed, and the result must not depend on how the network cut the preamble and the epilogue.
 
-A field whose fate depends on its value is held back until its part ends, or until it is longer than any value that a
-rule names.  Defaults are written before the closing boundary, when it is known what the client has not sent.
+If the decision about a field depends on its value, the part is buffered until it ends, or until the value is longer
+than any value that a rule names.  Defaults are written before the closing boundary, when all of the client's fields are
+known.
 """
 
 from __future__ import annotations
@@ -24,20 +26,20 @@ from collections.abc import Callable
 from ..config import MAX_KEY, multipart_parts
 from ..errors import MalformedForm
 from . import partheads
-from .treatment import DEPENDS, PASSES, Treatment, Verdict
+from .evaluation import DEPENDS, PASSES, Decision, Evaluation
 
-#: Most parts; python-multipart under MLX Omni Server stops at as many fields.
+#: Most parts in one form; python-multipart under MLX Omni Server has the same limit for fields.
 MAX_PARTS = 1000
-#: Longest part head, in bytes.
+#: Longest part head, in bytes, from the line break after the boundary on.
 MAX_PART_HEAD = 4096
-#: Most bytes that one form may lose on its way: they come back as padding, and no honest text field is as long.
+#: Most bytes that the proxy removes from one form.  They are sent as padding, and no usual text field is that long.
 MAX_DROPPED = 1024 * 1024
-#: Shortest boundary of ours: 96 random bits, which nobody guesses into a file.
+#: Length of the shortest boundary that the proxy chooses: 96 random bits, so that no file can contain it by guessing.
 MIN_BOUNDARY = 16
 
 _EMPTY_LINES = re.compile(rb"(?:\r?\n)+")
 _SPACES = b" " * 65536
-#: What a delimiter and the shortest head cost a client for each part, beside the boundary itself.
+#: The least bytes that a client needs for a part in addition to the boundary: delimiter and shortest head.
 _LEAST_PART = len(b"--\r\nContent-Disposition:form-data;name=a\r\n\r\n\r\n")
 
 
@@ -45,37 +47,39 @@ class MultipartRewriter:
     """
     Rewrites one form.
 
-    :ivar content_type: the Content-Type it leaves with.
-    :ivar length: the bytes it will have when it leaves; None if it came without a length.
+    :ivar content_type: the Content-Type of the rewritten form.
+    :ivar length: the length of the rewritten form in bytes; None if the length of the original is unknown.
     """
 
-    def __init__(self, treatment: Treatment, boundary: bytes, length: int | None, *, open_ended: bool = False) -> None:
+    def __init__(
+        self, evaluation: Evaluation, boundary: bytes, length: int | None, *, open_ended: bool = False
+    ) -> None:
         """
-        :param treatment: applies the rules to this form.
-        :param boundary: the client's, unquoted.
-        :param length: of the form as it comes, in bytes; None if unknown.
-        :param open_ended: the client is one that leaves the closing boundary out, so that room for it is promised; not
-            for all, since some readers take no padding, and what is not needed of the room becomes some.
+        :param evaluation: applies the rules to this form.
+        :param boundary: the client's boundary, unquoted.
+        :param length: the length of the original form in bytes; None if unknown.
+        :param open_ended: whether the client is one that omits the closing boundary.  Then the promise includes room
+            for it.  Unused room becomes padding, which some receivers do not accept; so other clients get no such room.
         """
-        self._treatment = treatment
+        self._evaluation = evaluation
         self._theirs = b"--" + boundary
         self._delimiter = b"\r\n" + self._theirs
         size = max(len(boundary), MIN_BOUNDARY)
         ours = urlsafe_b64encode(os.urandom(size))[:size]
         self._ours = b"--" + ours
-        rules = treatment.rules
+        rules = evaluation.rules
         self._forced = self._ours.join(rules.forced_form)
         self.content_type = b"multipart/form-data; boundary=" + ours
         self.length: int | None = None
-        #: Bytes of the form from the beginning of what is being looked at to its end.
+        #: Bytes of the original form from the beginning of the data in hand to the form's end.
         self._left = length
-        # The promise's slack: bytes taken in, or promised beyond them, that nothing has been written for.  It is what
-        # the padding will be.  Where the client's boundary is too short to be ours, each part costs more than it
-        # brings, and that is promised for as many parts as can come.  Behind the closing boundary it may be below 0
-        # until the epilogue has come; without a promise it means nothing.
+        # The slack of the promise: bytes received, or promised in addition, for which nothing has been written yet.
+        # What remains of it becomes the padding.  If the client's boundary is shorter than `MIN_BOUNDARY`, each part
+        # needs more bytes than it brings; these are promised for as many parts as can come.  After the closing boundary
+        # the slack may be below 0 until the epilogue has come.  Without a promise it has no meaning.
         self._room = 0
-        # What of the room belongs to the defaults, to the values that replace a field's first one, and to a closing
-        # boundary that the client may leave out.
+        # The share of the room that is reserved for the defaults, for replacing the first value of each mapped field,
+        # and for a closing boundary that the client may omit.
         self._growth = dict(rules.growth)
         self._reserve = sum(self._growth.values()) + len(self._ours.join(rules.defaults_form))
         self._spare = len(self._delimiter + b"--") if open_ended else 0
@@ -94,9 +98,9 @@ class MultipartRewriter:
         """
         Take upload bytes; return those that are safe to send on.
 
-        At most one delimiter, one part's head and one value of `MAX_KEY` bytes are held back.
+        At most one delimiter, one part head and one value of `MAX_KEY` bytes are buffered.
 
-        :raises MalformedForm: when the form cannot be read in exactly one way.
+        :raises MalformedForm: when the form cannot be read in exactly one way, or exceeds the limits.
         """
         if self._held:
             data = self._held + data
@@ -117,16 +121,16 @@ class MultipartRewriter:
         """
         End the form; return the last bytes.
 
-        :raises MalformedForm: when its closing boundary has not come, and it cannot be seen where the last part ends.
+        :raises MalformedForm: when the closing boundary is missing and the end of the last part is not certain.
         """
         out = [] if self._step is MultipartRewriter._epilogue else self.feed(self._missing_end())
         return out if self.length is None else out + spaces(self._room)
 
     def _missing_end(self) -> bytes:
         """
-        What is missing at the end of a form whose length says that it is complete, as Unity sends it.
+        The closing boundary, or the part of it, that is missing at the end of a form.  Unity omits it.
 
-        :raises MalformedForm: when it does not end behind a part: the rest may be half a boundary, or half a head.
+        :raises MalformedForm: when the form does not end after a part: the rest may be half a boundary, or half a head.
         """
         missing = b"--"
         if self._step is MultipartRewriter._head and self._held == b"\r\n":
@@ -138,7 +142,7 @@ class MultipartRewriter:
             missing = self._delimiter + missing
         bodiless = self._step is not MultipartRewriter._held_back
         if not self._parts or len(self._held) > (0 if bodiless else self._safe_end(self._held, 0)):
-            raise MalformedForm("The closing boundary is missing, and the form does not end behind a part.")
+            raise MalformedForm("The closing boundary is missing, and the form does not end after a part.")
         if self._left is not None:
             self._left = len(self._held) + len(missing)
             ours = max(0, len(self._ours) - len(self._theirs))
@@ -148,7 +152,7 @@ class MultipartRewriter:
         return missing
 
     def _start(self, data: bytes, at: int, out: list[bytes]) -> int:
-        """Before the first boundary, which has no line break of its own; empty lines may precede it."""
+        """Before the first boundary, which needs no line break in front; empty lines may precede it."""
         lines = _EMPTY_LINES.match(data, at)
         if lines is not None:
             self._take_off(lines.end() - at)
@@ -164,7 +168,7 @@ class MultipartRewriter:
         raise MalformedForm("The form does not begin with the boundary that its Content-Type names.")
 
     def _after_boundary(self, data: bytes, at: int, out: list[bytes]) -> int:
-        """Behind two dashes and the boundary."""
+        """After two dashes and the boundary."""
         if data.startswith(b"\r\n", at):
             self._parts += 1
             if self._parts > MAX_PARTS:
@@ -177,10 +181,10 @@ class MultipartRewriter:
             return at + 2
         if found in (b"", b"\r", b"-"):
             return at
-        raise MalformedForm(f"Behind boundary {self._parts + 1} of the form there is neither a line break nor '--'.")
+        raise MalformedForm(f"Boundary {self._parts + 1} of the form is followed by neither a line break nor '--'.")
 
     def _head(self, data: bytes, at: int, out: list[bytes]) -> int:
-        """A part's head, from the line break behind its boundary."""
+        """In the head of a part, from the line break after its boundary on."""
         end = data.find(b"\r\n\r\n", at, at + MAX_PART_HEAD)
         if end < 0:
             if len(data) - at >= MAX_PART_HEAD:
@@ -191,55 +195,64 @@ class MultipartRewriter:
         except MalformedForm as error:
             raise self._malformed(error.message) from None
         taken = len(self._theirs) + end + 4 - at
-        verdict = self._treatment.judge(head.name)
-        if verdict is DEPENDS:
+        decision = self._evaluation.decide(head.name)
+        if decision is DEPENDS:
             self._undecided = head, taken
             self._step = MultipartRewriter._held_back
         else:
-            self._obey(verdict, head, taken, out)
+            self._obey(decision, head, taken, out)
         return end + 4
 
-    def _obey(self, verdict: Verdict, head: partheads.PartHead, taken: int, out: list[bytes]) -> None:
-        """Let a part pass, or leave it out, whose boundary and head took so many bytes."""
-        if verdict is PASSES:
+    def _obey(self, decision: Decision, head: partheads.PartHead, taken: int, out: list[bytes]) -> None:
+        """
+        Send a part on or drop it.
+
+        :param taken: the size of its boundary and head in the original form.
+        """
+        if decision is PASSES:
             out.append(self._opening(head, taken))
-            self._take_off(0)  # a long head that leaves as a short one is a loss too
+            self._take_off(0)  # a head that becomes shorter counts as dropped bytes too
             self._step = MultipartRewriter._kept
         else:
             self._room += taken
             self._step = MultipartRewriter._dropped
 
     def _held_back(self, data: bytes, at: int, out: list[bytes]) -> int:
-        """The body of a part whose fate depends on it; what is decided here, the step after it does."""
+        """In the body of a part that the decision depends on: buffer it, then decide and call the next step."""
         end = data.find(self._delimiter, at)
         if end < 0 and len(data) - at < MAX_KEY + len(self._delimiter):
             return at
         assert self._undecided is not None
         head, taken = self._undecided
         value = data[at:end] if 0 <= end <= at + MAX_KEY else None
-        settled = self._treatment.settle(head.name, value)
-        if isinstance(settled, Verdict):
+        settled = self._evaluation.settle(head.name, value)
+        if isinstance(settled, Decision):
             self._obey(settled, head, taken, out)
         else:
             new = settled.text.encode() + b"\r\n"
-            # What is sure to be dropped pays for the new value; it is counted again when it is.
+            # The old value will be dropped: its bytes are credited now for the new value, and taken back below, since
+            # the next step counts them again.
             credit = MAX_KEY if value is None else len(value) + len(b"\r\n")
-            self._reserve -= self._growth.pop(self._treatment.key(head.name), 0)
+            self._reserve -= self._growth.pop(self._evaluation.key(head.name), 0)
             out += [self._opening(partheads.PartHead(head.name, None, None), taken + credit - len(new)), new]
             self._room -= credit
             self._step = MultipartRewriter._dropped
         return self._step(self, data, at, out)
 
     def _opening(self, head: partheads.PartHead, taken: int) -> bytes:
-        """A kept part's boundary and head, no longer than what was promised allows."""
+        """
+        The boundary and the head of a part that passes, in a form that fits into the promised length.
+
+        :raises MalformedForm: when even the shortest one does not fit.
+        """
         opening = self._ours + head.usual
         if self.length is not None:
-            # The closing boundary has to be paid for too.
+            # The closing boundary needs room too.
             most = self._room + taken - self._reserve - len(self._ours) + len(self._theirs)
             if len(opening) > most:
                 opening = self._ours + head.tight
             if len(opening) > most:
-                # An escaped name is longer than it was; servers need no more of it than the extension.
+                # Escapes make a file name longer than it was; servers need only its extension.
                 shorter = head.shorter(len(opening) - most)
                 opening = self._ours + shorter if shorter else opening
             if len(opening) > most:
@@ -251,7 +264,7 @@ class MultipartRewriter:
         return opening
 
     def _kept(self, data: bytes, at: int, out: list[bytes]) -> int:
-        """The body of a part that passes."""
+        """In the body of a part that passes."""
         end = data.find(self._delimiter, at)
         if end >= 0:
             self._step = MultipartRewriter._after_boundary
@@ -263,7 +276,7 @@ class MultipartRewriter:
         return end
 
     def _dropped(self, data: bytes, at: int, out: list[bytes]) -> int:
-        """The body of a part that is dropped."""
+        """In the body of a part that is dropped."""
         end = data.find(self._delimiter, at)
         if end >= 0:
             self._step = MultipartRewriter._after_boundary
@@ -274,22 +287,26 @@ class MultipartRewriter:
         return end
 
     def _take_off(self, size: int) -> None:
-        """Make room of bytes that do not go on."""
+        """
+        Count bytes that are not sent on; they become room.
+
+        :raises MalformedForm: when they exceed `MAX_DROPPED` in total.
+        """
         self._room += size
         if self._room > self._most_room:
             raise MalformedForm(
-                f"What would have to be dropped from the form is longer than {MAX_DROPPED} bytes: leave out the "
-                "fields that the proxy's configuration sets."
+                f"The proxy would have to drop more than {MAX_DROPPED} bytes from the form: leave out the fields that "
+                "its configuration sets."
             )
 
     def _safe_end(self, data: bytes, at: int) -> int:
-        """The offset behind the last byte that cannot belong to a delimiter cut in two."""
+        """The offset from which on the data may be the beginning of a delimiter; the end of the data if none begins."""
         last = data.rfind(b"\r", max(at, len(data) - len(self._delimiter) + 1))
         return last if last >= 0 and self._delimiter.startswith(data[last:]) else len(data)
 
     def _close(self, at: int, out: list[bytes]) -> None:
-        """Write the defaults, and the closing boundary, with a line break where the promise leaves room for one."""
-        missing = self._treatment.missing()
+        """Write the defaults and the closing boundary, with a line break if the promise leaves room for one."""
+        missing = self._evaluation.missing()
         if missing:
             defaults = self._ours.join(multipart_parts(missing))
             out.append(defaults)
@@ -303,7 +320,7 @@ class MultipartRewriter:
         self._step = MultipartRewriter._epilogue
 
     def _epilogue(self, data: bytes, at: int, out: list[bytes]) -> int:
-        """Behind the closing boundary: nobody reads it, so it goes on as spaces."""
+        """After the closing boundary: receivers ignore these bytes, so spaces replace them."""
         if self.length is not None:
             self._room += len(data) - at
             out.extend(spaces(self._room))
@@ -314,12 +331,12 @@ class MultipartRewriter:
         return MalformedForm(f"Part {self._parts} of the form cannot be accepted: {reason}.")
 
 
-#: Looks at data from an offset and returns the offset up to which it is done; the same one when it needs more bytes.
+#: Processes data from an offset on and returns the offset up to which it did; the same offset if it needs more bytes.
 _Step = Callable[[MultipartRewriter, bytes, int, "list[bytes]"], int]
 
 
 def spaces(count: int) -> list[bytes]:
-    """So many spaces, in pieces that share their memory; none where the count is below 0."""
+    """That number of spaces, in pieces that share memory; an empty list for a number below 1."""
     if count <= 0:
         return []
     whole, rest = divmod(count, len(_SPACES))

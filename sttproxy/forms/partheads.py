@@ -1,9 +1,9 @@
 """
-The heads of multipart/form-data parts: read strictly, written in one spelling (RFC 7578).
+The heads of multipart/form-data parts: parsed strictly, written in one canonical form (RFC 7578).
 
 Parsers disagree on repeated headers and parameters, on missing quotes, on folding and on escapes.  A head on which they
-could disagree is refused; every other one leaves as the same few canonical lines, so that no upstream reads another
-field name than the one judged here.
+could disagree is refused.  Every other head is written in the canonical form, so that every upstream reads the field
+name to which the rules were applied.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import attrs
 from ..errors import MalformedForm
 from . import filenames
 
-#: Most header fields in one part's head; RFC 7578 knows three.
+#: Most header fields in the head of one part; RFC 7578 defines three.
 MAX_FIELDS = 8
 
 _LINE = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]+):[ \t]*([^\r\n]*)")
@@ -25,13 +25,14 @@ _PARAMETER = re.compile(
     rb";[ \t]*(?:([!#$%&'*+\-.^_`|~0-9A-Za-z]+)="
     rb"(?:([^\x00-\x1f\x7f\";\\]*[^\x00-\x20\x7f\";\\])|\"((?:[^\"\\]|\\.)*)\")[ \t]*)?"
 )
-#: What stands without quotes in any parameter but those of the file's name.
+#: An unquoted value of any parameter except ``filename`` and ``filename*``.
 _BARE = re.compile(rb"[^\x00-\x20\x7f\"(),/:;<=>?@\[\\\]]+")
-#: What some parsers take for something else: quoted pairs, what browsers write for a quote and a line break, what
-#: mail software reads as an encoded word (RFC 2047), and the semicolon at which cpp-httplib cuts, quoted or not.
+#: What some parsers decode or split: quoted pairs, the escapes that browsers write for a quote and a line break,
+#: encoded words, which mail software decodes (RFC 2047), and the semicolon, at which cpp-httplib splits even inside
+#: quotes.
 _ESCAPES = re.compile(rb"[\\\t;]|%(?:22|0[aAdD])|=\?")
 _FILE_NAMES = (b"filename", b"filename*")
-#: A tab is one, but stands in values.
+#: The ASCII control characters except the tab, which header values may contain.
 _CONTROL = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 _TRANSPARENT_ENCODINGS = frozenset({b"7bit", b"8bit", b"binary"})
 
@@ -39,11 +40,11 @@ _TRANSPARENT_ENCODINGS = frozenset({b"7bit", b"8bit", b"binary"})
 @attrs.frozen(slots=False)
 class PartHead:
     """
-    What a part's head says.
+    The parsed head of a part.
 
-    :ivar name: the field's name.
-    :ivar filename: as `filenames.read` gives it; None for a text field.
-    :ivar content_type: as the client wrote it, if it did.
+    :ivar name: the name of the field.
+    :ivar filename: as `filenames.read` returns it; None for a text field.
+    :ivar content_type: the Content-Type as the client wrote it; None if it is missing.
     """
 
     name: str
@@ -52,16 +53,21 @@ class PartHead:
 
     @functools.cached_property
     def usual(self) -> bytes:
-        """The canonical head, from the line break behind the boundary to the empty line."""
+        """The canonical head, from the line break after the boundary to the empty line."""
         return self._write(b" ")
 
     @functools.cached_property
     def tight(self) -> bytes:
-        """The same without optional white space, for clients that did without it and promised a length."""
+        """The canonical head without optional white space, for forms with a length whose heads have none either."""
         return self._write(b"")
 
     def shorter(self, excess: int) -> bytes | None:
-        """`tight` with at least so many bytes of the file's name cut out; None where it has not as many."""
+        """
+        `tight` with a shorter file name.
+
+        :param excess: the number of bytes to remove at least.
+        :return: None if there is no file name, or if its part before the extension is not longer than that.
+        """
         name = None if self.filename is None else filenames.shortened(self.filename, excess)
         return None if name is None else attrs.evolve(self, filename=name).tight
 
@@ -77,10 +83,10 @@ class PartHead:
 @functools.lru_cache(maxsize=256)
 def parse(head: bytes) -> PartHead:
     """
-    Read a part's head; the last ones are remembered, since a client's requests have the same few.
+    Parse the head of a part.  Results are cached, because the requests of a client repeat the same few heads.
 
-    :param head: its lines, without the empty line that ends it.
-    :raises MalformedForm: when parsers would read it differently, with the reason.
+    :param head: its lines, without the empty line that ends the head.
+    :raises MalformedForm: when parsers would read the head differently; the message is the reason, without the part.
     """
     fields = _fields(head)
     disposition = fields.get(b"content-disposition")
@@ -94,11 +100,9 @@ def parse(head: bytes) -> PartHead:
         raise MalformedForm("its Content-Transfer-Encoding is not one that leaves the bytes as they are")
     content_type = fields.get(b"content-type")
     if content_type is not None and b"=?" in content_type:
-        raise MalformedForm("its Content-Type holds '=?', which some read as an encoded word")
+        raise MalformedForm("its Content-Type contains '=?', which some parsers decode as an encoded word")
     if content_type is not None and content_type.lower().startswith((b"multipart/", b"message/")):
-        raise MalformedForm(
-            "it holds parts of its own (a multipart or a message); send each file as one part of the form"
-        )
+        raise MalformedForm("its Content-Type is a multipart or message type; send each file as one part of the form")
     filename = filenames.read(*map(parameters.get, _FILE_NAMES))
     return PartHead(_name(parameters[b"name"]), filename, content_type)
 
@@ -119,13 +123,13 @@ def _fields(head: bytes) -> dict[bytes, bytes]:
             raise MalformedForm(f"its head repeats {name.decode()}")
         value = field.group(2).rstrip(b" \t")
         if name != b"content-disposition" and _CONTROL.search(value):
-            raise MalformedForm(f"its {name.decode()} holds a control character")
+            raise MalformedForm(f"its {name.decode()} contains a control character")
         fields[name] = value
     return fields
 
 
 def _parameters(disposition: bytes) -> dict[bytes, bytes]:
-    """The raw parameter values of a Content-Disposition by lower-cased name."""
+    """The raw parameter values of a Content-Disposition, by lower-case name."""
     kind = _DISPOSITION.match(disposition)
     if kind is None:
         raise MalformedForm("its Content-Disposition is not form-data")
@@ -135,7 +139,7 @@ def _parameters(disposition: bytes) -> dict[bytes, bytes]:
         parameter = _PARAMETER.match(disposition, at)
         if parameter is None:
             if name == b"filename" and disposition[:at].rstrip(b" \t").endswith(b'"'):
-                raise MalformedForm("the file name holds a quote; send it as %22")
+                raise MalformedForm("its file name contains a quote; send it as %22")
             raise MalformedForm("its Content-Disposition has a parameter that is not well-formed")
         at = parameter.end()
         name, bare, quoted = parameter.groups()
@@ -153,9 +157,13 @@ def _parameters(disposition: bytes) -> dict[bytes, bytes]:
 
 
 def _name(raw: bytes) -> str:
-    """A field name that every parser reads as itself."""
+    """
+    Decode a field name.
+
+    :raises MalformedForm: when some parsers would read another name.
+    """
     if _ESCAPES.search(raw):
-        raise MalformedForm("its name holds a quote, a backslash, a tab, a line break, escaped or not, ';' or '=?'")
+        raise MalformedForm("its name contains a quote, a backslash, a tab, a line break, escaped or not, ';' or '=?'")
     try:
         return raw.decode()
     except UnicodeDecodeError:

@@ -1,8 +1,8 @@
 """
-application/x-www-form-urlencoded, rewritten whole (WHATWG URL §5).
+Rewriting of application/x-www-form-urlencoded bodies, as a whole (WHATWG URL §5).
 
-Such a body holds no recording, so it is small.  What parsers differ on is refused: semicolons between pairs, raw
-characters that every encoder escapes, broken escapes.
+Such a body contains no recording, so it is small.  Input that parsers read differently is refused: semicolons between
+pairs, unescaped characters that every encoder escapes, invalid percent escapes.
 """
 
 from __future__ import annotations
@@ -14,23 +14,23 @@ from urllib.parse import quote_plus, unquote_plus, unquote_to_bytes
 
 from ..config import MAX_KEY, Field, Text
 from ..errors import MalformedForm
-from .treatment import PASSES, Treatment
+from .evaluation import PASSES, Evaluation
 
-#: Most pairs; the same as parts of a multipart form.
+#: Most pairs in one body; the same limit as for the parts of a multipart form.
 MAX_PAIRS = 1000
 
-#: What encoders leave as it is.
+#: The bytes that encoders do not escape.
 _LEFT = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789*-._+~!'()/:@,$?"
 _BROKEN_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
-#: Longest value, as it is written, that can be one of a table: each byte escaped.
+#: Longest encoded value, in bytes, that can equal a value in a table: `MAX_KEY` bytes, each percent-escaped.
 _MAX_VALUE = 3 * MAX_KEY
 
 
-def rewrite(treatment: Treatment, body: bytes) -> bytes:
+def rewrite(evaluation: Evaluation, body: bytes) -> bytes:
     """
-    The body with the rules applied: forced fields first, then the client's, then defaults.
+    Apply the rules to a body and return the new one: forced fields first, then the client's, then defaults.
 
-    :raises MalformedForm: when parsers would read it differently.
+    :raises MalformedForm: when parsers would read the body differently, or when it has more than `MAX_PAIRS` fields.
     """
     if body.count(b"&") >= MAX_PAIRS:
         raise MalformedForm(f"The form has more than {MAX_PAIRS} fields.")
@@ -38,29 +38,29 @@ def rewrite(treatment: Treatment, body: bytes) -> bytes:
     kept = []
     for number, pair in enumerate(pairs, 1):
         name = _name(pair, number)
-        settled = treatment.treat(name, functools.partial(_value, pair))
+        settled = evaluation.evaluate(name, functools.partial(_value, pair))
         if isinstance(settled, Text):
             kept.append(_pair(name, settled.text))
         elif settled is PASSES:
             kept.append(pair)
-    return b"&".join([*_written(treatment.rules.forced), *kept, *_written(treatment.missing())])
+    return b"&".join([*_written(evaluation.rules.forced), *kept, *_written(evaluation.missing())])
 
 
-def strip_query(treatment: Treatment, query: bytes) -> bytes:
+def strip_query(evaluation: Evaluation, query: bytes) -> bytes:
     """
-    The query of a transcription without ruled fields; the rest of it to the byte.
+    Remove the fields that rules govern from the query of a transcription request; the other bytes do not change.
 
     Some frameworks look for a field in the query too, or even first.
 
-    :raises MalformedForm: when a name cannot be judged.
+    :raises MalformedForm: when a field name contains a control character.
     """
     if not query:
         return query
-    return b"&".join(pair for pair in query.split(b"&") if not any(map(treatment.governs, _query_names(pair))))
+    return b"&".join(pair for pair in query.split(b"&") if not any(map(evaluation.governs, _query_names(pair))))
 
 
 def _written(fields: Iterable[Field]) -> list[bytes]:
-    """Fields of ours."""
+    """The encoded pairs of configured fields."""
     return [_pair(name, value) for field in fields for name, value in field.parts]
 
 
@@ -69,21 +69,21 @@ def _pair(name: str, value: str) -> bytes:
 
 
 def _value(pair: bytes) -> bytes | None:
-    """The value of a pair, decoded; None for one that is longer than any in a table."""
+    """The decoded value of a pair; None for one that is longer than any value in a table."""
     value = pair.partition(b"=")[2]
     return unquote_to_bytes(value.replace(b"+", b" ")) if len(value) <= _MAX_VALUE else None
 
 
 def _query_names(pair: bytes) -> list[str]:
-    """The names that servers may find in one pair of a query; old ones take a semicolon for an ampersand."""
+    """The names that servers may find in one pair of a query; old servers split at semicolons too."""
     return [unquote_plus(part.partition(b"=")[0].decode("utf-8", "replace")) for part in pair.split(b";")]
 
 
 def _name(pair: bytes, number: int) -> str:
-    """The name of a pair's field, decoded."""
+    """The decoded name of a pair."""
     name, _, value = pair.partition(b"=")
     if pair.translate(None, _LEFT).strip(b"%=") or b"=" in value or _BROKEN_ESCAPE.search(pair):
-        raise MalformedForm(f"Field {number} of the form holds characters that must be percent-encoded.")
+        raise MalformedForm(f"Field {number} of the form contains characters that must be percent-encoded.")
     try:
         return unquote_plus(name.decode("ascii"), errors="strict")
     except UnicodeDecodeError:

@@ -14,9 +14,9 @@ from ..admission import Admission
 from ..config import Config
 from ..errors import BadRequest, ForbiddenProfile, Header, UnsupportedBody
 from ..forms import urlencoded
+from ..forms.evaluation import Evaluation
 from ..forms.json import JSONRewriter
 from ..forms.multipart import MultipartRewriter
-from ..forms.treatment import Treatment
 from ..headers import boundary_of, describing, end_to_end, parse_content_type
 from ..http1.heads import RequestHead
 from ..inbound.body import Collected, WholeBody
@@ -69,28 +69,28 @@ class Transcriptions(Forwarding):
         head = request.head
         media, parameters = _form_type(head)
         config = self._config()
-        treatment = Treatment(config.rules(_bound_profile(config, head, request.profile) or self._profile))
+        evaluation = Evaluation(config.rules(_bound_profile(config, head, request.profile) or self._profile))
         path, mark, query = request.target.partition(b"?")
-        request.target = path + mark + urlencoded.strip_query(treatment, query)
-        notes = functools.partial(_explanation, config, treatment) if self._explains else list
+        request.target = path + mark + urlencoded.strip_query(evaluation, query)
+        notes = functools.partial(_explanation, config, evaluation) if self._explains else list
         if media == _URLENCODED:
             body = Collected(request.body, MAX_URLENCODED).whole
-            body.addCallback(self._collected, request, treatment, notes)
+            body.addCallback(self._collected, request, evaluation, notes)
             body.addErrback(request.refuse)
             return NOT_DONE_YET
         rewriter: MultipartRewriter | JSONRewriter
         if media == _JSON:
-            rewriter = JSONRewriter(treatment, head.length, self._max_json)
+            rewriter = JSONRewriter(evaluation, head.length, self._max_json)
         else:
             # What UnityWebRequest sends ends without a closing boundary, and it names itself.
             unity = b"x-unity-version" in head.index
-            rewriter = MultipartRewriter(treatment, boundary_of(parameters), head.length, open_ended=unity)
+            rewriter = MultipartRewriter(evaluation, boundary_of(parameters), head.length, open_ended=unity)
         self._admit(request, request.body, rewriter, rewriter.content_type, rewriter.length, notes)
         return NOT_DONE_YET
 
-    def _collected(self, data: bytes, request: Request, treatment: Treatment, notes: Notes) -> None:
+    def _collected(self, data: bytes, request: Request, evaluation: Evaluation, notes: Notes) -> None:
         """Rewrite a form that came whole."""
-        body = WholeBody(urlencoded.rewrite(treatment, data))
+        body = WholeBody(urlencoded.rewrite(evaluation, data))
         self._admit(request, body, Untouched(), _URLENCODED, body.length, notes)
 
     def _admit(
@@ -134,9 +134,9 @@ def _bound_profile(config: Config, head: RequestHead, named: str) -> str:
     return bound or named
 
 
-def _explanation(config: Config, treatment: Treatment) -> list[Header]:
+def _explanation(config: Config, evaluation: Evaluation) -> list[Header]:
     """The header that tells what was done to a form, without the values."""
-    done = treatment.summary()
+    done = evaluation.summary()
     return [(b"x-sttproxy-config", f"{config.generation}{'; ' * bool(done)}{done}".encode())]
 
 

@@ -1,5 +1,5 @@
 """
-Forms for the tests of the multipart rewriter: those that pass, those that are ruled, and those that are refused.
+Forms for the tests of the multipart rewriter: forms that pass unchanged, forms that rules change, and refused forms.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import attrs
 from .rewriting import BOUNDARY, field, form, upload
 
 DELIMITER = b"\r\n--" + BOUNDARY
-#: What a form that has a length is promised beyond it where its closing boundary may be missing.
+#: The bytes that the promise adds to the length of a form whose closing boundary may be missing.
 SPARE = len(DELIMITER + b"--")
 WAV = upload("file", b"a.wav", b"audio/wav", b"RIFF\x00\xff\r\n")
 A = field("a", b"1")
@@ -21,9 +21,9 @@ B = field("b", b"2")
 @attrs.frozen
 class Case:
     """
-    A form, the fields that the configuration sets, and what is kept of the form.
+    A form, the fields that the configuration sets, and the parts that are sent on.
 
-    :ivar open_ended: whether it comes from a client that leaves the closing boundary out.
+    :ivar open_ended: whether it comes from a client that omits the closing boundary.
     """
 
     body: bytes
@@ -33,7 +33,7 @@ class Case:
     open_ended: bool = False
 
     def expected(self, counted: bool) -> bytes:
-        """What leaves, under a boundary of ours that is as long as the client's."""
+        """The rewritten form, with a boundary of ``=`` that is as long as the client's."""
         ours = b"=" * len(BOUNDARY)
         leaves = form(*self.forced, *self.kept, boundary=ours, end=b"")
         if not counted:
@@ -43,11 +43,11 @@ class Case:
 
 
 def spelled(head: bytes, value: bytes = b"1") -> bytes:
-    """A part with a head as the test gives it."""
+    """A part with exactly this head."""
     return head + b"\r\n\r\n" + value
 
 
-#: Forms that pass as they are.
+#: Forms that pass with all their parts.
 PASSING = {
     "one field": Case(form(A), (A,)),
     "one file": Case(form(WAV), (WAV,)),
@@ -83,7 +83,7 @@ PASSING = {
     ),
 }
 
-#: Forms without a closing boundary, from a client that leaves it out.
+#: Forms without a closing boundary, from a client that omits it.
 OPEN_ENDED = {
     "as Unity sends it": Case(form(WAV, A, end=b"").removesuffix(DELIMITER + b"--"), (WAV, A), open_ended=True),
     "no dashes behind the last boundary": Case(form(A, end=b"").removesuffix(b"--"), (A,), open_ended=True),
@@ -100,7 +100,7 @@ OPEN_ENDED = {
     "a closing boundary all the same": Case(form(WAV, A), (WAV, A), open_ended=True),
 }
 
-#: What a part may hold and nobody may take for a delimiter.
+#: Values that resemble a delimiter but must not be read as one.
 VALUES = (
     b"",
     b"\r\n",
@@ -136,7 +136,7 @@ VALUES = (
     bytes(range(256)),
 )
 
-#: Forms of which something is dropped, or to which something is added.
+#: Forms from which the rules drop parts, or to which they add parts.
 PROMPT = field("prompt", b"mine")
 RULED: dict[str, Case] = {
     "added to nothing": Case(form(), (), {"prompt": "x"}, (field("prompt", b"x"),)),
@@ -175,7 +175,7 @@ RULED: dict[str, Case] = {
     "_charset_": Case(form(field("_charset_", b"utf-7"), A), (A,)),
 }
 
-#: Forms that are refused, by a part of the message.
+#: Refused forms, each with a part of the error message.
 REFUSED: tuple[tuple[str, bytes], ...] = (
     ("closing boundary is missing", b""),
     ("closing boundary is missing", b"\r\n"),
@@ -200,16 +200,16 @@ REFUSED: tuple[tuple[str, bytes], ...] = (
     ("does not begin with the boundary", form(A, boundary=b"other-boundary-0123456789")),
     ("does not begin with the boundary", b"prompt=x"),
     ("does not begin with the boundary", b'{"prompt": "x"}'),
-    ("Behind boundary 1 ", form(A).replace(b"\r\n", b"\n")),
-    ("Behind boundary 1 ", form(A).replace(BOUNDARY + b"\r\n", BOUNDARY + b" \r\n")),
-    ("Behind boundary 1 ", form(A).replace(BOUNDARY + b"\r\n", BOUNDARY + b"\t\r\n")),
-    ("Behind boundary 1 ", form(A, boundary=BOUNDARY + b"x")),
-    ("Behind boundary 1 ", b"--" + BOUNDARY + b"-\r\n"),
-    ("Behind boundary 1 ", b"--" + BOUNDARY + b"\r\r\n"),
-    ("Behind boundary 2 ", form(A, end=b"").replace(BOUNDARY + b"--", BOUNDARY + b"x--")),
-    ("Behind boundary 2 ", form(A, end=b"").replace(BOUNDARY + b"--", BOUNDARY + b"-\r\n")),
-    ("Behind boundary 2 ", form(A, end=b"").replace(BOUNDARY + b"--", BOUNDARY + b" --")),
-    ("Behind boundary 3 ", form(A, field("b", b"x" + DELIMITER + b"y"))),
+    ("Boundary 1 of the form is followed by", form(A).replace(b"\r\n", b"\n")),
+    ("Boundary 1 of the form is followed by", form(A).replace(BOUNDARY + b"\r\n", BOUNDARY + b" \r\n")),
+    ("Boundary 1 of the form is followed by", form(A).replace(BOUNDARY + b"\r\n", BOUNDARY + b"\t\r\n")),
+    ("Boundary 1 of the form is followed by", form(A, boundary=BOUNDARY + b"x")),
+    ("Boundary 1 of the form is followed by", b"--" + BOUNDARY + b"-\r\n"),
+    ("Boundary 1 of the form is followed by", b"--" + BOUNDARY + b"\r\r\n"),
+    ("Boundary 2 of the form is followed by", form(A, end=b"").replace(BOUNDARY + b"--", BOUNDARY + b"x--")),
+    ("Boundary 2 of the form is followed by", form(A, end=b"").replace(BOUNDARY + b"--", BOUNDARY + b"-\r\n")),
+    ("Boundary 2 of the form is followed by", form(A, end=b"").replace(BOUNDARY + b"--", BOUNDARY + b" --")),
+    ("Boundary 3 of the form is followed by", form(A, field("b", b"x" + DELIMITER + b"y"))),
     ("Part 1 of the form cannot be accepted: it has no Content-Disposition", form(b"\r\n1")),
     ("Part 1 of the form cannot be accepted: it has no Content-Disposition", form(b"X: y\r\n\r\n1")),
     ("Part 2 of the form cannot be accepted: it has no Content-Disposition", form(A, b"\r\n\r\n1")),
@@ -230,7 +230,7 @@ REFUSED: tuple[tuple[str, bytes], ...] = (
     ("Part 1 of the form cannot be accepted: its head has a folded", form(b" " + A)),
     ("Part 1 of the form cannot be accepted: its Content-Disposition names", form(A.replace(b"; name=", b"; nam="))),
     (
-        "Part 2 of the form cannot be accepted: it holds parts of its own",
+        "Part 2 of the form cannot be accepted: its Content-Type is a multipart",
         form(A, upload("b", b"b", b"multipart/mixed; boundary=x", b"")),
     ),
 )

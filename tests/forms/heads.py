@@ -1,5 +1,5 @@
 """
-Part heads for the tests: those that are accepted, with what they say, and those that are refused.
+Part heads for the tests: accepted ones with their meaning, and refused ones.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from sttproxy.forms.partheads import MAX_FIELDS
 
 FORM = b"Content-Disposition: form-data; "
 
-#: What is read, as name, file name and content type; the rest of a row are heads that all say it.
+#: Rows of a meaning (name, file name, content type) and the heads that all have it.
 ACCEPTED: tuple[tuple[tuple[str, bytes | None, bytes | None], tuple[bytes, ...]], ...] = (
     (
         ("a", None, None),
@@ -38,7 +38,7 @@ ACCEPTED: tuple[tuple[tuple[str, bytes | None, bytes | None], tuple[bytes, ...]]
             FORM + b"name=file; filename*=utf-8'en-GB'%61%2Ewav\r\nContent-Type: audio/wav",
             FORM + b"name=file; filename=\"a.wav\"; filename*=utf-8''b\r\nContent-Type: audio/wav",
             FORM + b"filename*=iso-8859-1''b; name=file; filename=a.wav\r\nContent-Type: audio/wav",
-            # .NET, where the name was quoted by hand.
+            # .NET, when the program itself has quoted the name.
             FORM + b"name=file; filename=\"a.wav\"; filename*=utf-8''%22a.wav%22\r\nContent-Type: audio/wav",
             FORM + b"name=file; filename*=utf-8''%22a.wav%22\r\nContent-Type: audio/wav",
             FORM + b"name=file; filename=\"\"; filename*=utf-8''a.wav\r\nContent-Type: audio/wav",
@@ -99,7 +99,7 @@ ACCEPTED: tuple[tuple[tuple[str, bytes | None, bytes | None], tuple[bytes, ...]]
     ),
 )
 
-#: What is refused, by a part of the reason.
+#: Refused heads, by a part of the error message.
 REFUSED: dict[str, tuple[bytes, ...]] = {
     "no Content-Disposition": (b"", b"Content-Type: text/plain", b"X-Content-Disposition: form-data; name=a"),
     "names no field": (
@@ -189,7 +189,7 @@ REFUSED: dict[str, tuple[bytes, ...]] = {
         FORM + b'na me="a"',
         FORM + b'n\xc3\xa4me="a"',
     ),
-    "its name holds a quote": (
+    "its name contains a quote": (
         FORM + b'name="a\\"b"',
         FORM + b'name="a\\\\b"',
         FORM + b'name="\\a"',
@@ -220,13 +220,13 @@ REFUSED: dict[str, tuple[bytes, ...]] = {
         FORM + b"name=a; filename*=utf-8''%FF",
         FORM + b"name=a; filename*=utf-8''%ED%A0%80",
     ),
-    "the file name holds a quote; send it as %22": (
+    "its file name contains a quote; send it as %22": (
         FORM + b'name="file"; filename="a"b.wav"',
         FORM + b'name="file"; filename="a" b',
         FORM + b'filename="a"b"; name="file"',
     ),
-    "holds a control character": (FORM + b"name=a\r\nX: \x00", FORM + b"name=a\r\nContent-Type: a/\x1b"),
-    "holds parts of its own": (
+    "contains a control character": (FORM + b"name=a\r\nX: \x00", FORM + b"name=a\r\nContent-Type: a/\x1b"),
+    "its Content-Type is a multipart or message type": (
         FORM + b"name=a\r\nContent-Type: multipart/mixed; boundary=x",
         FORM + b"name=a\r\nContent-Type:MULTIPART/form-data",
     ),

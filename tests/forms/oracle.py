@@ -1,5 +1,5 @@
 """
-What rules make of a form, worked out from the configuration's text alone, the slow and obvious way.
+A slow and simple second implementation of the rules, which reads only the text of the configuration.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from .rewriting import Item
 @attrs.frozen
 class Oracle:
     """
-    A configuration, as `json` reads it: numbers are kept as text where they are written.
+    A configuration as `json` reads it.  Numbers are kept as text.
 
-    :ivar forced: members that are no section.
-    :ivar defaults: values and whether they are for empty fields too, by name.
-    :ivar maps: tables by name.
+    :ivar forced: the members that are not sections.
+    :ivar defaults: by name, the value and whether it replaces empty fields too.
+    :ivar maps: the tables of values, by name.
     """
 
     forced: dict[str, Any]
@@ -31,7 +31,7 @@ class Oracle:
 
     @classmethod
     def of(cls, configuration: bytes) -> Oracle:
-        """Read a file."""
+        """Parse a configuration file."""
         fields = json.loads(configuration)
         defaults = {
             name: (value["value"], value.get("when_empty", False))
@@ -43,7 +43,7 @@ class Oracle:
         return cls(fields, defaults, maps)
 
     def items(self, sent: list[Item]) -> list[Item]:
-        """What a reader has to find of a form that a client sends."""
+        """The fields that a reader of the rewritten form must find, for the fields that a client sends."""
         forced = {fold(name) for name in self.forced} | {"_charset_"}
         kept = [self._settled(item) for item in sent if fold(item.name) not in forced]
         there = {fold(item.name) for item in kept if item is not None}
@@ -57,7 +57,7 @@ class Oracle:
         return [*written, *(item for item in kept if item is not None), *defaults]
 
     def repeats(self, sent: list[Item]) -> bool:
-        """Whether a field is replaced more than once, for which a length may leave no room."""
+        """Whether a field is replaced more than once; the promised length may have no room for that."""
         replaced = Counter(
             fold(item.name) for item in sent if self._table(item) and self._replaced(item, self._table(item)) != item
         )
@@ -67,14 +67,14 @@ class Oracle:
         return next((table for name, table in self.maps.items() if fold(name) == fold(item.name)), {})
 
     def _replaced(self, item: Item, table: dict[str, Any]) -> Item:
-        """A field as its table has it."""
+        """The field after its table of values is applied."""
         value = item.value.decode("utf-8", "surrogateescape") if len(item.value) <= MAX_KEY else None
         if value is not None and value != "*" and value in table:
             return Item(item.name, None, None, text_of(table[value]))
         return Item(item.name, None, None, text_of(table["*"])) if "*" in table else item
 
     def _settled(self, item: Item) -> Item | None:
-        """What becomes of a client's field; None: it counts as not sent."""
+        """The client's field after the rules; None: it counts as not sent."""
         item = self._replaced(item, self._table(item))
         when_empty = any(fold(name) == fold(item.name) and flag for name, (_, flag) in self.defaults.items())
         return None if when_empty and not item.value else item
@@ -93,5 +93,5 @@ def _written(name: str, value: Any) -> list[Item]:
         return [Item(name + "[]", None, None, text_of(each)) for each in value]
     if isinstance(value, dict):
         return [Item(f"{name}[{key}]", None, None, text_of(each)) for key, each in value.items()]
-    # MLX Omni Server takes this one as a list only.
+    # MLX Omni Server accepts this field only as a list.
     return [Item(name + "[]" * (name == "timestamp_granularities"), None, None, text_of(value))]

@@ -1,5 +1,5 @@
 """
-What the tests of forms share: a run of the rewriter, and independent readers of what leaves it.
+Helpers for the tests of forms: functions that run a rewriter, and independent readers of its output.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from starlette.formparsers import MultiPartParser
 
 from sttproxy import config
 from sttproxy.config import Rules, fold
+from sttproxy.forms.evaluation import Decision, Evaluation
 from sttproxy.forms.json import JSONRewriter
 from sttproxy.forms.multipart import MultipartRewriter
-from sttproxy.forms.treatment import Treatment, Verdict
 from sttproxy.headers import boundary_of, parse_content_type
 
-#: A boundary like those of clients: longer than the shortest of ours.
+#: A boundary like those of clients: longer than `MIN_BOUNDARY`.
 BOUNDARY = b"------------------------d74496d66958873e"
 
 #: Rules that neither write nor drop anything.
@@ -36,8 +36,8 @@ def rules_for(**fields: Any) -> Rules:
 
 
 def drops(rules: Rules, name: str) -> bool:
-    """Whether rules take a client's field of a name away."""
-    return Treatment(rules).judge(name) is Verdict.DROPPED
+    """Whether the rules drop a client's field of this name."""
+    return Evaluation(rules).decide(name) is Decision.DROPPED
 
 
 def forced_parts(rules: Rules) -> tuple[tuple[bytes, bytes], ...]:
@@ -52,25 +52,25 @@ def forced_json(rules: Rules) -> list[tuple[str, str]]:
 
 def rewrite_json(rules: Rules, body: bytes, step: int | None = None, counted: bool = False) -> bytes:
     """
-    What leaves of a JSON body.
+    Rewrite a JSON body.
 
-    :param step: bytes that come at a time; None: all at once.
-    :param counted: whether it comes, and so has to leave, with a length.
-    :raises MalformedForm: as the rewriter does.
+    :param step: the size of the pieces in bytes; None: one piece.
+    :param counted: whether the length of the body is known, so that the result must have the promised length.
+    :raises MalformedForm: when the rewriter raises it.
     """
-    rewriter = JSONRewriter(Treatment(rules), len(body) if counted else None)
+    rewriter = JSONRewriter(Evaluation(rules), len(body) if counted else None)
     step = step or max(len(body), 1)
     left = b"".join(out for at in range(0, len(body), step) for out in rewriter.feed(body[at : at + step]))
     left += b"".join(rewriter.finish())
-    assert rewriter.length == (len(left) if counted else None), "the promise is not met"
+    assert rewriter.length == (len(left) if counted else None), "the result does not have the promised length"
     return left
 
 
 def said_again(rules: Rules, items: Iterable[Item]) -> list[str]:
     """
-    What a form says that leaves alike however often the same rules are applied, in one order.
+    The fields of a form that must not change when the same rules are applied again; sorted, since the order may change.
 
-    Defaults for empty fields are dropped again where they are empty themselves, and all others come last again.
+    An empty default for empty fields is dropped and added again, so it is left out here.
     """
     for_empty = {key for key, default in rules.defaults_by_name.items() if default.when_empty}
     return sorted(repr(item) for item in items if item.value or fold(item.name) not in for_empty)
@@ -83,7 +83,7 @@ _SAID = re.compile(
 
 @attrs.frozen
 class Item:
-    """One field, as a reader of a form sees it."""
+    """One field as a reader of the form returns it."""
 
     name: str
     filename: bytes | None
@@ -94,9 +94,9 @@ class Item:
 @attrs.frozen
 class Rewritten:
     """
-    What left a rewriter.
+    The output of a rewriter.
 
-    :ivar length: what it promised.
+    :ivar length: the promised length.
     """
 
     content_type: bytes
@@ -105,12 +105,12 @@ class Rewritten:
 
     @property
     def boundary(self) -> bytes:
-        """The one that it was given."""
+        """The boundary that the rewriter chose."""
         return boundary_of(parse_content_type(self.content_type)[1])
 
     @property
     def comparable(self) -> bytes:
-        """The body with a boundary that is the same in every run."""
+        """The body with its random boundary replaced by a constant one."""
         return self.body.replace(b"--" + self.boundary, b"--" + b"=" * len(self.boundary))
 
 
@@ -118,22 +118,22 @@ def rewrite(
     rules: Rules, boundary: bytes, pieces: Iterable[bytes], counted: bool, open_ended: bool = False
 ) -> Rewritten:
     """
-    Run a rewriter over the pieces of a body.
+    Rewrite a multipart body that comes in these pieces.
 
-    :param counted: whether the body comes with its length.
-    :param open_ended: whether the client is one that leaves the closing boundary out.
-    :raises MalformedForm: what the rewriter raises.
+    :param counted: whether the length of the body is known.
+    :param open_ended: whether the client is one that omits the closing boundary.
+    :raises MalformedForm: when the rewriter raises it.
     """
     pieces = list(pieces)
     length = sum(map(len, pieces)) if counted else None
-    rewriter = MultipartRewriter(Treatment(rules), boundary, length, open_ended=open_ended)
+    rewriter = MultipartRewriter(Evaluation(rules), boundary, length, open_ended=open_ended)
     out = [written for piece in pieces for written in rewriter.feed(piece)]
     out += rewriter.finish()
     return Rewritten(rewriter.content_type, rewriter.length, b"".join(out))
 
 
 def bytewise(data: bytes) -> list[bytes]:
-    """The bytes one by one."""
+    """The bytes, each as a piece of its own."""
     return [data[at : at + 1] for at in range(len(data))]
 
 
@@ -158,7 +158,7 @@ def upload(name: str, filename: bytes, content_type: bytes, value: bytes) -> byt
 
 
 def items_of(*parts: bytes) -> list[Item]:
-    """What parts made by `field` and `upload` say."""
+    """The fields in parts that `field` and `upload` made."""
     items = []
     for part in parts:
         head, _, value = part.partition(b"\r\n\r\n")
@@ -171,9 +171,9 @@ def items_of(*parts: bytes) -> list[Item]:
 
 def by_multipart(rewritten: Rewritten, strict: bool = False) -> list[Item]:
     """
-    What the multipart package reads.
+    The fields that the multipart package reads.
 
-    :param strict: whether padding is an error too.
+    :param strict: whether padding after the closing boundary is an error too.
     """
     items: list[Item] = []
     with PushMultipartParser(rewritten.boundary, header_charset="latin-1", strict=strict) as parser:
@@ -191,7 +191,7 @@ def by_multipart(rewritten: Rewritten, strict: bool = False) -> list[Item]:
 
 
 def as_starlette(items: list[Item]) -> list[Item]:
-    """Items as Starlette shows them."""
+    """The same fields as Starlette returns them."""
     return [each if each.filename is not None else Item(each.name, None, None, _shown(each.value)) for each in items]
 
 
@@ -204,7 +204,7 @@ def _shown(text: bytes) -> bytes:
 
 
 def by_starlette(rewritten: Rewritten) -> list[Item]:
-    """What Starlette reads with python-multipart, as the upstream does: text is decoded, and has no content type."""
+    """The fields that Starlette reads with python-multipart, as upstreams do; text fields have no content type."""
 
     async def stream() -> AsyncGenerator[bytes, None]:
         yield rewritten.body
@@ -216,7 +216,7 @@ def by_starlette(rewritten: Rewritten) -> list[Item]:
     except StopIteration as finished:
         found = finished.value.multi_items()
     else:
-        raise AssertionError("a body of one piece is read at once")
+        raise AssertionError("the reader waits for more after the only piece")
     items = []
     for name, value in found:
         if isinstance(value, UploadFile):
@@ -229,7 +229,7 @@ def by_starlette(rewritten: Rewritten) -> list[Item]:
 
 
 def by_email(rewritten: Rewritten) -> list[Item]:
-    """What the standard library's reader of mail finds: names, file names and types; text without line breaks."""
+    """The fields that the standard library's mail parser reads; it does not keep line breaks in text."""
     message = BytesParser(policy=HTTP).parsebytes(
         b"Content-Type: " + rewritten.content_type + b"\r\n\r\n" + rewritten.body
     )

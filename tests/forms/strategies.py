@@ -1,7 +1,7 @@
 """
-Strategies for forms: how honest clients write them, how others bend them, and how the network cuts them.
+Hypothesis strategies for forms: well-formed forms in many spellings, mutated ones, and cuts by the network.
 
-They generate data for any test or fuzzer of forms and hold nothing of what is expected of them.
+They generate data for any test or fuzzer of forms.  They contain no expected results.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ TOKEN_CHARS = "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMN
 BOUNDARY_CHARS = "0123456789abcXYZ'()+_,-./:=?"
 #: Fields that configurations set and clients send, in some of their spellings.
 COMMON = ("language", "prompt", "temperature", "response_format", "model", "timestamp_granularities")
-#: Values that clients send and tables name.
+#: Values that clients send and that tables of values contain.
 WORDS = ("", "en", "whisper-1", "0.2", "会", "-", "\r\n", "x" * 300)
 SPELLINGS = ("{}", "{}[]", "{}[0]", "{}[x]", " {} ")
 
-#: Text that stands between the quotes of a name or a file name as it is.
+#: Text that needs no escapes between the quotes of a name or a file name.
 plain_text = st.text(
     st.characters(codec="utf-8", categories=("L", "M", "N", "P", "S", "Zs"), exclude_characters='"\\'), max_size=8
 )
-#: Names that every parser reads as themselves.
+#: Names that every parser reads unchanged.
 names = (
     st.sampled_from(COMMON)
     | st.builds(str.format, st.sampled_from(SPELLINGS), st.sampled_from(COMMON))
@@ -42,9 +42,9 @@ space = st.text(" \t", max_size=2).map(str.encode)
 @attrs.frozen
 class TypedPart:
     """
-    A part as a client writes it.
+    A part as a client writes it, with its meaning.
 
-    :ivar head: its lines, without the empty line that ends it.
+    :ivar head: its lines, without the empty line that ends the head.
     """
 
     name: str
@@ -56,7 +56,7 @@ class TypedPart:
 
 @attrs.frozen
 class Form:
-    """A whole form, and what it says."""
+    """A complete form with its meaning."""
 
     boundary: bytes
     parts: tuple[TypedPart, ...]
@@ -75,9 +75,9 @@ def boundaries(draw: st.DrawFn, min_size: int = 1) -> bytes:
 @st.composite
 def typed_parts(draw: st.DrawFn, terse: bool = False) -> TypedPart:
     """
-    Parts without their values, their heads in many spellings.
+    Parts without values; their heads have many spellings.
 
-    :param terse: also heads that are shorter than the shortest canonical one.
+    :param terse: whether to generate heads that are shorter than the shortest canonical one too.
     """
     name = draw(names)
     filename = draw(st.none() | file_names)
@@ -107,7 +107,7 @@ def typed_parts(draw: st.DrawFn, terse: bool = False) -> TypedPart:
 
 @st.composite
 def values(draw: st.DrawFn, boundary: bytes) -> bytes:
-    """What a part may hold: common words, or anything but its form's delimiter, often what looks like it."""
+    """Values of parts: common words, or any bytes without the form's delimiter, often similar to it."""
     if draw(st.booleans()):
         return draw(st.sampled_from(WORDS)).encode()
     delimiter = b"\r\n--" + boundary
@@ -161,9 +161,9 @@ def _members(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, Any]]
 @st.composite
 def configurations(draw: st.DrawFn, maps: bool = True) -> bytes:
     """
-    Configuration files, with values that try to break a form.
+    Configuration files, some with values that could break a form.
 
-    :param maps: whether there may be tables of values.
+    :param maps: whether the files may contain tables of values.
     """
     boundary = b"client-boundary"
     text = st.sampled_from(
@@ -192,7 +192,7 @@ def configurations(draw: st.DrawFn, maps: bool = True) -> bytes:
     return json.dumps(fields, ensure_ascii=draw(st.booleans())).encode()
 
 
-#: What clients bend forms with.
+#: Fragments that mutations insert into forms.
 fragments = st.sampled_from(
     (
         *(bytes((code,)) for code in (0, 9, 10, 13, 32, 34, 39, 42, 44, 45, 58, 59, 61, 92, 127, 128, 255)),
@@ -228,7 +228,7 @@ fragments = st.sampled_from(
 
 @st.composite
 def bent(draw: st.DrawFn, form: Form) -> bytes:
-    """A form's body in which slices are dropped, doubled, moved, and replaced by fragments."""
+    """The body of a form, mutated: slices are dropped, duplicated, moved, or replaced by fragments."""
     body = form.body
     delimiter = b"--" + form.boundary
     marks = [at for at in range(len(body)) if body.startswith((delimiter, b"\r\n", b'"', b";", b":", b"="), at)] or [0]
@@ -247,7 +247,7 @@ def bent(draw: st.DrawFn, form: Form) -> bytes:
 
 @st.composite
 def cuts(draw: st.DrawFn, data: bytes) -> list[bytes]:
-    """The pieces in which a network brings bytes: none empty, together all of them; often cut at line breaks."""
+    """The bytes cut into non-empty pieces, as a network may deliver them; often cut at line breaks."""
     breaks = [at + shift for at in range(len(data)) if data[at] == 13 for shift in (0, 1, 2)]
     offset = st.sampled_from(breaks) if breaks else st.just(0)
     offsets = draw(st.sets(offset | st.integers(0, len(data)), max_size=8))

@@ -1,5 +1,5 @@
 """
-Tests for :mod:`sttproxy.forms.filenames`: how a name is made shorter; how names are read is among the part heads.
+Tests for :mod:`sttproxy.forms.filenames`: shortening and escaping.  The tests of the part heads cover decoding.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from .rewriting import BOUNDARY, by_multipart, form, rewrite, rules_for
 
 
 class ShortenedTests(SynchronousTestCase):
-    """A name that has to be shorter."""
+    """Tests for `shortened`."""
 
     def test_table(self) -> None:
-        """The stem gives, at a character's edge and not within an escape; the extension stays."""
+        """The stem becomes shorter, without cutting a character or an escape in two; the extension stays."""
         for name, excess, left in (
             (b"recording.wav", 1, b"recordin.wav"),
             (b"recording.wav", 8, b"r.wav"),
@@ -36,23 +36,23 @@ class ShortenedTests(SynchronousTestCase):
 
     @given(st.binary(max_size=40), st.integers(1, 20))
     def test_any(self, name: bytes, excess: int) -> None:
-        """It is short enough, or there is none."""
+        """The result is short enough, or None."""
         left = shortened(name, excess)
         assert left is None or len(left) <= len(name) - excess
 
 
 class WrittenTests(SynchronousTestCase):
-    """A name that is written."""
+    """Tests for names as they are written."""
 
     @given(st.binary(max_size=60))
     def test_harmless(self, name: bytes) -> None:
-        """Nothing in it ends the value, the header or the parameter, whatever the client has sent."""
+        """For any input, the written name cannot end the value, the header or the parameter."""
         for written in (read(name, None), read(None, b"iso-8859-1''" + quote_from_bytes(name).encode())):
             assert written is not None
             self.assertNotRegex(written, rb'[\x00-\x1f\x7f"]|\\$|=\?|;\s*name\s*\*?=')
 
     def test_fits(self) -> None:
-        """A name that grows by its escapes gives as much of its stem, and the form keeps its promised length."""
+        """If escapes make a name longer, its stem becomes shorter, and the form keeps its promised length."""
         head = b'Content-Disposition: form-data; name="file"; filename="%b.wav"\r\n\r\nRIFF'
         for name in (b"a long name\tof a recording", b"\t" * 40, b"x" * 60 + b"; name=; name=; name="):
             for boundary in (BOUNDARY, b"b"):

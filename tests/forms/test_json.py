@@ -1,6 +1,6 @@
 """
-Tests for :mod:`sttproxy.forms.json`: defaults, tables of values, and streaming; the verdicts on bodies are among the
-vectors.
+Tests for :mod:`sttproxy.forms.json`: defaults, tables of values, and streaming.  :mod:`tests.vectors` covers
+accepted and refused bodies.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from sttproxy.config import MAX_KEY, Rules, fold, parse
 from sttproxy.errors import BodyTooLarge, MalformedForm
+from sttproxy.forms.evaluation import Evaluation
 from sttproxy.forms.json import MAX_MEMBERS, JSONRewriter
 from sttproxy.forms.multipart import MAX_DROPPED
-from sttproxy.forms.treatment import Treatment
 
 from .rewriting import rewrite_json, rules_for
 from .strategies import COMMON, WORDS, configurations
@@ -29,25 +29,25 @@ EMPTY = {"$default": {"d": {"value": "x", "when_empty": True}}}
 
 
 def left(body: str, **fields: Any) -> str:
-    """What leaves of a body, whether or not it has a length, and wherever the network cuts it."""
+    """Rewrite a body with and without a length, and with several cuts; the result must always be the same."""
     return left_for(rules_for(**fields), body.encode()).decode()
 
 
 def left_for(rules: Rules, body: bytes) -> bytes:
-    """The same for rules that are there."""
+    """The same for given rules and bytes."""
     whole = rewrite_json(rules, body)
-    assert rewrite_json(rules, body, step=4096) == whole, "it depends on the cuts"
-    assert len(body) > 10_000 or rewrite_json(rules, body, step=1) == whole, "bytewise is different"
+    assert rewrite_json(rules, body, step=4096) == whole, "the result depends on the cuts"
+    assert len(body) > 10_000 or rewrite_json(rules, body, step=1) == whole, "it differs byte by byte"
     padded = rewrite_json(rules, body, counted=True)
-    assert padded.rstrip(b" ") == whole, "with a length it says something else"
+    assert padded.rstrip(b" ") == whole, "the result differs when the body has a length"
     return whole
 
 
 class TableTests(SynchronousTestCase):
-    """What leaves, to the byte."""
+    """Tests for the exact bytes of the result."""
 
     def test_defaults(self) -> None:
-        """Defaults come last, with their types, for the members that are not there; null is one that is there."""
+        """Defaults for missing members come last, with their types; a member that is null is not missing."""
         for body, expected in (
             ("{}", '{"d":0.5,"l":["a", 1],"o":{"k": true}}'),
             ('{"x": 1.0}', '{"x":1.0,"d":0.5,"l":["a", 1],"o":{"k": true}}'),
@@ -57,7 +57,7 @@ class TableTests(SynchronousTestCase):
             self.assertEqual(left(body, **DEFAULT), expected, body)
 
     def test_when_empty(self) -> None:
-        """A default for empty members replaces null and the empty string, and nothing else."""
+        """With ``when_empty`` a default replaces null and the empty string, and nothing else."""
         for body, expected in (
             ('{"d": null, "x": 1}', '{"x":1,"d":"x"}'),
             ('{"d": "", "x": 1}', '{"x":1,"d":"x"}'),
@@ -73,7 +73,7 @@ class TableTests(SynchronousTestCase):
             self.assertEqual(left(body, **EMPTY), expected, body)
 
     def test_maps(self) -> None:
-        """A value is compared as a form would carry it, and replaced by one that keeps its type; others pass."""
+        """A value is compared as form text; its replacement has the type of the configuration; other values pass."""
         for value, expected in (
             ('"a"', ':"b"'),
             ('"\\u0061"', ':"b"'),
@@ -97,13 +97,13 @@ class TableTests(SynchronousTestCase):
             self.assertEqual(left(f'{{"M[]": {value}}}', **MAPS), f'{{"M[]"{expected}}}', value)
 
     def test_any_other(self) -> None:
-        """A star is any value, whatever its type and its length."""
+        """A star matches any value of any type and length."""
         long = json.dumps("x" * (MAX_KEY + 1))
         for value in ('"a"', "null", "[1]", '{"a": {}}', "1e9", '"\\ud800"', long, '"*"'):
             self.assertEqual(left(f'{{"m": {value}}}', **ANY), '{"m":7}', value[:20])
 
     def test_longest(self) -> None:
-        """The longest value that can be in a table is found; a longer one passes."""
+        """The longest value that a table can contain is matched; a longer one passes."""
         longest = "x" * MAX_KEY
         for value, expected in (
             (longest, ':"y"'),
@@ -114,7 +114,7 @@ class TableTests(SynchronousTestCase):
             self.assertEqual(left(f'{{"m": "{value}"}}', **fields), f'{{"m"{expected}}}', len(value))
 
     def test_together(self) -> None:
-        """Forced members first, then the client's as the tables have them, then defaults of what these left empty."""
+        """Forced members come first, then the client's after the tables, then defaults, also for emptied members."""
         rules = {
             "f": 1,
             "r": None,
@@ -125,26 +125,26 @@ class TableTests(SynchronousTestCase):
         self.assertEqual(left('{"x": 1, "m": "a", "F": 2, "r": 3, "d": "none"}', **rules), expected)
 
     def test_repeated(self) -> None:
-        """A member that is repeated is refused; one that is spelled in two ways is mapped in both."""
+        """A repeated member is refused; if a name comes in two spellings, both members are mapped."""
         self.assertRaises(MalformedForm, left, '{"m": "a", "m": "a"}', **MAPS)
         self.assertEqual(left('{"m": "a", "M": "a"}', **MAPS), '{"m":"b","M":"b"}')
 
     def test_most(self) -> None:
-        """What is added does not count among the members that there may be."""
+        """Members that the proxy adds do not count towards `MAX_MEMBERS`."""
         body = json.dumps({f"x{number}": 1 for number in range(MAX_MEMBERS)})
         self.assertEqual(len(json.loads(left(body, **DEFAULT))), MAX_MEMBERS + 3)
 
 
 class StreamTests(SynchronousTestCase):
-    """What is held back, and what is refused on the way."""
+    """Tests for buffering, and for refusals during the stream."""
 
     def feed(self, *pieces: bytes, length: int | None = None, **fields: Any) -> list[bytes]:
-        """What leaves with each piece."""
-        rewriter = JSONRewriter(Treatment(rules_for(**fields)), length)
+        """The output for each piece."""
+        rewriter = JSONRewriter(Evaluation(rules_for(**fields)), length)
         return [b"".join(rewriter.feed(piece)) for piece in pieces]
 
     def test_passes_as_it_comes(self) -> None:
-        """A long value leaves with the bytes that bring it, however deep it stands, unless it is dropped."""
+        """A long value is sent on piece by piece, at any depth, unless it is dropped."""
         piece = b"UklG" * 10_000
         for member in (b"x", b"m"):
             for opening in (b'"', b'{"data": "', b'[["", "'):
@@ -152,7 +152,7 @@ class StreamTests(SynchronousTestCase):
                 self.assertEqual(out, [piece, piece] if member == b"x" else [b"", b""])
 
     def test_holds_back(self) -> None:
-        """Half a name, half a number and half an escape wait for the rest; so does a value that a table may name."""
+        """An incomplete name, number or escape is buffered, and so is a value that a table may contain."""
         for beginning, held, rest in (
             (b"{", b'"na', b'me":1'),
             (b'{"n":', b"12", b".5e3 "),
@@ -169,20 +169,20 @@ class StreamTests(SynchronousTestCase):
         self.assertEqual(self.feed(b'{"m":"', long, b"yy", **MAPS), [b"{", b"", b'"m":"' + long + b"yy"])
 
     def test_escaped(self) -> None:
-        """The longest value of a table is found, with each of its characters escaped."""
+        """The longest value of a table is matched even if each of its characters is escaped."""
         escaped = b"\\u0061" * MAX_KEY
         fields = {"$map": {"m": {"a" * MAX_KEY: "b"}}}
         self.assertEqual(left_for(rules_for(**fields), b'{"m":"%b"}' % escaped), b'{"m":"b"}')
 
     def test_dropped(self) -> None:
-        """More than can be made up for is not dropped."""
+        """A body from which more than `MAX_DROPPED` bytes would be dropped is refused."""
         most = b'{"f": "%b"}' % (b"x" * (MAX_DROPPED - 16))
         self.assertEqual(left_for(rules_for(f=1), most), b'{"f":1}')
         error = self.assertRaises(MalformedForm, left_for, rules_for(f=1), most.replace(b"x", b"xx"))
         self.assertIn("leave out the members", error.message)
 
     def test_no_room(self) -> None:
-        """Where a length is promised, a value that grows under many spellings of one name is refused."""
+        """With a promised length, a longer replacement is refused for the second spelling of one name."""
         fields = {"$map": {"m": {"a": "long" * 30}}}
         body = b'{"m":"a","M":"a"}'
         whole = rewrite_json(rules_for(**fields), body)
@@ -191,18 +191,18 @@ class StreamTests(SynchronousTestCase):
         self.assertIn("'M' leaves no room", error.message)
 
     def test_too_large(self) -> None:
-        """A body over the limit is refused as soon as that is known."""
-        treatment = Treatment(rules_for())
-        self.assertRaises(BodyTooLarge, JSONRewriter, treatment, 11, 10)
-        rewriter = JSONRewriter(treatment, None, 10)
+        """A body over the limit is refused at once: by its announced length, or when the bytes exceed the limit."""
+        evaluation = Evaluation(rules_for())
+        self.assertRaises(BodyTooLarge, JSONRewriter, evaluation, 11, 10)
+        rewriter = JSONRewriter(evaluation, None, 10)
         self.assertEqual(rewriter.feed(b'{"a":"bcd'), [b"{", b'"a":', b'"bcd'])
         self.assertRaises(BodyTooLarge, rewriter.feed, b'e"')
 
     def test_places(self) -> None:
-        """A refusal tells the byte, counted from 1 over all that came, and what is wrong there."""
+        """An error names the byte, counted from 1 in the original body, and what is wrong there."""
         for body, byte, words in (
-            (b"", 1, "ends before its object does"),
-            (b'{"a": 1', 7, "ends before its object does"),
+            (b"", 1, "ends before the object is complete"),
+            (b'{"a": 1', 7, "ends before the object is complete"),
             (b'{"a": [1, 2}', 12, "comma or the closing ']'"),
             (b'{"a": 01}', 7, "'01' is not a JSON value"),
             (b'{"a": }', 7, "a value is missing before '}'"),
@@ -211,7 +211,7 @@ class StreamTests(SynchronousTestCase):
             (b'{"a": {"b" 1}}', 12, "a colon is missing"),
             (b'{"a": 1} x', 10, "more text after the end"),
             (b'{"a": "\x01"}', 8, "raw line break or control character"),
-            (b'{"a": "\\x"}', 8, "an escape that JSON does not know"),
+            (b'{"a": "\\x"}', 8, "an invalid escape"),
             (b"[]", 1, "must be a JSON object"),
         ):
             for step in (None, 1, 3):
@@ -223,18 +223,18 @@ class StreamTests(SynchronousTestCase):
 
 @attrs.frozen
 class Number:
-    """A number as it is written."""
+    """A number with its source text."""
 
     text: str
 
 
 def read(text: str) -> Any:
-    """An object's members as pairs, numbers as they are written."""
+    """Parse JSON: objects become lists of pairs, numbers keep their source text."""
     return json.loads(text, object_pairs_hook=list, parse_int=Number, parse_float=Number)
 
 
 def compared(value: Any) -> str | None:
-    """What a table compares of a value; None for one that can only be any other."""
+    """The text that a table compares for a value; None for a value that only a star can match."""
     if isinstance(value, Number):
         return value.text
     if isinstance(value, bool):
@@ -243,12 +243,12 @@ def compared(value: Any) -> str | None:
 
 
 def configured(name: str, value: Any) -> Any:
-    """A configured value as an object has it."""
+    """A configured value as it is written into an object."""
     return [value] if fold(name) == "timestamp_granularities" and not isinstance(value, list) else value
 
 
 def expected(configuration: bytes, body: str) -> list[tuple[str, Any]]:
-    """The members that leave, worked out from the texts alone."""
+    """The expected members, computed from the texts alone."""
     rules = dict(read(configuration.decode()))
     defaults = {fold(name): (name, value) for name, value in rules.pop("$default", [])}
     maps = {fold(name): dict(table) for name, table in rules.pop("$map", [])}
@@ -275,7 +275,7 @@ def expected(configuration: bytes, body: str) -> list[tuple[str, Any]]:
 
 
 class PropertyTests(SynchronousTestCase):
-    """Any object under any configuration."""
+    """Tests with any object and any configuration."""
 
     @settings(max_examples=200)
     @given(
@@ -294,7 +294,7 @@ class PropertyTests(SynchronousTestCase):
         st.booleans(),
     )
     def test_rewritten(self, configuration: bytes, members: dict[str, Any], escaped: bool) -> None:
-        """It leaves as the forced members, the client's as the tables have them, and the defaults, types and all."""
+        """The result has the forced members, the client's after the tables, and the defaults, with their types."""
         body = json.dumps(members, ensure_ascii=escaped)
         found = left_for(parse(configuration).base, body.encode()).decode()
         self.assertEqual(read(found), expected(configuration, body))

@@ -1,5 +1,5 @@
 """
-Tests for :mod:`sttproxy.forms.jsonvalue`, the standard library's decoder at hand.
+Tests for :mod:`sttproxy.forms.jsonvalue`, compared with the standard library's decoder.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from ..test_jsontext_oracle import mutated, strict, texts
 
 def scanned(text: bytes, step: int | None = None) -> int | str:
     """
-    How far a value at the beginning of a text goes; or the words of the refusal.
+    The end of the value at the beginning of a text, or the message of the error.
 
-    :param step: bytes that come at a time; None: all at once.
+    :param step: the size of the pieces in bytes; None: one piece.
     """
     scanner = ValueScanner()
     step = step or len(text)
@@ -38,11 +38,11 @@ def scanned(text: bytes, step: int | None = None) -> int | str:
 
 
 class ScannerTests(SynchronousTestCase):
-    """One value after the other."""
+    """Tests for `ValueScanner`."""
 
     @given(texts(), st.integers(1, 9))
     def test_values(self, text: str, step: int) -> None:
-        """Every value is found to end where it does, wherever the network cuts it."""
+        """The scanner finds the end of every value, for all cuts."""
         data = text.encode("utf-8", "surrogatepass") + b" "
         for each in (None, 1, step):
             end = scanned(data, each)
@@ -59,7 +59,7 @@ class ScannerTests(SynchronousTestCase):
         try:
             strict(data.decode("utf-8", "surrogatepass"))
         except UnicodeEncodeError:
-            return  # half of a surrogate pair, which is nobody's business in a value
+            return  # half of a surrogate pair: the scanner does not check for it inside values
         except ValueError:
             end = ends.pop()
             self.assertFalse(end.isdecimal() and int(end) == len(data), end)
@@ -67,7 +67,7 @@ class ScannerTests(SynchronousTestCase):
             self.assertEqual(ends, {str(len(data))})
 
     def test_several(self) -> None:
-        """One scanner checks any number of values, and counts what it keeps and what costs time in all of them."""
+        """One scanner checks many values; the limits on time and memory apply to all of them together."""
         scanner = ValueScanner()
         for _ in range(MAX_VALUES):
             scanner.begin()
@@ -76,7 +76,7 @@ class ScannerTests(SynchronousTestCase):
         self.assertRaises(JSONError, scanner.scan, b"1 ", 0)
 
     def test_limits(self) -> None:
-        """What would take memory or time without bounds is refused, and what does not is not."""
+        """Each limit is exact: input at the limit is accepted, input beyond it is refused."""
         names = [b'"%0*d":1' % (MAX_NAME - 2, number) for number in range(MAX_NAMES // MAX_NAME + 1)]
         for text, outcome in (
             (b"[" * MAX_DEPTH + b"]" * MAX_DEPTH, ""),
@@ -97,8 +97,8 @@ class ScannerTests(SynchronousTestCase):
             self.assertEqual(scanned(text) == len(text), not outcome, text[:20])
 
     def test_repeated(self) -> None:
-        """A member that is repeated in one object is refused, in any spelling; in two objects it is not repeated."""
+        """A member that appears twice in one object is refused, in any spelling; two objects may both have it."""
         for text in (b'{"a":1,"a":2}', b'[[{"a":1,"\\u0061":2}]]', b'{"b":{"a":{}},"c":1,"b":1}'):
-            self.assertIn("is there twice", str(scanned(text)))
+            self.assertIn("appears twice", str(scanned(text)))
         self.assertEqual(scanned(b'[{"a":{"a":1}},{"a":2}]'), 23)
         self.assertEqual(json.loads('{"a":1,"a":2}'), {"a": 2})

@@ -1,7 +1,7 @@
 """
-Tests for :mod:`sttproxy.forms.multipart`: which forms pass, and as what they leave.
+Tests for :mod:`sttproxy.forms.multipart`: which forms pass, and how they are rewritten.
 
-Every case runs whole, byte by byte, and at every cut, with a length and without.
+Every case runs whole, byte by byte, and cut in two at every place, with a length and without.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from twisted.trial.unittest import SynchronousTestCase
 
 from sttproxy.errors import MalformedForm
+from sttproxy.forms.evaluation import Evaluation
 from sttproxy.forms.multipart import MultipartRewriter
-from sttproxy.forms.treatment import Treatment
 from sttproxy.headers import boundary_of, parse_content_type
 
 from .cases import OPEN_ENDED, PASSING, PROMPT, REFUSED, RULED, VALUES, A, Case
@@ -21,7 +21,7 @@ from .rewriting import BOUNDARY, NOTHING, bytewise, field, form, rewrite, rules_
 
 
 def ways(body: bytes) -> Iterator[list[bytes]]:
-    """Every way of cutting a body that is tried: whole, byte by byte, and in two anywhere."""
+    """The pieces of a body: whole, byte by byte, and cut in two at every place."""
     yield [body]
     yield bytewise(body)
     for cut in range(1, len(body)):
@@ -29,10 +29,10 @@ def ways(body: bytes) -> Iterator[list[bytes]]:
 
 
 class PassingTests(SynchronousTestCase):
-    """What leaves is the canonical form, whatever the cut."""
+    """The result is the canonical form, for every cut."""
 
     def held(self, name: object, case: Case) -> None:
-        """Hold that a case leaves as expected, every way, counted and not."""
+        """Assert that a case is rewritten as expected, for every cut, with a length and without."""
         rules = rules_for(**case.fields)
         for counted in (True, False):
             expected = case.expected(counted)
@@ -44,29 +44,29 @@ class PassingTests(SynchronousTestCase):
                 self.assertEqual(left.length, len(left.body) if counted else None, name)
 
     def test_passing(self) -> None:
-        """Forms of which nothing is dropped leave with the same parts; a length is kept to the byte."""
+        """Without rules a form keeps all its parts; the promised length is met to the byte."""
         for name, case in PASSING.items():
             self.held(name, case)
 
     def test_values(self) -> None:
-        """What a file holds leaves as it came, also where it looks like a delimiter, first, in the middle and last."""
+        """The bytes of a file do not change, even bytes similar to a delimiter at its beginning, middle or end."""
         for value in VALUES:
             for body in (value, b"x" + value + b"y"):
                 part = upload("file", b"a", b"a/b", body)
                 self.held(body, Case(form(part, A), (part, A)))
 
     def test_ruled(self) -> None:
-        """Fields of the configuration come first, and once; the client's are dropped and made up for in the end."""
+        """Configured fields come first, once each; the client's copies are dropped and padding replaces their bytes."""
         for name, case in RULED.items():
             self.held(name, case)
 
     def test_open_ended(self) -> None:
-        """A form that is complete by its length and ends behind a part is closed."""
+        """If a form ends after a part and its length is reached, the rewriter adds the missing closing boundary."""
         for name, case in OPEN_ENDED.items():
             self.held(name, case)
 
     def test_open_ended_without_room(self) -> None:
-        """Where no room was promised for that, what was dropped may give it; else the client is told what helps."""
+        """If no room was promised for that, dropped bytes provide it; without them the error says what helps."""
         for name, case in OPEN_ENDED.items():
             rules = rules_for(**case.fields)
             try:
@@ -79,7 +79,7 @@ class PassingTests(SynchronousTestCase):
                 self.assertTrue(case.fields or case.body.endswith((b"--\r\n", BOUNDARY + b"\r\n")), name)
 
     def test_every_two_cuts(self) -> None:
-        """In a small form every two cuts make no difference."""
+        """In a small form no pair of cuts changes the result."""
         case = Case(form(PROMPT, A, end=b"\r\n\r\n"), (A,), {"prompt": "x"}, (field("prompt", b"x"),))
         rules, expected = rules_for(**case.fields), case.expected(True)
         for first in range(1, len(case.body), 2):
@@ -89,17 +89,17 @@ class PassingTests(SynchronousTestCase):
                     self.fail(f"cut at {first} and {second}")
 
     def test_empty_pieces(self) -> None:
-        """A read of nothing changes nothing."""
+        """Empty reads do not change the result."""
         case = RULED["with everything around"]
         pieces = [piece for byte in bytewise(case.body) for piece in (b"", byte, b"")]
         self.assertEqual(rewrite(rules_for(**case.fields), BOUNDARY, pieces, True).comparable, case.expected(True))
 
 
 class RefusedTests(SynchronousTestCase):
-    """What is not a form gets its message, whatever the cut."""
+    """Malformed forms get the right error message, for every cut."""
 
     def test_refused(self) -> None:
-        """The verdict and its words are the same every way, with a length and without, with rules and without."""
+        """The error message is the same for every cut, with a length and without, with rules and without."""
         for message, body in REFUSED:
             for rules in (NOTHING, rules_for(prompt="x", a=None)):
                 for counted in (True, False):
@@ -109,10 +109,10 @@ class RefusedTests(SynchronousTestCase):
                         self.assertEqual(error.status, 400)
 
     def test_early(self) -> None:
-        """What is wrong is told when it has arrived, not in the end."""
+        """A mistake is reported when it arrives, not at the end of the form."""
         for message, body in REFUSED:
             if "closing boundary is missing" not in message:
-                rewriter = MultipartRewriter(Treatment(NOTHING), BOUNDARY, None)
+                rewriter = MultipartRewriter(Evaluation(NOTHING), BOUNDARY, None)
                 try:
                     rewriter.feed(body)
                 except MalformedForm as error:
@@ -121,9 +121,9 @@ class RefusedTests(SynchronousTestCase):
                     self.fail(f"taken without a word: {body!r}")
 
     def test_nothing_complete(self) -> None:
-        """What has left a form that is refused later is nothing that a reader takes for a whole one."""
+        """If a form is refused late, readers do not accept the bytes sent before as a complete form."""
         for message, body in REFUSED:
-            rewriter = MultipartRewriter(Treatment(rules_for(c="3")), BOUNDARY, None)
+            rewriter = MultipartRewriter(Evaluation(rules_for(c="3")), BOUNDARY, None)
             left = b""
             with contextlib.suppress(MalformedForm):
                 for piece in bytewise(body):

@@ -1,5 +1,5 @@
 """
-Tests for :mod:`sttproxy.forms.multipart`: the length that is promised before the first byte, and how it is kept.
+Tests for :mod:`sttproxy.forms.multipart`: the length that is promised before the first byte, and met exactly.
 """
 
 from __future__ import annotations
@@ -7,8 +7,8 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from sttproxy.errors import MalformedForm
+from sttproxy.forms.evaluation import Evaluation
 from sttproxy.forms.multipart import MAX_PARTS, MIN_BOUNDARY, MultipartRewriter
-from sttproxy.forms.treatment import Treatment
 
 from .rewriting import (
     BOUNDARY,
@@ -24,38 +24,38 @@ from .rewriting import (
     upload,
 )
 
-#: The shortest head that a part can have.
+#: The shortest possible head of a part.
 LEAST = b"Content-Disposition:form-data;name="
 
 
 def least(count: int) -> list[bytes]:
-    """So many parts of the shortest kind."""
+    """This number of the shortest possible parts."""
     return [LEAST + b"abcdefghij"[number % 10 : number % 10 + 1] + b"\r\n\r\n" for number in range(count)]
 
 
 class PromiseTests(SynchronousTestCase):
-    """What is promised when nothing has arrived."""
+    """Tests for the length that is promised before the first byte."""
 
     def test_promised(self) -> None:
-        """The promise is what comes plus what is forced, before any of it has come."""
+        """The promised length is the original length plus the forced fields."""
         for fields, forced in (({}, 0), ({"a": None}, 0), ({"a": "x" * 999, "g": [1, 2]}, 3)):
             parts = sum(map(len, ("x" * 999, "1", "2"))) if forced else 0
             each = len(b"--" + BOUNDARY + b"\r\n" + field("", b"") + b"\r\n")
             names = len("a" + "g[]" * 2) if forced else 0
-            rewriter = MultipartRewriter(Treatment(rules_for(**fields)), BOUNDARY, 12345)
+            rewriter = MultipartRewriter(Evaluation(rules_for(**fields)), BOUNDARY, 12345)
             self.assertEqual(rewriter.length, 12345 + forced * each + parts + names)
 
     def test_unknown(self) -> None:
-        """A form without a length leaves without one, and is never padded."""
+        """A form without a length is sent without a length and without padding."""
         left = rewrite(rules_for(a="x"), BOUNDARY, [form(field("a", b"y" * 999))], False)
         self.assertIsNone(left.length)
         self.assertTrue(left.body.endswith(b"--\r\n"))
 
     def test_short_boundary(self) -> None:
-        """Where the client's boundary is too short to be ours, room for the parts that can come is promised too."""
+        """If the client's boundary is shorter than `MIN_BOUNDARY`, the promise includes room for all possible parts."""
         for size in (1, MIN_BOUNDARY - 1, MIN_BOUNDARY, MIN_BOUNDARY + 1, 70):
             for length in (0, 5, 1000, 10**9):
-                rewriter = MultipartRewriter(Treatment(NOTHING), b"x" * size, length)
+                rewriter = MultipartRewriter(Evaluation(NOTHING), b"x" * size, length)
                 assert rewriter.length is not None
                 more = rewriter.length - length
                 if size >= MIN_BOUNDARY:
@@ -65,10 +65,10 @@ class PromiseTests(SynchronousTestCase):
 
 
 class KeptTests(SynchronousTestCase):
-    """The promise is kept to the byte."""
+    """The promise is met to the byte."""
 
     def kept(self, body: bytes, boundary: bytes = BOUNDARY, **fields: object) -> list[bytes]:
-        """Hold that a form leaves in its promised length however it is cut; the bodies that left."""
+        """Assert that the result has the promised length for every cut; return the results."""
         left = [
             rewrite(rules_for(**fields), boundary, pieces, True)
             for pieces in ([body], bytewise(body), [body[:-1], body[-1:]], [body[:-3], body[-3:]])
@@ -78,7 +78,7 @@ class KeptTests(SynchronousTestCase):
         return [each.comparable for each in left]
 
     def test_no_padding(self) -> None:
-        """A form of which nothing is dropped leaves byte for byte, but for its boundary."""
+        """Without rules all bytes of a canonical form stay the same, except the boundary."""
         parts = field("a", b"1"), upload("file", b"a.wav", b"audio/wav", b"RIFF" * 99)
         for size in (MIN_BOUNDARY, 40, 70):
             boundary = b"B" * size
@@ -88,12 +88,12 @@ class KeptTests(SynchronousTestCase):
                 self.assertEqual(self.kept(body, boundary), [same] * 4)
 
     def test_forced_without_padding(self) -> None:
-        """What is only added makes no padding either."""
+        """If fields are only added, there is no padding."""
         for left in self.kept(form(field("a", b"1")), prompt="x" * 500):
             self.assertTrue(left.endswith(b"--\r\n"))
 
     def test_padding(self) -> None:
-        """What is dropped comes back as spaces behind the closing boundary's line, and nowhere else."""
+        """Dropped bytes become spaces after the line of the closing boundary, and only there."""
         dropped = form(field("prompt", b"y" * 100), end=b"").removesuffix(b"--" + BOUNDARY + b"--")
         for end, line in ((b"\r\n", b"\r\n"), (b"", b"\r\n")):
             for left in self.kept(form(field("prompt", b"y" * 100), field("a", b"1"), end=end), prompt=None):
@@ -101,14 +101,14 @@ class KeptTests(SynchronousTestCase):
                 self.assertEqual(tail, line + b" " * (len(dropped) + len(end) - len(line)))
 
     def test_little_room(self) -> None:
-        """Where one byte too many has come, it becomes one space; two become the line break."""
+        """One spare byte becomes a space; two become a line break."""
         tight = form(field("a", b"1"), end=b"")
         for more, tail in ((b"", b""), (b"\r", b" "), (b"x", b" "), (b"\r\n", b"\r\n"), (b"xyz", b"\r\n ")):
             for left in self.kept(tight + more):
                 self.assertEqual(left.removeprefix(tight.replace(b"--" + BOUNDARY, b"--" + b"=" * len(BOUNDARY))), tail)
 
     def test_epilogue(self) -> None:
-        """An epilogue of any length is replaced by as many spaces."""
+        """An epilogue of any length is replaced by the same number of spaces."""
         for size in (1, 2, 3, 65535, 65536, 65537, 200_000):
             body = form(field("a", b"1")) + b"e" * size
             left = rewrite(NOTHING, BOUNDARY, [body[at : at + 50_000] for at in range(0, len(body), 50_000)], True)
@@ -116,13 +116,13 @@ class KeptTests(SynchronousTestCase):
             self.assertTrue(left.body.endswith(b"--\r\n" + b" " * size))
 
     def test_preamble(self) -> None:
-        """Empty lines in front come back as padding."""
+        """Empty lines before the form become padding."""
         for count in (1, 2, 100):
             for left in self.kept(b"\r\n" * count + form(field("a", b"1"))):
                 self.assertTrue(left.endswith(b"--\r\n" + b"  " * count))
 
     def test_heads(self) -> None:
-        """A head that becomes shorter makes padding; one that becomes longer pays with its optional white space."""
+        """A head that becomes shorter adds padding; one that would become too long loses its optional white space."""
         for head, written, padding in (
             (b'Content-Disposition: form-data; name="a"', b'Content-Disposition: form-data; name="a"', 0),
             (b'Content-Disposition:  form-data;   name="a"', b'Content-Disposition: form-data; name="a"', 3),
@@ -146,17 +146,17 @@ class KeptTests(SynchronousTestCase):
             self.assertEqual(self.kept(body), [expected] * 4, head)
 
     def test_earlier_room(self) -> None:
-        """What an earlier part was shorter by, a later one may grow by."""
+        """A part may grow by the number of bytes that earlier parts became shorter by."""
         for first in (field("prompt", b""), b"X: y\r\n" + field("a", b"1")):
             for left in self.kept(form(first, LEAST + b"b\r\n\r\n2"), prompt=None):
                 self.assertIn(b'name="b"', left)
 
 
 class TerseTests(SynchronousTestCase):
-    """Clients whose heads are shorter than any of ours."""
+    """Clients whose part heads are shorter than the shortest canonical one."""
 
     def test_refused(self) -> None:
-        """With a long boundary and a length such a head has no room; the client is told what would help."""
+        """With a long boundary and a length there is no room for such a head; the error says what helps."""
         for head in (LEAST + b"a", LEAST + b"a;filename=b", b"Content-Disposition: form-data;name=a"):
             body = form(head + b"\r\n\r\n1")
             for pieces in ([body], bytewise(body)):
@@ -165,12 +165,12 @@ class TerseTests(SynchronousTestCase):
                 self.assertIn("Part 1 ", error.message)
 
     def test_without_length(self) -> None:
-        """Without a length there is always room, and the loose spelling is used."""
+        """Without a length there is always room, and the usual spelling is written."""
         left = rewrite(NOTHING, BOUNDARY, [form(LEAST + b"a\r\n\r\n1")], False)
         self.assertIn(b'Content-Disposition: form-data; name="a"', left.body)
 
     def test_promise_never_broken(self) -> None:
-        """However little room a short boundary and terse heads leave, a form is refused or leaves in its length."""
+        """With a short boundary and terse heads, a form either gets its promised length or is refused."""
         for size in range(1, MIN_BOUNDARY + 2):
             boundary = b"x" * size
             for count in range(40):
@@ -186,10 +186,10 @@ class TerseTests(SynchronousTestCase):
 
 
 class ShortBoundaryTests(SynchronousTestCase):
-    """Boundaries of clients that are too short to be ours."""
+    """Boundaries of clients that are shorter than `MIN_BOUNDARY`."""
 
     def test_any_size(self) -> None:
-        """From one character on every boundary is taken, with any number of parts, and readers find them all."""
+        """Boundaries from one character on are accepted with any number of parts, and readers find all parts."""
         for size in (1, 2, 8, MIN_BOUNDARY - 1):
             boundary = b"x" * size
             for count in (0, 1, 2, 10, 100, MAX_PARTS):
@@ -202,7 +202,7 @@ class ShortBoundaryTests(SynchronousTestCase):
                     self.assertEqual(by_starlette(left), expected, (size, count))
 
     def test_inside_data(self) -> None:
-        """A boundary of one character is looked for behind a line break and two dashes only."""
+        """A boundary of one character counts only after a line break and two dashes."""
         value = b"x\r\n-x\n--x--x\r--x\r\nx"
         left = rewrite(NOTHING, b"x", [form(upload("file", b"f", b"a/b", value), boundary=b"x")], True)
         self.assertEqual(by_multipart(left), [Item("file", b"f", b"a/b", value)])

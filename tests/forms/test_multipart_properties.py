@@ -1,5 +1,5 @@
 """
-Tests for :mod:`sttproxy.forms.multipart` over generated forms: honest ones, and those that others bend.
+Tests for :mod:`sttproxy.forms.multipart` with generated forms: well-formed and mutated ones.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from .strategies import Form, bent, configurations, cuts, forms
 
 
 def outcome(rules: Rules, boundary: bytes, pieces: list[bytes], counted: bool) -> bytes | str:
-    """What leaves, under a boundary that is always the same, or the words of the refusal."""
+    """The result with a constant boundary, or the message of the error."""
     try:
         return rewrite(rules, boundary, pieces, counted).comparable
     except MalformedForm as error:
@@ -36,12 +36,12 @@ def outcome(rules: Rules, boundary: bytes, pieces: list[bytes], counted: bool) -
 
 
 def forced(rules: Rules) -> list[Item]:
-    """What the rules write."""
+    """The fields that the rules write."""
     return [Item(name.decode(), None, None, value) for name, value in forced_parts(rules)]
 
 
 def sent(form: Form) -> list[Item]:
-    """What a client says with a well-formed form."""
+    """The fields that a client sends in a well-formed form."""
     return [Item(part.name, part.filename, part.content_type, part.value) for part in form.parts]
 
 
@@ -52,9 +52,9 @@ class HonestTests(SynchronousTestCase):
     @given(forms(min_boundary=16), configurations(), st.booleans(), st.data())
     def test_rewritten(self, form: Form, configuration: bytes, counted: bool, data: st.DataObject) -> None:
         """
-        Any form under any configuration, cut anywhere, is read as the forced fields, the client's as the tables have
-        them, and the defaults of what it did not send, in its length; only one that repeats what is replaced may have
-        no room for that.
+        For any form, configuration and cuts, the result has the forced fields, the client's fields after the tables,
+        and the defaults for missing fields, in the promised length.  Only a form that repeats a replaced field may lack
+        room for that.
         """
         oracle = Oracle.of(configuration)
         try:
@@ -71,7 +71,7 @@ class HonestTests(SynchronousTestCase):
     @settings(max_examples=150)
     @given(forms(terse=True), configurations(), st.booleans(), st.data())
     def test_short(self, form: Form, configuration: bytes, counted: bool, data: st.DataObject) -> None:
-        """With short boundaries and terse heads too, or the client is told how to make room."""
+        """The same with short boundaries and terse heads, or the error says how to make room."""
         try:
             left = rewrite(parse(configuration).base, form.boundary, data.draw(cuts(form.body)), counted)
         except MalformedForm as error:
@@ -82,7 +82,7 @@ class HonestTests(SynchronousTestCase):
 
     @given(forms(), configurations(), st.booleans(), st.data())
     def test_cuts(self, form: Form, configuration: bytes, counted: bool, data: st.DataObject) -> None:
-        """What leaves does not depend on the cuts."""
+        """The result does not depend on the cuts."""
         rules = parse(configuration).base
         whole = outcome(rules, form.boundary, [form.body], counted)
         self.assertEqual(outcome(rules, form.boundary, data.draw(cuts(form.body)), counted), whole)
@@ -90,7 +90,7 @@ class HonestTests(SynchronousTestCase):
 
     @given(forms(min_boundary=16), configurations(maps=False), st.booleans())
     def test_twice(self, form: Form, configuration: bytes, counted: bool) -> None:
-        """What left is itself a form: rewritten by the same rules, it says the same."""
+        """The result is a form too: rewritten by the same rules, it contains the same fields."""
         rules = parse(configuration).base
         once = rewrite(rules, form.boundary, [form.body], counted)
         again = rewrite(rules, once.boundary, [once.body], counted)
@@ -98,10 +98,10 @@ class HonestTests(SynchronousTestCase):
 
 
 class BentTests(SynchronousTestCase):
-    """Forms that somebody has bent."""
+    """Mutated forms and arbitrary bytes."""
 
     def judged(self, rules: Rules, left: Rewritten) -> None:
-        """Hold that readers agree on a form that was let through, and find of ruled fields only the forced values."""
+        """Assert that readers agree on an accepted form, and find only the forced values for configured fields."""
         items = by_multipart(left)
         of_rules = forced(rules)
         self.assertEqual(items[: len(of_rules)], of_rules)
@@ -115,7 +115,7 @@ class BentTests(SynchronousTestCase):
         forms(min_boundary=16).flatmap(lambda form: st.tuples(st.just(form), bent(form))), configurations(), st.data()
     )
     def test_bent(self, pair: tuple[Form, bytes], configuration: bytes, data: st.DataObject) -> None:
-        """A bent form is refused or made canonical: the same every way it is cut, and no ruled field of it is left."""
+        """A mutated form is refused or made canonical, for every cut alike, without the client's configured fields."""
         form, body = pair
         rules = parse(configuration).base
         counted = data.draw(st.booleans())
@@ -130,7 +130,7 @@ class BentTests(SynchronousTestCase):
     @settings(max_examples=150)
     @given(st.data(), configurations())
     def test_any_bytes(self, data: st.DataObject, configuration: bytes) -> None:
-        """Bytes of any kind are refused, or become a form that readers agree on."""
+        """Any bytes are refused or become a form that readers agree on."""
         pieces = st.sampled_from(
             (b"--B", b"--", b"\r\n", b"\r", b"Content-Disposition: form-data; name=", b'"a"', b"prompt", b"x")
         )

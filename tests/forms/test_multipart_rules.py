@@ -1,7 +1,7 @@
 """
-Tests for :mod:`sttproxy.forms.multipart`: defaults and tables of values, and the length that is kept with them.
+Tests for :mod:`sttproxy.forms.multipart`: defaults and tables of values, and the promised length with them.
 
-Every case runs whole, byte by byte and in two at every place, with a length and without; its length is kept exactly.
+Every case runs whole, byte by byte and cut in two at every place, with a length and without; the length is exact.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from sttproxy.config import MAX_KEY
 from sttproxy.errors import MalformedForm
+from sttproxy.forms.evaluation import Evaluation
 from sttproxy.forms.multipart import MAX_DROPPED, MAX_PARTS, MIN_BOUNDARY, MultipartRewriter
-from sttproxy.forms.treatment import Treatment
 
 from .cases import DELIMITER, VALUES, WAV, A, B
 from .rewriting import (
@@ -40,13 +40,13 @@ FILE = upload("file", b"a", b"a/b", b"x" * 100)
 
 
 def spelled(parameters: bytes, value: bytes) -> bytes:
-    """A part with the parameters of its Content-Disposition as they stand."""
+    """A part with exactly these parameters of its Content-Disposition."""
     return b"Content-Disposition: form-data; " + parameters + b"\r\n\r\n" + value
 
 
 @attrs.frozen
 class Row:
-    """A configuration, the parts that a client sends, and those that leave."""
+    """A configuration, the parts that a client sends, and the expected parts."""
 
     fields: dict[str, Any]
     sent: tuple[bytes, ...]
@@ -145,15 +145,15 @@ ROWS = {
 
 
 def ways(body: bytes) -> list[list[bytes]]:
-    """The ways of cutting a body that are tried."""
+    """The pieces of a body, for several cuts."""
     return [[body], bytewise(body), *([body[:cut], body[cut:]] for cut in range(1, len(body)))]
 
 
 class TableTests(SynchronousTestCase):
-    """What leaves, whatever the cut."""
+    """The result, for every cut."""
 
     def test_rows(self) -> None:
-        """Each row leaves as its parts and nothing else, before padding, in its length."""
+        """The result of each row has exactly the expected parts and then padding, in the promised length."""
         for name, row in ROWS.items():
             rules = rules_for(**row.fields)
             leaves = form(*row.leaves, boundary=b"=" * len(BOUNDARY), end=b"")
@@ -171,7 +171,7 @@ class TableTests(SynchronousTestCase):
                         self.assertEqual(left.comparable, whole, (name, [len(piece) for piece in pieces[:2]]))
 
     def test_values(self) -> None:
-        """A value that passes or is replaced may look like a delimiter, or hold anything."""
+        """A value that passes or is replaced may contain any bytes, even bytes similar to a delimiter."""
         for value in VALUES:
             for fields, leaves in (
                 ({"$map": {"model": {"no such": "x"}}}, value),
@@ -189,7 +189,7 @@ class TableTests(SynchronousTestCase):
                         self.assertEqual(left.length, len(left.body) if counted else None)
 
     def test_two_cuts(self) -> None:
-        """Every two cuts around a value that is held back make no difference."""
+        """No pair of cuts around a buffered value changes the result."""
         rules = rules_for(**MODEL, **DEFAULT)
         body = form(field("model", b"a"), b'Content-Disposition: form-data; name="b"\r\n\r\n')
         whole = rewrite(rules, BOUNDARY, [body], True).comparable
@@ -202,14 +202,14 @@ class TableTests(SynchronousTestCase):
 
 
 class StreamTests(SynchronousTestCase):
-    """What is held back, and for how long."""
+    """Tests for what is buffered and for how long."""
 
     def rewriter(self, **fields: Any) -> MultipartRewriter:
         """A rewriter of a form without a length."""
-        return MultipartRewriter(Treatment(rules_for(**fields)), BOUNDARY, None)
+        return MultipartRewriter(Evaluation(rules_for(**fields)), BOUNDARY, None)
 
     def test_only_its_own_part(self) -> None:
-        """A value is held back until its part ends, and nothing behind it is."""
+        """A value that rules name is buffered until its part ends; the bytes after it are sent at once."""
         rewriter = self.rewriter(**ANY)
         opening = form(field("model", b"x"), end=b"").removesuffix(b"x" + DELIMITER + b"--")
         self.assertEqual(b"".join(rewriter.feed(opening + b"x" * 1000)), b"")
@@ -221,7 +221,7 @@ class StreamTests(SynchronousTestCase):
         self.assertEqual(rewriter.feed(data), [data])
 
     def test_others_not_held(self) -> None:
-        """A field that has but a default is not held back, nor a file that no rule speaks of."""
+        """A field that has only a default is not buffered, and neither is a file without a rule."""
         rewriter = self.rewriter(**DEFAULT, **ANY)
         for name in ("language", "file"):
             rewriter.feed(form(field(name, b""), end=b"").removesuffix(DELIMITER + b"--"))
@@ -229,7 +229,7 @@ class StreamTests(SynchronousTestCase):
             rewriter = self.rewriter(**DEFAULT, **ANY)
 
     def test_longer_than_any_key(self) -> None:
-        """A value goes on as soon as it is longer than any that is compared, and then as it comes."""
+        """A value is sent on as soon as it is longer than `MAX_KEY`, and from then on as it arrives."""
         rewriter = self.rewriter(**MODEL)
         rewriter.feed(form(field("model", b""), end=b"").removesuffix(DELIMITER + b"--"))
         self.assertEqual(b"".join(rewriter.feed(b"x" * (MAX_KEY + len(DELIMITER) - 1))), b"")
@@ -237,7 +237,7 @@ class StreamTests(SynchronousTestCase):
         self.assertEqual(b"".join(rewriter.feed(b"y" * 9)), b"y" * 9)
 
     def test_defaults_last(self) -> None:
-        """Defaults leave with the closing boundary, not with the delimiter before it."""
+        """Defaults are sent when the closing boundary has come, not with the delimiter before it."""
         rewriter = self.rewriter(**DEFAULT)
         body = form(A, end=b"")
         self.assertNotIn(b"\r\nzh\r\n", b"".join(rewriter.feed(body[:-1])))
@@ -245,10 +245,10 @@ class StreamTests(SynchronousTestCase):
 
 
 class LongTests(SynchronousTestCase):
-    """Values about as long as the longest that is compared."""
+    """Values of about `MAX_KEY` bytes."""
 
     def left(self, value: bytes, **fields: Any) -> bytes:
-        """The model that leaves, the same every way, in its length."""
+        """The model in the result, which must be the same for every cut and have the promised length."""
         body = form(field("model", value), A)
         found = set()
         for counted in (True, False):
@@ -267,7 +267,7 @@ class LongTests(SynchronousTestCase):
         return model_value
 
     def test_passing(self) -> None:
-        """Without a star a longer value passes as it is; one that is just not longer is found."""
+        """Without a star, a value longer than `MAX_KEY` passes; a value of exactly that length is matched."""
         for more in (-1, 0, 1, 2, 100):
             value = b"x" * (MAX_KEY + more)
             self.assertEqual(self.left(value, **MODEL), value, more)
@@ -277,14 +277,14 @@ class LongTests(SynchronousTestCase):
             self.assertEqual(self.left(b"x" * (MAX_KEY + more), **table), expected, more)
 
     def test_any(self) -> None:
-        """With a star it is replaced, by something long as well."""
+        """With a star a long value is replaced, even by another long one."""
         for more in (-1, 0, 1, 2, 100, MAX_KEY):
             for other in ("o", "o" * 200_000):
                 value = b"x" * (MAX_KEY + more)
                 self.assertEqual(self.left(value, **{"$map": {"model": {"*": other}}}), other.encode(), more)
 
     def test_any_again(self) -> None:
-        """Long values pay for what replaces them, however often; the first has room behind any head."""
+        """The bytes of long values provide room for their replacements; the first replacement always has room."""
         rules = rules_for(**{"$map": {"model": {"*": "o" * 5000}}})
         long = b"x" * (MAX_KEY + 1)
         for parts in ([field("model", long)] * 5, [spelled(b"name=model", long)], [spelled(b"name=model", b"")]):
@@ -295,19 +295,19 @@ class LongTests(SynchronousTestCase):
                 self.assertEqual([item.value for item in by_multipart(left)], [b"o" * 5000] * len(parts))
 
     def test_ends_like_a_delimiter(self) -> None:
-        """A value whose last bytes could begin a delimiter is measured by its own bytes."""
+        """If a value's last bytes could begin a delimiter, only the bytes of the value count for its length."""
         for more in (-1, 0, 1):
             value = b"x" * (MAX_KEY + more - len(DELIMITER) + 1) + DELIMITER[:-1]
             self.assertEqual(self.left(value, **MODEL), value, more)
             self.assertEqual(self.left(value, **ANY), b"other", more)
 
     def test_when_empty(self) -> None:
-        """A long value is not empty."""
+        """A long value does not count as empty."""
         value = b"x" * (MAX_KEY + 1)
         self.assertEqual(self.left(value, **{"$default": {"model": {"value": "d", "when_empty": True}}}), value)
 
     def test_too_much(self) -> None:
-        """What is replaced counts as dropped, and there is a limit on that."""
+        """Replaced values count as dropped and are limited by `MAX_DROPPED`."""
         rules = rules_for(**ANY)
         for counted in (True, False):
             for size, good in ((MAX_DROPPED - 1000, True), (MAX_DROPPED + 1000, False)):
@@ -320,10 +320,10 @@ class LongTests(SynchronousTestCase):
 
 
 class LengthTests(SynchronousTestCase):
-    """The promise."""
+    """Tests for the promised length."""
 
     def tried(self, body: bytes, boundary: bytes, **fields: Any) -> Rewritten | str:
-        """What leaves with a length, or the refusal, the same however it is cut."""
+        """The result with a length, or the error message, which must be the same for every cut."""
         found: list[Rewritten | str] = []
         for pieces in ([body], bytewise(body), [body[:-3], body[-3:]]):
             try:
@@ -338,7 +338,7 @@ class LengthTests(SynchronousTestCase):
         return found[0]
 
     def test_promised(self) -> None:
-        """What comes, what is forced, the defaults, and the most by which each mapped field's value can grow once."""
+        """The promise: original, forced fields, defaults, and the largest growth of one value of each mapped field."""
         part = len(b"--" + BOUNDARY + b"\r\n" + field("", b"") + b"\r\n")
         for fields, more in (
             (DEFAULT, part + len("languagezh")),
@@ -351,11 +351,11 @@ class LengthTests(SynchronousTestCase):
             ({"$map": {"m": {"a": "bb"}, "n": {"a": "bbb"}}, **DEFAULT}, 1 + 2 + part + len("languagezh")),
             ({"m": None, "$map": {"m": {"a": "bb"}}, "$default": {"m": "x"}}, 0),
         ):
-            rewriter = MultipartRewriter(Treatment(rules_for(**fields)), BOUNDARY, 1000)
+            rewriter = MultipartRewriter(Evaluation(rules_for(**fields)), BOUNDARY, 1000)
             self.assertEqual(rewriter.length, 1000 + more, fields)
 
     def test_sent_is_padding(self) -> None:
-        """The room of a default that was sent is spaces in the end."""
+        """If the client sends a field, the room for its default becomes padding."""
         left = self.tried(form(field("language", b"en")), BOUNDARY, **DEFAULT)
         assert isinstance(left, Rewritten)
         part = len(b"--" + BOUNDARY + b"\r\n" + ZH + b"\r\n")
@@ -363,7 +363,7 @@ class LengthTests(SynchronousTestCase):
         self.assertFalse(left.body.endswith(b"--\r\n" + b" " * (part + 1)))
 
     def test_first_always_fits(self) -> None:
-        """The first value of a field always has room, behind heads that need all they can get."""
+        """The replacement of a field's first value always has room, even after heads that use all other room."""
         for name in ("model", "a_b"):
             for spelling in (name, name.upper(), name.replace("_", "["), name.replace("_", ".")):
                 for new in ("", "b", "y" * 5000):
@@ -377,7 +377,7 @@ class LengthTests(SynchronousTestCase):
                             self.assertEqual(values, [new.encode()], spelling)
 
     def test_unquoted(self) -> None:
-        """Unquoted names pay with the white space of their heads, mapped or not."""
+        """With unquoted names, heads lose their optional white space, whether the field is mapped or not."""
         for count in range(4):
             parts = [spelled(b"name=model", b"a"), *[spelled(b"name=f%d" % n, b"1") for n in range(count)]]
             for order in (parts, parts[::-1]):
@@ -389,8 +389,8 @@ class LengthTests(SynchronousTestCase):
 
     def test_repeated(self) -> None:
         """
-        A field that is repeated may grow once, and more as far as others have shrunk; where there is no room the
-        client is told, and without a length there is always room.
+        With a length, one value of a repeated field may grow, and further values as far as others became shorter; else
+        the error says what helps.  Without a length there is always room.
         """
         grows = field("model", b"a")
         for before, counts in (((), (1,)), ((field("model", b"long name"),), (1, 2))):
@@ -408,7 +408,7 @@ class LengthTests(SynchronousTestCase):
                 self.assertEqual([item.value for item in by_multipart(free)].count(b"longer"), count)
 
     def test_many(self) -> None:
-        """As many mapped fields as there may be parts leave in their length where they do not grow."""
+        """A form of `MAX_PARTS` mapped fields that do not grow keeps its promised length."""
         parts = [field("model", b"same"), field("Model[]", b"long name")] * (MAX_PARTS // 2)
         left = rewrite(rules_for(**MODEL, **DEFAULT), BOUNDARY, [form(*parts)], True)
         self.assertEqual(len(left.body), left.length)
@@ -416,7 +416,7 @@ class LengthTests(SynchronousTestCase):
         self.assertEqual(values, [b"emas", b"b"] * (MAX_PARTS // 2) + [b"zh"])
 
     def test_room_is_not_lent(self) -> None:
-        """What is reserved for a default is not spent on a terse head before it is known whether it is needed."""
+        """Room that is reserved for a default is not used for a terse head."""
         terse = b"Content-Disposition:form-data;name="
         for count in range(1, 12):
             for sent in ((), (field("language", b"en"),)):
@@ -425,7 +425,7 @@ class LengthTests(SynchronousTestCase):
                 self.assertIsInstance(left, str)
 
     def test_short_boundaries(self) -> None:
-        """With any boundary, and terse heads, a form leaves in its length or is refused with what would help."""
+        """With any boundary and terse heads, a form gets its promised length, or the error says what helps."""
         fields = {"p": "q", "$default": {"language": EMPTY, "t": "1"}, **MODEL}
         terse = b"Content-Disposition:form-data;name="
         left_some = 0

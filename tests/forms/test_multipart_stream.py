@@ -1,13 +1,13 @@
 """
-Tests for :mod:`sttproxy.forms.multipart`: how bytes go through, and what independent readers find behind it.
+Tests for :mod:`sttproxy.forms.multipart`: streaming, and what independent readers find in the result.
 """
 
 from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from sttproxy.forms.evaluation import Evaluation
 from sttproxy.forms.multipart import MIN_BOUNDARY, MultipartRewriter
-from sttproxy.forms.treatment import Treatment
 
 from .cases import DELIMITER, PASSING, RULED, VALUES, WAV, A
 from .rewriting import (
@@ -27,11 +27,11 @@ from .rewriting import (
 
 
 class StreamTests(SynchronousTestCase):
-    """How bytes go through."""
+    """Tests for streaming."""
 
     def test_prompt(self) -> None:
-        """Of a file at most a delimiter's length is held back; what cannot be part of one goes on at once."""
-        rewriter = MultipartRewriter(Treatment(NOTHING), BOUNDARY, None)
+        """At most a delimiter's length of a file is buffered; bytes that cannot begin a delimiter are sent at once."""
+        rewriter = MultipartRewriter(Evaluation(NOTHING), BOUNDARY, None)
         rewriter.feed(form(upload("file", b"a", b"a/b", b""), end=b"").removesuffix(DELIMITER + b"--"))
         fed = left = 0
         for piece in (b"abc", b"\r", b"x", DELIMITER[:-1], b"y", b"\r\r\r", b"\r\n", b"--", b"z", DELIMITER[:9] * 20):
@@ -42,21 +42,21 @@ class StreamTests(SynchronousTestCase):
                 self.assertEqual(left, fed, piece)
 
     def test_uncopied(self) -> None:
-        """A piece of a file goes on as the very object that came."""
-        rewriter = MultipartRewriter(Treatment(NOTHING), BOUNDARY, None)
+        """A piece of a file is sent on as the same object, without a copy."""
+        rewriter = MultipartRewriter(Evaluation(NOTHING), BOUNDARY, None)
         rewriter.feed(form(upload("file", b"a", b"a/b", b""), end=b"").removesuffix(DELIMITER + b"--"))
         for data in (b"x" * 65536, b"\n--" * 1000, b"\r\r" + b"y" * 100):
             left = rewriter.feed(data)
             self.assertTrue(len(left) == 1 and left[0] is data)
 
     def test_forced_at_once(self) -> None:
-        """What is forced leaves with the first boundary, before any part has arrived."""
-        rewriter = MultipartRewriter(Treatment(rules_for(prompt="x")), BOUNDARY, None)
+        """Forced fields are sent after the first boundary has come, before any part has."""
+        rewriter = MultipartRewriter(Evaluation(rules_for(prompt="x")), BOUNDARY, None)
         self.assertEqual(b"".join(rewriter.feed(b"--" + BOUNDARY[:-1])), b"")
         self.assertIn(b'name="prompt"\r\n\r\nx\r\n', b"".join(rewriter.feed(BOUNDARY[-1:])))
 
     def test_hostile_data(self) -> None:
-        """Megabytes of what almost is a delimiter cost about as much as any others."""
+        """Megabytes of almost-delimiters take about as long as other bytes."""
         for unit in (b"\r", b"\r\n--", DELIMITER[:-1], DELIMITER[2:], b"\r\n" * 3 + b"-"):
             part = upload("file", b"a", b"a/b", unit * (1_000_000 // len(unit)))
             body = form(part)
@@ -65,10 +65,10 @@ class StreamTests(SynchronousTestCase):
 
 
 class BoundaryTests(SynchronousTestCase):
-    """The boundary of ours."""
+    """Tests for the boundary that the proxy chooses."""
 
     def test_content_type(self) -> None:
-        """What leaves names its boundary and nothing else: no charset by which names could be decoded."""
+        """The new Content-Type has only a boundary parameter, and no charset that parsers could decode names with."""
         for boundary in (BOUNDARY, b"x", b"a b", b"'()+_,-./:=?", b"y" * 70):
             left = rewrite(NOTHING, boundary, [form(A, boundary=boundary)], True)
             self.assertEqual(left.content_type, b"multipart/form-data; boundary=" + left.boundary)
@@ -76,12 +76,12 @@ class BoundaryTests(SynchronousTestCase):
             self.assertEqual(len(left.boundary), max(len(boundary), MIN_BOUNDARY))
 
     def test_unpredictable(self) -> None:
-        """No two forms have the same one."""
+        """Two forms have different boundaries."""
         seen = {rewrite(NOTHING, b"x", [form(boundary=b"x")], False).boundary for _ in range(100)}
         self.assertEqual(len(seen), 100)
 
     def test_values_do_not_break_it(self) -> None:
-        """No configured value ends its part early, whatever delimiters, quotes and line breaks it holds."""
+        """A configured value with delimiters, quotes and line breaks does not end its part early."""
         for value in (*VALUES[:-1], b'"; filename="x', b'\r\nContent-Disposition: form-data; name="file"\r\n\r\n'):
             left = rewrite(rules_for(prompt=value.decode()), BOUNDARY, [form(A, WAV)], True)
             expected = [
@@ -94,10 +94,10 @@ class BoundaryTests(SynchronousTestCase):
 
 
 class ReaderTests(SynchronousTestCase):
-    """Independent readers find what was meant."""
+    """Independent readers find the expected fields."""
 
     def test_readers(self) -> None:
-        """Each case is read by three parsers as its forced and its kept parts."""
+        """Three parsers read the forced and the kept parts from the result of each case."""
         for name, case in {**PASSING, **RULED}.items():
             expected = items_of(*case.forced, *case.kept)
             for counted in (True, False):
@@ -109,7 +109,7 @@ class ReaderTests(SynchronousTestCase):
                     self.assertEqual([(item.name, item.filename) for item in by_email(left)], names, name)
 
     def test_strict(self) -> None:
-        """Where nothing is made up for, also a strict reader finds nothing to complain about."""
+        """A result without padding is accepted by a strict reader too."""
         for name in ("one field", "one file", "file first", "repeated fields", "no final line break", "no parts"):
             left = rewrite(NOTHING, BOUNDARY, [PASSING[name].body], True)
             self.assertEqual(len(by_multipart(left, strict=True)), len(PASSING[name].kept), name)

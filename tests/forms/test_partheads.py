@@ -17,27 +17,27 @@ from .strategies import TypedPart, typed_parts
 
 
 def lines(head: PartHead, tight: bool) -> bytes:
-    """A head as it is written, from its first line on."""
+    """The written head, from its first line on."""
     written = head.tight if tight else head.usual
     assert written.startswith(b"\r\n"), written
     return written[2:]
 
 
 class ParseTests(SynchronousTestCase):
-    """Heads are read strictly."""
+    """Tests for parsing."""
 
     def test_accepted(self) -> None:
-        """Every honest spelling of a head says the same."""
+        """All accepted spellings of a head have the same meaning."""
         for said, heads in ACCEPTED:
             for head in heads:
                 self.assertEqual(parse(head), PartHead(*said), head)
 
     def test_most_fields(self) -> None:
-        """As many fields as the limit allows are read."""
+        """A head with `MAX_FIELDS` header fields is accepted."""
         self.assertEqual(parse(FORM + b"name=a" + b"".join(b"\r\nX%d: y" % n for n in range(MAX_FIELDS - 1))).name, "a")
 
     def test_refused(self) -> None:
-        """What parsers read differently is refused, with its own reason."""
+        """A head that parsers read differently is refused, with a specific reason."""
         for reason, heads in REFUSED.items():
             for head in heads:
                 try:
@@ -48,7 +48,7 @@ class ParseTests(SynchronousTestCase):
                     self.fail(f"accepted {head!r}: {accepted}")
 
     def test_linear(self) -> None:
-        """A head as long as a part may have costs one pass, however it tries the patterns."""
+        """Parsing takes linear time, even for the longest heads that are made to cause backtracking."""
         for filler in (
             b"; " * 2000,
             b'; a="' + b"\\" * 3999,
@@ -60,10 +60,10 @@ class ParseTests(SynchronousTestCase):
 
 
 class WriteTests(SynchronousTestCase):
-    """Heads are written in one spelling."""
+    """Tests for writing."""
 
     def test_written(self) -> None:
-        """The spelling is the one that browsers and curl use, or the same without optional white space."""
+        """Heads are written as browsers and curl write them, or the same without optional white space."""
         for head, loose, tight in (
             (
                 PartHead("a", None, None),
@@ -89,7 +89,7 @@ class WriteTests(SynchronousTestCase):
             self.assertEqual((lines(head, False), lines(head, True)), (loose, tight), head)
 
     def test_read_back(self) -> None:
-        """What is written from any accepted head is read back as the same, in both spellings."""
+        """Every accepted head, written in either spelling, is parsed to the same head again."""
         for _, heads in ACCEPTED:
             for head in heads:
                 said = parse(head)
@@ -98,7 +98,7 @@ class WriteTests(SynchronousTestCase):
 
     @given(typed_parts())
     def test_any(self, part: TypedPart) -> None:
-        """However a client spells a head, the same is read, and both ways of writing it are read back."""
+        """All spellings of a head are parsed to the same head, and so are both ways of writing it."""
         said = parse(part.head)
         self.assertEqual(said, PartHead(part.name, part.filename, part.content_type))
         for tight in (False, True):
@@ -109,7 +109,7 @@ class WriteTests(SynchronousTestCase):
 
     @given(typed_parts(), st.booleans())
     def test_oracle(self, part: TypedPart, tight: bool) -> None:
-        """The multipart package reads the field name that was judged here."""
+        """The multipart package reads the same field name as `parse`."""
         line = (
             lines(parse(part.head), tight).partition(b"\r\n")[0].partition(b":")[2].decode("utf-8", "surrogateescape")
         )

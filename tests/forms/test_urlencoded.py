@@ -1,6 +1,6 @@
 """
-Tests for :mod:`sttproxy.forms.urlencoded`: defaults and tables of values, and what becomes of a query; the verdicts on
-bodies are among the vectors.
+Tests for :mod:`sttproxy.forms.urlencoded`: defaults, tables of values, and the query.  :mod:`tests.vectors` covers
+accepted and refused bodies.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from sttproxy.config import MAX_KEY, parse
 from sttproxy.errors import MalformedForm
-from sttproxy.forms.treatment import Treatment
+from sttproxy.forms.evaluation import Evaluation
 from sttproxy.forms.urlencoded import MAX_PAIRS, rewrite, strip_query
 
 from .oracle import Oracle
@@ -28,15 +28,15 @@ EMPTY = {"$default": {"d": {"value": "x", "when_empty": True}}}
 
 
 def left(body: bytes, **fields: Any) -> bytes:
-    """What leaves of a body."""
-    return rewrite(Treatment(rules_for(**fields)), body)
+    """Rewrite a body."""
+    return rewrite(Evaluation(rules_for(**fields)), body)
 
 
 class TableTests(SynchronousTestCase):
-    """What leaves, to the byte."""
+    """Tests for the exact bytes of the result."""
 
     def test_defaults(self) -> None:
-        """Defaults come last, for the fields that are not there; one without a value is there."""
+        """Defaults for missing fields come last; a field without a value is not missing."""
         every = b"d=x+y&l%5B%5D=1&l%5B%5D=2&o%5Bk%5D=true"
         for body, expected in (
             (b"", every),
@@ -47,7 +47,7 @@ class TableTests(SynchronousTestCase):
             self.assertEqual(left(body, **DEFAULT), expected, body)
 
     def test_when_empty(self) -> None:
-        """A default for empty fields replaces those without a value."""
+        """With ``when_empty`` a default replaces fields without a value."""
         for body, expected in (
             (b"d=&a=1", b"a=1&d=x"),
             (b"d&a=1", b"a=1&d=x"),
@@ -58,7 +58,7 @@ class TableTests(SynchronousTestCase):
             self.assertEqual(left(body, **EMPTY), expected, body)
 
     def test_maps(self) -> None:
-        """A value is compared decoded, and its replacement encoded; others pass as they were sent."""
+        """Values are decoded before the comparison, and replacements are encoded; other values pass unchanged."""
         for body, expected in (
             (b"m=a+b", b"m=c+d"),
             (b"m=a%20b", b"m=c+d"),
@@ -78,12 +78,12 @@ class TableTests(SynchronousTestCase):
             self.assertEqual(left(body, **MAPS), expected, body)
 
     def test_any_other(self) -> None:
-        """A star is any value, also one that is no text, and one that is longer than any in a table."""
+        """A star matches any value, even one that is not UTF-8 or that is longer than any value in a table."""
         for body in (b"m=a", b"m=", b"m", b"m=%FF%00", b"m=" + b"x" * (MAX_KEY + 1)):
             self.assertEqual(left(body, **ANY), b"m=o", body[:20])
 
     def test_together(self) -> None:
-        """Forced fields first, then the client's, then defaults of what the tables left empty."""
+        """Forced fields come first, then the client's after the tables, then defaults, also for emptied fields."""
         rules = {
             "f": 1,
             "r": None,
@@ -93,17 +93,17 @@ class TableTests(SynchronousTestCase):
         self.assertEqual(left(b"x=1&m=a&F=2&r=3&d=none", **rules), b"f=1&x=1&m=b&d=x")
 
     def test_most(self) -> None:
-        """What is added does not count among the fields that there may be."""
+        """Fields that the proxy adds do not count towards `MAX_PAIRS`."""
         self.assertEqual(left(b"&".join([b"m=a"] * MAX_PAIRS), **ANY, **EMPTY).count(b"&"), MAX_PAIRS)
         self.assertRaises(MalformedForm, left, b"&".join([b"m=a"] * (MAX_PAIRS + 1)), **ANY)
 
 
 class QueryTests(SynchronousTestCase):
-    """The query of a transcription."""
+    """Tests for the query of a transcription request."""
 
     def test_stripped(self) -> None:
-        """Forced, removed and mapped fields are taken out, in any spelling, and the rest stays to the byte."""
-        treatment = Treatment(rules_for(**{"f": 1, "r": None, **ANY, **DEFAULT}))
+        """Forced, removed and mapped fields are removed, in any spelling; the other bytes do not change."""
+        evaluation = Evaluation(rules_for(**{"f": 1, "r": None, **ANY, **DEFAULT}))
         for query, expected in (
             (b"", b""),
             (b"a=1", b"a=1"),
@@ -117,23 +117,23 @@ class QueryTests(SynchronousTestCase):
             (b"_charset_=x&a=m", b"a=m"),
             (b"m[]=1&[m]=1&a=f", b"a=f"),
         ):
-            self.assertEqual(strip_query(treatment, query), expected, query)
+            self.assertEqual(strip_query(evaluation, query), expected, query)
 
     def test_refused(self) -> None:
-        """A name that cannot be judged is refused."""
-        treatment = Treatment(rules_for(**ANY))
+        """A name with a control character is refused."""
+        evaluation = Evaluation(rules_for(**ANY))
         for query in (b"m%00=1", b"a=1&x;m%0a=1"):
-            self.assertRaises(MalformedForm, strip_query, treatment, query)
+            self.assertRaises(MalformedForm, strip_query, evaluation, query)
 
     def test_settles_nothing(self) -> None:
-        """A default is written whatever the query says: it is the form that counts."""
-        treatment = Treatment(rules_for(**DEFAULT))
-        strip_query(treatment, b"d=1&l=2")
-        self.assertEqual(rewrite(treatment, b"o="), b"o=&d=x+y&l%5B%5D=1&l%5B%5D=2")
+        """A default is written even if the query has the field: only the form counts."""
+        evaluation = Evaluation(rules_for(**DEFAULT))
+        strip_query(evaluation, b"d=1&l=2")
+        self.assertEqual(rewrite(evaluation, b"o="), b"o=&d=x+y&l%5B%5D=1&l%5B%5D=2")
 
 
 class PropertyTests(SynchronousTestCase):
-    """Any pairs under any configuration."""
+    """Tests with any pairs and any configuration."""
 
     @settings(max_examples=200)
     @given(
@@ -147,8 +147,8 @@ class PropertyTests(SynchronousTestCase):
         ),
     )
     def test_rewritten(self, configuration: bytes, pairs: list[tuple[str, str]]) -> None:
-        """They are read as the forced ones, the client's as the tables have them, and the defaults."""
-        found = rewrite(Treatment(parse(configuration).base), urlencode(pairs).encode())
+        """The result has the forced fields, the client's after the tables, and the defaults."""
+        found = rewrite(Evaluation(parse(configuration).base), urlencode(pairs).encode())
         read = [
             Item(name, None, None, value.encode()) for name, value in parse_qsl(found.decode(), keep_blank_values=True)
         ]

@@ -14,7 +14,7 @@ import h11
 from sttproxy.config import Rules, parse
 from sttproxy.errors import ProxyError
 from sttproxy.forms import urlencoded
-from sttproxy.forms.treatment import Treatment
+from sttproxy.forms.evaluation import Evaluation
 from sttproxy.http1 import heads
 from sttproxy.http1.framing import Chunked
 from sttproxy.routes import Route, route
@@ -68,14 +68,14 @@ def check_form(data: bytes) -> None:
 def check_pairs(rules: Rules, body: bytes) -> None:
     """Hold that pairs are refused, or read as the forced ones and others."""
     try:
-        left = urlencoded.rewrite(Treatment(rules), body)
+        left = urlencoded.rewrite(Evaluation(rules), body)
     except ProxyError:
         return
     items = [(item.name.encode(), item.value) for item in by_pairs(left)] if left else []
     check_settled(rules, [(name.decode(), value) for name, value in items])
     assert items[: len(forced_parts(rules))] == list(forced_parts(rules)), "it does not begin with the forced pairs"
     assert not any(drops(rules, name.decode()) for name, _ in items[len(forced_parts(rules)) :]), "a ruled pair is left"
-    assert urlencoded.rewrite(Treatment(rules), left) == left, "rewritten once more, it says something else"
+    assert urlencoded.rewrite(Evaluation(rules), left) == left, "rewritten once more, it says something else"
 
 
 def check_json(rules: Rules, body: bytes, step: int) -> None:

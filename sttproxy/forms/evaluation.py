@@ -1,5 +1,5 @@
 """
-The rules of the configuration, applied to one form field by field, whatever kind of form it is.
+Evaluation of the configured rules for the fields of one form.  It does not depend on the body format.
 """
 
 from __future__ import annotations
@@ -13,25 +13,25 @@ from urllib.parse import quote
 from ..config import Field, Rules, Text, fold
 from ..errors import MalformedForm
 
-#: Always dropped: a parser that obeys it (RFC 7578 §4.6) would decode our fields by it.
+#: Always dropped: a parser that obeys it (RFC 7578 §4.6) would decode the proxy's fields with the client's charset.
 _ALWAYS_DROPPED = frozenset({"_charset_"})
 
 
-class Verdict(enum.Enum):
-    """What becomes of a client's field."""
+class Decision(enum.Enum):
+    """What the proxy does with a client's field."""
 
     PASSES = enum.auto()
     DROPPED = enum.auto()
-    #: It depends on the value.
+    #: The name alone does not decide; call `Evaluation.settle` with the value.
     DEPENDS = enum.auto()
 
 
-#: CPython 3.11 takes twenty times as long to look a member up through its class.
-PASSES, DROPPED, DEPENDS = Verdict
+#: Module-level aliases: CPython 3.11 takes twenty times as long to look up a member through its class.
+PASSES, DROPPED, DEPENDS = Decision
 
 
 class Act(enum.Enum):
-    """What a rule has done, as the header of `Treatment.summary` calls it."""
+    """What a rule has done to a field, by the word that `Evaluation.summary` uses."""
 
     FORCED = "forced"
     DEFAULTED = "defaulted"
@@ -39,11 +39,11 @@ class Act(enum.Enum):
     REMOVED = "removed"
 
 
-class Treatment:
+class Evaluation:
     """
-    One form's way through the rules.
+    The rules applied to one form; remembers which fields the client sent and what was done to them.
 
-    :ivar rules: those that are applied.
+    :ivar rules: the rules to apply.
     """
 
     def __init__(self, rules: Rules) -> None:
@@ -51,11 +51,11 @@ class Treatment:
         self._sent: set[str] = set()
         self._done: dict[Act, dict[str, None]] = {}
 
-    def judge(self, name: str) -> Verdict:
+    def decide(self, name: str) -> Decision:
         """
-        Judge a client's field by its name, in any spelling.
+        Decide about a client's field by its name, in any spelling.
 
-        :raises MalformedForm: as `key` does.
+        :raises MalformedForm: when `key` raises it.
         """
         key = self.key(name)
         if key in self.rules.forced_by_name:
@@ -71,22 +71,23 @@ class Treatment:
             self._sent.add(key)
         return PASSES
 
-    def treat(self, name: str, value: Callable[[], bytes | None]) -> Text | Verdict:
+    def evaluate(self, name: str, value: Callable[[], bytes | None]) -> Text | Decision:
         """
-        Judge a field that came whole.
+        Decide about a field whose value is complete.
 
-        :param value: gives its value, if that matters; see `settle`, as for what is returned.
-        :raises MalformedForm: as `key` does.
+        :param value: returns the field's value for `settle`; it is called only where the decision depends on the value.
+        :return: as `settle` returns.
+        :raises MalformedForm: when `key` raises it.
         """
-        verdict = self.judge(name)
-        return self.settle(name, value()) if verdict is DEPENDS else verdict
+        decision = self.decide(name)
+        return self.settle(name, value()) if decision is DEPENDS else decision
 
-    def settle(self, name: str, value: bytes | None) -> Text | Verdict:
+    def settle(self, name: str, value: bytes | None) -> Text | Decision:
         """
-        Judge a field whose value matters.
+        Decide about a field by its value, after `decide` has returned `DEPENDS`.
 
-        :param value: None for one that is longer than any in a table.
-        :return: what replaces the value; or whether the field passes as it is or is dropped.
+        :param value: the value; None for one that is longer than any value in a table.
+        :return: the text that replaces the value; or `PASSES` or `DROPPED`.
         """
         key = self.key(name)
         rule = self.rules.maps_by_name.get(key)
@@ -103,7 +104,7 @@ class Treatment:
         return new or PASSES
 
     def missing(self) -> list[Field]:
-        """The defaults of the fields that the client has not sent, once all of its fields are judged."""
+        """The defaults of the fields that the client did not send.  Call it after all of the client's fields."""
         fields = [default.field for key, default in self.rules.defaults_by_name.items() if key not in self._sent]
         for field in fields:
             if field.parts:
@@ -111,12 +112,12 @@ class Treatment:
         return fields
 
     def governs(self, name: str) -> bool:
-        """Whether a field that came another way than in the form, say in the query, gets round a rule."""
+        """Whether a field outside the form, for example in the query, would bypass a rule."""
         key = self.key(name)
         return key in self.rules.forced_by_name or key in self.rules.maps_by_name or key in _ALWAYS_DROPPED
 
     def summary(self) -> str:
-        """What was done so far, by the names of fields, in ASCII: ``forced=language,prompt; mapped=model``."""
+        """What was done so far, with the names of the fields, in ASCII: ``forced=language,prompt; mapped=model``."""
         forced = dict.fromkeys(field.name for field in self.rules.forced if field.parts)
         done = {Act.FORCED: forced, **self._done}
         return "; ".join(
@@ -128,14 +129,14 @@ class Treatment:
 
     def key(self, name: str) -> str:
         """
-        The folded name by which the rules for a client's field are found.
+        The folded name under which the rules for a client's field are stored.
 
-        :raises MalformedForm: when the name holds a control character, at which some parsers would cut it off.
+        :raises MalformedForm: when the name contains a control character; some parsers would truncate the name there.
         """
         keys = _keys_often(name) if len(name) <= 64 else _keys(name)
         if len(keys) == 1:
             return keys[0]
-        # Of the two readings the stricter rule counts.
+        # Servers may read the name in two ways: the stricter rule of the two applies.
         tables: tuple[Container[str], ...] = (
             _ALWAYS_DROPPED,
             self.rules.forced_by_name,
@@ -147,17 +148,17 @@ class Treatment:
 
 def _keys(name: str) -> tuple[str, ...]:
     """
-    The folded names that servers may read in one name of a client.
+    The folded names that servers may read from one name that a client sent.
 
-    :raises MalformedForm: as `Treatment.key` does.
+    :raises MalformedForm: when the name contains a control character.
     """
     if not name.isprintable() and any(unicodedata.category(char) == "Cc" for char in name):
-        raise MalformedForm("The name of a field holds a control character.")
+        raise MalformedForm("The name of a field contains a control character.")
     if "[" not in name or "]" in name:
         return (fold(name),)
-    # PHP makes an underscore of a bracket that is never closed.
+    # PHP replaces an opening bracket that is never closed by an underscore.
     return fold(name), fold(name.replace("[", "_"))
 
 
-#: Clients choose the names; long ones must not fill the memory.
+#: Cached for short names only (see `Evaluation.key`): clients choose the names, and long ones must not fill the memory.
 _keys_often = functools.lru_cache(maxsize=1024)(_keys)

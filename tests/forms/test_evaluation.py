@@ -1,5 +1,5 @@
 """
-Tests for :mod:`sttproxy.forms.treatment`.
+Tests for :mod:`sttproxy.forms.evaluation`.
 """
 
 from __future__ import annotations
@@ -8,18 +8,18 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from sttproxy.config import Config, Rules, Text, parse
 from sttproxy.errors import MalformedForm
-from sttproxy.forms.treatment import Treatment, Verdict
+from sttproxy.forms.evaluation import Decision, Evaluation
 
 from .rewriting import drops, forced_json, forced_parts, rules_for
 
-PASSES, DROPPED = Verdict.PASSES, Verdict.DROPPED
+PASSES, DROPPED = Decision.PASSES, Decision.DROPPED
 
 
 class RulesTests(SynchronousTestCase):
-    """A configuration in bytes, ready to be applied."""
+    """Tests for the rules of a parsed configuration: forced and removed fields."""
 
     def test_forced(self) -> None:
-        """All parts of all fields are written in the order of the file, in UTF-8."""
+        """All parts of all forced fields are written in the order of the file, in UTF-8."""
         rules = parse('{"prompt": "会议\\n", "g": ["a", "b"], "temperature": 0.20, "v": {"k": true}}'.encode()).base
         self.assertEqual(
             forced_parts(rules),
@@ -33,7 +33,7 @@ class RulesTests(SynchronousTestCase):
         )
 
     def test_ruled(self) -> None:
-        """Every field of the file is ruled, also one that is only removed; nothing else is."""
+        """Each field of the file, forced or removed, is dropped from the client's form; other fields are not."""
         rules = parse(b'{"prompt": null, "Gran[]": ["a"], "v": {}}').base
         self.assertEqual(forced_parts(rules), ((b"Gran[]", b"a"),))
         for name in (
@@ -53,7 +53,7 @@ class RulesTests(SynchronousTestCase):
             self.assertFalse(drops(rules, name), name)
 
     def test_forced_json(self) -> None:
-        """A JSON object gets each value as it stands in the file, under the name without its brackets."""
+        """In a JSON object each value has the JSON text of the file, under the name without its brackets."""
         rules = parse('{"prompt": "会\\n", "g[]": ["a", 0.20], "v": {"k": true}, "x": null, "y": []}'.encode()).base
         self.assertEqual(
             forced_json(rules),
@@ -61,13 +61,13 @@ class RulesTests(SynchronousTestCase):
         )
 
     def test_charset(self) -> None:
-        """A field that tells parsers how to decode the others is ruled by every configuration, in every spelling."""
+        """Every configuration drops ``_charset_``, in any spelling: parsers would decode the other fields by it."""
         for config in (Config(), parse(b'{"a": "1"}')):
             for name in ("_charset_", "_CHARSET_", " _charset_[]", "＿charset＿", "_charset["):
                 self.assertTrue(drops(config.base, name), name)
 
     def test_nothing(self) -> None:
-        """An empty configuration rules and writes nothing."""
+        """An empty configuration drops and writes nothing."""
         for config in (Config(), parse(b"{}")):
             rules = config.base
             self.assertEqual(forced_parts(rules), ())
@@ -76,22 +76,22 @@ class RulesTests(SynchronousTestCase):
 
 
 def act(rules: Rules, *sent: tuple[str, bytes | None]) -> tuple[list[object], list[str], str]:
-    """What becomes of each field that is sent, which defaults are added, and the summary."""
-    treatment = Treatment(rules)
+    """The decision about each field that is sent, the names of the added defaults, and the summary."""
+    evaluation = Evaluation(rules)
     fates: list[object] = []
     for name, value in sent:
-        fate: Text | Verdict = treatment.judge(name)
-        if fate is Verdict.DEPENDS:
-            fate = treatment.settle(name, value)
+        fate: Text | Decision = evaluation.decide(name)
+        if fate is Decision.DEPENDS:
+            fate = evaluation.settle(name, value)
         fates.append(fate.text if isinstance(fate, Text) else fate)
-    return fates, [field.name for field in treatment.missing()], treatment.summary()
+    return fates, [field.name for field in evaluation.missing()], evaluation.summary()
 
 
 class DefaultTests(SynchronousTestCase):
-    """What is added where the client sends none."""
+    """Tests for defaults."""
 
     def test_missing(self) -> None:
-        """A field that the client sends in any spelling passes, an empty one too; another one is added."""
+        """If the client sends a field in any spelling, even empty, it passes; if not, its default is added."""
         rules = rules_for(**{"$default": {"language": "zh", "Prompt[]": ["a"], "temperature": 0}})
         self.assertEqual(
             act(rules), ([], ["language", "Prompt[]", "temperature"], "defaulted=language,Prompt[],temperature")
@@ -107,7 +107,7 @@ class DefaultTests(SynchronousTestCase):
         self.assertEqual(act(rules, ("languages", b"en"))[1], ["language", "Prompt[]", "temperature"])
 
     def test_when_empty(self) -> None:
-        """One that is for empty fields too has these dropped, however many, unless another one has a value."""
+        """With ``when_empty`` all empty fields are dropped; the default is added unless another copy has a value."""
         rules = rules_for(**{"$default": {"language": {"value": "zh", "when_empty": True}}})
         for values, fates, missing in (
             ([b""], [DROPPED], ["language"]),
@@ -121,36 +121,36 @@ class DefaultTests(SynchronousTestCase):
             self.assertEqual(act(rules, *(("language", value) for value in values))[:2], (fates, missing), values)
 
     def test_long_form(self) -> None:
-        """The long form without the flag, or with it off, is the short one."""
+        """The long form without the flag, or with the flag false, equals the short form."""
         for long in ({"value": "zh"}, {"value": "zh", "when_empty": False}):
             rules = rules_for(**{"$default": {"language": long}})
             self.assertEqual(act(rules, ("language", b""))[:2], ([PASSES], []), long)
             self.assertEqual(act(rules)[1], ["language"], long)
 
     def test_forced(self) -> None:
-        """A forced or removed field has no default."""
+        """The default of a forced or removed field is not used."""
         for forced in ("x", None, [], {"k": 1}):
             rules = rules_for(**{"Language": forced, "$default": {"language": "zh"}})
             self.assertEqual(act(rules, ("language", b"en"))[:2], ([DROPPED], []), forced)
             self.assertEqual(act(rules)[1], [], forced)
 
     def test_charset(self) -> None:
-        """The field that tells parsers how to decode is dropped, with defaults and maps of it too."""
+        """``_charset_`` is dropped even if it has a default and a table of values."""
         rules = rules_for(**{"$default": {"_charset_": "x"}, "$map": {"_charset_": {"*": "y"}}})
         self.assertEqual(act(rules, ("_charset_", b"utf-7"))[0], [DROPPED])
 
     def test_each_form(self) -> None:
-        """What one form had is nothing to the next one."""
+        """The fields of one form do not affect the next form."""
         rules = rules_for(**{"$default": {"language": "zh"}})
         self.assertEqual(act(rules, ("language", b"en"))[1], [])
         self.assertEqual(act(rules)[1], ["language"])
 
 
 class MapTests(SynchronousTestCase):
-    """What replaces a client's value."""
+    """Tests for tables of values."""
 
     def test_table(self) -> None:
-        """A value that equals a key, to the byte, is replaced; another one passes."""
+        """A value that equals a key, byte for byte, is replaced; any other value passes."""
         rules = rules_for(**{"$map": {"model": {"a": "b", "": "none", "会": "c", "b": "c", "n": 1, "t": True}}})
         for value, fate in (
             (b"a", "b"),
@@ -172,25 +172,25 @@ class MapTests(SynchronousTestCase):
                 self.assertEqual(summary, "" if fate is PASSES else "mapped=model", value)
 
     def test_any_other(self) -> None:
-        """A star is any value that is not in the table: one too long to compare and one that is no text too."""
+        """A star matches any value that is not in the table, even one that is too long to compare or not UTF-8."""
         rules = rules_for(**{"$map": {"model": {"a": "b", "*": "other"}}})
         for value, fate in ((b"a", "b"), (b"x", "other"), (b"", "other"), (b"*", "other"), (b"\xff", "other")):
             self.assertEqual(act(rules, ("model", value))[0], [fate], value)
         self.assertEqual(act(rules, ("model", None))[0], ["other"])
 
     def test_once(self) -> None:
-        """What a value is replaced by is not looked up again."""
+        """A replacement is not looked up again."""
         rules = rules_for(**{"$map": {"model": {"a": "b", "b": "a"}}})
         self.assertEqual(act(rules, ("model", b"a"), ("model", b"b"))[0], ["b", "a"])
 
     def test_forced(self) -> None:
-        """A forced or removed field has no table."""
+        """The table of a forced or removed field is not used."""
         for forced in ("x", None):
             rules = rules_for(**{"Model": forced, "$map": {"model": {"*": "b"}}})
             self.assertEqual(act(rules, ("model", b"a"))[0], [DROPPED], forced)
 
     def test_before_defaults(self) -> None:
-        """A table is for what the client sent: not for a default, which is for what the table left empty."""
+        """Tables apply to the client's values, not to defaults; a default replaces a value that a table made empty."""
         rules = rules_for(
             **{
                 "$default": {"a": {"value": "x", "when_empty": True}, "b": "x"},
@@ -206,40 +206,40 @@ class MapTests(SynchronousTestCase):
 
 
 class GovernsTests(SynchronousTestCase):
-    """What must not come another way than in the form."""
+    """Tests for fields outside the form, for example in the query."""
 
     def test_governs(self) -> None:
-        """Forced, removed and mapped fields, in any spelling; not those that have but a default."""
+        """Rules govern forced, removed and mapped fields, in any spelling, but not fields that have only a default."""
         rules = rules_for(**{"f": "1", "r": None, "$default": {"d": "1", "f": "2"}, "$map": {"m": {"a": "b"}}})
-        treatment = Treatment(rules)
+        evaluation = Evaluation(rules)
         for name in ("f", "F[]", "r", "r[0]", "m", "ｍ", "_charset_"):
-            self.assertTrue(treatment.governs(name), name)
+            self.assertTrue(evaluation.governs(name), name)
         for name in ("d", "x", ""):
-            self.assertFalse(treatment.governs(name), name)
+            self.assertFalse(evaluation.governs(name), name)
 
     def test_bracket_never_closed(self) -> None:
-        """What PHP makes an underscore of names the field with it, whatever rule the rest would be under."""
+        """An unclosed bracket counts as an underscore too, as in PHP; the stricter rule of both readings applies."""
         for sections in ({}, {"$default": {"a": "d"}}, {"$map": {"a": {"x": "d"}}}):
             rules = rules_for(a_b="forced", **sections)
-            treatment = Treatment(rules)
-            self.assertIs(treatment.judge("a[b"), DROPPED, sections)
-            self.assertTrue(treatment.governs("a[b"), sections)
+            evaluation = Evaluation(rules)
+            self.assertIs(evaluation.decide("a[b"), DROPPED, sections)
+            self.assertTrue(evaluation.governs("a[b"), sections)
         rules = rules_for(**{"$map": {"a_b": {"x": "y"}}, "$default": {"a_b": "z"}})
         self.assertEqual(act(rules, ("a[b", b"x"))[:2], (["y"], []))
 
     def test_control(self) -> None:
-        """A name with a control character is judged by nobody."""
-        treatment = Treatment(rules_for(**{"$map": {"m": {"a": "b"}}}))
+        """A name with a control character is refused."""
+        evaluation = Evaluation(rules_for(**{"$map": {"m": {"a": "b"}}}))
         for name in ("m\0", "m\n", "\x7fm"):
-            self.assertRaises(MalformedForm, treatment.judge, name)
-            self.assertRaises(MalformedForm, treatment.governs, name)
+            self.assertRaises(MalformedForm, evaluation.decide, name)
+            self.assertRaises(MalformedForm, evaluation.governs, name)
 
 
 class SummaryTests(SynchronousTestCase):
-    """What is told of it."""
+    """Tests for the summary."""
 
     def test_summary(self) -> None:
-        """Each act with the names as the file spells them, once, in the order of the acts."""
+        """Each act lists the names once, as the file spells them; the acts have a fixed order."""
         rules = rules_for(
             **{
                 "Forced[]": ["1", "2"],
@@ -253,7 +253,7 @@ class SummaryTests(SynchronousTestCase):
         self.assertEqual(act(rules, *sent)[2], "forced=Forced[]; defaulted=D%C3%A9%2Cf; mapped=Map; removed=none")
 
     def test_nothing(self) -> None:
-        """Nothing done is nothing told; a field without parts is not told to be written."""
+        """The summary is empty if nothing was done; a field without parts is not listed."""
         self.assertEqual(act(rules_for())[2], "")
         self.assertEqual(act(rules_for(a=[]))[2], "")
         self.assertEqual(act(rules_for(**{"$default": {"a": []}}))[2], "")
