@@ -29,9 +29,12 @@ class PidfileTests(SynchronousTestCase):
 
     def process(self, *arguments: str) -> int:
         """A process that waits; its number."""
-        command: Sequence[str] = [sys.executable, "-c", "import sys; sys.stdin.read()", *arguments]
-        child = subprocess.Popen(command, stdin=subprocess.PIPE)
+        script = "import sys; print(flush=True); sys.stdin.read()"
+        command: Sequence[str] = [sys.executable, "-c", script, *arguments]
+        child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         self.addCleanup(child.communicate)
+        assert child.stdout is not None
+        child.stdout.readline()  # in the first moment the system tells no command
         return child.pid
 
     def test_none(self) -> None:
