@@ -25,9 +25,9 @@ from sttproxy.logs.observer import TextObserver
 from sttproxy.signals import ENDING, MEANINGLESS, REOPENING, signals
 from sttproxy.upstream.pool import Pool, PoolLimits
 
-from .fakes import Ending, FakeUpstream
-from .ports import FakeEndpoint, FakePort, SocketPort
-from .stage import ScriptedTestCase, error_of, get
+from .support.fakes import Ending, FakeUpstream
+from .support.ports import FakeEndpoint, FakePort, SocketPort
+from .support.stage import ScriptedTestCase, error_of, get
 
 
 class Child(Service):

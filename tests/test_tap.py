@@ -29,8 +29,8 @@ from sttproxy import __version__, descriptors, embedded
 from sttproxy.daemon import Daemon, StartError
 from sttproxy.tap import Options, makeService
 
-from .fakes import FakeReactor, Peer
-from .stage import get, ok
+from .support.fakes import FakeReactor, Peer
+from .support.stage import get, ok
 from .test_settings import OptionsTestCase
 
 

@@ -22,8 +22,8 @@ from sttproxy.transport import (
     tune,
 )
 
-from .fakes import Ending, Peer
-from .stage import MemoryTestCase
+from .support.fakes import Ending, Peer
+from .support.stage import MemoryTestCase
 
 
 class Recorder(Protocol):

@@ -11,8 +11,8 @@ from sttproxy.inbound.interfaces import Timeouts
 from sttproxy.tunnel import TunnelEnd, connect, ends
 from sttproxy.websocket import close_frame
 
-from .fakes import Ending, FakeReactor, Peer
-from .stage import ProxyTestCase, error_of, get, message, ok, post
+from .support.fakes import Ending, FakeReactor, Peer
+from .support.stage import ProxyTestCase, error_of, get, message, ok, post
 
 UPGRADE = (b"Connection: keep-alive, Upgrade", b"Upgrade: websocket", b"Sec-WebSocket-Key: k")
 SWITCH = message(b"HTTP/1.1 101 Switching Protocols", b"Connection: Upgrade", b"Upgrade: websocket")

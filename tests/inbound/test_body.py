@@ -18,7 +18,7 @@ from sttproxy.http1.framing import decoder_for
 from sttproxy.http1.heads import parse_request
 from sttproxy.inbound.body import Collected, RequestBody, WholeBody
 
-from ..stage import Taken, chunked, post
+from ..support.stage import Taken, chunked, post
 
 
 class FakeChannel:

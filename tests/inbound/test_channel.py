@@ -13,8 +13,8 @@ from zope.interface.verify import verifyObject
 from sttproxy.http1.heads import MAX_HEAD
 from sttproxy.inbound.channel import MAX_PIPELINED
 
-from ..fakes import Ending, Peer
-from ..stage import ScriptedTestCase, Taken, error_of, get, message, ok, post
+from ..support.fakes import Ending, Peer
+from ..support.stage import ScriptedTestCase, Taken, error_of, get, message, ok, post
 
 #: The answer to ``/now``.
 NOW = message(b"HTTP/1.1 200 OK", b"Content-Length: 4", body=b"/now")

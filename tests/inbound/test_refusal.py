@@ -15,8 +15,8 @@ from sttproxy.inbound.interfaces import Limits
 from sttproxy.inbound.refusal import MOST, TAKE_S, Refusal, answer
 from sttproxy.inbound.site import SAY_AGAIN_S
 
-from ..fakes import Ending, FakeSocket, Peer
-from ..stage import ScriptedTestCase, error_of, get
+from ..support.fakes import Ending, FakeSocket, Peer
+from ..support.stage import ScriptedTestCase, error_of, get
 from .test_tls import TLSTestCase
 
 

@@ -12,8 +12,8 @@ from sttproxy.errors import BadRequest
 from sttproxy.http1.heads import parse_response
 from sttproxy.inbound.request import Request
 
-from ..fakes import Ending, Peer
-from ..stage import ScriptedTestCase, chunked, get, message, ok, post
+from ..support.fakes import Ending, Peer
+from ..support.stage import ScriptedTestCase, chunked, get, message, ok, post
 
 
 class RequestTestCase(ScriptedTestCase):

@@ -18,8 +18,8 @@ from sttproxy.errors import BadRequest, ProxyError, UpstreamError
 from sttproxy.headers import UNIX, Trusted, TrustedPeers
 from sttproxy.inbound.request import Request
 
-from ..fakes import Ending, Peer
-from ..stage import SiteTestCase, Taken, error_of, get, message, ok, post
+from ..support.fakes import Ending, Peer
+from ..support.stage import SiteTestCase, Taken, error_of, get, message, ok, post
 from .test_request import RequestTestCase
 
 

@@ -15,8 +15,8 @@ from sttproxy.inbound.interfaces import Limits, Timeouts
 from sttproxy.inbound.site import STOP_S, Site
 from sttproxy.stats import Stats
 
-from ..fakes import Ending, FakeReactor
-from ..stage import ScriptedTestCase, error_of, get, post
+from ..support.fakes import Ending, FakeReactor
+from ..support.stage import ScriptedTestCase, error_of, get, post
 
 
 class SiteTests(ScriptedTestCase):

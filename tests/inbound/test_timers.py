@@ -8,8 +8,8 @@ from sttproxy.errors import RequestTimeout, UpstreamError
 from sttproxy.inbound.body import BODY_PROGRESS
 from sttproxy.inbound.interfaces import Timeouts
 
-from ..fakes import Ending
-from ..stage import ScriptedTestCase, Taken, chunked, error_of, get, post
+from ..support.fakes import Ending
+from ..support.stage import ScriptedTestCase, Taken, chunked, error_of, get, post
 
 #: No two are the same, so that no phase can be timed by another one's limit.
 TIMEOUTS = Timeouts(head=10, body=30, idle=75, drain=20)

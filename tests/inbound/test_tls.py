@@ -21,8 +21,8 @@ from twisted.protocols.tls import TLSMemoryBIOFactory
 from sttproxy.errors import UpstreamError
 from sttproxy.inbound.interfaces import Timeouts
 
-from ..fakes import Ending, FakeReactor, Peer
-from ..stage import ScriptedTestCase, Taken, error_of, get, ok, post
+from ..support.fakes import Ending, FakeReactor, Peer
+from ..support.stage import ScriptedTestCase, Taken, error_of, get, ok, post
 
 
 @functools.cache

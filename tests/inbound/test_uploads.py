@@ -7,8 +7,8 @@ from __future__ import annotations
 from sttproxy.errors import BodyTooLarge, UpstreamError
 from sttproxy.inbound.channel import MAX_DRAINED
 
-from ..fakes import Ending, Peer
-from ..stage import ScriptedTestCase, Taken, chunked, error_of, get, message, ok, post
+from ..support.fakes import Ending, Peer
+from ..support.stage import ScriptedTestCase, Taken, chunked, error_of, get, message, ok, post
 
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 FORM = bytes(range(256)) * 4

@@ -17,8 +17,8 @@ from sttproxy.upstream.connection import UpstreamConnection
 from sttproxy.upstream.interfaces import BodySink, IOutgoing, OutgoingHead
 from sttproxy.upstream.response import Response
 
-from ..fakes import Ending, Peer
-from ..stage import MemoryTestCase
+from ..support.fakes import Ending, Peer
+from ..support.stage import MemoryTestCase
 
 
 @implementer(IOutgoing)

@@ -19,8 +19,8 @@ from sttproxy.upstream.agent import StockOutgoing, UpstreamAgent
 from sttproxy.upstream.interfaces import IOutgoing
 from sttproxy.upstream.pool import Pool, PoolLimits
 
-from ..fakes import Ending, FakeUpstream, Peer
-from ..stage import MemoryTestCase, message, ok
+from ..support.fakes import Ending, FakeUpstream, Peer
+from ..support.stage import MemoryTestCase, message, ok
 
 
 @implementer(IBodyProducer)

@@ -12,8 +12,8 @@ from sttproxy.upstream.client import Upstream
 from sttproxy.upstream.pool import Pool, PoolLimits
 from sttproxy.upstream.response import Response
 
-from ..fakes import Ending, FakeUpstream, Peer
-from ..stage import MemoryTestCase, message, ok
+from ..support.fakes import Ending, FakeUpstream, Peer
+from ..support.stage import MemoryTestCase, message, ok
 from .exchange import Body, FakeOutgoing, upload
 
 

@@ -12,8 +12,8 @@ from sttproxy.upstream.connection import UpstreamConnection
 from sttproxy.upstream.interfaces import IOutgoing
 from sttproxy.upstream.response import Response
 
-from ..fakes import Ending
-from ..stage import chunked, message, ok
+from ..support.fakes import Ending
+from ..support.stage import chunked, message, ok
 from .exchange import ConnectionTestCase, FakeOutgoing, upload
 
 #: Responses to GET in each framing, and the body of each.

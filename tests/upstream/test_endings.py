@@ -10,8 +10,8 @@ from twisted.internet.protocol import Protocol
 from sttproxy.errors import BadRequest, MalformedForm
 from sttproxy.upstream.connection import UpstreamConnection
 
-from ..fakes import Ending, Peer
-from ..stage import chunked, message, ok
+from ..support.fakes import Ending, Peer
+from ..support.stage import chunked, message, ok
 from .exchange import Body, ConnectionTestCase, FakeOutgoing, upload
 
 

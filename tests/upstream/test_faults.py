@@ -7,8 +7,8 @@ from __future__ import annotations
 from sttproxy.errors import UpstreamBroke, UpstreamError, UpstreamTimeout
 from sttproxy.http1.heads import MAX_HEAD
 
-from ..fakes import Ending, Peer
-from ..stage import chunked, message, ok
+from ..support.fakes import Ending, Peer
+from ..support.stage import chunked, message, ok
 from .exchange import ConnectionTestCase, FakeOutgoing, upload
 from .test_connection import FRAMINGS
 

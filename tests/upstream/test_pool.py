@@ -11,8 +11,8 @@ from sttproxy.errors import UpstreamBroke, UpstreamUnreachable
 from sttproxy.upstream.connection import UpstreamConnection
 from sttproxy.upstream.pool import Pool, PoolLimits
 
-from ..fakes import Ending, FakeUpstream, Peer
-from ..stage import MemoryTestCase, ok
+from ..support.fakes import Ending, FakeUpstream, Peer
+from ..support.stage import MemoryTestCase, ok
 from .exchange import Body, FakeOutgoing
 
 

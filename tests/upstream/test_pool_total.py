@@ -10,7 +10,7 @@ from sttproxy.errors import UpstreamBusy, UpstreamUnreachable
 from sttproxy.upstream.connection import UpstreamConnection
 from sttproxy.upstream.pool import PoolLimits
 
-from ..stage import ok
+from ..support.stage import ok
 from .exchange import Body, FakeOutgoing
 from .test_pool import PoolTestCase
 

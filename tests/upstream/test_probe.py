@@ -10,8 +10,8 @@ from sttproxy.errors import UpstreamUnreachable
 from sttproxy.upstream.pool import Pool, PoolLimits
 from sttproxy.upstream.probe import Probe
 
-from ..fakes import Ending, FakeUpstream
-from ..stage import MemoryTestCase
+from ..support.fakes import Ending, FakeUpstream
+from ..support.stage import MemoryTestCase
 
 
 class ProbeTests(MemoryTestCase):

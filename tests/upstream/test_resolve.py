@@ -26,7 +26,7 @@ from sttproxy.errors import UpstreamTimeout, UpstreamUnreachable
 from sttproxy.upstream.dial import Dialer
 from sttproxy.upstream.resolve import FRESH_S, STALE_S, NameResolver, Resolving
 
-from ..fakes import FakeReactor
+from ..support.fakes import FakeReactor
 
 V4 = (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("192.0.2.1", 0))
 V6 = (socket.AF_INET6, socket.SOCK_STREAM, 6, "", ("2001:db8::1", 0, 0, 0))

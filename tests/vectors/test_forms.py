@@ -12,9 +12,9 @@ from sttproxy.config import parse
 from sttproxy.errors import MalformedForm
 from sttproxy.headers import boundary_of, parse_content_type
 
-from ..fakes import Ending
 from ..forms.rewriting import Rewritten, by_multipart, by_starlette, bytewise, rewrite
-from ..stage import ProxyTestCase
+from ..support.fakes import Ending
+from ..support.stage import ProxyTestCase
 from . import envelopes, parameters, parts, small, spellings, targets
 from .reading import by_json, by_pairs, said_by_multipart, said_by_starlette
 from .vector import CONFIG, FORCED, FORCED_JSON, JSON, URLENCODED, Passes, Reads, ReadsJSON, Refused, Vector

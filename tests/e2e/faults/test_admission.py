@@ -7,10 +7,10 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from ..forms import content_type, form
-from ..message import CHUNKED, Message, counted, head, request
-from ..process import until
-from ..raw import Peer, connect
+from ...e2e.forms import content_type, form
+from ...e2e.message import CHUNKED, Message, counted, head, request
+from ...e2e.process import until
+from ...e2e.raw import Peer, connect
 from .tools import SOON_S, TRANSCRIPTIONS, FaultTestCase, Sending, pieces, still, upload_head
 
 FORM = form([("model", "m")])

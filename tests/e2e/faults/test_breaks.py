@@ -9,8 +9,8 @@ import time
 from collections.abc import Callable
 from itertools import chain
 
-from ..message import CHUNKED, Header, counted, head, request
-from ..raw import Ending, Peer
+from ...e2e.message import CHUNKED, Header, counted, head, request
+from ...e2e.raw import Ending, Peer
 from .tools import SOON_S, FaultTestCase, Sending, pieces, upload_head
 
 LENGTH = 1 << 30

@@ -9,10 +9,10 @@ import tempfile
 from contextlib import ExitStack
 from typing import ClassVar
 
-from ..message import CHUNKED, counted, head, request
-from ..process import until
-from ..raw import Listener
-from ..wallclock import MISSING, STEPS, WallClock
+from ...e2e.message import CHUNKED, counted, head, request
+from ...e2e.process import until
+from ...e2e.raw import Listener
+from ...e2e.wallclock import MISSING, STEPS, WallClock
 from .tools import SOON_S, FaultTestCase, finish
 
 STREAMED = head(b"HTTP/1.1 200 OK", [CHUNKED, (b"Content-Type", b"text/event-stream")])

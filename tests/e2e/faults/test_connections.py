@@ -4,9 +4,9 @@ When connections end and when they live on: bytes behind an answer, and ``Connec
 
 from __future__ import annotations
 
-from ..message import CHUNKED, Header, chunked, counted, head, request
-from ..process import until
-from ..raw import Peer
+from ...e2e.message import CHUNKED, Header, chunked, counted, head, request
+from ...e2e.process import until
+from ...e2e.raw import Peer
 from .tools import FaultTestCase
 
 OK = b"HTTP/1.1 200 OK"

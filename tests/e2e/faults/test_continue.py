@@ -4,8 +4,8 @@ Asking before uploading, and interim answers.
 
 from __future__ import annotations
 
-from ..message import CHUNKED, counted, head, request
-from ..process import until
+from ...e2e.message import CHUNKED, counted, head, request
+from ...e2e.process import until
 from .tools import TRANSCRIPTIONS, FaultTestCase
 
 EXPECT = (b"Expect", b"100-continue")

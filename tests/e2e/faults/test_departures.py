@@ -6,9 +6,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ..message import CHUNKED, counted, head, request
-from ..process import until
-from ..raw import Peer
+from ...e2e.message import CHUNKED, counted, head, request
+from ...e2e.process import until
+from ...e2e.raw import Peer
 from .tools import SOON_S, FaultTestCase, Sending, pieces, reset_while_sending, still, upload_head
 
 Leave = Callable[[Peer], None]

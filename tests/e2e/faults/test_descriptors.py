@@ -6,11 +6,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..case import StagedTestCase
-from ..daemon import Daemon
-from ..message import counted, head, request
-from ..process import until
-from ..raw import Listener, connect
+from ...e2e.case import StagedTestCase
+from ...e2e.daemon import Daemon
+from ...e2e.message import counted, head, request
+from ...e2e.process import until
+from ...e2e.raw import Listener, connect
 from .tools import TRANSCRIPTIONS
 
 OK = head(b"HTTP/1.1 200 OK", [counted(b"ok")]) + b"ok"

@@ -9,11 +9,11 @@ import signal
 import threading
 import time
 
-from ..daemon import Daemon, opens
-from ..forms import content_type, form
-from ..message import CHUNKED, counted, head, request
-from ..process import until
-from ..raw import Ending, Peer, connect
+from ...e2e.daemon import Daemon, opens
+from ...e2e.forms import content_type, form
+from ...e2e.message import CHUNKED, counted, head, request
+from ...e2e.process import until
+from ...e2e.raw import Ending, Peer, connect
 from .tools import BIG, SOON_S, TRANSCRIPTIONS, FaultTestCase
 
 OK = head(b"HTTP/1.1 200 OK", [counted(b"ok")]) + b"ok"

@@ -8,9 +8,9 @@ import time
 from collections.abc import Callable, Iterator
 from itertools import chain
 
-from ..forms import content_type
-from ..message import CHUNKED, Header, chunked, counted, head, request
-from ..raw import Ending, Peer
+from ...e2e.forms import content_type
+from ...e2e.message import CHUNKED, Header, chunked, counted, head, request
+from ...e2e.raw import Ending, Peer
 from .tools import ROUNDS, SOON_S, TRANSCRIPTIONS, FaultTestCase, Sending, finish, pieces, upload_head
 
 #: Bytes that an upload announces; it stops a little short of them, so that no upload can become complete.

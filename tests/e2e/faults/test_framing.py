@@ -9,8 +9,8 @@ from collections.abc import Sequence
 
 import h11
 
-from ..message import CHUNKED, Header, Message, chunked, counted, head, request
-from ..raw import Listener, Peer, connect
+from ...e2e.message import CHUNKED, Header, Message, chunked, counted, head, request
+from ...e2e.raw import Listener, Peer, connect
 from .tools import FaultTestCase
 
 OK = b"HTTP/1.1 200 OK"

@@ -4,7 +4,7 @@ Which headers pass, which stop here, and which are written.
 
 from __future__ import annotations
 
-from ..message import Header, counted, head, request
+from ...e2e.message import Header, counted, head, request
 from .tools import FaultTestCase
 
 OK = b"HTTP/1.1 200 OK"

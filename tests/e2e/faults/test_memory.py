@@ -11,9 +11,9 @@ import socket
 import time
 from itertools import cycle, islice
 
-from ..message import head, request
-from ..process import LIMIT_S, until
-from ..system import LINUX
+from ...e2e.message import head, request
+from ...e2e.process import LIMIT_S, until
+from ...e2e.system import LINUX
 from .tools import SOON_S, TRAP, FaultTestCase, pieces, upload_head
 
 #: Uploads that stall, and readers that hardly read.

@@ -15,12 +15,12 @@ import time
 from contextlib import ExitStack
 from typing import ClassVar
 
-from ..case import DaemonTestCase
-from ..daemon import get_json
-from ..forms import content_type, form
-from ..message import Message, counted, head, request
-from ..process import LIMIT_S, Process, until
-from ..raw import Listener, Peer, connect
+from ...e2e.case import DaemonTestCase
+from ...e2e.daemon import get_json
+from ...e2e.forms import content_type, form
+from ...e2e.message import Message, counted, head, request
+from ...e2e.process import LIMIT_S, Process, until
+from ...e2e.raw import Listener, Peer, connect
 from .tools import BIG, TRANSCRIPTIONS, FaultTestCase, Sending, narrow, still
 
 OK = head(b"HTTP/1.1 200 OK", [counted(b"ok")]) + b"ok"

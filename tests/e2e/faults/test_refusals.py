@@ -6,8 +6,8 @@ from __future__ import annotations
 
 import json
 
-from ..message import CHUNKED, Message, head, request
-from ..raw import Peer
+from ...e2e.message import CHUNKED, Message, head, request
+from ...e2e.raw import Peer
 from .tools import FaultTestCase
 
 

@@ -9,9 +9,9 @@ import json
 import socket
 import time
 
-from ..message import CHUNKED, Message, counted, head, request
-from ..process import until
-from ..raw import Ending, Peer, connect
+from ...e2e.message import CHUNKED, Message, counted, head, request
+from ...e2e.process import until
+from ...e2e.raw import Ending, Peer, connect
 from .tools import SOON_S, FaultTestCase, Sending, pieces, still, swallow, upload_head
 
 OK = head(b"HTTP/1.1 200 OK", [counted(b"ok")]) + b"ok"

@@ -13,10 +13,10 @@ from websockets.sync.client import ClientConnection
 from websockets.sync.client import connect as connect_websocket
 from websockets.sync.server import Server, ServerConnection, serve
 
-from ..case import DaemonTestCase
-from ..message import Header, counted, head, request
-from ..process import LIMIT_S, until
-from ..raw import Ending, Peer
+from ...e2e.case import DaemonTestCase
+from ...e2e.message import Header, counted, head, request
+from ...e2e.process import LIMIT_S, until
+from ...e2e.raw import Ending, Peer
 from .tools import SOON_S, FaultTestCase, Sending, pieces, reset_while_sending, still
 
 UPGRADE: list[Header] = [(b"Connection", b"Upgrade"), (b"Upgrade", b"websocket")]

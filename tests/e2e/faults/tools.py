@@ -15,11 +15,11 @@ import time
 from collections.abc import Callable, Iterator
 from types import TracebackType
 
-from ..case import RawTestCase
-from ..forms import BOUNDARY, content_type
-from ..message import CHUNKED, Message, chunks_end, request
-from ..process import LIMIT_S
-from ..raw import Ending, Peer
+from ...e2e.case import RawTestCase
+from ...e2e.forms import BOUNDARY, content_type
+from ...e2e.message import CHUNKED, Message, chunks_end, request
+from ...e2e.process import LIMIT_S
+from ...e2e.raw import Ending, Peer
 
 #: Run the long forms, as often as the issue says.
 BIG = os.environ.get("STTPROXY_E2E_BIG") == "1"

@@ -11,8 +11,20 @@ from multipart import MultipartSegment, PushMultipartParser
 from sttproxy import config
 from sttproxy.resources.transcriptions import MAX_URLENCODED
 
-from .fakes import Ending
-from .stage import FORM, FORM_TYPE, PATH, ProxyTestCase, chunked, error_of, get, message, ok, post, transcription
+from ..support.fakes import Ending
+from ..support.stage import (
+    FORM,
+    FORM_TYPE,
+    PATH,
+    ProxyTestCase,
+    chunked,
+    error_of,
+    get,
+    message,
+    ok,
+    post,
+    transcription,
+)
 
 FIELDS = b'{"language": "zh", "temperature": 0.2, "prompt": null, "tags": ["a", "b"]}'
 FORCED = [("language", b"zh"), ("temperature", b"0.2"), ("tags[]", b"a"), ("tags[]", b"b"), ("file", b"RIFF\r\n\0\xff")]

@@ -7,9 +7,9 @@ from __future__ import annotations
 from sttproxy.inbound.interfaces import Timeouts
 from sttproxy.upstream.pool import PoolLimits
 
-from .fakes import Ending
-from .stage import FORM_TYPE, PATH, chunked, error_of, get, message, ok, post
-from .test_relay_failures import CHUNKED, LEAVE, EndingTestCase
+from ..support.fakes import Ending
+from ..support.stage import FORM_TYPE, PATH, chunked, error_of, get, message, ok, post
+from .test_failures import CHUNKED, LEAVE, EndingTestCase
 
 #: A transcription in three chunks, of which each by itself is no form.
 MALFORMED = post(None, FORM_TYPE, target=PATH, body=chunked(b"no ", b"form", b"at all", last=False))

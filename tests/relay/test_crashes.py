@@ -9,8 +9,8 @@ from typing import Any
 
 from sttproxy.inbound.request import Request
 
-from .fakes import Ending
-from .stage import ProxyTestCase, chunked, error_of, get, message, ok
+from ..support.fakes import Ending
+from ..support.stage import ProxyTestCase, chunked, error_of, get, message, ok
 
 CHUNKED = message(b"HTTP/1.1 200 OK", b"Transfer-Encoding: chunked")
 

@@ -10,8 +10,8 @@ import re
 
 from sttproxy import config
 
-from .fakes import Ending
-from .stage import FORM, FORM_TYPE, PATH, ProxyTestCase, error_of, get, message, ok, post, transcription
+from ..support.fakes import Ending
+from ..support.stage import FORM, FORM_TYPE, PATH, ProxyTestCase, error_of, get, message, ok, post, transcription
 from .test_transcriptions import form_of
 
 FIELDS = json.dumps(

@@ -12,7 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from sttproxy.config import Config, Default, Field, Map, Rules, parse
 
-from .forms.rewriting import forced_parts
+from ..forms.rewriting import forced_parts
 
 #: Rules as pairs: forced, mapped and default fields, each with its values.
 Said = tuple[list[tuple[str, Any]], list[tuple[str, Any]], list[tuple[str, Any]]]

@@ -7,8 +7,8 @@ from __future__ import annotations
 from sttproxy.errors import UpstreamTimeout, UpstreamUnreachable
 from sttproxy.upstream.pool import PoolLimits
 
-from .fakes import Ending, Peer
-from .stage import ProxyTestCase, chunked, error_of, get, message, ok, post
+from ..support.fakes import Ending, Peer
+from ..support.stage import ProxyTestCase, chunked, error_of, get, message, ok, post
 
 CHUNKED = message(b"HTTP/1.1 200 OK", b"Transfer-Encoding: chunked")
 REFUSAL = message(b"HTTP/1.1 413 Too much", b"Content-Length: 2", body=b"no")

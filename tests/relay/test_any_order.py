@@ -15,8 +15,8 @@ from sttproxy.errors import UpstreamUnreachable
 from sttproxy.inbound.interfaces import Timeouts
 from sttproxy.upstream.pool import PoolLimits
 
-from .fakes import Ending, Peer
-from .stage import FORM_TYPE, PATH, ProxyTestCase, chunked, get, message, ok, post, transcription
+from ..support.fakes import Ending, Peer
+from ..support.stage import FORM_TYPE, PATH, ProxyTestCase, chunked, get, message, ok, post, transcription
 
 UPGRADE = get(b"/x", b"Connection: Upgrade", b"Upgrade: x")
 RESPONSE = message(b"HTTP/1.1 200 OK", b"Transfer-Encoding: chunked")

@@ -14,8 +14,8 @@ from zope.interface.verify import verifyObject
 from sttproxy.errors import UpstreamUnreachable
 from sttproxy.resources.pages import Page
 
-from .fakes import Ending, Peer
-from .stage import FORM, FORM_TYPE, PATH, PSEUDONYM, ProxyTestCase, error_of, get, post, transcription
+from ..support.fakes import Ending, Peer
+from ..support.stage import FORM, FORM_TYPE, PATH, PSEUDONYM, ProxyTestCase, error_of, get, post, transcription
 
 
 class LoopTests(ProxyTestCase):

@@ -29,7 +29,7 @@ from sttproxy.config.lint import READ_BY_MLX
 from sttproxy.config.names import PROFILE
 from sttproxy.errors import ConfigError
 
-from .configurations import ANY, BAD_NAMES, BAD_PROFILES, EXAMPLE, GOOD, JSON, NAMES, PROFILES, bent
+from ..support.configurations import ANY, BAD_NAMES, BAD_PROFILES, EXAMPLE, GOOD, JSON, NAMES, PROFILES, bent
 
 SCHEMA: JSON = json.loads(importlib.resources.files("sttproxy").joinpath("stt_config.schema.json").read_text("utf-8"))
 VALIDATOR = Draft202012Validator(SCHEMA)
@@ -179,7 +179,7 @@ class JudgementTests(SynchronousTestCase):
     def test_example(self) -> None:
         """The example in the README is valid, and it is the same as the one in the tests."""
         self.judged(EXAMPLE, True)
-        with open(os.path.join(os.path.dirname(__file__), os.pardir, "README.md"), encoding="utf-8") as file:
+        with open(os.path.join(os.path.dirname(__file__), os.pardir, os.pardir, "README.md"), encoding="utf-8") as file:
             shown = [part.partition("```")[0] for part in file.read().split("```json\n")[1:]]
         self.assertIn(EXAMPLE, map(json.loads, shown))
         for each in shown:

@@ -11,7 +11,7 @@ from sttproxy.headers import TrustedPeers
 from sttproxy.http1.heads import parse_request
 from sttproxy.upstream.pool import PoolLimits
 
-from .stage import PSEUDONYM, ProxyTestCase, get, message, ok, post
+from ..support.stage import PSEUDONYM, ProxyTestCase, get, message, ok, post
 
 #: What each request leaves with.
 MARK = b"CDN-Loop: " + PSEUDONYM

@@ -17,8 +17,8 @@ from sttproxy.inbound.channel import MAX_PIPELINED
 from sttproxy.relay import Untouched, Upload
 from sttproxy.upstream.interfaces import IOutgoing, OutgoingHead
 
-from .fakes import Ending, Peer
-from .stage import ProxyTestCase, chunked, get, message, ok, post, transcription
+from ..support.fakes import Ending, Peer
+from ..support.stage import ProxyTestCase, chunked, get, message, ok, post, transcription
 
 CHUNKED = b"Transfer-Encoding: chunked"
 

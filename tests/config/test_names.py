@@ -11,7 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from sttproxy.config import fold, names_of
 from sttproxy.config.names import PROFILE, fault_of_field, fault_of_spelling
 
-from .configurations import BAD_NAMES, BAD_PROFILES, NAMES, PROFILES
+from ..support.configurations import BAD_NAMES, BAD_PROFILES, NAMES, PROFILES
 
 #: Other spellings of the two refused names, which servers may read as these names.
 DISGUISED = ("ﬁle", "ｆｉｌｅ", "ＦＩＬＥ［］", "𝐟𝐢𝐥𝐞", "［］", "﹇", "fıle".upper())

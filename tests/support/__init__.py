@@ -1,0 +1,1 @@
+"""What the tests of several rooms share: fakes, the proxy in memory, configurations."""
