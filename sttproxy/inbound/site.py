@@ -72,7 +72,7 @@ class Site(server.Site):
     def stopFactory(self) -> None:
         """Nothing, likewise."""
 
-    def buildProtocol(self, addr: IAddress | None) -> HTTPChannel | Refusal:  # type: ignore[override]  # likewise
+    def buildProtocol(self, addr: IAddress | None) -> HTTPChannel | Refusal:  # type: ignore[override]  # the stock one returns its own class
         most = self.limits.clients
         if most is not None and len(self.channels) >= most:
             return self._refuse(most)

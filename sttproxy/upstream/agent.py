@@ -57,7 +57,7 @@ class UpstreamAgent:
         return cast("Deferred[IResponse]", self._send(outgoing).addCallback(_show_headers))
 
     def _send(self, outgoing: IOutgoing) -> Deferred[Response]:
-        connection = self._pool.lend()
+        connection = self._pool.acquire_idle()
         if connection is not None:
             return connection.request(outgoing)
         connecting = self._pool.acquire()

@@ -114,7 +114,7 @@ class Dialer:
                 outcome.callback(result)
 
         outcome: Deferred[Protocol] = Deferred(cancel)
-        connecting: Deferred[Protocol] = self._endpoint.connect(factory)  # type: ignore[assignment]
+        connecting: Deferred[Protocol] = self._endpoint.connect(factory)  # type: ignore[assignment]  # IProtocol there
         limit = self._clock.callLater(self._timeout_s, connecting.cancel)
         connecting.addBoth(conclude)
         return outcome

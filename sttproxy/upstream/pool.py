@@ -1,12 +1,12 @@
 """
 The pool of persistent connections to the upstream.
 
-twisted.web's HTTPConnectionPool hands out the connection that has rested longest, the one most likely to be closed
-just now by the upstream, keeps a delayed call for each, and knows no limit on how many exist; hence one of our own.
+twisted.web's HTTPConnectionPool gives out the connection that was idle for longest, which the upstream is most likely
+to close at that moment.  It keeps a delayed call for each connection, and has no limit on their number.
 
-A POST must not be sent twice, so a connection that the upstream is about to close must not be used at all.  Four
-things see to that: what rested longest is not used while there is something fresher, the socket is asked before each
-use, an upstream that announces when it closes is believed, and the pool learns it where it does not.
+A POST must not be sent twice, so a connection that the upstream is about to close must not be used at all.  The pool
+prefers the connection that was used last, looks at its socket before each use, believes an upstream that announces its
+idle timeout, and learns that timeout where the upstream does not announce it.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ T = TypeVar("T")
 #: Opens a connection for a factory; what `IStreamClientEndpoint.connect` does.
 Connect = Callable[[IProtocolFactory], "Deferred[Protocol]"]
 
-#: Of the time after which the upstream was seen to close, the part that a connection may rest.
+#: The part of the learned idle timeout for which a connection is kept.
 _CAUTION = 0.8
-#: Seconds by which a connection is let go before the upstream has said that it would close it.
+#: Seconds by which a connection is closed before the idle timeout that the upstream has announced.
 _EARLIER_S = 1.0
-#: Seconds after which what was learned is forgotten: the upstream may only have been restarted just then.
+#: Seconds after which a learned timeout is forgotten: perhaps the upstream had only been restarted.
 _FORGET_S = 120.0
 
 
@@ -44,8 +44,8 @@ class PoolLimits:
     """
     How many connections there are, and for how long.
 
-    :ivar size: most connections that rest.
-    :ivar idle_s: seconds that one rests before it is closed.
+    :ivar size: most idle connections.
+    :ivar idle_s: seconds that a connection may be idle before it is closed.
     :ivar total: most connections that exist; 0: no limit.
     :ivar wait_s: seconds that a request waits for one of them; None: for ever.
     :ivar send_s: seconds that the upstream may need for each `SEND_PROGRESS` bytes of a request; None: any time.
@@ -60,7 +60,7 @@ class PoolLimits:
 
 class Pool:
     """
-    Connections that rest between requests, and new ones where none rests.
+    Idle connections, and new ones where no connection is idle.
 
     :ivar limits: as given.
     """
@@ -69,10 +69,10 @@ class Pool:
         self.limits = limits
         self._clock = clock
         self._connect = connect
-        #: Resting connections and when they came to rest, oldest first.
-        self._resting: deque[tuple[float, UpstreamConnection]] = deque()
-        #: Connections on which a request is under way, and how long each had rested before; None for new ones.
-        self._lent: dict[UpstreamConnection, float | None] = {}
+        #: Idle connections and since when they are idle, oldest first.
+        self._idle: deque[tuple[float, UpstreamConnection]] = deque()
+        #: Connections on which a request is in flight, and for how long each was idle before; None for new ones.
+        self._in_use: dict[UpstreamConnection, float | None] = {}
         self._connecting = 0
         self._serving = False
         #: Turns to take a connection, oldest first.
@@ -91,17 +91,18 @@ class Pool:
     @property
     def busy(self) -> bool:
         """Whether a request is under way on any connection."""
-        return bool(self._lent)
+        return bool(self._in_use)
 
-    def lend(self) -> UpstreamConnection | None:
+    def acquire_idle(self) -> UpstreamConnection | None:
         """
-        The connection used most recently, for one request, where one rests and nobody waits; else `acquire` one.
+        Acquire the idle connection that was used last.  Returns None where there is none, or where other requests wait:
+        call `acquire` then.
 
-        Most requests find one, and a Deferred for it would cost as much as all else here.
+        Most requests find one.  A Deferred for it would cost as much as everything else here.
         """
-        if self._waiting or not self._available() or not self._resting:
+        if self._waiting or not self._available() or not self._idle:
             return None
-        return self._lend()
+        return self._take_idle()
 
     def acquire(self) -> Deferred[UpstreamConnection]:
         """
@@ -121,44 +122,44 @@ class Pool:
         return turn.addCallback(lambda _: self._take())
 
     def close(self) -> None:
-        """Close what rests, and from now on whatever comes back."""
+        """Close the idle connections, and from now on each connection that is released."""
         self._closed = True
         self._expiry.cancel()
-        while self._resting:
-            self._resting.pop()[1].close()
+        while self._idle:
+            self._idle.pop()[1].close()
 
-    # Giving out.
+    # Acquiring.
 
     def _available(self) -> bool:
-        """Whether a connection can be lent at once or made; those that are no longer good are closed."""
-        limit_s = self._rest_s()
-        while self._resting:
-            rested_at, connection = self._resting[-1]
-            rested_s = self._clock.seconds() - rested_at
-            if rested_s < limit_s:
+        """Whether a connection can be acquired at once.  Closes idle connections that are too old or closed already."""
+        limit_s = self._limit_s()
+        while self._idle:
+            idle_since, connection = self._idle[-1]
+            idle_s = self._clock.seconds() - idle_since
+            if idle_s < limit_s:
                 if connection.fresh():
                     return True
-                self._learn(rested_s)
-            self._resting.pop()
+                self._learn(idle_s)
+            self._idle.pop()
             connection.close()
-        return not self.limits.total or len(self._lent) + self._connecting < self.limits.total
+        return not self.limits.total or len(self._in_use) + self._connecting < self.limits.total
 
     def _take(self) -> Deferred[UpstreamConnection]:
-        """Lend what `_available` has found."""
-        if self._resting:
-            return succeed(self._lend())
+        """Acquire what `_available` has found."""
+        if self._idle:
+            return succeed(self._take_idle())
         self._connecting += 1
-        connecting: Deferred[UpstreamConnection] = self._connect(self._factory)  # type: ignore[assignment]
+        connecting: Deferred[UpstreamConnection] = self._connect(self._factory)  # type: ignore[assignment]  # the factory makes no others
         return connecting.addCallbacks(self._connected, self._not_connected)
 
-    def _lend(self) -> UpstreamConnection:
-        rested_at, connection = self._resting.pop()
-        self._lent[connection] = self._clock.seconds() - rested_at
+    def _take_idle(self) -> UpstreamConnection:
+        idle_since, connection = self._idle.pop()
+        self._in_use[connection] = self._clock.seconds() - idle_since
         return connection
 
     def _connected(self, connection: UpstreamConnection) -> UpstreamConnection:
         self._connecting -= 1
-        self._lent[connection] = None
+        self._in_use[connection] = None
         return connection
 
     def _not_connected(self, failure: Failure) -> Failure:
@@ -186,29 +187,29 @@ class Pool:
             )
         )
 
-    # Taking back.
+    # Releasing.
 
     def _released(self, connection: UpstreamConnection) -> None:
-        del self._lent[connection]
+        del self._in_use[connection]
         if connection.announced_s is not None:
             self._believe(connection.announced_s)
-        if self._closed or not (self._waiting or (self.limits.size and self._rest_s())):
+        if self._closed or not (self._waiting or (self.limits.size and self._limit_s())):
             connection.close()
             return
-        if len(self._resting) == self.limits.size and self._resting:
-            self._resting.popleft()[1].close()
-        self._resting.append((self._clock.seconds(), connection))
-        if len(self._resting) == 1:
-            self._expiry.set(self._rest_s())
+        if len(self._idle) == self.limits.size and self._idle:
+            self._idle.popleft()[1].close()
+        self._idle.append((self._clock.seconds(), connection))
+        if len(self._idle) == 1:
+            self._expiry.set(self._limit_s())
         self._serve()
 
     def _lost(self, connection: UpstreamConnection) -> None:
-        rested_s = self._lent.pop(connection, None)
-        if rested_s is not None and connection.unanswered:
-            self._learn(rested_s)
-        for entry in self._resting:
+        idle_s = self._in_use.pop(connection, None)
+        if idle_s is not None and connection.unanswered:
+            self._learn(idle_s)
+        for entry in self._idle:
             if entry[1] is connection:
-                self._resting.remove(entry)
+                self._idle.remove(entry)
                 self._learn(self._clock.seconds() - entry[0])
                 break
         self._serve()
@@ -219,24 +220,24 @@ class Pool:
             self._announced_s = max(0.0, announced_s - _EARLIER_S)
             self._expire()
 
-    def _learn(self, rested_s: float) -> None:
-        """The upstream closed a connection that had rested so long: the next ones must not get as old."""
-        self._learned_s = min(self._rest_s(), rested_s * _CAUTION)
+    def _learn(self, idle_s: float) -> None:
+        """The upstream closed a connection that was idle for so long: do not keep others as long."""
+        self._learned_s = min(self._limit_s(), idle_s * _CAUTION)
         self._learned_at = self._clock.seconds()
 
-    def _rest_s(self) -> float:
-        """Seconds that a connection may rest."""
+    def _limit_s(self) -> float:
+        """Seconds that a connection may be idle."""
         if self._clock.seconds() - self._learned_at > _FORGET_S:
             self._learned_s = self.limits.idle_s
         return min(self._learned_s, self._announced_s)
 
     def _expire(self) -> None:
-        """Close those that have rested long enough, and wait for the next."""
-        now, rest_s = self._clock.seconds(), self._rest_s()
-        while self._resting and self._resting[0][0] + rest_s <= now:
-            self._resting.popleft()[1].close()
-        if self._resting:
-            self._expiry.set(self._resting[0][0] + rest_s - now)
+        """Close the connections that were idle for too long, and wait for the next one."""
+        now, rest_s = self._clock.seconds(), self._limit_s()
+        while self._idle and self._idle[0][0] + rest_s <= now:
+            self._idle.popleft()[1].close()
+        if self._idle:
+            self._expiry.set(self._idle[0][0] + rest_s - now)
 
 
 def _stop_waiting(result: T, limit: IDelayedCall) -> T:

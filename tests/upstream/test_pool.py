@@ -1,5 +1,5 @@
 """
-Tests for :mod:`sttproxy.upstream.pool`: which connection is lent, and how long each rests.
+Tests for :mod:`sttproxy.upstream.pool`: which connection is acquired, and for how long each may be idle.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class PoolTestCase(MemoryTestCase):
         self.upstream = FakeUpstream(self.reactor)
         self.pool = Pool(self.reactor, self.upstream.connect, limits)
 
-    def lend(self) -> UpstreamConnection:
+    def acquire(self) -> UpstreamConnection:
         """A connection that is there at once."""
         return self.successResultOf(self.pool.acquire())
 
@@ -55,61 +55,61 @@ class PoolTestCase(MemoryTestCase):
 
 
 class LendingTests(PoolTestCase):
-    """Which connection is lent."""
+    """Which connection is acquired."""
 
     def test_new(self) -> None:
         """Where none rests, a new one is made."""
-        connections = {self.lend(), self.lend()}
+        connections = {self.acquire(), self.acquire()}
         self.assertEqual({peer.protocol for peer in self.upstream.peers}, connections)
         self.assertTrue(self.pool.busy)
 
     def test_again(self) -> None:
-        """One that came back is lent again."""
-        connection = self.lend()
+        """A released connection is acquired again."""
+        connection = self.acquire()
         self.give_back(connection)
         self.assertFalse(self.pool.busy)
-        self.assertIs(self.lend(), connection)
+        self.assertIs(self.acquire(), connection)
         self.assertEqual(len(self.upstream.peers), 1)
 
     def test_at_once(self) -> None:
         """Without waiting there is only what rests and is still good."""
-        self.assertIsNone(self.pool.lend())
-        connection = self.lend()
-        self.assertIsNone(self.pool.lend())
+        self.assertIsNone(self.pool.acquire_idle())
+        connection = self.acquire()
+        self.assertIsNone(self.pool.acquire_idle())
         self.give_back(connection)
-        self.assertIs(self.pool.lend(), connection)
+        self.assertIs(self.pool.acquire_idle(), connection)
         self.assertTrue(self.pool.busy)
         self.give_back(connection)
         self.peer(connection).socket.arriving.append(b"")
-        self.assertIsNone(self.pool.lend())
+        self.assertIsNone(self.pool.acquire_idle())
         self.assertEqual(len(self.upstream.peers), 1)
 
     def test_most_recent(self) -> None:
-        """The one used most recently is lent first: the others are closer to their end."""
-        one, two, three = (self.lend() for _ in range(3))
+        """The connection used last is acquired first: the others are closer to their timeout."""
+        one, two, three = (self.acquire() for _ in range(3))
         for connection in (two, three, one):
             self.give_back(connection)
             self.reactor.advance(0.1)
-        self.assertEqual([self.lend(), self.lend(), self.lend()], [one, three, two])
+        self.assertEqual([self.acquire(), self.acquire(), self.acquire()], [one, three, two])
 
     def test_lost_in_use(self) -> None:
-        """One that is lost while it is lent does not come back."""
-        connection = self.lend()
+        """A connection that is lost while it is in use is not released."""
+        connection = self.acquire()
         self.peer(connection).close()
         self.assertFalse(self.pool.busy)
-        self.assertIsNot(self.lend(), connection)
+        self.assertIsNot(self.acquire(), connection)
 
     def test_closed_by_upstream(self) -> None:
-        """One that the upstream closed while it rested is not lent, whether or not the close has been read."""
+        """One that the upstream closed while it was idle is not acquired, whether or not the close has been read."""
         for read in (True, False):
-            connection = self.lend()
+            connection = self.acquire()
             self.give_back(connection)
             self.reactor.advance(2)
             if read:
                 self.peer(connection).close()
             else:
                 self.peer(connection).socket.arriving.append(b"")
-            other = self.lend()
+            other = self.acquire()
             self.assertIsNot(other, connection)
             self.reactor.settle()
             self.assertEqual(self.open_peers(), 1)
@@ -117,20 +117,20 @@ class LendingTests(PoolTestCase):
 
     def test_spoken_to(self) -> None:
         """Nor is one on which the upstream has said something unasked."""
-        connection = self.lend()
+        connection = self.acquire()
         self.give_back(connection)
         self.peer(connection).socket.arriving.append(ok())
-        other = self.lend()
+        other = self.acquire()
         self.assertIsNot(other, connection)
         self.reactor.settle()
         self.assertNotEqual(self.peer(connection).ending, Ending.OPEN)
 
     def test_only_the_bad_ones(self) -> None:
         """A good one beneath bad ones is still found."""
-        one, two = self.lend(), self.lend()
+        one, two = self.acquire(), self.acquire()
         self.give_back(one, two)
         self.peer(two).socket.arriving.append(b"")
-        self.assertIs(self.lend(), one)
+        self.assertIs(self.acquire(), one)
 
     def test_unreachable(self) -> None:
         """What connecting fails with is the request's failure, and no connection is counted for it."""
@@ -151,19 +151,19 @@ class LendingTests(PoolTestCase):
         self.failureResultOf(acquiring, CancelledError)
         self.assertEqual(self.upstream.attempts, [])
         self.upstream.at_once = True
-        self.lend()
+        self.acquire()
 
 
 class RestTests(PoolTestCase):
-    """How long connections rest, and how many."""
+    """How long connections are idle, and how many."""
 
     def test_defaults(self) -> None:
-        """They rest less than the five seconds of uvicorn; there may be any number of them in use."""
+        """They are idle for less than the five seconds of uvicorn; any number of them may be in use."""
         self.assertEqual(attrs.astuple(PoolLimits()), (32, 4.0, 0, 30.0, 60.0))
 
     def test_expiry(self) -> None:
-        """Each is closed when it has rested its time."""
-        one, two = self.lend(), self.lend()
+        """Each is closed after its idle timeout."""
+        one, two = self.acquire(), self.acquire()
         self.give_back(one)
         self.reactor.advance(2)
         self.give_back(two)
@@ -181,7 +181,7 @@ class RestTests(PoolTestCase):
         """Where the upstream announces when it closes, each is let go a second earlier, and never later than usual."""
         for announced, rests_s in ((b"timeout=3", 2), (b"timeout=60, max=9", 4), (b"max=5", 4), (b"timeout=1", 0)):
             self.set_up(PoolLimits())
-            one, two = self.lend(), self.lend()
+            one, two = self.acquire(), self.acquire()
             self.give_back(one)
             two.request(FakeOutgoing()).addCallback(Body)
             self.peer(two).send(ok(b"", b"Keep-Alive: " + announced))
@@ -189,56 +189,56 @@ class RestTests(PoolTestCase):
                 self.reactor.advance(rests_s - 0.1)
                 self.assertEqual(self.open_peers(), 2, announced)
                 self.reactor.advance(0.2)
-            self.assertEqual((self.open_peers(), self.pool.lend()), (0, None), announced)
+            self.assertEqual((self.open_peers(), self.pool.acquire_idle()), (0, None), announced)
             self.pool.close()
 
     def test_announced_anew(self) -> None:
         """The last announcement holds."""
-        connection = self.lend()
+        connection = self.acquire()
         for announced, rests_s in ((b"timeout=2", 1), (b"timeout=4", 3)):
             connection.request(FakeOutgoing()).addCallback(Body)
             self.peer(connection).send(ok(b"", b"Keep-Alive: " + announced))
             self.reactor.advance(rests_s - 0.1)
-            self.assertIs(self.lend(), connection)
+            self.assertIs(self.acquire(), connection)
         self.give_back(connection)
 
     def test_expiry_again(self) -> None:
         """The time counts from the last use."""
-        connection = self.lend()
+        connection = self.acquire()
         for _ in range(5):
             self.give_back(connection)
             self.reactor.advance(3.9)
-            self.assertIs(self.lend(), connection)
+            self.assertIs(self.acquire(), connection)
 
     def test_too_old(self) -> None:
-        """One that is too old is not lent, even if nobody came to close it."""
-        connection = self.lend()
+        """One that is too old is not acquired, even if its timer has not fired."""
+        connection = self.acquire()
         self.give_back(connection)
         self.reactor.rightNow += 4.1
-        self.assertIsNot(self.lend(), connection)
+        self.assertIsNot(self.acquire(), connection)
         self.reactor.settle()
         self.assertEqual(self.peer(connection).ending, Ending.CLOSED)
 
     def test_size(self) -> None:
-        """Only so many rest; the one that has rested longest makes room."""
+        """Only so many are idle; the one that was idle for longest is closed for another one."""
         self.set_up(PoolLimits(size=2))
-        one, two, three = (self.lend() for _ in range(3))
+        one, two, three = (self.acquire() for _ in range(3))
         self.give_back(one, two, three)
         self.reactor.settle()
         self.assertEqual(self.peer(one).ending, Ending.CLOSED)
-        self.assertEqual([self.lend(), self.lend()], [three, two])
+        self.assertEqual([self.acquire(), self.acquire()], [three, two])
 
     def test_none_rests(self) -> None:
         """With a size of nothing each request has a connection of its own."""
         self.set_up(PoolLimits(size=0))
-        connection = self.lend()
+        connection = self.acquire()
         self.give_back(connection)
         self.assertEqual(self.peer(connection).ending, Ending.CLOSED)
-        self.assertIsNot(self.lend(), connection)
+        self.assertIsNot(self.acquire(), connection)
 
     def test_close(self) -> None:
         """Closing ends what rests at once, and what is in use when it comes back."""
-        resting, used = self.lend(), self.lend()
+        resting, used = self.acquire(), self.acquire()
         self.give_back(resting)
         self.pool.close()
         self.reactor.settle()
@@ -251,74 +251,74 @@ class RestTests(PoolTestCase):
 class LearningTests(PoolTestCase):
     """The pool learns when the upstream closes."""
 
-    def rest(self, seconds: float) -> Peer:
-        """A connection that has rested so long; the upstream's end of it."""
-        connection = self.lend()
+    def idle(self, seconds: float) -> Peer:
+        """A connection that was idle for so long; the upstream's end of it."""
+        connection = self.acquire()
         self.give_back(connection)
         self.reactor.advance(seconds)
         return self.peer(connection)
 
     def used_after(self, seconds: float) -> bool:
-        """Whether a connection that has rested so long is used again."""
-        rested = self.rest(seconds)
-        used = self.lend() is rested.protocol
+        """Whether a connection that was idle for so long is used again."""
+        idle = self.idle(seconds)
+        used = self.acquire() is idle.protocol
         self.peer(self.upstream.peers[-1].protocol).close()
         return used
 
     def test_learns(self) -> None:
-        """After the upstream closed one that had rested a second, none is used that has rested nearly as long."""
+        """After the upstream closed one that was idle for a second, none is used that was idle for nearly as long."""
         self.assertTrue(self.used_after(3.9))
-        self.rest(1.0).close()
+        self.idle(1.0).close()
         self.assertTrue(self.used_after(0.7))
         self.assertFalse(self.used_after(0.85))
 
     def test_learns_less(self) -> None:
-        """The shortest rest counts, and a longer one teaches nothing."""
-        self.rest(0.5).close()
-        self.rest(0.39).close()
+        """The shortest idle time counts, and a longer one changes nothing."""
+        self.idle(0.5).close()
+        self.idle(0.39).close()
         self.assertFalse(self.used_after(0.35))
-        self.rest(0.1).close()
+        self.idle(0.1).close()
         self.assertTrue(self.used_after(0.07))
         self.assertFalse(self.used_after(0.09))
 
     def test_our_own_close(self) -> None:
         """What the pool itself closed teaches nothing."""
-        self.rest(4.1)
+        self.idle(4.1)
         self.assertTrue(self.used_after(3.9))
 
     def test_lost_in_use(self) -> None:
         """Nor does a close on the first request of a connection, nor one in the middle of an answer."""
-        self.peer(self.lend()).close()
-        rested = self.rest(1.0)
-        self.lend().request(FakeOutgoing()).addCallback(Body)
-        rested.send(ok()[:-1])
-        rested.close()
+        self.peer(self.acquire()).close()
+        idle = self.idle(1.0)
+        self.acquire().request(FakeOutgoing()).addCallback(Body)
+        idle.send(ok()[:-1])
+        idle.close()
         self.assertTrue(self.used_after(3.9))
 
     def test_lost_unanswered(self) -> None:
-        """A close that meets the request that is sent after a rest teaches as much as one that came before it."""
-        rested = self.rest(1.0)
-        answer = self.lend().request(FakeOutgoing())
-        rested.close()
+        """A close that meets the next request on an idle connection teaches as much as one that came before it."""
+        idle = self.idle(1.0)
+        answer = self.acquire().request(FakeOutgoing())
+        idle.close()
         self.failureResultOf(answer, UpstreamBroke)
         self.assertFalse(self.used_after(0.85))
 
     def test_noticed_by_asking(self) -> None:
-        """A close that is noticed when the connection is about to be lent teaches as much as one that was read."""
-        self.rest(1.0).socket.arriving.append(b"")
-        self.lend()
+        """A close that is noticed when the connection is about to be acquired teaches as much as one that was read."""
+        self.idle(1.0).socket.arriving.append(b"")
+        self.acquire()
         self.reactor.settle()
         self.assertFalse(self.used_after(0.85))
 
     def test_at_once(self) -> None:
         """An upstream that closes without saying so behind each response gets no second request on a connection."""
-        self.rest(0.0).close()
+        self.idle(0.0).close()
         self.assertFalse(self.used_after(0.0))
 
     def test_forgets(self) -> None:
         """What was learned is forgotten after some minutes: perhaps the upstream was only restarted."""
         self.reactor.advance(1000)
-        self.rest(1.0).close()
+        self.idle(1.0).close()
         self.reactor.advance(30)
         self.assertFalse(self.used_after(0.85))
         self.reactor.advance(600)

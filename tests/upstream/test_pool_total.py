@@ -24,7 +24,7 @@ class TotalTests(PoolTestCase):
 
     def test_waits(self) -> None:
         """Past the limit a request waits for the next connection that comes back."""
-        _, two = self.lend(), self.lend()
+        _, two = self.acquire(), self.acquire()
         waiting = self.pool.acquire()
         self.assertNoResult(waiting)
         self.give_back(two)
@@ -32,11 +32,11 @@ class TotalTests(PoolTestCase):
         self.assertEqual(len(self.upstream.peers), 2)
 
     def test_nobody_pushes_in(self) -> None:
-        """While somebody waits, nothing is lent without waiting, whatever happens meanwhile."""
-        one, _ = self.lend(), self.lend()
+        """While somebody waits, nothing is acquired without waiting, whatever happens meanwhile."""
+        one, _ = self.acquire(), self.acquire()
         taken: list[UpstreamConnection | None] = []
         waiting = [self.pool.acquire() for _ in range(2)]
-        waiting[0].addCallback(lambda _: taken.append(self.pool.lend()))
+        waiting[0].addCallback(lambda _: taken.append(self.pool.acquire_idle()))
         self.give_back(one)
         self.assertEqual(taken, [None])
         waiting[1].addErrback(lambda _: None).cancel()
@@ -44,14 +44,14 @@ class TotalTests(PoolTestCase):
     def test_handed_over(self) -> None:
         """Also where none may rest: whoever waits gets the one that comes back."""
         self.set_up(PoolLimits(size=0, total=1))
-        connection = self.lend()
+        connection = self.acquire()
         waiting = self.pool.acquire()
         self.give_back(connection)
         self.assertIs(self.successResultOf(waiting), connection)
 
     def test_order(self) -> None:
         """Those who wait are served in the order in which they came, before whoever comes then."""
-        connections = [self.lend(), self.lend()]
+        connections = [self.acquire(), self.acquire()]
         waiting = [self.pool.acquire() for _ in range(4)]
         for number in range(4):
             self.give_back(connections[number % 2])
@@ -74,7 +74,7 @@ class TotalTests(PoolTestCase):
 
     def test_lost(self) -> None:
         """Where one is lost, or cannot be made, the next who waits may have one made."""
-        one, _ = self.lend(), self.lend()
+        one, _ = self.acquire(), self.acquire()
         waiting, further = self.pool.acquire(), self.pool.acquire()
         self.upstream.at_once = False
         self.peer(one).close()
@@ -86,7 +86,7 @@ class TotalTests(PoolTestCase):
 
     def test_spoiled(self) -> None:
         """Where one ends with its request, the next who waits may have one made."""
-        one, _ = self.lend(), self.lend()
+        one, _ = self.acquire(), self.acquire()
         waiting = self.pool.acquire()
         one.request(FakeOutgoing()).addCallback(Body)
         self.peer(one).send(ok(b"hi", b"Connection: close"))
@@ -94,7 +94,7 @@ class TotalTests(PoolTestCase):
 
     def test_too_long(self) -> None:
         """Who has waited too long is told to ask again later; the others wait on."""
-        connections = [self.lend(), self.lend()]
+        connections = [self.acquire(), self.acquire()]
         first = self.pool.acquire()
         self.reactor.advance(10)
         second = self.pool.acquire()
@@ -110,7 +110,7 @@ class TotalTests(PoolTestCase):
     def test_for_ever(self) -> None:
         """The wait can be without a limit."""
         self.set_up(PoolLimits(total=1, wait_s=None))
-        connection = self.lend()
+        connection = self.acquire()
         waiting = self.pool.acquire()
         self.reactor.advance(1e6)
         self.assertNoResult(waiting)
@@ -119,7 +119,7 @@ class TotalTests(PoolTestCase):
 
     def test_limit_does_not_count_connecting(self) -> None:
         """The limit on waiting is not one on the connecting that comes then, nor on the request."""
-        one, _ = self.lend(), self.lend()
+        one, _ = self.acquire(), self.acquire()
         waiting = self.pool.acquire()
         self.upstream.at_once = False
         self.peer(one).close()
@@ -130,7 +130,7 @@ class TotalTests(PoolTestCase):
 
     def test_leaves(self) -> None:
         """Who leaves the queue is skipped."""
-        connections = [self.lend(), self.lend()]
+        connections = [self.acquire(), self.acquire()]
         waiting: list[Deferred[UpstreamConnection]] = [self.pool.acquire() for _ in range(3)]
         waiting[1].cancel()
         self.failureResultOf(waiting[1], CancelledError)
@@ -141,7 +141,7 @@ class TotalTests(PoolTestCase):
 
     def test_leaves_while_connecting(self) -> None:
         """Who leaves while its connection is being made makes room for the next."""
-        one, _ = self.lend(), self.lend()
+        one, _ = self.acquire(), self.acquire()
         waiting, further = self.pool.acquire(), self.pool.acquire()
         self.upstream.at_once = False
         self.peer(one).close()
@@ -153,15 +153,15 @@ class TotalTests(PoolTestCase):
 
     def test_resting_ones_make_room(self) -> None:
         """Resting connections are part of the total: they are used before new ones are made."""
-        one, two = self.lend(), self.lend()
+        one, two = self.acquire(), self.acquire()
         self.give_back(one, two)
-        self.assertEqual({self.lend(), self.lend()}, {one, two})
+        self.assertEqual({self.acquire(), self.acquire()}, {one, two})
         self.assertEqual(self.open_peers(), 2)
 
     def test_many(self) -> None:
         """Hundreds that wait, and for each of whom connecting fails at once, fail without recursion."""
         self.set_up(PoolLimits(total=1))
-        connection = self.lend()
+        connection = self.acquire()
 
         def refuse(_: object) -> Deferred[UpstreamConnection]:
             failed: Deferred[UpstreamConnection] = Deferred()
