@@ -233,7 +233,7 @@ class Turn:
                 self.add(work)
 
 
-class Outlet:
+class BufferedWriter:
     """
     Where a connection's bytes go out: to its socket at the end of the turn, and by way of its transport, with its
     buffer and its backpressure, whenever the socket does not take them.

@@ -13,8 +13,8 @@ from twisted.protocols.policies import ProtocolWrapper, WrappingFactory
 from sttproxy.transport import (
     LOOK_EVERY_S,
     MAX_PIECES,
+    BufferedWriter,
     Hold,
-    Outlet,
     ReadAhead,
     Turn,
     departed,
@@ -235,7 +235,7 @@ class WriteErrorTests(TransportTestCase):
     def setUp(self) -> None:
         super().setUp()
         self.broken = 0
-        self.outlet = Outlet(self.transport, Turn(self.reactor), self.breaks)
+        self.outlet = BufferedWriter(self.transport, Turn(self.reactor), self.breaks)
         self.addCleanup(self.peer.close)
 
     def breaks(self) -> None:
@@ -272,13 +272,13 @@ class WriteErrorTests(TransportTestCase):
         self.assertEqual(self.protocol.lost, 1)
 
 
-class OutletTests(TransportTestCase):
+class BufferedWriterTests(TransportTestCase):
     """Sending at the end of the turn."""
 
     def setUp(self) -> None:
         super().setUp()
         self.turn = Turn(self.reactor)
-        self.outlet = Outlet(self.transport, self.turn)
+        self.outlet = BufferedWriter(self.transport, self.turn)
         self.sent: list[bytes] = []
         send = self.peer.socket.send
 
@@ -364,7 +364,7 @@ class OutletTests(TransportTestCase):
         above.transport = self.transport
         written: list[bytes] = []
         above.write = written.append  # type: ignore[method-assign]
-        outlet = Outlet(above, self.turn)
+        outlet = BufferedWriter(above, self.turn)
         outlet.write(b"ab")
         self.reactor.settle()
         self.assertEqual((written, self.sent), ([b"ab"], []))

@@ -21,7 +21,7 @@ from ..headers import Peer
 from ..http1 import heads
 from ..http1.framing import decoder_for
 from ..http1.heads import HEAD_END, MAX_HEAD, RequestHead
-from ..transport import Hold, IStreamTransport, Outlet, readable, tune
+from ..transport import BufferedWriter, Hold, IStreamTransport, readable, tune
 from .addresses import Addresses
 from .body import RequestBody
 from .interfaces import Serving, TunnelProtocol
@@ -82,7 +82,7 @@ class HTTPChannel(Protocol):
     def connectionMade(self) -> None:
         tune(self.transport)
         self._hold = Hold(self.transport, self.site.clock, self.site.read_ahead)
-        self._outlet = Outlet(self.transport, self.site.turn)
+        self._writer = BufferedWriter(self.transport, self.site.turn)
         self._addresses = Addresses(self.transport, self.site.trusted)
         self._secure = ISSLTransport.providedBy(self.transport)
         self.site.opened(self)
@@ -231,7 +231,7 @@ class HTTPChannel(Protocol):
 
     def tunnel(self, end: TunnelProtocol) -> bytes:
         self._state = _TUNNEL
-        self._outlet.flush()
+        self._writer.flush()
         self.transport.unregisterProducer()
         self._tunnel = end
         self._deadline.clear()
@@ -266,7 +266,7 @@ class HTTPChannel(Protocol):
         self._buffer = b""
         self._deadline.set(self.site.timeouts.drain)
         self.update_reading()
-        self._outlet.flush()
+        self._writer.flush()
         self.transport.unregisterProducer()
         self.transport.loseWriteConnection()
 
@@ -277,7 +277,7 @@ class HTTPChannel(Protocol):
         """
         self._state = _CLOSED
         self._deadline.clear()
-        self._outlet.flush()
+        self._writer.flush()
         self.transport.unregisterProducer()
         self.transport.loseConnection()
 
@@ -324,16 +324,16 @@ class HTTPChannel(Protocol):
         return True
 
     def abort(self) -> None:
-        self._outlet.drop()
+        self._writer.drop()
         self.transport.abortConnection()
 
     # What twisted.web.http.Request asks of its channel.
 
     def write(self, data: bytes) -> None:
-        self._outlet.write(data)
+        self._writer.write(data)
 
     def writeSequence(self, data: list[bytes]) -> None:
-        self._outlet.write(b"".join(data))
+        self._writer.write(b"".join(data))
 
     def registerProducer(self, producer: Any, streaming: bool) -> None:
         """Pace whoever produces the answer; only push producers are known here."""
@@ -365,7 +365,7 @@ class HTTPChannel(Protocol):
         """The connection is gone; `connectionLost` follows."""
 
     def loseConnection(self) -> None:
-        self._outlet.flush()
+        self._writer.flush()
         self.transport.loseConnection()
 
     def getPeer(self) -> IAddress:

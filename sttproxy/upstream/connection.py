@@ -22,7 +22,7 @@ from ..headers import keep_alive_timeout
 from ..http1 import heads
 from ..http1.framing import LAST_CHUNK, Decoder, chunk, decoder_for
 from ..http1.heads import HEAD_END, MAX_HEAD
-from ..transport import IStreamTransport, Outlet, Turn, readable, tune
+from ..transport import BufferedWriter, IStreamTransport, Turn, readable, tune
 from .exchange import Exchange
 from .interfaces import IOutgoing
 from .response import Response
@@ -81,7 +81,7 @@ class UpstreamConnection(Protocol):
 
     def connectionMade(self) -> None:
         tune(self.transport)
-        self._outlet = Outlet(self.transport, self._turn, self._stop_sending)
+        self._writer = BufferedWriter(self.transport, self._turn, self._stop_sending)
         self.transport.registerProducer(self, True)
 
     def fresh(self) -> bool:
@@ -104,22 +104,22 @@ class UpstreamConnection(Protocol):
         head = outgoing.head
         self._chunked = head.chunked
         exchange = self._exchange = Exchange(outgoing, self, self._clock, self._send_s)
-        self._outlet.write(heads.write_request(head.method, head.target, head.headers))
+        self._writer.write(heads.write_request(head.method, head.target, head.headers))
         outgoing.deliver(exchange)
         if self._clogged and self._exchange is exchange:
             exchange.pause()
         return exchange.answer
 
     def send_body(self, data: bytes) -> None:
-        self._outlet.write(chunk(data) if self._chunked else data)
+        self._writer.write(chunk(data) if self._chunked else data)
 
     def end_body(self) -> None:
         if self._chunked:
-            self._outlet.write(LAST_CHUNK)
+            self._writer.write(LAST_CHUNK)
 
     @property
     def unsent(self) -> int:
-        return self._outlet.waiting
+        return self._writer.waiting
 
     # The transport's only producer is the connection; it passes the pace on.
 
@@ -234,7 +234,7 @@ class UpstreamConnection(Protocol):
         assert self._state is _TUNNEL
         self._tunnel = end
         self._forget()
-        self._outlet.flush()
+        self._writer.flush()
         self.transport.unregisterProducer()
         end.makeConnection(self.transport)
         early, self._buffer = self._buffer, b""
@@ -273,7 +273,7 @@ class UpstreamConnection(Protocol):
         """Abort the connection.  Notifies the pool and the body producer only."""
         self._state = _CLOSED
         self._forget()
-        self._outlet.drop()
+        self._writer.drop()
         self.transport.abortConnection()
 
     def _forget(self) -> None:
