@@ -102,7 +102,7 @@ class Listener(Service):
                 if not readable(port):
                     break
                 port.doRead()
-            # At once: stopListening would leave it open for another turn of the reactor, with nobody accepting.
+            # At once: stopListening would leave it open for another reactor iteration, without accepting clients.
             port.connectionLost(Failure(ConnectionDone()))
             return None
         stopped: Deferred[None] | None = port.stopListening()
@@ -214,8 +214,8 @@ class Daemon(MultiService):
         await self._site.drain(self._grace_s)
         self._pool.close()
         await maybeDeferred(super().stopService)
-        # The reactor may not have another turn.
-        self._site.turn.end()
+        # The reactor may not run another iteration.
+        self._site.scheduler.end()
 
     def _handle_signals(self) -> None:
         # twistd would end with the status of the signal; a daemon that was told to stop and did so has succeeded.

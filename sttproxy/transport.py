@@ -19,7 +19,8 @@ from .deadline import Deadline
 LOOK_EVERY_S = 0.5
 #: Bytes of one read ahead, and how many there are at one look: some milliseconds' worth.
 _READ_SIZE, _READS = 64 * 1024, 32
-#: Most bytes that wait for the end of a turn.  The transport has to see what is more, or its backpressure comes late.
+#: Most bytes that wait for the end of the reactor iteration.  The transport must see more than that at once, or its
+#: backpressure comes late.
 MAX_PIECES = 64 * 1024
 
 #: What is set on sockets.  A silent peer is asked after a minute whether it is there, then every 15 s, four times;
@@ -202,13 +203,13 @@ def _bottom(transport: Any) -> Any:
     return transport
 
 
-class Turn:
+class FlushScheduler:
     """
-    What is done at the end of a turn of the reactor: what was written in it is sent, and then what nobody waits for.
+    Runs work at the end of the current reactor iteration: sends what was written in it, and then logs.
 
     Twisted's transports have the reactor tell them that a socket takes bytes, and a small message pays for that with
     two changes to what the reactor waits for and one more event: a tenth of all that relaying it costs.  Sockets nearly
-    always take what there is, so they are simply tried.  They are tried at the end of a turn and not at once, since the
+    always take what there is, so they are simply tried.  They are tried at the end of the iteration, since the
     pieces of a message are one packet then, and a busy reactor wakes the other side once for many messages.
     """
 
@@ -217,13 +218,13 @@ class Turn:
         self._work: deque[Callable[[], None]] = deque()
 
     def add(self, work: Callable[[], None]) -> None:
-        """Have something done at the end of the turn, after what was added before."""
+        """Run work at the end of the iteration, after what was added before."""
         if not self._work:
             self._clock.callLater(0, self.end)
         self._work.append(work)
 
     def end(self) -> None:
-        """Do it now; for the reactor, and for whoever stops it."""
+        """Run it now; called by the reactor, and when the reactor stops."""
         waiting, self._work = self._work, deque()
         try:
             while waiting:
@@ -235,18 +236,18 @@ class Turn:
 
 class BufferedWriter:
     """
-    Where a connection's bytes go out: to its socket at the end of the turn, and by way of its transport, with its
-    buffer and its backpressure, whenever the socket does not take them.
+    Writes a connection's bytes to its socket at the end of the reactor iteration.  Bytes that the socket does not take
+    go to the transport, with its buffer and its backpressure.
     """
 
-    def __init__(self, transport: Any, turn: Turn, broken: Callable[[], None] | None = None) -> None:
+    def __init__(self, transport: Any, scheduler: FlushScheduler, broken: Callable[[], None] | None = None) -> None:
         """
         :param broken: called once, when nothing can be written any more; what was to be written is dropped, and reading
             goes on.  A server that refuses an upload answers and closes; the bytes still being sent then fail, and
             Twisted would end the connection there and then, with the answer unread in the socket.  None: let it.
         """
         self._transport = transport
-        self._turn = turn
+        self._scheduler = scheduler
         self._broken = broken
         self._pieces: list[bytes] = []
         self._size = 0
@@ -261,14 +262,14 @@ class BufferedWriter:
     def write(self, data: bytes) -> None:
         """Send bytes, after all that was written before."""
         if not self._pieces:
-            self._turn.add(self.flush)
+            self._scheduler.add(self.flush)
         self._pieces.append(data)
         self._size += len(data)
         if self._size > MAX_PIECES:
             self.flush()
 
     def flush(self) -> None:
-        """Send what was written; for the end of the turn, and for whoever closes or takes over the transport."""
+        """Send what was written.  Called at the end of the iteration, and before the transport is closed."""
         if not self._pieces:
             return
         data = self._pieces[0] if len(self._pieces) == 1 else b"".join(self._pieces)

@@ -173,7 +173,7 @@ class StopTests(DaemonTestCase):
     def test_turn(self) -> None:
         """What waits for the end of the reactor's turn is done: there may be no other turn."""
         self.start()
-        self.site.turn.add(lambda: self.events.append("logged"))
+        self.site.scheduler.add(lambda: self.events.append("logged"))
         self.successResultOf(self.daemon.stopService())
         self.assertEqual(self.events, ["started", "stopped", "logged"])
         self.reactor.settle()

@@ -14,9 +14,9 @@ from sttproxy.transport import (
     LOOK_EVERY_S,
     MAX_PIECES,
     BufferedWriter,
+    FlushScheduler,
     Hold,
     ReadAhead,
-    Turn,
     departed,
     readable,
     tune,
@@ -235,7 +235,7 @@ class WriteErrorTests(TransportTestCase):
     def setUp(self) -> None:
         super().setUp()
         self.broken = 0
-        self.outlet = BufferedWriter(self.transport, Turn(self.reactor), self.breaks)
+        self.writer = BufferedWriter(self.transport, FlushScheduler(self.reactor), self.breaks)
         self.addCleanup(self.peer.close)
 
     def breaks(self) -> None:
@@ -245,7 +245,7 @@ class WriteErrorTests(TransportTestCase):
     def test_good(self) -> None:
         """While writing works nothing changes, also where it is slow."""
         self.peer.stall()
-        self.outlet.write(b"abc")
+        self.writer.write(b"abc")
         self.peer.read(2)
         self.assertEqual((self.peer.received, self.broken), (b"ab", 0))
         self.peer.read()
@@ -255,7 +255,7 @@ class WriteErrorTests(TransportTestCase):
         """After a failure, told of once, what the peer has sent is still read, and the end of it is the end."""
         self.peer.refuse_to_read()
         for _ in range(3):
-            self.outlet.write(b"abc")
+            self.writer.write(b"abc")
             self.reactor.settle()
         self.assertEqual((self.broken, self.peer.unsent, self.peer.ending), (1, 0, Ending.OPEN))
         self.peer.send(b"answer")
@@ -266,7 +266,7 @@ class WriteErrorTests(TransportTestCase):
     def test_close(self) -> None:
         """A connection that cannot be written to can still be closed."""
         self.peer.refuse_to_read()
-        self.outlet.write(b"abc")
+        self.writer.write(b"abc")
         self.transport.loseConnection()
         self.reactor.settle()
         self.assertEqual(self.protocol.lost, 1)
@@ -277,8 +277,8 @@ class BufferedWriterTests(TransportTestCase):
 
     def setUp(self) -> None:
         super().setUp()
-        self.turn = Turn(self.reactor)
-        self.outlet = BufferedWriter(self.transport, self.turn)
+        self.scheduler = FlushScheduler(self.reactor)
+        self.writer = BufferedWriter(self.transport, self.scheduler)
         self.sent: list[bytes] = []
         send = self.peer.socket.send
 
@@ -295,8 +295,8 @@ class BufferedWriterTests(TransportTestCase):
         """What is written in one turn leaves at its end, in one piece, and the reactor is told of nothing."""
         for _ in range(2):
             self.sent.clear()
-            self.outlet.write(b"ab")
-            self.outlet.write(b"c")
+            self.writer.write(b"ab")
+            self.writer.write(b"c")
             self.assertEqual(self.sent, [])
             self.reactor.callLater(0, lambda: self.assertNotIn(self.transport, self.reactor.writers))
             self.reactor.settle()
@@ -306,55 +306,55 @@ class BufferedWriterTests(TransportTestCase):
         """What the socket does not take waits in the transport, and all that comes later waits behind it."""
         self.peer.stall()
         self.peer.read(2)
-        self.outlet.write(b"abcd")
+        self.writer.write(b"abcd")
         self.reactor.settle()
         self.assertEqual((self.peer.received, self.peer.unsent), (b"ab", 2))
-        self.outlet.write(b"ef")
+        self.writer.write(b"ef")
         self.reactor.settle()
         self.assertEqual((self.peer.received, self.peer.unsent), (b"ab", 4))
         self.peer.read()
         self.assertEqual(self.peer.received, b"abcdef")
         self.sent.clear()
-        self.outlet.write(b"gh")
+        self.writer.write(b"gh")
         self.reactor.settle()
         self.assertEqual((self.sent, self.peer.unsent), ([b"gh"], 0))
 
     def test_much(self) -> None:
         """A transport learns at once of what it would pause a producer for."""
         self.peer.stall()
-        self.outlet.write(bytes(MAX_PIECES))
+        self.writer.write(bytes(MAX_PIECES))
         self.assertEqual(self.peer.unsent, 0)
-        self.outlet.write(b"x")
+        self.writer.write(b"x")
         self.assertEqual(self.peer.unsent, MAX_PIECES + 1)
 
     def test_flush(self) -> None:
         """Whoever closes the transport sends first what was written; then nothing is left for the end of the turn."""
-        self.outlet.write(b"ab")
-        self.outlet.flush()
+        self.writer.write(b"ab")
+        self.writer.flush()
         self.assertEqual(self.sent, [b"ab"])
         self.reactor.settle()
         self.assertEqual(self.sent, [b"ab"])
 
     def test_drop(self) -> None:
         """What is dropped never leaves."""
-        self.outlet.write(b"ab")
-        self.outlet.drop()
+        self.writer.write(b"ab")
+        self.writer.drop()
         self.reactor.settle()
         self.assertEqual(self.sent, [])
 
     def test_lost(self) -> None:
         """After the connection nothing is sent."""
-        self.outlet.write(b"ab")
+        self.writer.write(b"ab")
         self.peer.reset()
         self.assertEqual((self.sent, self.protocol.lost), ([], 1))
-        self.outlet.write(b"c")
+        self.writer.write(b"c")
         self.reactor.settle()
         self.assertEqual(self.sent, [])
 
     def test_error(self) -> None:
         """A write that fails ends the connection, as it does in Twisted."""
         self.peer.refuse_to_read()
-        self.outlet.write(b"ab")
+        self.writer.write(b"ab")
         self.reactor.settle()
         self.assertEqual(self.protocol.lost, 1)
 
@@ -364,7 +364,7 @@ class BufferedWriterTests(TransportTestCase):
         above.transport = self.transport
         written: list[bytes] = []
         above.write = written.append  # type: ignore[method-assign]
-        outlet = BufferedWriter(above, self.turn)
+        outlet = BufferedWriter(above, self.scheduler)
         outlet.write(b"ab")
         self.reactor.settle()
         self.assertEqual((written, self.sent), ([b"ab"], []))
@@ -375,8 +375,8 @@ class BufferedWriterTests(TransportTestCase):
         def raises() -> None:
             raise ZeroDivisionError
 
-        self.turn.add(raises)
-        self.outlet.write(b"ab")
+        self.scheduler.add(raises)
+        self.writer.write(b"ab")
         self.assertRaises(ZeroDivisionError, self.reactor.settle)
         self.reactor.settle()
         self.assertEqual(self.sent, [b"ab"])

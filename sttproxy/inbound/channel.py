@@ -82,7 +82,7 @@ class HTTPChannel(Protocol):
     def connectionMade(self) -> None:
         tune(self.transport)
         self._hold = Hold(self.transport, self.site.clock, self.site.read_ahead)
-        self._writer = BufferedWriter(self.transport, self.site.turn)
+        self._writer = BufferedWriter(self.transport, self.site.scheduler)
         self._addresses = Addresses(self.transport, self.site.trusted)
         self._secure = ISSLTransport.providedBy(self.transport)
         self.site.opened(self)

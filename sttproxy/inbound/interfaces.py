@@ -15,7 +15,7 @@ from twisted.web.resource import IResource
 from ..errors import ProxyError
 from ..headers import Peer, TrustedPeers
 from ..stats import Stats
-from ..transport import ReadAhead, Turn
+from ..transport import FlushScheduler, ReadAhead
 
 
 @attrs.frozen
@@ -103,7 +103,7 @@ class Serving(Structure):
     What connections and requests ask of the site.
 
     :ivar trusted: the peers whose forwarded headers are believed.
-    :ivar turn: at whose end they send, and log.
+    :ivar scheduler: has them send, and log, at the end of each reactor iteration.
     :ivar read_ahead: what may be read of clients that are paused.
     :ivar draining: no connection is kept alive any more.
     """
@@ -113,7 +113,7 @@ class Serving(Structure):
     timeouts: Timeouts
     limits: Limits
     trusted: TrustedPeers
-    turn: Turn
+    scheduler: FlushScheduler
     read_ahead: ReadAhead
     draining: bool
 

@@ -34,5 +34,5 @@ def reject(
     headers.append((b"Connection", b"close"))
     level = accesslog.level_of(error)
     line = functools.partial(accesslog.write, level, client, *asked, error.status, len(body), seconds, error.message)
-    site.turn.add(line)
+    site.scheduler.add(line)
     return write_response(error.status, error.phrase(), headers) + body

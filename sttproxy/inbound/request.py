@@ -293,4 +293,4 @@ class Request(server.Request):
             self.why,
         )
         # It is logged when the answer is out, for that takes a tenth of the time that a small request does.
-        self.site.turn.add(line)
+        self.site.scheduler.add(line)

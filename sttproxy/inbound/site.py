@@ -13,7 +13,7 @@ from twisted.web.resource import IResource
 from ..deadline import Deadline
 from ..headers import NOBODY, TrustedPeers
 from ..stats import Stats
-from ..transport import ReadAhead, Turn
+from ..transport import FlushScheduler, ReadAhead
 from .channel import HTTPChannel
 from .interfaces import DEFAULT_TIMEOUTS, NO_LIMITS, Limits, Timeouts
 from .refusal import Refusal, answer
@@ -32,7 +32,7 @@ class Site(server.Site):
     A twisted.web Site whose connections are `HTTPChannel`.
 
     :ivar trusted: the peers whose forwarded headers are believed.
-    :ivar turn: at whose end they send, and log.
+    :ivar scheduler: has them send, and log, at the end of each reactor iteration.
     :ivar read_ahead: what may be read of clients that are held back.
     :ivar channels: the connections that are open.
     :ivar refusals: connections that are turned away and have not ended yet.
@@ -56,7 +56,7 @@ class Site(server.Site):
         self.timeouts = timeouts
         self.limits = limits
         self.trusted = trusted
-        self.turn = Turn(clock)
+        self.scheduler = FlushScheduler(clock)
         self.read_ahead = ReadAhead()
         self.channels: set[HTTPChannel] = set()
         self.refusals: set[Refusal] = set()

@@ -22,7 +22,7 @@ from ..headers import keep_alive_timeout
 from ..http1 import heads
 from ..http1.framing import LAST_CHUNK, Decoder, chunk, decoder_for
 from ..http1.heads import HEAD_END, MAX_HEAD
-from ..transport import BufferedWriter, IStreamTransport, Turn, readable, tune
+from ..transport import BufferedWriter, FlushScheduler, IStreamTransport, readable, tune
 from .exchange import Exchange
 from .interfaces import IOutgoing
 from .response import Response
@@ -55,16 +55,21 @@ class UpstreamConnection(Protocol):
     transport: IStreamTransport
 
     def __init__(
-        self, clock: IReactorTime, turn: Turn, released: Notify, lost: Notify, send_s: float | None = None
+        self,
+        clock: IReactorTime,
+        scheduler: FlushScheduler,
+        released: Notify,
+        lost: Notify,
+        send_s: float | None = None,
     ) -> None:
         """
-        :param turn: at whose end it sends.
+        :param scheduler: has it send at the end of each reactor iteration.
         :param send_s: seconds that the upstream may need to take `SEND_PROGRESS` bytes of a request; None: any time.
         :param released: called when the connection is free for another request.
         :param lost: called when it is gone.
         """
         self._clock = clock
-        self._turn = turn
+        self._scheduler = scheduler
         self._send_s = send_s
         self._released = released
         self._lost = lost
@@ -81,7 +86,7 @@ class UpstreamConnection(Protocol):
 
     def connectionMade(self) -> None:
         tune(self.transport)
-        self._writer = BufferedWriter(self.transport, self._turn, self._stop_sending)
+        self._writer = BufferedWriter(self.transport, self._scheduler, self._stop_sending)
         self.transport.registerProducer(self, True)
 
     def fresh(self) -> bool:

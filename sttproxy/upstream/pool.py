@@ -23,7 +23,7 @@ from twisted.python.failure import Failure
 
 from ..deadline import Deadline
 from ..errors import UpstreamBusy
-from ..transport import Turn
+from ..transport import FlushScheduler
 from .connection import UpstreamConnection
 
 T = TypeVar("T")
@@ -82,9 +82,9 @@ class Pool:
         self._learned_s = limits.idle_s
         self._learned_at = 0.0
         self._closed = False
-        turn = Turn(clock)
+        scheduler = FlushScheduler(clock)
         self._factory = Factory.forProtocol(
-            lambda: UpstreamConnection(clock, turn, self._released, self._lost, limits.send_s)
+            lambda: UpstreamConnection(clock, scheduler, self._released, self._lost, limits.send_s)
         )
         self._factory.noisy = False
 

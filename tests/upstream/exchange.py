@@ -12,7 +12,7 @@ from zope.interface import implementer
 
 from sttproxy.errors import ProxyError
 from sttproxy.http1.heads import ResponseHead
-from sttproxy.transport import Turn
+from sttproxy.transport import FlushScheduler
 from sttproxy.upstream.connection import UpstreamConnection
 from sttproxy.upstream.interfaces import BodySink, IOutgoing, OutgoingHead
 from sttproxy.upstream.response import Response
@@ -138,7 +138,7 @@ class ConnectionTestCase(MemoryTestCase):
         self.released: list[UpstreamConnection] = []
         self.lost: list[UpstreamConnection] = []
         self.connection = UpstreamConnection(
-            self.reactor, Turn(self.reactor), self.released.append, self.lost.append, send_s
+            self.reactor, FlushScheduler(self.reactor), self.released.append, self.lost.append, send_s
         )
         self.server = Peer(self.reactor, self.connection)
         self._servers.append(self.server)
