@@ -68,7 +68,7 @@ class HTTPChannel(Protocol):
         self._request: Request | None = None
         self._body: RequestBody | None = None
         self._producer: Any = None
-        self._clogged = False
+        self._write_buffer_full = False
         self._last = False
         self._dispatching = False
         #: Bytes that were read and dropped, in the state DRAIN.
@@ -134,7 +134,7 @@ class HTTPChannel(Protocol):
         self._dispatching = True
         head = None
         try:
-            while self._state in (_IDLE, _HEAD) and self._buffer and not self._clogged:
+            while self._state in (_IDLE, _HEAD) and self._buffer and not self._write_buffer_full:
                 head = None
                 head = self._take_head()
                 if head is None:
@@ -216,7 +216,7 @@ class HTTPChannel(Protocol):
         upload = self._state is _BODY and self._body is not None and self._body.paused
         pipelined = self._state is _ANSWER and len(self._buffer) > MAX_PIPELINED
         waiting = self._state in (_IDLE, _HEAD)
-        self._hold.set(upload or pipelined or (waiting and self._clogged))
+        self._hold.set(upload or pipelined or (waiting and self._write_buffer_full))
 
     def send_continue(self) -> None:
         self.write(b"HTTP/1.1 100 Continue\r\n\r\n")
@@ -339,7 +339,7 @@ class HTTPChannel(Protocol):
         """Pace whoever produces the answer; only push producers are known here."""
         assert streaming and self._producer is None
         self._producer = producer
-        if self._clogged:
+        if self._write_buffer_full:
             producer.pauseProducing()
 
     def unregisterProducer(self) -> None:
@@ -349,13 +349,13 @@ class HTTPChannel(Protocol):
     # pipelined requests are answered no faster than the client reads.
 
     def pauseProducing(self) -> None:
-        self._clogged = True
+        self._write_buffer_full = True
         if self._producer is not None:
             self._producer.pauseProducing()
         self.update_reading()
 
     def resumeProducing(self) -> None:
-        self._clogged = False
+        self._write_buffer_full = False
         if self._producer is not None:
             self._producer.resumeProducing()
         self.update_reading()

@@ -80,7 +80,7 @@ class UpstreamConnection(Protocol):
         self._decoder: Decoder | None = None
         self._keep = True
         self._tunnel: Protocol | None = None
-        self._clogged = False
+        self._write_buffer_full = False
         self.unanswered = False
         self.announced_s: float | None = None
 
@@ -111,7 +111,7 @@ class UpstreamConnection(Protocol):
         exchange = self._exchange = Exchange(outgoing, self, self._clock, self._send_s)
         self._writer.write(heads.write_request(head.method, head.target, head.headers))
         outgoing.deliver(exchange)
-        if self._clogged and self._exchange is exchange:
+        if self._write_buffer_full and self._exchange is exchange:
             exchange.pause()
         return exchange.answer
 
@@ -129,12 +129,12 @@ class UpstreamConnection(Protocol):
     # The transport's only producer is the connection; it passes the pace on.
 
     def pauseProducing(self) -> None:
-        self._clogged = True
+        self._write_buffer_full = True
         if self._exchange is not None:
             self._exchange.pause()
 
     def resumeProducing(self) -> None:
-        self._clogged = False
+        self._write_buffer_full = False
         # Twisted forgets to close a transport that was told to while its producer was paused; TLS tells it so when the
         # server closes.  A producer that is new was never paused.
         self.transport.unregisterProducer()
