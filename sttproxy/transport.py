@@ -60,7 +60,7 @@ def tune(transport: Any) -> None:
             transport.socket.setsockopt(level, option, value)
 
 
-def departed(transport: Any) -> bool:
+def disconnected(transport: Any) -> bool:
     """
     Whether a transport's peer has closed, although nothing is read from it at the moment.
 
@@ -147,7 +147,7 @@ class Hold:
         self._forget()
 
     def _look_for_peer(self) -> None:
-        if departed(self._transport) or (self._ahead is not None and self._read_ahead(self._ahead)):
+        if disconnected(self._transport) or (self._ahead is not None and self._read_ahead(self._ahead)):
             self._forget()
             self._transport.abortConnection()
         else:

@@ -17,7 +17,7 @@ from sttproxy.transport import (
     FlushScheduler,
     Hold,
     ReadAhead,
-    departed,
+    disconnected,
     readable,
     tune,
 )
@@ -79,13 +79,13 @@ class PollTests(TransportTestCase):
 
     def test_quiet(self) -> None:
         """On a quiet connection nothing has arrived and nobody has left."""
-        self.assertFalse(departed(self.transport.getHandle()))
+        self.assertFalse(disconnected(self.transport.getHandle()))
         self.assertFalse(readable(self.transport.getHandle()))
 
     def test_arrived(self) -> None:
         """Bytes are no departure."""
         self.peer.socket.arriving.append(b"x")
-        self.assertFalse(departed(self.transport.getHandle()))
+        self.assertFalse(disconnected(self.transport.getHandle()))
         self.assertTrue(readable(self.transport.getHandle()))
 
     def test_departed(self) -> None:
@@ -94,7 +94,7 @@ class PollTests(TransportTestCase):
             for before in ([], [b"x"]):
                 self.peer.socket.arriving.clear()
                 self.peer.socket.arriving.extend([*before, ending])
-                self.assertTrue(departed(self.transport.getHandle()))
+                self.assertTrue(disconnected(self.transport.getHandle()))
                 self.assertTrue(readable(self.transport.getHandle()))
 
     def test_tune(self) -> None:
