@@ -138,7 +138,7 @@ def behind_of(reactor: Any, settings: Settings, engine: IStreamClientEndpoint | 
         send_s=settings.send_timeout,
     )
     pool = Pool(reactor, dialer.connect, limits)
-    upstream = Upstream(UpstreamAgent(pool))
+    upstream = Upstream(UpstreamAgent(pool), reactor, f"http://{where.name}")
     host = where.name.encode()
     return Behind(name, dialer, pool, Target(upstream, where.prefix.encode(), host, settings.answer_timeout))
 

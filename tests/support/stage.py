@@ -261,7 +261,7 @@ class ProxyTestCase(SiteTestCase):
         self._pools.append(self.pool)
         self.admission = Admission(most, queue)
         settings = {"prefix": b"", "host": b"upstream:1", "pseudonym": PSEUDONYM, **target}
-        to = Target(Upstream(UpstreamAgent(self.pool)), **settings)
+        to = Target(Upstream(UpstreamAgent(self.pool), self.reactor, "http://upstream:1"), **settings)
         pages: dict[bytes, IResource] = {
             b"/health": Health(Probe(self.upstream.connect, self.pool), {"version": "1"}),
             b"/stats": StatsPage(self.stats.snapshot),

@@ -24,7 +24,7 @@ class UpstreamTestCase(MemoryTestCase):
         super().setUp()
         self.upstream = FakeUpstream(self.reactor)
         self.pool = Pool(self.reactor, self.upstream.connect, PoolLimits())
-        self.client = Upstream(UpstreamAgent(self.pool))
+        self.client = Upstream(UpstreamAgent(self.pool), self.reactor, "http://upstream:1")
 
     @property
     def server(self) -> Peer:
@@ -159,7 +159,7 @@ class FailureTests(UpstreamTestCase):
     def test_cancel_waiting(self) -> None:
         """It reaches the pool's queue."""
         self.pool = Pool(self.reactor, self.upstream.connect, PoolLimits(total=1))
-        client = Upstream(UpstreamAgent(self.pool))
+        client = Upstream(UpstreamAgent(self.pool), self.reactor, "http://upstream:1")
         first, second = client.request(upload()), client.request(upload())
         second.cancel()
         self.failureResultOf(second, CancelledError)
