@@ -40,6 +40,7 @@ from .upstream.dial import Dialer, tcp_endpoint
 from .upstream.pool import Pool, PoolLimits
 from .upstream.probe import Probe
 from .watch import ConfigWatcher
+from .writer import FlushScheduler
 
 log = Logger()
 
@@ -67,7 +68,7 @@ def watcher_of(reactor: Any, settings: Settings) -> ConfigWatcher:
     return watcher
 
 
-def observer_of(reactor: Any, settings: Settings) -> TextObserver | None:
+def observer_of(reactor: Any, settings: Settings, scheduler: FlushScheduler) -> TextObserver | None:
     """
     What writes the log; None where twistd logs in another way.
 
@@ -84,8 +85,10 @@ def observer_of(reactor: Any, settings: Settings) -> TextObserver | None:
             destination = log_files.open_file(reactor, path, settings.log_keep, settings.process.user)
         except OSError as error:
             raise StartError(f"the log file {printable(path)} cannot be opened: {error.strerror}") from None
+    observer = TextObserver(destination, scheduler)
     atexit.register(destination.close)
-    return TextObserver(destination)
+    atexit.register(observer.flush)
+    return observer
 
 
 def engine_of(reactor: Any, settings: Settings) -> Any:
@@ -117,7 +120,9 @@ class Behind:
     target: Target
 
 
-def behind_of(reactor: Any, settings: Settings, engine: IStreamClientEndpoint | None) -> Behind:
+def behind_of(
+    reactor: Any, settings: Settings, scheduler: FlushScheduler, engine: IStreamClientEndpoint | None
+) -> Behind:
     """
     The way to the upstream.
 
@@ -137,7 +142,7 @@ def behind_of(reactor: Any, settings: Settings, engine: IStreamClientEndpoint | 
         wait_s=settings.pool_wait,
         send_s=settings.send_timeout,
     )
-    pool = Pool(reactor, dialer.connect, limits)
+    pool = Pool(reactor, dialer.connect, limits, scheduler)
     upstream = Upstream(UpstreamAgent(pool), reactor, f"http://{where.name}")
     host = where.name.encode()
     return Behind(name, dialer, pool, Target(upstream, where.prefix.encode(), host, settings.answer_timeout))
@@ -192,7 +197,9 @@ def tree_of(
     return Root(pages, behind.target, transcriptions, PassThrough(behind.target, stats), lambda: watcher.current)
 
 
-def site_of(reactor: Any, settings: Settings, watcher: ConfigWatcher, behind: Behind) -> Site:
+def site_of(
+    reactor: Any, settings: Settings, scheduler: FlushScheduler, watcher: ConfigWatcher, behind: Behind
+) -> Site:
     """The factory of inbound connections, with all that they need."""
     stats = Stats()
     open_files = descriptors.usable(descriptors.raise_limit(), reactor)
@@ -215,7 +222,7 @@ def site_of(reactor: Any, settings: Settings, watcher: ConfigWatcher, behind: Be
         drain=settings.drain_timeout,
     )
     tree = tree_of(settings, watcher, behind, stats, snapshot)
-    return Site(tree, reactor, stats, timeouts, limits, TrustedPeers(settings.trust_forwarded))
+    return Site(tree, reactor, scheduler, stats, timeouts, limits, TrustedPeers(settings.trust_forwarded))
 
 
 def daemon_of(

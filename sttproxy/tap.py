@@ -18,6 +18,7 @@ from .errors import printable
 from .options import OPTIONS
 from .settings import Process, Settings, Sources, settings_of, unknown_variables
 from .usage import TableOptions, suggestion
+from .writer import FlushScheduler
 
 log = Logger()
 
@@ -116,10 +117,11 @@ def makeService(options: Options) -> Daemon:
     for warning in unknown_variables(os.environ):
         log.warn("{warning}", warning=warning)
     watcher = compose.watcher_of(reactor, settings)
-    observer = compose.observer_of(reactor, settings)
+    scheduler = FlushScheduler(reactor)
+    observer = compose.observer_of(reactor, settings, scheduler)
     engine = compose.engine_of(reactor, settings)
-    behind = compose.behind_of(reactor, settings, engine)
-    site = compose.site_of(reactor, settings, watcher, behind)
+    behind = compose.behind_of(reactor, settings, scheduler, engine)
+    site = compose.site_of(reactor, settings, scheduler, watcher, behind)
     daemon = compose.daemon_of(reactor, settings, site, behind, watcher, observer)
     if engine is not None:
         engine.setServiceParent(daemon)

@@ -1,5 +1,5 @@
 """
-What both sides ask of a transport, and what Twisted's do not tell by themselves.
+Transport helpers for both sides: socket options, and half-close detection while reading is paused.
 """
 
 from __future__ import annotations
@@ -8,7 +8,6 @@ import contextlib
 import select
 import socket
 from collections import deque
-from collections.abc import Callable
 from typing import Any
 
 from twisted.internet.interfaces import IConsumer, IPushProducer, IReactorTime, ITCPTransport
@@ -19,9 +18,6 @@ from .deadline import Deadline
 LOOK_EVERY_S = 0.5
 #: Bytes of one read ahead, and how many there are at one look: some milliseconds' worth.
 _READ_SIZE, _READS = 64 * 1024, 32
-#: Most bytes that wait for the end of the reactor iteration.  The transport must see more than that at once, or its
-#: backpressure comes late.
-MAX_PIECES = 64 * 1024
 
 #: What is set on sockets.  A silent peer is asked after a minute whether it is there, then every 15 s, four times;
 #: systems wait two hours by themselves.  macOS has a name of its own for the first, which not every Python knows.
@@ -201,113 +197,3 @@ def _bottom(transport: Any) -> Any:
     while transport is not None and not hasattr(type(transport), "doRead"):
         transport = getattr(transport, "transport", None)
     return transport
-
-
-class FlushScheduler:
-    """
-    Runs work at the end of the current reactor iteration: sends what was written in it, and then logs.
-
-    Twisted's transports have the reactor tell them that a socket takes bytes, and a small message pays for that with
-    two changes to what the reactor waits for and one more event: a tenth of all that relaying it costs.  Sockets nearly
-    always take what there is, so they are simply tried.  They are tried at the end of the iteration, since the
-    pieces of a message are one packet then, and a busy reactor wakes the other side once for many messages.
-    """
-
-    def __init__(self, clock: IReactorTime) -> None:
-        self._clock = clock
-        self._work: deque[Callable[[], None]] = deque()
-
-    def add(self, work: Callable[[], None]) -> None:
-        """Run work at the end of the iteration, after what was added before."""
-        if not self._work:
-            self._clock.callLater(0, self.end)
-        self._work.append(work)
-
-    def end(self) -> None:
-        """Run it now; called by the reactor, and when the reactor stops."""
-        waiting, self._work = self._work, deque()
-        try:
-            while waiting:
-                waiting.popleft()()
-        finally:
-            for work in waiting:  # what came before raised something
-                self.add(work)
-
-
-class BufferedWriter:
-    """
-    Writes a connection's bytes to its socket at the end of the reactor iteration.  Bytes that the socket does not take
-    go to the transport, with its buffer and its backpressure.
-    """
-
-    def __init__(self, transport: Any, scheduler: FlushScheduler, broken: Callable[[], None] | None = None) -> None:
-        """
-        :param broken: called once, when nothing can be written any more; what was to be written is dropped, and reading
-            goes on.  A server that refuses an upload answers and closes; the bytes still being sent then fail, and
-            Twisted would end the connection there and then, with the answer unread in the socket.  None: let it.
-        """
-        self._transport = transport
-        self._scheduler = scheduler
-        self._broken = broken
-        self._pieces: list[bytes] = []
-        self._size = 0
-        #: Bytes that the transport was given and has not sent.
-        self._waiting = 0
-        self._send: Callable[[bytes], int | Exception] | None = None
-        # Its class is asked: a transport that writes through another one, as for TLS, passes that one's attributes on.
-        if hasattr(type(transport), "writeSomeData"):
-            self._send = transport.writeSomeData
-            transport.writeSomeData = self._write_some
-
-    def write(self, data: bytes) -> None:
-        """Send bytes, after all that was written before."""
-        if not self._pieces:
-            self._scheduler.add(self.flush)
-        self._pieces.append(data)
-        self._size += len(data)
-        if self._size > MAX_PIECES:
-            self.flush()
-
-    def flush(self) -> None:
-        """Send what was written.  Called at the end of the iteration, and before the transport is closed."""
-        if not self._pieces:
-            return
-        data = self._pieces[0] if len(self._pieces) == 1 else b"".join(self._pieces)
-        self._pieces = []
-        self._size = 0
-        if self._send is not None:
-            if not self._waiting and self._transport.connected:
-                sent = self._try(self._send, data)
-                if sent == len(data):
-                    return
-                # A failure is left to the transport, which will meet it too.
-                if not isinstance(sent, Exception) and sent > 0:
-                    data = data[sent:]
-            self._waiting += len(data)
-        self._transport.write(data)
-
-    @property
-    def waiting(self) -> int:
-        """Bytes that wait in the transport until the peer takes them, as far as that can be told."""
-        return self._waiting
-
-    def drop(self) -> None:
-        """Forget what was written: the connection breaks."""
-        self._pieces = []
-        self._size = 0
-
-    def _write_some(self, data: bytes) -> int | Exception:
-        """What the transport calls when the socket takes bytes again."""
-        assert self._send is not None, "else the transport's own is in place"
-        sent = self._try(self._send, data)
-        if not isinstance(sent, Exception):
-            self._waiting -= sent
-        return sent
-
-    def _try(self, send: Callable[[bytes], int | Exception], data: bytes) -> int | Exception:
-        sent = send(data)
-        if self._broken is None or not (isinstance(sent, Exception) or sent < 0):
-            return sent
-        self._send = len
-        self._broken()
-        return len(data)

@@ -24,6 +24,7 @@ from sttproxy.logs.destination import Destination
 from sttproxy.logs.observer import TextObserver
 from sttproxy.signals import ENDING, MEANINGLESS, REOPENING, signals
 from sttproxy.upstream.pool import Pool, PoolLimits
+from sttproxy.writer import FlushScheduler
 
 from .support.fakes import Ending, FakeUpstream
 from .support.ports import FakeEndpoint, FakePort, SocketPort
@@ -51,7 +52,7 @@ class DaemonTestCase(ScriptedTestCase):
     def setUp(self) -> None:
         super().setUp()
         self.upstream = FakeUpstream(self.reactor)
-        self.pool = Pool(self.reactor, self.upstream.connect, PoolLimits())
+        self.pool = Pool(self.reactor, self.upstream.connect, PoolLimits(), FlushScheduler(self.reactor))
         self.events: list[str] = []
         capturing = capturedLogs()
         self.logs = capturing.__enter__()
@@ -302,7 +303,7 @@ class SignalTests(DaemonTestCase):
     def test_reopen(self) -> None:
         """SIGHUP and SIGUSR1 have the log file opened again; where that fails, the log says so and goes on."""
         destination = RecordingDestination(self.reactor)
-        self.daemon._observer = TextObserver(destination)
+        self.daemon._observer = TextObserver(destination, FlushScheduler(self.reactor))
         for number in REOPENING:
             self.assertFalse(self.receive(number))
         self.assertEqual((destination.reopened, self.events), (2, ["reload"]))

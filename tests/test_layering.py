@@ -40,13 +40,14 @@ ROOMS: dict[str, frozenset[str]] = {
         "deadline": "",
         "descriptors": "",
         "transport": "deadline",
+        "writer": "",
         "watch": "errors config",
-        "logs": "",
+        "logs": "writer",
         "signals": "",
         "pidfile": "",
         "privileges": "",
-        "inbound": "errors headers http1 deadline transport stats logs",
-        "upstream": "errors headers http1 deadline transport",
+        "inbound": "errors headers http1 deadline transport writer stats logs",
+        "upstream": "errors headers http1 deadline transport writer",
         "embedded": "errors",
         "admission": "errors",
         "tunnel": "transport websocket inbound",
@@ -78,7 +79,7 @@ PURE: dict[str, frozenset[str]] = {
 }
 
 #: Rooms that see of Twisted only its interfaces.
-INTERFACES_ONLY = ("deadline", "transport")
+INTERFACES_ONLY = ("deadline", "transport", "writer")
 
 
 @attrs.frozen

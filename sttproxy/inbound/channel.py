@@ -21,7 +21,8 @@ from ..headers import Peer
 from ..http1 import heads
 from ..http1.framing import decoder_for
 from ..http1.heads import HEAD_END, MAX_HEAD, RequestHead
-from ..transport import BufferedWriter, Hold, IStreamTransport, readable, tune
+from ..transport import Hold, IStreamTransport, readable, tune
+from ..writer import BufferedWriter
 from .addresses import Addresses
 from .body import RequestBody
 from .interfaces import Serving, TunnelProtocol

@@ -15,7 +15,8 @@ from twisted.web.resource import IResource
 from ..errors import ProxyError
 from ..headers import Peer, TrustedPeers
 from ..stats import Stats
-from ..transport import FlushScheduler, ReadAhead
+from ..transport import ReadAhead
+from ..writer import FlushScheduler
 
 
 @attrs.frozen

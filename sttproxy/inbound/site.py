@@ -13,7 +13,8 @@ from twisted.web.resource import IResource
 from ..deadline import Deadline
 from ..headers import NOBODY, TrustedPeers
 from ..stats import Stats
-from ..transport import FlushScheduler, ReadAhead
+from ..transport import ReadAhead
+from ..writer import FlushScheduler
 from .channel import HTTPChannel
 from .interfaces import DEFAULT_TIMEOUTS, NO_LIMITS, Limits, Timeouts
 from .refusal import Refusal, answer
@@ -45,6 +46,7 @@ class Site(server.Site):
         self,
         resource: IResource,
         clock: IReactorTime,
+        scheduler: FlushScheduler,
         stats: Stats,
         timeouts: Timeouts = DEFAULT_TIMEOUTS,
         limits: Limits = NO_LIMITS,
@@ -56,7 +58,7 @@ class Site(server.Site):
         self.timeouts = timeouts
         self.limits = limits
         self.trusted = trusted
-        self.scheduler = FlushScheduler(clock)
+        self.scheduler = scheduler
         self.read_ahead = ReadAhead()
         self.channels: set[HTTPChannel] = set()
         self.refusals: set[Refusal] = set()

@@ -58,11 +58,11 @@ class Destination:
         self._lost = 0
         self._retry: IDelayedCall | None = None
 
-    def write(self, line: str) -> None:
-        """Take a line, with its line break, or lines that belong together."""
-        data = line.encode("utf-8", "backslashreplace")
+    def write(self, lines: str) -> None:
+        """Take lines, each with its line break.  They are kept or dropped together."""
+        data = lines.encode("utf-8", "backslashreplace")
         if self._size + len(data) > MAX_PENDING and self._pending:
-            self._lost += 1
+            self._lost += lines.count("\n")
         else:
             self._pending.append(data)
             self._size += len(data)

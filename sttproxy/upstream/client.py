@@ -11,16 +11,15 @@ from typing import Any, cast
 from hyperlink import EncodedURL
 from treq.client import HTTPClient
 from twisted.internet.defer import Deferred
-from twisted.web.http_headers import Headers
 from twisted.web.iweb import IAgent, IResponse
 
 from .interfaces import IOutgoing
-from .response import Response
+from .response import OpaqueHeaders, Response
 
 
 class WireURL(EncodedURL):
     """
-    A URL that is text and nothing else: a request target keeps every byte, and none is looked at.
+    A URL that is text and nothing else.  The request target keeps every byte, and none of them is examined.
     """
 
     def __init__(self, text: str) -> None:
@@ -34,21 +33,23 @@ class WireURL(EncodedURL):
 
 
 class NoCookies(CookieJar):
-    """A jar that stays empty: the cookies of clients, and those for them, pass by."""
+    """
+    A jar that stays empty.  Cookies are between client and server; they travel in the heads.
+    """
 
     def __iter__(self) -> Iterator[Cookie]:
         return iter(())
 
     def add_cookie_header(self, request: Any) -> None:
-        """Nothing."""
+        """Adds none."""
 
     def extract_cookies(self, response: Any, request: Any) -> None:
-        """Nothing."""
+        """Stores none."""
 
 
 class Upstream:
     """
-    The server behind the proxy.
+    The server behind the proxy, as treq's client reaches it.
     """
 
     def __init__(self, agent: IAgent, reactor: Any, origin: str) -> None:
@@ -56,11 +57,11 @@ class Upstream:
         :param origin: of the server's URLs, like ``http://host:port``.
         """
         self._cookies = NoCookies()
-        # An `IOutgoing` is its own producer already, and to ask zope.interface for an adapter costs some µs.
+        # An `IOutgoing` is its own producer.  To ask zope.interface for an adapter would cost some µs.
         self._client = HTTPClient(agent, cast(Any, self._cookies), data_to_body_producer=lambda outgoing: outgoing)
         self._reactor = reactor
         self._origin = origin
-        self._headers = Headers()
+        self._headers = OpaqueHeaders()
 
     def request(self, outgoing: IOutgoing) -> Deferred[Response]:
         """
@@ -83,5 +84,5 @@ class Upstream:
 
 
 def _unwrapped(response: Any) -> IResponse:
-    """The agent's own response, without treq's conveniences for those who want a body whole."""
+    """The agent's own response.  treq wraps it in one that adds methods for reading a whole body."""
     return cast(IResponse, response.original)

@@ -22,7 +22,8 @@ from ..headers import keep_alive_timeout
 from ..http1 import heads
 from ..http1.framing import LAST_CHUNK, Decoder, chunk, decoder_for
 from ..http1.heads import HEAD_END, MAX_HEAD
-from ..transport import BufferedWriter, FlushScheduler, IStreamTransport, readable, tune
+from ..transport import IStreamTransport, readable, tune
+from ..writer import BufferedWriter, FlushScheduler
 from .exchange import Exchange
 from .interfaces import IOutgoing
 from .response import Response

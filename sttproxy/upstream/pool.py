@@ -23,7 +23,7 @@ from twisted.python.failure import Failure
 
 from ..deadline import Deadline
 from ..errors import UpstreamBusy
-from ..transport import FlushScheduler
+from ..writer import FlushScheduler
 from .connection import UpstreamConnection
 
 T = TypeVar("T")
@@ -65,7 +65,10 @@ class Pool:
     :ivar limits: as given.
     """
 
-    def __init__(self, clock: IReactorTime, connect: Connect, limits: PoolLimits) -> None:
+    def __init__(self, clock: IReactorTime, connect: Connect, limits: PoolLimits, scheduler: FlushScheduler) -> None:
+        """
+        :param scheduler: has the connections send at the end of each reactor iteration.
+        """
         self.limits = limits
         self._clock = clock
         self._connect = connect
@@ -75,14 +78,13 @@ class Pool:
         self._in_use: dict[UpstreamConnection, float | None] = {}
         self._connecting = 0
         self._serving = False
-        #: Turns to take a connection, oldest first.
-        self._waiting: deque[Deferred[None]] = deque()
+        #: Fire with an idle connection, or with None where a new one may be made; oldest first.
+        self._waiting: deque[Deferred[UpstreamConnection | None]] = deque()
         self._expiry = Deadline(clock, self._expire)
         self._announced_s = limits.idle_s
         self._learned_s = limits.idle_s
         self._learned_at = 0.0
         self._closed = False
-        scheduler = FlushScheduler(clock)
         self._factory = Factory.forProtocol(
             lambda: UpstreamConnection(clock, scheduler, self._released, self._lost, limits.send_s)
         )
@@ -100,9 +102,7 @@ class Pool:
 
         Most requests find one.  A Deferred for it would cost as much as everything else here.
         """
-        if self._waiting or not self._available() or not self._idle:
-            return None
-        return self._take_idle()
+        return None if self._waiting else self._take_idle()
 
     def acquire(self) -> Deferred[UpstreamConnection]:
         """
@@ -112,14 +112,18 @@ class Pool:
         :return: fails with what connecting fails with, or with `UpstreamBusy` after waiting too long; cancelling it
             leaves the queue.
         """
-        if not self._waiting and self._available():
-            return self._take()
-        turn: Deferred[None] = Deferred(self._waiting.remove)
+        if not self._waiting:
+            connection = self._take_idle()
+            if connection is not None:
+                return succeed(connection)
+            if self._may_connect():
+                return self._new()
+        turn: Deferred[UpstreamConnection | None] = Deferred(self._waiting.remove)
         self._waiting.append(turn)
         if self.limits.wait_s is not None:
             limit = self._clock.callLater(self.limits.wait_s, self._waited_too_long, turn)
             turn.addBoth(_stop_waiting, limit)
-        return turn.addCallback(lambda _: self._take())
+        return turn.addCallback(lambda connection: connection or self._new())
 
     def close(self) -> None:
         """Close the idle connections, and from now on each connection that is released."""
@@ -130,32 +134,29 @@ class Pool:
 
     # Acquiring.
 
-    def _available(self) -> bool:
-        """Whether a connection can be acquired at once.  Closes idle connections that are too old or closed already."""
-        limit_s = self._limit_s()
+    def _take_idle(self) -> UpstreamConnection | None:
+        """The idle connection that was used last; None where there is none.  Closes those that cannot be used any more."""
+        now, limit_s = self._clock.seconds(), self._limit_s()
         while self._idle:
-            idle_since, connection = self._idle[-1]
-            idle_s = self._clock.seconds() - idle_since
+            idle_since, connection = self._idle.pop()
+            idle_s = now - idle_since
             if idle_s < limit_s:
                 if connection.fresh():
-                    return True
+                    self._in_use[connection] = idle_s
+                    return connection
                 self._learn(idle_s)
-            self._idle.pop()
             connection.close()
+        return None
+
+    def _may_connect(self) -> bool:
+        """Whether one more connection may exist beside those in use."""
         return not self.limits.total or len(self._in_use) + self._connecting < self.limits.total
 
-    def _take(self) -> Deferred[UpstreamConnection]:
-        """Acquire what `_available` has found."""
-        if self._idle:
-            return succeed(self._take_idle())
+    def _new(self) -> Deferred[UpstreamConnection]:
+        """A new connection."""
         self._connecting += 1
         connecting: Deferred[UpstreamConnection] = self._connect(self._factory)  # type: ignore[assignment]  # the factory makes no others
         return connecting.addCallbacks(self._connected, self._not_connected)
-
-    def _take_idle(self) -> UpstreamConnection:
-        idle_since, connection = self._idle.pop()
-        self._in_use[connection] = self._clock.seconds() - idle_since
-        return connection
 
     def _connected(self, connection: UpstreamConnection) -> UpstreamConnection:
         self._connecting -= 1
@@ -173,12 +174,15 @@ class Pool:
             return  # one was served and failed at once; the loop below goes on
         self._serving = True
         try:
-            while self._waiting and self._available():
-                self._waiting.popleft().callback(None)
+            while self._waiting:
+                connection = self._take_idle()
+                if connection is None and not self._may_connect():
+                    break
+                self._waiting.popleft().callback(connection)
         finally:
             self._serving = False
 
-    def _waited_too_long(self, turn: Deferred[None]) -> None:
+    def _waited_too_long(self, turn: Deferred[UpstreamConnection | None]) -> None:
         self._waiting.remove(turn)
         turn.errback(
             UpstreamBusy(

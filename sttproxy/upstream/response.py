@@ -17,14 +17,31 @@ from ..http1.heads import ResponseHead
 from .interfaces import Wire
 
 
-class HiddenHeaders(Headers):
-    """Headers that those above neither see nor change; treq's layers do both."""
+class OpaqueHeaders(Headers):
+    """
+    Headers that the layers above can neither read nor change.  What they are is in the head of the request or response.
+
+    treq's layers ask for three things: whether a Cookie is set already (yes, so that they add none), a copy to add an
+    Accept-Encoding to, and the value of Content-Encoding, which they remove.
+    """
+
+    def hasHeader(self, name: Any) -> bool:
+        return True
 
     def getRawHeaders(self, name: Any, default: Any = None) -> Any:
         return default
 
+    def copy(self) -> OpaqueHeaders:
+        return self
+
+    def addRawHeader(self, name: Any, value: Any) -> None:
+        """Does nothing."""
+
     def setRawHeaders(self, name: Any, values: Any) -> None:
-        """Nothing."""
+        """Does nothing."""
+
+    def removeHeader(self, name: Any) -> None:
+        """Does nothing."""
 
 
 @implementer(IResponse, IPushProducer)
@@ -41,7 +58,7 @@ class Response:
     version = (b"HTTP", 1, 1)
     request = None
     previousResponse: IResponse | None = None
-    headers: Headers = HiddenHeaders()
+    headers: Headers = OpaqueHeaders()
 
     def __init__(self, head: ResponseHead, wire: Wire) -> None:
         self.head = head

@@ -19,6 +19,7 @@ from twisted.web.client import FileBodyProducer
 
 from sttproxy.upstream.agent import UpstreamAgent
 from sttproxy.upstream.pool import Pool, PoolLimits
+from sttproxy.writer import FlushScheduler
 
 from .process import LIMIT_S
 from .upstream import shared_echo
@@ -37,7 +38,7 @@ class StockClient(TestCase):
         def connect(factory: IProtocolFactory) -> Deferred[Protocol]:
             return endpoint.connect(factory).addCallback(lambda made: self.made.append(made) or made)
 
-        self.pool = Pool(reactor, connect, PoolLimits())
+        self.pool = Pool(reactor, connect, PoolLimits(), FlushScheduler(reactor))
         self.client = HTTPClient(UpstreamAgent(self.pool))
         self.url = f"http://127.0.0.1:{echo.port}"
 

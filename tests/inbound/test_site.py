@@ -14,6 +14,7 @@ from sttproxy.inbound.channel import LINGER_S, HTTPChannel
 from sttproxy.inbound.interfaces import Limits, Timeouts
 from sttproxy.inbound.site import STOP_S, Site
 from sttproxy.stats import Stats
+from sttproxy.writer import FlushScheduler
 
 from ..support.fakes import Ending, FakeReactor
 from ..support.stage import ScriptedTestCase, error_of, get, post
@@ -29,7 +30,7 @@ class SiteTests(ScriptedTestCase):
     def test_no_work_of_its_own(self) -> None:
         """Starting and stopping it opens no log and schedules nothing, unlike the stock one."""
         reactor = FakeReactor()
-        site = Site(self.site.resource, reactor, Stats())
+        site = Site(self.site.resource, reactor, FlushScheduler(reactor), Stats())
         site.doStart()
         self.assertEqual(reactor.pending(), [])
         site.doStop()

@@ -16,6 +16,7 @@ from zope.interface.verify import verifyObject
 from sttproxy.inbound import accesslog
 from sttproxy.logs.destination import Destination
 from sttproxy.logs.observer import TextObserver
+from sttproxy.writer import FlushScheduler
 
 
 class Lines(Destination):
@@ -34,7 +35,8 @@ class ObserverTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         self.lines = Lines()
-        self.observer = TextObserver(self.lines)
+        self.clock = Clock()
+        self.observer = TextObserver(self.lines, FlushScheduler(self.clock))
         self.theirs = io.StringIO()
         self.stock = textFileLogObserver(self.theirs)
 
@@ -66,5 +68,20 @@ class ObserverTests(SynchronousTestCase):
             self.patch(accesslog.time, "time", lambda now=now: now)
             for level in (LogLevel.info, LogLevel.warn):
                 accesslog.write(level, "192.0.2.7", "GET", "/{a}", 200, 5, 0.1, "a\nb")
+        self.clock.advance(0)
         self.assertEqual(self.lines.text, self.theirs.getvalue())
         self.assertEqual(self.lines.text.count("/{a} 200 5 B 0.100 s a"), 12)
+
+    def test_together(self) -> None:
+        """Lines of requests are written at the end of the reactor iteration, before any line that comes later."""
+        self.patch(accesslog, "log", Logger("sttproxy.inbound.request", observer=self.observer))
+        for path in ("/1", "/2"):
+            accesslog.write(LogLevel.info, "192.0.2.7", "GET", path, 200, 5, 0.1, "")
+        self.assertEqual(self.lines.text, "")
+        self.clock.advance(0)
+        self.assertEqual(self.lines.text.count("\n"), 2)
+        accesslog.write(LogLevel.info, "192.0.2.7", "GET", "/3", 200, 5, 0.1, "")
+        Logger("some.name", observer=self.observer).info("later")
+        self.clock.advance(0)
+        lines = self.lines.text.splitlines()
+        self.assertEqual([line.split("] ")[1].split(" 200")[0] for line in lines[2:]], ["192.0.2.7 GET /3", "later"])

@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from twisted.internet.protocol import Protocol
 from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.resource import IResource, Resource
 from twisted.web.server import NOT_DONE_YET
@@ -27,6 +28,7 @@ from sttproxy.upstream.agent import UpstreamAgent
 from sttproxy.upstream.client import Upstream
 from sttproxy.upstream.pool import Pool, PoolLimits
 from sttproxy.upstream.probe import Probe
+from sttproxy.writer import FlushScheduler
 
 from .fakes import Ending, FakeReactor, FakeUpstream, Peer
 
@@ -102,6 +104,30 @@ class MemoryTestCase(SynchronousTestCase):
         self.assertEqual(self.reactor.readers | self.reactor.writers, set())
 
 
+class Recorder(Protocol):
+    """Keeps what arrives."""
+
+    def __init__(self) -> None:
+        self.data = b""
+        self.lost = 0
+
+    def dataReceived(self, data: bytes) -> None:
+        self.data += data
+
+    def connectionLost(self, reason: object = None) -> None:
+        self.lost += 1
+
+
+class TransportTestCase(MemoryTestCase):
+    """Tests of a transport and its peer."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.protocol = Recorder()
+        self.peer = Peer(self.reactor, self.protocol)
+        self.transport = self.peer.transport
+
+
 class SiteTestCase(MemoryTestCase):
     """
     Tests of a site with a Resource.  At their end all clients leave.
@@ -122,7 +148,15 @@ class SiteTestCase(MemoryTestCase):
         trusted: TrustedPeers = NOBODY,
     ) -> None:
         """Set up the site; without limits on time it has those that it has by itself."""
-        self.site = Site(resource, self.reactor, self.stats, timeouts or Timeouts(), Limits(body), trusted)
+        self.site = Site(
+            resource,
+            self.reactor,
+            FlushScheduler(self.reactor),
+            self.stats,
+            timeouts or Timeouts(),
+            Limits(body),
+            trusted,
+        )
 
     def client(self, *segments: bytes) -> Peer:
         """A new client, and what it sends at once."""
@@ -256,7 +290,7 @@ class ProxyTestCase(SiteTestCase):
         """
         self.config = config.parse(fields)
         self.upstream = FakeUpstream(self.reactor)
-        self.pool = Pool(self.reactor, self.upstream.connect, pool or PoolLimits())
+        self.pool = Pool(self.reactor, self.upstream.connect, pool or PoolLimits(), FlushScheduler(self.reactor))
         self._upstreams.append(self.upstream)
         self._pools.append(self.pool)
         self.admission = Admission(most, queue)

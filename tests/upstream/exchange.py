@@ -12,10 +12,10 @@ from zope.interface import implementer
 
 from sttproxy.errors import ProxyError
 from sttproxy.http1.heads import ResponseHead
-from sttproxy.transport import FlushScheduler
 from sttproxy.upstream.connection import UpstreamConnection
 from sttproxy.upstream.interfaces import BodySink, IOutgoing, OutgoingHead
 from sttproxy.upstream.response import Response
+from sttproxy.writer import FlushScheduler
 
 from ..support.fakes import Ending, Peer
 from ..support.stage import MemoryTestCase

@@ -18,6 +18,7 @@ from sttproxy.errors import BadRequest
 from sttproxy.upstream.agent import StockOutgoing, UpstreamAgent
 from sttproxy.upstream.interfaces import IOutgoing
 from sttproxy.upstream.pool import Pool, PoolLimits
+from sttproxy.writer import FlushScheduler
 
 from ..support.fakes import Ending, FakeUpstream, Peer
 from ..support.stage import MemoryTestCase, message, ok
@@ -56,7 +57,7 @@ class AgentTestCase(MemoryTestCase):
     def setUp(self) -> None:
         super().setUp()
         self.upstream = FakeUpstream(self.reactor)
-        self.pool = Pool(self.reactor, self.upstream.connect, PoolLimits())
+        self.pool = Pool(self.reactor, self.upstream.connect, PoolLimits(), FlushScheduler(self.reactor))
         self.agent = UpstreamAgent(self.pool)
 
     @property

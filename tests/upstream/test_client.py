@@ -11,6 +11,7 @@ from sttproxy.upstream.agent import UpstreamAgent
 from sttproxy.upstream.client import Upstream
 from sttproxy.upstream.pool import Pool, PoolLimits
 from sttproxy.upstream.response import Response
+from sttproxy.writer import FlushScheduler
 
 from ..support.fakes import Ending, FakeUpstream, Peer
 from ..support.stage import MemoryTestCase, message, ok
@@ -23,7 +24,7 @@ class UpstreamTestCase(MemoryTestCase):
     def setUp(self) -> None:
         super().setUp()
         self.upstream = FakeUpstream(self.reactor)
-        self.pool = Pool(self.reactor, self.upstream.connect, PoolLimits())
+        self.pool = Pool(self.reactor, self.upstream.connect, PoolLimits(), FlushScheduler(self.reactor))
         self.client = Upstream(UpstreamAgent(self.pool), self.reactor, "http://upstream:1")
 
     @property
@@ -158,7 +159,7 @@ class FailureTests(UpstreamTestCase):
 
     def test_cancel_waiting(self) -> None:
         """It reaches the pool's queue."""
-        self.pool = Pool(self.reactor, self.upstream.connect, PoolLimits(total=1))
+        self.pool = Pool(self.reactor, self.upstream.connect, PoolLimits(total=1), FlushScheduler(self.reactor))
         client = Upstream(UpstreamAgent(self.pool), self.reactor, "http://upstream:1")
         first, second = client.request(upload()), client.request(upload())
         second.cancel()

@@ -10,6 +10,7 @@ from twisted.internet.defer import CancelledError
 from sttproxy.errors import UpstreamBroke, UpstreamUnreachable
 from sttproxy.upstream.connection import UpstreamConnection
 from sttproxy.upstream.pool import Pool, PoolLimits
+from sttproxy.writer import FlushScheduler
 
 from ..support.fakes import Ending, FakeUpstream, Peer
 from ..support.stage import MemoryTestCase, ok
@@ -26,7 +27,7 @@ class PoolTestCase(MemoryTestCase):
     def set_up(self, limits: PoolLimits) -> None:
         """Have another pool; the one before has nothing left to do."""
         self.upstream = FakeUpstream(self.reactor)
-        self.pool = Pool(self.reactor, self.upstream.connect, limits)
+        self.pool = Pool(self.reactor, self.upstream.connect, limits, FlushScheduler(self.reactor))
 
     def acquire(self) -> UpstreamConnection:
         """A connection that is there at once."""

@@ -9,6 +9,7 @@ from twisted.logger import capturedLogs
 from sttproxy.errors import UpstreamUnreachable
 from sttproxy.upstream.pool import Pool, PoolLimits
 from sttproxy.upstream.probe import Probe
+from sttproxy.writer import FlushScheduler
 
 from ..support.fakes import Ending, FakeUpstream
 from ..support.stage import MemoryTestCase
@@ -20,7 +21,7 @@ class ProbeTests(MemoryTestCase):
     def setUp(self) -> None:
         super().setUp()
         self.upstream = FakeUpstream(self.reactor)
-        self.pool = Pool(self.reactor, self.upstream.connect, PoolLimits())
+        self.pool = Pool(self.reactor, self.upstream.connect, PoolLimits(), FlushScheduler(self.reactor))
         self.probe = Probe(self.upstream.connect, self.pool)
 
     def test_there(self) -> None:

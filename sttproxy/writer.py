@@ -1,0 +1,131 @@
+"""
+Write batching: what is written in one reactor iteration is sent at its end, in one piece.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet.interfaces import IReactorTime
+
+#: Most bytes that wait for the end of the reactor iteration.  The transport must see more than that at once, or its
+#: backpressure comes late.
+MAX_PIECES = 64 * 1024
+
+
+class FlushScheduler:
+    """
+    Runs work at the end of the current reactor iteration: sends what was written in it, and then logs.
+
+    Twisted's transports wait for the reactor to report that a socket takes bytes.  For a small message this means two
+    changes to what the reactor waits for and one more event: a tenth of the cost of relaying it.  Sockets nearly always
+    take all bytes, so a send is tried first.  It is tried at the end of the iteration: the pieces of a message are one
+    packet then, and a busy reactor wakes the other side once for many messages.
+    """
+
+    def __init__(self, clock: IReactorTime) -> None:
+        self._clock = clock
+        self._work: deque[Callable[[], None]] = deque()
+        self._running = False
+
+    def add(self, work: Callable[[], None]) -> None:
+        """Run work at the end of the iteration, after what was added before.  Work may add work."""
+        if not self._work and not self._running:
+            self._clock.callLater(0, self.end)
+        self._work.append(work)
+
+    def end(self) -> None:
+        """Run it now; called by the reactor, and when the reactor stops."""
+        self._running = True
+        try:
+            while self._work:
+                self._work.popleft()()
+        finally:
+            self._running = False
+            if self._work:  # something raised an exception
+                self._clock.callLater(0, self.end)
+
+
+class BufferedWriter:
+    """
+    Writes a connection's bytes to its socket at the end of the reactor iteration.  Bytes that the socket does not take
+    go to the transport, with its buffer and its backpressure.
+
+    This is the only place that replaces an attribute of a Twisted transport: `writeSomeData`, which sends bytes and
+    returns how many were taken, or an exception.  Where a transport's class has no such method, nothing is replaced,
+    and all bytes go to the transport's `write`.
+    """
+
+    def __init__(self, transport: Any, scheduler: FlushScheduler, broken: Callable[[], None] | None = None) -> None:
+        """
+        :param broken: called once, when nothing can be written any more.  What is still to be written is dropped, and
+            reading goes on.  A server that rejects an upload responds and closes; sending the rest then fails, and
+            Twisted would close the connection at once, with the response unread in the socket.  None: let it do so.
+        """
+        self._transport = transport
+        self._scheduler = scheduler
+        self._broken = broken
+        self._pieces: list[bytes] = []
+        self._size = 0
+        #: Bytes that the transport was given and has not sent.
+        self._waiting = 0
+        self._send: Callable[[bytes], int | Exception] | None = None
+        # The class decides: a transport that writes through another one, as for TLS, has that one's attributes too.
+        if hasattr(type(transport), "writeSomeData"):
+            self._send = transport.writeSomeData
+            transport.writeSomeData = self._write_some
+
+    def write(self, data: bytes) -> None:
+        """Send bytes, after all that was written before."""
+        if not self._pieces:
+            self._scheduler.add(self.flush)
+        self._pieces.append(data)
+        self._size += len(data)
+        if self._size > MAX_PIECES:
+            self.flush()
+
+    def flush(self) -> None:
+        """Send what was written.  To be called before the transport is closed."""
+        if not self._pieces:
+            return
+        data = self._pieces[0] if len(self._pieces) == 1 else b"".join(self._pieces)
+        self._pieces = []
+        self._size = 0
+        if self._send is not None:
+            if not self._waiting and self._transport.connected:
+                sent = self._try(self._send, data)
+                if sent == len(data):
+                    return
+                # On a failure the transport tries again, fails too, and closes the connection.
+                if not isinstance(sent, Exception) and sent > 0:
+                    data = data[sent:]
+            self._waiting += len(data)
+        self._transport.write(data)
+
+    @property
+    def waiting(self) -> int:
+        """Bytes in the transport's buffer, which the peer has not taken yet; 0 where that is not known."""
+        return self._waiting
+
+    def drop(self) -> None:
+        """Drop what was written, because the connection is aborted."""
+        self._pieces = []
+        self._size = 0
+
+    def _write_some(self, data: bytes) -> int | Exception:
+        """Called by the transport when the socket takes bytes again."""
+        assert self._send is not None, "only then is this in place"
+        sent = self._try(self._send, data)
+        if not isinstance(sent, Exception):
+            self._waiting -= sent
+        return sent
+
+    def _try(self, send: Callable[[bytes], int | Exception], data: bytes) -> int | Exception:
+        sent = send(data)
+        if self._broken is None or not (isinstance(sent, Exception) or sent < 0):
+            return sent
+        self._send = len
+        self._broken()
+        return len(data)
