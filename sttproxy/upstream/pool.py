@@ -135,7 +135,7 @@ class Pool:
     # Acquiring.
 
     def _take_idle(self) -> UpstreamConnection | None:
-        """The idle connection that was used last; None where there is none.  Closes those that cannot be used any more."""
+        """The idle connection that was used last, if there is one.  Closes those that cannot be used any more."""
         now, limit_s = self._clock.seconds(), self._limit_s()
         while self._idle:
             idle_since, connection = self._idle.pop()
