@@ -8,16 +8,14 @@ arrives, and answers pipelined requests one after the other, in order.  It refus
 from __future__ import annotations
 
 import enum
-from typing import Any
 
-from twisted.internet.interfaces import IAddress, IPushProducer, ISSLTransport
+from twisted.internet.interfaces import IPushProducer, ISSLTransport
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from ..deadline import Deadline
 from ..errors import BadRequest, BodyTooLarge, ProxyError, RequestTimeout
-from ..headers import Peer
 from ..http1 import heads
 from ..http1.framing import decoder_for
 from ..http1.heads import HEAD_END, MAX_HEAD, RequestHead
@@ -28,6 +26,7 @@ from .body import RequestBody
 from .interfaces import Serving, TunnelProtocol
 from .rejection import reject
 from .request import Request
+from .response import ResponseWriter
 
 #: Most bytes of pipelined requests held while one is being answered; past it the client is held back.
 MAX_PIPELINED = 64 * 1024
@@ -68,8 +67,6 @@ class HTTPChannel(Protocol):
         self._buffer = b""
         self._request: Request | None = None
         self._body: RequestBody | None = None
-        self._producer: Any = None
-        self._write_buffer_full = False
         self._last = False
         self._dispatching = False
         #: Bytes that were read and dropped, in the state DRAIN.
@@ -84,8 +81,9 @@ class HTTPChannel(Protocol):
         tune(self.transport)
         self._hold = Hold(self.transport, self.site.clock, self.site.read_ahead)
         self._writer = BufferedWriter(self.transport, self.site.scheduler)
-        self._addresses = Addresses(self.transport, self.site.trusted)
-        self._secure = ISSLTransport.providedBy(self.transport)
+        addresses = Addresses(self.transport, self.site.trusted)
+        secure = ISSLTransport.providedBy(self.transport)
+        self._responses = ResponseWriter(self, self.transport, self.site, self._writer, addresses, secure)
         self.site.opened(self)
         self.transport.registerProducer(self, True)
         self._await_request()
@@ -135,7 +133,7 @@ class HTTPChannel(Protocol):
         self._dispatching = True
         head = None
         try:
-            while self._state in (_IDLE, _HEAD) and self._buffer and not self._write_buffer_full:
+            while self._state in (_IDLE, _HEAD) and self._buffer and not self._responses.write_buffer_full:
                 head = None
                 head = self._take_head()
                 if head is None:
@@ -178,7 +176,8 @@ class HTTPChannel(Protocol):
         if head.length and len(self._buffer) >= head.length:
             # All of it has come with its head, so nothing has to be held back for it, nor waited for.
             self._buffer = body.feed(self._buffer)
-        request = self._request = Request(self, head, body)
+        self._responses.begin(head)
+        request = self._request = Request(self._responses, head, body)
         self._state = _ANSWER if body.complete else _BODY
         self._deadline.clear()
         request.process()
@@ -217,10 +216,10 @@ class HTTPChannel(Protocol):
         upload = self._state is _BODY and self._body is not None and self._body.paused
         pipelined = self._state is _ANSWER and len(self._buffer) > MAX_PIPELINED
         waiting = self._state in (_IDLE, _HEAD)
-        self._hold.set(upload or pipelined or (waiting and self._write_buffer_full))
+        self._hold.set(upload or pipelined or (waiting and self._responses.write_buffer_full))
 
     def send_continue(self) -> None:
-        self.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        self._writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
     def last(self) -> bool:
         if self.site.draining or (self._body is not None and not self._body.complete):
@@ -241,7 +240,7 @@ class HTTPChannel(Protocol):
         self.update_reading()
         return early
 
-    def requestDone(self, request: Request) -> None:
+    def response_done(self) -> None:
         body, self._request, self._body = self._body, None, None
         assert body is not None, "each request has one"
         body.detach()
@@ -290,7 +289,7 @@ class HTTPChannel(Protocol):
         """
         seconds = self.site.clock.seconds() - self._head_began if self._state is _HEAD else 0.0
         self._last = True
-        self.write(reject(self.site, self.peer(), error, head, self._buffer, seconds))
+        self._writer.write(reject(self.site, self._responses.peer(), error, head, self._buffer, seconds))
         self._end(unread=True)
 
     def _expired(self) -> None:
@@ -328,55 +327,17 @@ class HTTPChannel(Protocol):
         self._writer.drop()
         self.transport.abortConnection()
 
-    # What twisted.web.http.Request asks of its channel.
-
-    def write(self, data: bytes) -> None:
-        self._writer.write(data)
-
-    def writeSequence(self, data: list[bytes]) -> None:
-        self._writer.write(b"".join(data))
-
-    def registerProducer(self, producer: Any, streaming: bool) -> None:
-        """Pace whoever produces the answer; only push producers are known here."""
-        assert streaming and self._producer is None
-        self._producer = producer
-        if self._write_buffer_full:
-            producer.pauseProducing()
-
-    def unregisterProducer(self) -> None:
-        self._producer = None
-
     # The transport's only producer is the channel.  It passes the pace on, and between two answers it keeps it itself:
     # pipelined requests are answered no faster than the client reads.
 
     def pauseProducing(self) -> None:
-        self._write_buffer_full = True
-        if self._producer is not None:
-            self._producer.pauseProducing()
+        self._responses.pause()
         self.update_reading()
 
     def resumeProducing(self) -> None:
-        self._write_buffer_full = False
-        if self._producer is not None:
-            self._producer.resumeProducing()
+        self._responses.resume()
         self.update_reading()
         self._read_heads()
 
     def stopProducing(self) -> None:
         """The connection is gone; `connectionLost` follows."""
-
-    def loseConnection(self) -> None:
-        self._writer.flush()
-        self.transport.loseConnection()
-
-    def getPeer(self) -> IAddress:
-        return self._addresses.there
-
-    def getHost(self) -> IAddress:
-        return self._addresses.here
-
-    def peer(self) -> Peer:
-        return self._addresses.peer
-
-    def isSecure(self) -> bool:
-        return self._secure

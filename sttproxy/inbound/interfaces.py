@@ -12,10 +12,10 @@ from twisted.internet.interfaces import IAddress, IReactorTime
 from twisted.internet.protocol import Protocol
 from twisted.web.resource import IResource
 
-from ..errors import ProxyError
+from ..errors import Header, ProxyError
 from ..headers import Peer, TrustedPeers
 from ..stats import Stats
-from ..transport import ReadAhead
+from ..transport import IStreamTransport, ReadAhead
 from ..writer import FlushScheduler
 
 
@@ -132,47 +132,81 @@ class Carrier(Structure):
     """
     What a request asks of what carries it: an HTTP/1 connection, or one stream of a connection that has many.
 
-    It is also what `twisted.web.http.Request` takes for its channel.
+    It is also the channel of a `twisted.web.http.Request`, which asks for the methods in camelCase and the attributes.
     """
 
     site: Serving
+    transport: IStreamTransport
 
-    def peer(self) -> Peer:
-        """The other end, as the log and the upstream are told of it."""
+    def send_informational(self, status: int, phrase: bytes | None, headers: list[Header]) -> None:
+        """Send an interim response (RFC 9110 §15.2), if the client's version of HTTP has them."""
 
-    def write(self, data: bytes) -> None:
-        """Send bytes as they are on the wire."""
-
-    def last(self) -> bool:
-        """Decide, with the head of an answer, whether it is the connection's last one; its head has to say so."""
-
-    def make_last(self) -> None:
-        """The answer ends with the connection."""
-
-    def tunnel(self, end: TunnelProtocol) -> bytes:
+    def send_head(
+        self, status: int, phrase: bytes | None, headers: list[Header], length: int | None, *, bodiless: bool
+    ) -> None:
         """
-        Give everything that arrives to a protocol of its own, which also gets the transport.
+        Send the head of the response, with what concerns this connection.
+
+        :param headers: end-to-end headers, sent as they are; a Content-Length is among them if `length` is known.
+        :param length: of the body that follows, in bytes; None if it ends with `end_body`.
+        :param bodiless: no body follows, whatever the headers say.
+        """
+
+    def send_body(self, data: bytes) -> None:
+        """Send bytes of the response's body; never empty."""
+
+    def end_body(self) -> None:
+        """The body is complete."""
+
+    def requestDone(self, request: Any) -> None:
+        """The exchange is over; the next one may begin."""
+
+    def tunnel(self, phrase: bytes | None, headers: list[Header], end: TunnelProtocol) -> bytes:
+        """
+        Send a 101, and give everything that arrives to a protocol of its own, which also gets the transport.
 
         :return: what has arrived for it already.
         """
 
     def abort(self) -> None:
-        """Abort the connection, so that the client cannot mistake a partial answer for a complete one."""
+        """End the exchange so that the client cannot mistake a partial response for a complete one."""
 
-    def requestDone(self, request: Any) -> None:
-        """The answer is complete."""
+    def loseConnection(self) -> None:
+        """Close the connection after what was written."""
 
     def registerProducer(self, producer: Any, streaming: bool) -> None:
-        """Pause and resume what produces the answer."""
+        """Pause and resume what produces the response."""
 
     def unregisterProducer(self) -> None:
-        """The producer of the answer is done."""
+        """Nothing produces the response any more."""
+
+    def peer(self) -> Peer:
+        """The client, as log lines and forwarded headers name it."""
 
     def getPeer(self) -> IAddress:
-        """The address of the other end."""
+        """The address of the client's end."""
 
     def getHost(self) -> IAddress:
         """The address of this end."""
 
     def isSecure(self) -> bool:
         """Whether the connection is encrypted."""
+
+
+class ResponseConnection(Structure):
+    """What the responses of an HTTP/1 connection ask of it."""
+
+    def last(self) -> bool:
+        """Decide, when the head of a response is sent, whether it is the connection's last one."""
+
+    def make_last(self) -> None:
+        """The response ends when the connection is closed."""
+
+    def response_done(self) -> None:
+        """The response is complete."""
+
+    def tunnel(self, end: TunnelProtocol) -> bytes:
+        """As `Carrier.tunnel`, after the 101."""
+
+    def abort(self) -> None:
+        """Abort the connection."""

@@ -18,8 +18,6 @@ from twisted.web.resource import IResource
 from twisted.web.server import NOT_DONE_YET
 
 from ..errors import Header, MethodNotAllowed, ProxyError, ShuttingDown
-from ..http1 import heads
-from ..http1.framing import LAST_CHUNK, chunk
 from ..http1.heads import RequestHead, ResponseHead
 from . import accesslog
 from .body import RequestBody
@@ -146,24 +144,13 @@ class Request(server.Request):
         assert self.channel is not None and not self.startedWriting
         self.startedWriting = 1
         self.code = status
-        own: list[Header] = []
         bodiless = self.method == b"HEAD" or status in _NO_BODY
-        if length is None and not bodiless:
-            if self.clientproto == b"HTTP/1.1":
-                self.chunked = 1
-                own.append((b"Transfer-Encoding", b"chunked"))
-            else:
-                self.channel.make_last()
-        if self.channel.last():
-            own.append((b"Connection", b"close"))
-        elif self.clientproto == b"HTTP/1.0":
-            own.append((b"Connection", b"keep-alive"))
-        self.channel.write(heads.write_response(status, phrase, headers + own))
+        self.channel.send_head(status, phrase, headers, length, bodiless=bodiless)
 
     def send_informational(self, status: int, phrase: bytes | None, headers: list[Header]) -> None:
-        """Send an interim response (RFC 9110 §15.2); HTTP/1.0 has none, and after the head there is none."""
-        if self.channel is not None and self.clientproto == b"HTTP/1.1" and not self.startedWriting:
-            self.channel.write(heads.write_response(status, phrase, headers))
+        """Send an interim response (RFC 9110 §15.2), unless the final one has begun."""
+        if self.channel is not None and not self.startedWriting:
+            self.channel.send_informational(status, phrase, headers)
 
     def write(self, data: bytes) -> None:
         """Send bytes of the answer's body, with the head from `setResponseCode` and `setHeader` before the first."""
@@ -176,15 +163,14 @@ class Request(server.Request):
             self.send_head(self.code, phrase, headers, int(lengths[0]) if lengths else None)
         if data and self.method != b"HEAD":
             self.sentLength += len(data)
-            self.channel.write(chunk(data) if self.chunked else data)
+            self.channel.send_body(data)
 
     def finish(self) -> None:
         """The answer is complete."""
         assert self.channel is not None and not self.finished
         if not self.startedWriting:
             self.write(b"")
-        if self.chunked:
-            self.channel.write(LAST_CHUNK)
+        self.channel.end_body()
         self.finished = 1
         self._gone = None
         channel, self.channel = self.channel, None
@@ -209,8 +195,7 @@ class Request(server.Request):
         self.startedWriting = 1
         self.code = head.status
         self._tunnelled = True
-        self.channel.write(heads.write_response(head.status, head.phrase, headers))
-        return self.channel.tunnel(end)
+        return self.channel.tunnel(head.phrase, headers, end)
 
     def fail(self, error: ProxyError) -> None:
         """

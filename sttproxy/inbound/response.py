@@ -1,0 +1,134 @@
+"""
+Responses on one HTTP/1 connection: their framing (RFC 9112 §6), and the pace of what produces them.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet.interfaces import IAddress
+
+from ..errors import Header
+from ..headers import Peer
+from ..http1.framing import LAST_CHUNK, chunk
+from ..http1.heads import RequestHead, write_response
+from ..transport import IStreamTransport
+from ..writer import BufferedWriter
+from .addresses import Addresses
+from .interfaces import ResponseConnection, Serving, TunnelProtocol
+
+
+class ResponseWriter:
+    """
+    Writes the responses of a connection, one after the other: the `Carrier` of each of its requests.
+
+    :ivar write_buffer_full: the client takes no more for now; what produces the response is paused.
+    """
+
+    def __init__(
+        self,
+        connection: ResponseConnection,
+        transport: IStreamTransport,
+        site: Serving,
+        writer: BufferedWriter,
+        addresses: Addresses,
+        secure: bool,
+    ) -> None:
+        """
+        :param secure: whether the connection is encrypted.
+        """
+        self.site = site
+        self.transport = transport
+        self.write_buffer_full = False
+        self._connection = connection
+        self._writer = writer
+        self._addresses = addresses
+        self._secure = secure
+        self._version = b"HTTP/1.1"
+        self._chunked = False
+        self._producer: Any = None
+
+    def begin(self, head: RequestHead) -> None:
+        """Begin the response to a request."""
+        self._version = head.version
+        self._chunked = False
+
+    # The framing.
+
+    def send_head(
+        self, status: int, phrase: bytes | None, headers: list[Header], length: int | None, *, bodiless: bool
+    ) -> None:
+        own: list[Header] = []
+        if length is None and not bodiless:
+            if self._version == b"HTTP/1.1":
+                self._chunked = True
+                own.append((b"Transfer-Encoding", b"chunked"))
+            else:
+                self._connection.make_last()
+        if self._connection.last():
+            own.append((b"Connection", b"close"))
+        elif self._version == b"HTTP/1.0":
+            own.append((b"Connection", b"keep-alive"))
+        self._writer.write(write_response(status, phrase, headers + own))
+
+    def send_informational(self, status: int, phrase: bytes | None, headers: list[Header]) -> None:
+        if self._version == b"HTTP/1.1":
+            self._writer.write(write_response(status, phrase, headers))
+
+    def send_body(self, data: bytes) -> None:
+        self._writer.write(chunk(data) if self._chunked else data)
+
+    def end_body(self) -> None:
+        if self._chunked:
+            self._writer.write(LAST_CHUNK)
+
+    def requestDone(self, request: object) -> None:
+        self._connection.response_done()
+
+    def tunnel(self, phrase: bytes | None, headers: list[Header], end: TunnelProtocol) -> bytes:
+        self._writer.write(write_response(101, phrase, headers))
+        return self._connection.tunnel(end)
+
+    def abort(self) -> None:
+        self._connection.abort()
+
+    def loseConnection(self) -> None:
+        self._writer.flush()
+        self.transport.loseConnection()
+
+    # The pace.
+
+    def registerProducer(self, producer: Any, streaming: bool) -> None:
+        assert streaming and self._producer is None, "only one push producer is possible"
+        self._producer = producer
+        if self.write_buffer_full:
+            producer.pauseProducing()
+
+    def unregisterProducer(self) -> None:
+        self._producer = None
+
+    def pause(self) -> None:
+        """The write buffer is full: pause what produces the response."""
+        self.write_buffer_full = True
+        if self._producer is not None:
+            self._producer.pauseProducing()
+
+    def resume(self) -> None:
+        """The write buffer has room again."""
+        self.write_buffer_full = False
+        if self._producer is not None:
+            self._producer.resumeProducing()
+
+    # The ends of the connection.
+
+    def peer(self) -> Peer:
+        return self._addresses.peer
+
+    def getPeer(self) -> IAddress:
+        return self._addresses.there
+
+    def getHost(self) -> IAddress:
+        return self._addresses.here
+
+    def isSecure(self) -> bool:
+        return self._secure
