@@ -14,13 +14,13 @@ from twisted.internet.interfaces import IConsumer, IPushProducer, IReactorTime, 
 
 from .deadline import Deadline
 
-#: Seconds between two looks at whether a peer that is held back has left.
-LOOK_EVERY_S = 0.5
-#: Bytes of one read ahead, and how many there are at one look: some milliseconds' worth.
+#: Seconds between two checks whether a paused peer has disconnected.
+CHECK_EVERY_S = 0.5
+#: Bytes of one read ahead, and reads of one check: together they take some milliseconds.
 _READ_SIZE, _READS = 64 * 1024, 32
 
-#: What is set on sockets.  A silent peer is asked after a minute whether it is there, then every 15 s, four times;
-#: systems wait two hours by themselves.  macOS has a name of its own for the first, which not every Python knows.
+#: Socket options.  The first keepalive probe is sent after 60 s of silence and repeated every 15 s, four times; the
+#: systems' own default is two hours.  macOS calls TCP_KEEPIDLE TCP_KEEPALIVE, a name that not every Python has.
 _OPTIONS = (
     (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),
     (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
@@ -29,14 +29,13 @@ _OPTIONS = (
     (socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 4),
 )
 
-#: Linux tells of a peer that has closed while bytes of it are still unread by an event of its own; elsewhere POLLHUP
-#: says it.
-_GONE = getattr(select, "POLLRDHUP", 0) | select.POLLHUP | select.POLLERR
+#: Linux reports a peer that has closed, while bytes of it are still unread, as POLLRDHUP; other systems as POLLHUP.
+_CLOSED = getattr(select, "POLLRDHUP", 0) | select.POLLHUP | select.POLLERR
 
 
 class IStreamTransport(ITCPTransport, IConsumer, IPushProducer):
     """
-    A TCP transport as Twisted's reactors make it: it can be written to at its own pace and told not to read.
+    A TCP transport of a Twisted reactor: a consumer for writing, a push producer for reading.
     """
 
     def fileno() -> int:
@@ -45,12 +44,12 @@ class IStreamTransport(ITCPTransport, IConsumer, IPushProducer):
 
 def tune(transport: Any) -> None:
     """
-    Send small writes at once, and find out within two minutes about a peer that vanished without a word.
+    Send small writes at once, and detect within two minutes a peer that vanished without closing.
 
-    :param transport: an `IStreamTransport`; one for TLS passes the attributes of the one below it on.
+    :param transport: an `IStreamTransport`; for TLS, the outer one, which has the inner one's attributes.
     """
-    # A Unix socket knows few of these; macOS refuses them on a connection that the peer has reset already.  The
-    # transport's own methods would log that.
+    # A Unix socket supports few of these, and macOS rejects them on a connection that was reset.  The transport's own
+    # methods would log an error then.
     with contextlib.suppress(OSError):
         for level, option, value in _OPTIONS:
             transport.socket.setsockopt(level, option, value)
@@ -58,20 +57,20 @@ def tune(transport: Any) -> None:
 
 def disconnected(transport: Any) -> bool:
     """
-    Whether a transport's peer has closed, although nothing is read from it at the moment.
+    Whether a transport's peer has closed the connection.
 
-    A reactor learns of a close by reading, so it does not notice one while reading is paused.
+    For paused transports: a reactor detects a close by reading.
     """
-    return _polled(transport, _GONE)
+    return _polled(transport, _CLOSED)
 
 
 def readable(transport: Any) -> bool:
     """
-    Whether something has arrived that the reactor has not read yet, be it the peer's close.
+    Whether bytes, or the peer's close, have arrived that the reactor has not read yet.
 
-    :param transport: or a listening port, where what has arrived is a client.
+    :param transport: or a listening port: whether a client waits to be accepted.
     """
-    return _polled(transport, select.POLLIN | _GONE)
+    return _polled(transport, select.POLLIN | _CLOSED)
 
 
 def _polled(transport: Any, events: int) -> bool:
@@ -86,71 +85,70 @@ def _polled(transport: Any, events: int) -> bool:
 
 class ReadAhead:
     """
-    What may be read of peers that are held back, all together.
+    How many bytes may be read ahead from paused peers.
 
-    A peer that closes is seen to have closed only behind all that its system still had to send, and that may be
-    megabytes.
+    A peer's close comes after all bytes that it has sent, which may be megabytes.
     """
 
     def __init__(self, each: int = 8 << 20, total: int = 64 << 20) -> None:
         """
-        :param each: bytes of one peer, at most; about what systems keep for a connection at both ends.
-        :param total: of all.
+        :param each: most bytes of one peer; about what systems buffer for a connection at both ends.
+        :param total: most bytes of all peers.
         """
         self.each = each
         self.left = total
 
 
-class Hold:
+class ReadPause:
     """
-    Holds a peer back, and notices when it leaves meanwhile: then the connection is broken off.
+    Pauses reading from a peer.  Aborts the connection if the peer disconnects meanwhile.
     """
 
     def __init__(self, transport: Any, clock: IReactorTime, ahead: ReadAhead | None = None) -> None:
         """
         :param transport: an `IStreamTransport`.
-        :param ahead: what may be read meanwhile, to find a close behind it; None: nothing.
+        :param ahead: how much may be read meanwhile, to find a close after it; None: nothing.
         """
         self._transport = transport
-        self._look = Deadline(clock, self._look_for_peer)
-        self._held = False
+        self._check = Deadline(clock, self._check_peer)
+        self._paused = False
         self._ahead = ahead
         #: Read and not delivered.
         self._pieces: deque[bytes] = deque()
         self._size = 0
         self._delivery = Deadline(clock, self._deliver)
 
-    def set(self, held: bool) -> None:
-        """Hold it back, or let it go on."""
-        if held == self._held:
+    def set(self, paused: bool) -> None:
+        """Pause or resume reading."""
+        if paused == self._paused:
             return
-        self._held = held
-        if held:
+        self._paused = paused
+        if paused:
             self._transport.pauseProducing()
-            self._look.set(LOOK_EVERY_S)
+            self._check.set(CHECK_EVERY_S)
             return
-        self._look.clear()
+        self._check.clear()
         if self._pieces:
-            # Like bytes from the socket they come when whoever lets them has done the rest.
+            # As with bytes from the socket, the caller finishes first.
             self._delivery.set(0)
         else:
             self._transport.resumeProducing()
 
     def cancel(self) -> None:
-        """The connection is gone."""
-        self._look.cancel()
+        """The connection is lost."""
+        self._check.cancel()
         self._delivery.cancel()
-        self._forget()
+        self._drop()
 
-    def _look_for_peer(self) -> None:
+    def _check_peer(self) -> None:
         if disconnected(self._transport) or (self._ahead is not None and self._read_ahead(self._ahead)):
-            self._forget()
+            self._drop()
             self._transport.abortConnection()
         else:
-            self._look.set(LOOK_EVERY_S)
+            self._check.set(CHECK_EVERY_S)
 
     def _read_ahead(self, ahead: ReadAhead) -> bool:
-        """Read what is there; return whether the peer's close is behind it."""
+        """Read what has arrived; return whether the peer's close comes after it."""
         bottom = _bottom(self._transport)
         for _ in range(_READS):
             if bottom is None or not readable(bottom) or min(ahead.left, ahead.each - self._size) < _READ_SIZE:
@@ -168,14 +166,14 @@ class Hold:
         return False
 
     def _deliver(self) -> None:
-        """Give the protocol what was read, one read at a time, as long as it wants it."""
-        if self._held or not self._pieces:
+        """Deliver what was read ahead, one read at a time, until reading is paused again."""
+        if self._paused or not self._pieces:
             return
         data = self._pieces.popleft()
         self._account(-len(data))
-        # With TLS the protocol below the wrapper is the one that takes bytes as they are on the wire.
+        # With TLS, the inner transport's protocol takes bytes as they are on the wire.
         _bottom(self._transport).protocol.dataReceived(data)
-        if self._held:
+        if self._paused:
             return
         if self._pieces:
             self._delivery.set(0)
@@ -187,13 +185,13 @@ class Hold:
         if self._ahead is not None:
             self._ahead.left -= size
 
-    def _forget(self) -> None:
+    def _drop(self) -> None:
         self._account(-self._size)
         self._pieces.clear()
 
 
 def _bottom(transport: Any) -> Any:
-    """The transport with the socket below those that write through another one; None where there is none."""
+    """The innermost transport, which has the socket; None if no transport has one."""
     while transport is not None and not hasattr(type(transport), "doRead"):
         transport = getattr(transport, "transport", None)
     return transport

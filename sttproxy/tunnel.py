@@ -11,7 +11,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from .inbound.interfaces import TunnelProtocol
-from .transport import Hold, IStreamTransport
+from .transport import IStreamTransport, ReadPause
 from .websocket import GOING_AWAY, Frames, close_frame
 
 
@@ -37,13 +37,13 @@ class TunnelEnd(TunnelProtocol):
         self._said = False
 
     def connectionMade(self) -> None:
-        self._hold = Hold(self.transport, self._clock)
+        self._pause = ReadPause(self.transport, self._clock)
 
     def pauseProducing(self) -> None:
-        self._hold.set(True)
+        self._pause.set(True)
 
     def resumeProducing(self) -> None:
-        self._hold.set(False)
+        self._pause.set(False)
 
     def stopProducing(self) -> None:
         """The other end is gone; `connectionLost` there sees to this one."""
@@ -74,7 +74,7 @@ class TunnelEnd(TunnelProtocol):
                 self.transport.loseConnection()
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
-        self._hold.cancel()
+        self._pause.cancel()
         far = self.other.transport
         far.unregisterProducer()
         if reason.check(ConnectionDone):

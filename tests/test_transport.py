@@ -7,7 +7,7 @@ from __future__ import annotations
 import errno
 import socket
 
-from sttproxy.transport import LOOK_EVERY_S, Hold, ReadAhead, disconnected, readable, tune
+from sttproxy.transport import CHECK_EVERY_S, ReadAhead, ReadPause, disconnected, readable, tune
 
 from .support.fakes import Ending
 from .support.stage import TransportTestCase
@@ -67,14 +67,14 @@ class PollTests(TransportTestCase):
         self.assertTrue(self.peer.socket.options[socket.SOL_SOCKET, socket.SO_KEEPALIVE])
 
 
-class HoldTests(TransportTestCase):
+class ReadPauseTests(TransportTestCase):
     """Holding a peer back."""
 
     def setUp(self) -> None:
         super().setUp()
-        self.hold = Hold(self.transport, self.reactor)
+        self.pause = ReadPause(self.transport, self.reactor)
         self.addCleanup(self.assert_nothing_left)
-        self.addCleanup(self.hold.cancel)
+        self.addCleanup(self.pause.cancel)
         self.addCleanup(self.peer.close)
 
     def test_ahead(self) -> None:
@@ -82,111 +82,111 @@ class HoldTests(TransportTestCase):
         for ending in (b"", ConnectionResetError(errno.ECONNRESET, "reset"), None):
             self.setUp()
             ahead = ReadAhead(each=1 << 20, total=1 << 20)
-            self.hold = Hold(self.transport, self.reactor, ahead)
-            self.hold.set(True)
+            self.pause = ReadPause(self.transport, self.reactor, ahead)
+            self.pause.set(True)
             # What waits behind a full socket is seen by nobody.
             self.peer.socket.arriving.extend([b"x" * 65536] * 8 + ([] if ending is None else [ending]))
-            self.reactor.pass_time(2 * LOOK_EVERY_S)
+            self.reactor.pass_time(2 * CHECK_EVERY_S)
             if ending is not None:
                 self.assertEqual((self.protocol.lost, ahead.left), (1, 1 << 20))
                 continue
             self.assertEqual((self.protocol.data, ahead.left, self.protocol.lost), (b"", (1 << 20) - 8 * 65536, 0))
-            self.hold.set(False)
+            self.pause.set(False)
             self.peer.send(b"end")
             self.assertEqual(self.protocol.data, b"x" * 65536 * 8 + b"end")
             self.assertEqual(ahead.left, 1 << 20)
-            self.hold.cancel()
+            self.pause.cancel()
 
     def test_ahead_limits(self) -> None:
         """No more is read than one peer may have, nor than all may."""
         for each, total in ((200_000, 1 << 20), (1 << 20, 200_000)):
             self.setUp()
             ahead = ReadAhead(each, total)
-            self.hold = Hold(self.transport, self.reactor, ahead)
-            self.hold.set(True)
+            self.pause = ReadPause(self.transport, self.reactor, ahead)
+            self.pause.set(True)
             self.peer.socket.arriving.extend([b"x" * 65536] * 8)
-            self.reactor.pass_time(4 * LOOK_EVERY_S)
+            self.reactor.pass_time(4 * CHECK_EVERY_S)
             self.assertEqual(len(self.peer.socket.arriving), 5)
-            self.hold.cancel()
+            self.pause.cancel()
             self.assertEqual(ahead.left, total)
 
     def test_ahead_held_again(self) -> None:
         """A protocol that takes a part of it, and a part of that again, gets the rest later, each byte once."""
-        self.hold = Hold(self.transport, self.reactor, ReadAhead())
-        self.hold.set(True)
+        self.pause = ReadPause(self.transport, self.reactor, ReadAhead())
+        self.pause.set(True)
         pieces = [bytes([number]) * 1000 for number in range(6)]
         self.peer.socket.arriving.extend(pieces)
-        self.reactor.pass_time(LOOK_EVERY_S)
+        self.reactor.pass_time(CHECK_EVERY_S)
         taken: list[bytes] = []
 
         def take(data: bytes) -> None:
             taken.append(data)
-            self.hold.set(True)
+            self.pause.set(True)
             if len(taken) % 2:
-                self.hold.set(False)
-                self.hold.set(True)
+                self.pause.set(False)
+                self.pause.set(True)
 
         self.patch(self.protocol, "dataReceived", take)
         for count in range(1, 7):
-            self.hold.set(False)
+            self.pause.set(False)
             # Whoever lets it go on does the rest first.
             self.assertEqual(taken, pieces[: count - 1])
             self.reactor.settle()
             self.assertEqual(taken, pieces[:count])
-        self.hold.set(False)
+        self.pause.set(False)
         self.peer.send(b"end")
         self.assertEqual(taken, [*pieces, b"end"])
-        self.hold.cancel()
+        self.pause.cancel()
 
     def test_held(self) -> None:
         """What a peer sends stays in its socket until it may go on; then all of it comes."""
-        self.hold.set(True)
+        self.pause.set(True)
         self.peer.send(b"a", b"b")
         self.assertEqual(self.protocol.data, b"")
-        self.hold.set(False)
+        self.pause.set(False)
         self.peer.send(b"c")
         self.assertEqual(self.protocol.data, b"abc")
 
     def test_again(self) -> None:
         """Saying the same twice means nothing."""
-        self.hold.set(False)
-        self.hold.set(True)
-        self.hold.set(True)
-        self.hold.set(False)
-        self.hold.set(False)
+        self.pause.set(False)
+        self.pause.set(True)
+        self.pause.set(True)
+        self.pause.set(False)
+        self.pause.set(False)
         self.peer.send(b"a")
         self.assertEqual(self.protocol.data, b"a")
 
     def test_leaves(self) -> None:
         """A peer that leaves meanwhile is noticed within a second, although it had sent more, and broken off."""
-        self.hold.set(True)
+        self.pause.set(True)
         self.reactor.pass_time(60)
         self.peer.send(b"a")
         self.peer.close()
         self.assertEqual((self.peer.ending, self.protocol.lost), (Ending.OPEN, 0))
-        self.reactor.pass_time(LOOK_EVERY_S)
-        self.assertLess(LOOK_EVERY_S, 1)
+        self.reactor.pass_time(CHECK_EVERY_S)
+        self.assertLess(CHECK_EVERY_S, 1)
         self.assertEqual((self.peer.ending, self.protocol.lost), (Ending.RESET, 1))
 
     def test_stays(self) -> None:
         """One that stays is not."""
-        self.hold.set(True)
+        self.pause.set(True)
         self.peer.send(b"a")
         self.reactor.pass_time(60)
         self.assertEqual(self.peer.ending, Ending.OPEN)
 
     def test_let_go(self) -> None:
         """Nobody looks any more when it is let go: what it sent last is read before its close."""
-        self.hold.set(True)
+        self.pause.set(True)
         self.peer.send(b"a")
         self.peer.close()
-        self.hold.set(False)
+        self.pause.set(False)
         self.reactor.settle()
         self.assertEqual((self.protocol.data, self.peer.ending), (b"a", Ending.CLOSED))
         self.reactor.pass_time(2)
 
     def test_cancel(self) -> None:
         """Nor when the connection is gone."""
-        self.hold.set(True)
-        self.hold.cancel()
+        self.pause.set(True)
+        self.pause.cancel()
         self.assertEqual(self.reactor.pending(), [])

@@ -19,7 +19,7 @@ from ..errors import BadRequest, BodyTooLarge, ProxyError, RequestTimeout
 from ..http1 import heads
 from ..http1.framing import decoder_for
 from ..http1.heads import HEAD_END, MAX_HEAD, RequestHead
-from ..transport import Hold, IStreamTransport, readable, tune
+from ..transport import IStreamTransport, ReadPause, readable, tune
 from ..writer import BufferedWriter
 from .addresses import Addresses
 from .body import RequestBody
@@ -79,7 +79,7 @@ class HTTPChannel(Protocol):
 
     def connectionMade(self) -> None:
         tune(self.transport)
-        self._hold = Hold(self.transport, self.site.clock, self.site.read_ahead)
+        self._pause = ReadPause(self.transport, self.site.clock, self.site.read_ahead)
         self._writer = BufferedWriter(self.transport, self.site.scheduler)
         addresses = Addresses(self.transport, self.site.trusted)
         secure = ISSLTransport.providedBy(self.transport)
@@ -108,7 +108,7 @@ class HTTPChannel(Protocol):
         self._state = _CLOSED
         self._deadline.cancel()
         self._body_deadline.cancel()
-        self._hold.cancel()
+        self._pause.cancel()
         if self._tunnel is not None:
             self._tunnel.connectionLost(reason)
         request, body, self._request, self._body = self._request, self._body, None, None
@@ -216,7 +216,7 @@ class HTTPChannel(Protocol):
         upload = self._state is _BODY and self._body is not None and self._body.paused
         pipelined = self._state is _ANSWER and len(self._buffer) > MAX_PIPELINED
         waiting = self._state in (_IDLE, _HEAD)
-        self._hold.set(upload or pipelined or (waiting and self._responses.write_buffer_full))
+        self._pause.set(upload or pipelined or (waiting and self._responses.write_buffer_full))
 
     def send_continue(self) -> None:
         self._writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
