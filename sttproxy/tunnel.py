@@ -1,5 +1,5 @@
 """
-After an upgrade: bytes both ways, whatever they mean (RFC 9110 §7.8).
+The tunnel after an upgrade: bytes are relayed in both directions, unread (RFC 9110 §7.8).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from .websocket import GOING_AWAY, Frames, close_frame
 @implementer(IPushProducer)
 class TunnelEnd(TunnelProtocol):
     """
-    One end: what arrives here leaves at the other, at the other's pace; when this one closes, so does the other.
+    One end.  What arrives here leaves at the other end, at that end's pace.  When this end closes, the other does too.
     """
 
     transport: IStreamTransport
@@ -26,15 +26,15 @@ class TunnelEnd(TunnelProtocol):
 
     def __init__(self, clock: IReactorTime, frames: Frames | None = None, *, to_server: bool = False) -> None:
         """
-        :param frames: follow what arrives here, where it is WebSocket's.
-        :param to_server: what arrives here leaves for a server.
+        :param frames: tracks the WebSocket frames that arrive here; None for other protocols.
+        :param to_server: whether what arrives here goes to the server.
         """
         self._clock = clock
         self._frames = frames
         self._to_server = to_server
         self._going_away = False
-        #: A close frame of ours was the last that leaves at the other end.
-        self._said = False
+        #: A close frame of the proxy was the last one sent to the other end.
+        self._close_sent = False
 
     def connectionMade(self) -> None:
         self._pause = ReadPause(self.transport, self._clock)
@@ -46,17 +46,17 @@ class TunnelEnd(TunnelProtocol):
         self._pause.set(False)
 
     def stopProducing(self) -> None:
-        """The other end is gone; `connectionLost` there sees to this one."""
+        """The other end is disconnected; its `connectionLost` closes this one."""
 
     def go_away(self) -> None:
-        """Tell both sides that the connection ends, between two frames of the other side each (RFC 6455 §5.5.1)."""
+        """Send both sides a close frame, each between two frames of the other side (RFC 6455 §5.5.1)."""
         for end in (self, self.other):
             end._going_away = True
-            end._say_so()
+            end._send_close()
 
-    def _say_so(self) -> None:
-        if self._frames is not None and self._frames.between and not self._said:
-            self._said = True
+    def _send_close(self) -> None:
+        if self._frames is not None and self._frames.between and not self._close_sent:
+            self._close_sent = True
             self.other.transport.write(close_frame(GOING_AWAY, masked=self._to_server))
 
     def dataReceived(self, data: bytes) -> None:
@@ -64,11 +64,11 @@ class TunnelEnd(TunnelProtocol):
             self.other.transport.write(data)
             return
         taken = self._frames.feed(data, to_end=self._going_away)
-        if not self._said and taken:
+        if not self._close_sent and taken:
             self.other.transport.write(data if taken == len(data) else data[:taken])
         if self._going_away:
-            self._say_so()
-            # Nothing more is passed on; that the peer closes too is all that is awaited of it.
+            self._send_close()
+            # Nothing more is relayed.  The peer is expected to send its own close frame.
             self._frames.feed(data[taken:])
             if self._frames.closed:
                 self.transport.loseConnection()
@@ -85,7 +85,7 @@ class TunnelEnd(TunnelProtocol):
 
 def ends(clock: IReactorTime, websocket: bool = False) -> tuple[TunnelEnd, TunnelEnd]:
     """
-    The two ends of a tunnel, at the client and at the server; each needs its transport before anything may arrive.
+    The two ends of a tunnel, at the client and at the server.  Each needs a transport before `connect`.
 
     :param websocket: whether it carries WebSocket frames.
     """
@@ -97,9 +97,9 @@ def ends(clock: IReactorTime, websocket: bool = False) -> tuple[TunnelEnd, Tunne
 
 def connect(end: TunnelEnd, early: bytes, other_early: bytes) -> None:
     """
-    Let bytes through, each end pacing the other.
+    Begin to relay.  Each end paces the other.
 
-    :param early: what had arrived at this end before it was one; `other_early` at the other.
+    :param early: bytes that arrived at this end before the tunnel was made; `other_early`: at the other end.
     """
     for here, data in ((end, early), (end.other, other_early)):
         here.transport.registerProducer(here.other, True)

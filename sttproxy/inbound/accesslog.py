@@ -1,8 +1,8 @@
 """
-The access log: one line for each request, and for each head that was refused before it became one.
+The access log: one line for each request, and for each head that was rejected.
 
-All lines look the same, whatever became of the request, so that one search finds them: the client, the method, the
-path, the status or how it ended otherwise, bytes of the answer's body, seconds, and why where the proxy itself says so.
+All lines have the same form: the client, the method, the path, the status or another outcome, bytes of the response's
+body, seconds, and a reason if the proxy gives one.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ log = Logger(namespace="sttproxy.inbound.request")
 #: One of `LogLevel`, which is not typed.
 Level = Any
 
-#: What a log line names as its origin, as Twisted writes it.
+#: The origin in a log line, by level, as Twisted writes it.
 _SYSTEMS = {level: f"{log.namespace}#{level.name}" for level in LogLevel.iterconstants()}
 
 _INFO, _WARN = LogLevel.info, LogLevel.warn
-#: By the type of an error of the proxy's own: what clients do wrong is their business, what the upstream does and which
-#: limits are reached is an operator's, and the proxy's own failures are bugs.
+#: By the type of an error.  Errors of clients are information; those of the upstream and reached limits are warnings
+#: for the operator; the proxy's own failures are bugs.
 _LEVELS = {"upstream_error": _WARN, "server_error": LogLevel.error}
 
-#: What stands in place of a method or a path that was not read.
+#: Replaces a method or a path that was not read.
 _ABSENT = "-"
-#: Most bytes of a method that are shown; the longest registered one has 17.
+#: Longest method in a log line, in bytes; the longest registered one has 17.
 _MAX_METHOD = 32
 _BEGINNING = re.compile(rb"([^ \r\n]*)(?:( )([^ \r\n]*))?([ \r\n])?")
 _METHOD = re.compile(rb"[!#$%%&'*+\-.^_`|~0-9A-Za-z]{1,%d}" % _MAX_METHOD)
@@ -41,15 +41,15 @@ _AUTHORITY = re.compile(rb"(?i:https?)://[^/?#]*")
 
 
 def level_of(error: ProxyError) -> Level:
-    """The level at which a request is logged that ended with an error of the proxy's own."""
+    """The log level of a request that ended with an error of the proxy."""
     return _LEVELS.get(error.type, _INFO)
 
 
 def level_of_answer(status: int) -> Level:
     """
-    Likewise, where it was answered otherwise.
+    The log level of a request with any other response.
 
-    A failure that the upstream tells of is a failure like one that the proxy finds: its client has no transcript.
+    A failure that the upstream reports is a warning too: the client gets no transcript.
     """
     return _WARN if status >= 500 else _INFO
 
@@ -58,13 +58,13 @@ def write(
     level: Level, client: str, method: str, path: str, outcome: object, size: int, seconds: float, why: str
 ) -> None:
     """
-    Log a request as `Logger.emit` would, for a third of the price.
+    Log a request as `Logger.emit` would, in a third of the time.
 
-    What takes Twisted long is done for it: to check the level, to put the system together, and to format the line,
-    which holds no fields and is declared to be flattened.  Our own observer finds the line ready.
+    The event is made here as Twisted would make it, with a line that is formatted already: it has no fields, and counts
+    as flattened.  `TextObserver` writes the line as it is.
 
-    :param outcome: the status, or how it ended without a complete answer.
-    :param why: what the proxy says of it; empty: nothing.
+    :param outcome: the status, or what ended the request without a complete response.
+    :param why: the reason; empty: none.
     """
     line = f"{client} {method} {path} {outcome} {size} B {seconds:.3f} s{' ' * bool(why)}{why}"
     log.observer(
@@ -84,14 +84,14 @@ def write(
 
 def asked_by(beginning: bytes) -> tuple[str, str]:
     """
-    Method and path of a head that was refused, as far as they were read and may stand in a log line.
+    Method and path of a rejected head, as far as they were read and may appear in a log line.
 
-    The path is without the query, and of an http URL without the authority, for both may hold secrets.
+    The path has no query, and no authority of an http URL: both may contain secrets.
 
-    :param beginning: what was read of the head.  An ellipsis stands where the one or the other is cut off.
+    :param beginning: what was read of the head.  A method or path that is cut off ends with an ellipsis.
     """
     words = _BEGINNING.match(beginning)
-    assert words is not None, "it matches nothing at all, too"
+    assert words is not None, "it matches an empty string too"
     method, space, target, end = words.groups()
     if not _METHOD.fullmatch(method):
         return _ABSENT, _ABSENT
@@ -109,14 +109,14 @@ def asked_by(beginning: bytes) -> tuple[str, str]:
 
 class Changes:
     """
-    Remembers how requests ended, for the proxy's own pages: those who watch ask for them again and again, and what is
-    worth a line is a change.
+    Remembers the outcome of the last request for a page of the proxy's own.  Monitoring asks for these pages all the
+    time; only a change is worth a log line.
     """
 
     def __init__(self) -> None:
         self._last: object = None
 
     def new(self, ending: object) -> bool:
-        """Whether a request ended in another way than the one before."""
+        """Whether an outcome differs from the one before."""
         last, self._last = self._last, ending
         return ending != last

@@ -1,5 +1,5 @@
 """
-Who is at the ends of a connection.
+The addresses of the two ends of a connection.
 """
 
 from __future__ import annotations
@@ -13,9 +13,10 @@ from ..transport import IStreamTransport
 
 class Addresses:
     """
-    The addresses of both ends, asked for once: each request wants them, and a transport makes them anew.
+    The addresses of both ends, cached: each request needs them, and a transport makes new objects for each call.
 
-    For requests only: behind an endpoint like ``haproxy:`` the transport learns them with the first bytes.
+    They are valid once a request has come: behind a ``haproxy:`` endpoint the transport learns them from the first
+    bytes.
     """
 
     def __init__(self, transport: IStreamTransport, trusted: TrustedPeers) -> None:
@@ -41,7 +42,7 @@ class Addresses:
 
     @property
     def peer(self) -> Peer:
-        """The other end, as the log and the upstream are told of it."""
+        """The client, as log lines and forwarded headers name it."""
         if self._peer is None:
             address = self.there
             name = UNIX if isinstance(address, UNIXAddress) else getattr(address, "host", UNKNOWN)

@@ -14,7 +14,7 @@ from ..http1.framing import Decoder
 from ..http1.heads import RequestHead
 from .interfaces import BodyConnection, BodyReceiver
 
-#: Bytes of body that must arrive within each period of the body time-out: a thousandth of a slow line.
+#: Bytes of a body that must arrive within each period of the body timeout: a thousandth of what a slow line carries.
 BODY_PROGRESS = 4096
 
 
@@ -23,12 +23,12 @@ class RequestBody:
     """
     The body of one request, pushed to a receiver as it arrives.
 
-    Until a receiver is there, and while it has paused, the client is held back: nothing is stored beyond what one read
-    brought.
+    The client is paused while there is no receiver, and while the receiver pauses: at most the bytes of one read are
+    buffered.
 
     :ivar length: in bytes; None for a chunked body.
     :ivar complete: all of it has arrived.
-    :ivar paused: the client must not send more of it for now.
+    :ivar paused: reading it from the client is paused.
     """
 
     def __init__(
@@ -42,7 +42,7 @@ class RequestBody:
     ) -> None:
         """
         :param decoder: finds the body's end.
-        :param most: bytes that are accepted; None: any number.
+        :param most: most bytes that are accepted; None: any number.
         :param deadline: calls `too_slow`.
         :param period_s: seconds that the client may take for each `BODY_PROGRESS` bytes, not counted while it is
             paused; None: any time.
@@ -52,9 +52,9 @@ class RequestBody:
         self._connection = connection
         self._deadline = deadline
         self._period_s = period_s
-        #: Bytes in the period that runs.
+        #: Bytes received in the current period.
         self._progress = 0
-        #: The request is over.
+        #: The request has ended.
         self._detached = False
         self._decoder = decoder
         self._expects_continue = head.expects_continue
@@ -67,7 +67,7 @@ class RequestBody:
         self.complete = decoder.done
 
     def deliver(self, receiver: BodyReceiver) -> None:
-        """Push the body to a receiver, from its first byte on; a client that asked whether to go on is told so."""
+        """Push the body to a receiver, from its first byte on.  Sends 100 (Continue) if the client expects it."""
         if self._stopped:
             return
         self._receiver = receiver
@@ -80,9 +80,9 @@ class RequestBody:
 
     def feed(self, data: bytes) -> bytes:
         """
-        Take bytes from the connection; return those behind the body's end.
+        Take bytes from the connection; return those after the body's end.
 
-        :raises BadRequest: when the framing is broken or the body too long; the receiver has been told.
+        :raises BadRequest: when the framing is malformed or the body is too long; the receiver has been notified.
         """
         try:
             slices, rest = self._decoder.feed(data)
@@ -112,31 +112,31 @@ class RequestBody:
         self._deadline.set(self._period_s)
 
     def too_slow(self) -> None:
-        """The client has had its time for some bytes, and has not sent them."""
+        """The client has sent less than `BODY_PROGRESS` bytes in a period."""
         message = f"{BODY_PROGRESS} bytes are expected in each {self._period_s:g} s."
         headers = ((b"x-should-retry", b"false"),)
         self.fail(RequestTimeout(f"The request's body came too slowly: {message}", headers=headers))
 
     def fail(self, error: ProxyError) -> None:
-        """The rest will not come."""
+        """The body ends with an error."""
         self._error = error
         self._conclude()
 
     def detach(self) -> None:
-        """The request is over: what still arrives of the body belongs to nobody."""
+        """The request has ended: what still arrives of the body is dropped."""
         self._detached = True
         self.paused = False
         self._deadline.clear()
 
     def _push(self, pieces: list[bytes]) -> None:
-        """Give a receiver what there is, as long as it wants it."""
+        """Pass bytes to the receiver, until it stops."""
         for piece in pieces:
             if self._receiver is not None:
                 self._receiver.body_received(piece)
         self._conclude()
 
     def _conclude(self) -> None:
-        """Tell a receiver of the end, once."""
+        """Notify the receiver of the end, once."""
         receiver = self._receiver
         if receiver is None or not (self.complete or self._error):
             return
@@ -149,7 +149,7 @@ class RequestBody:
 
     @property
     def awaited(self) -> bool:
-        """Whether the rest of the body is wanted from the client at this moment."""
+        """Whether a receiver waits for more of the body."""
         return self._receiver is not None
 
     def pauseProducing(self) -> None:
@@ -165,7 +165,7 @@ class RequestBody:
             self._connection.update_reading()
 
     def stopProducing(self) -> None:
-        """Nobody wants the rest; it is read and dropped once the answer is out."""
+        """The rest is not needed.  It is read and dropped after the response."""
         self._stopped = True
         self._receiver = None
         self._held = []
@@ -174,7 +174,7 @@ class RequestBody:
 
 class WholeBody:
     """
-    A body that is at hand.
+    A body that is complete already.
 
     :ivar length: in bytes.
     """
@@ -184,31 +184,31 @@ class WholeBody:
         self._data = data
 
     def deliver(self, receiver: BodyReceiver) -> None:
-        """Give all of it at once."""
+        """Pass all of it at once."""
         if self._data:
             receiver.body_received(self._data)
         receiver.body_ended()
 
     def pauseProducing(self) -> None:
-        """There is nothing to hold back."""
+        """Does nothing: the body is delivered at once."""
 
     def resumeProducing(self) -> None:
-        """Nor to go on with."""
+        """Does nothing."""
 
     def stopProducing(self) -> None:
-        """Nor to stop."""
+        """Does nothing."""
 
 
 class Collected:
     """
-    Takes a small body whole.
+    Collects a small body.
 
-    :ivar whole: fires with the body; fails with the `ProxyError` for which there will be none.
+    :ivar whole: fires with the body, or fails with a `ProxyError`.
     """
 
     def __init__(self, body: RequestBody, most: int) -> None:
         """
-        :param most: bytes that are taken.
+        :param most: most bytes that are collected.
         """
         self.whole: Deferred[bytes] = Deferred()
         self._body = body

@@ -1,66 +1,60 @@
 """
-One inbound HTTP/1 connection: the thin adapter between a Twisted transport and `http1`.
+One inbound HTTP/1 connection: a thin adapter between a Twisted transport and `http1`.
 
-It is the channel that a `Request` expects.  It reads a head, dispatches the request, pushes the body on while it
-arrives, and answers pipelined requests one after the other, in order.  It refuses to know what is answered.
+It reads heads, dispatches requests, pushes bodies on while they arrive, and processes pipelined requests in order, one
+at a time.  It does not know what the responses are.
 """
 
 from __future__ import annotations
 
 import enum
 
-from twisted.internet.interfaces import IPushProducer, ISSLTransport
-from twisted.internet.protocol import Protocol, connectionDone
+from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
-from zope.interface import implementer
 
 from ..deadline import Deadline
 from ..errors import BadRequest, BodyTooLarge, ProxyError, RequestTimeout
 from ..http1 import heads
 from ..http1.framing import decoder_for
 from ..http1.heads import HEAD_END, MAX_HEAD, RequestHead
-from ..transport import IStreamTransport, ReadPause, readable, tune
-from ..writer import BufferedWriter
-from .addresses import Addresses
+from ..transport import readable
 from .body import RequestBody
+from .connection import ClientConnection
 from .interfaces import Serving, TunnelProtocol
 from .rejection import reject
 from .request import Request
 from .response import ResponseWriter
 
-#: Most bytes of pipelined requests held while one is being answered; past it the client is held back.
+#: Most bytes of pipelined requests that are buffered during a response; beyond that the client is paused.
 MAX_PIPELINED = 64 * 1024
-#: Seconds that a kept-alive connection still waits for a request when the daemon stops.  A busy client's next request
-#: may be under way, and gets its answer with "Connection: close".
+#: Seconds that an idle connection is kept when the daemon stops.  A busy client's next request may be on its way; it
+#: gets its response, with "Connection: close".
 LINGER_S = 1.0
-#: Seconds that a connection with another protocol gets when the daemon stops.
+#: Seconds that a tunnel gets to close when the daemon stops.
 TUNNEL_GRACE_S = 5.0
-#: Most bytes of upload read and dropped so that an early answer is not reset away.
+#: Most bytes of an upload that are read and dropped after an early response, so that no reset takes the response away.
 MAX_DRAINED = 1 << 30
 
 
 class _State(enum.Enum):
     IDLE = "between requests"
     HEAD = "a head has begun"
-    BODY = "a request is being answered, its body still arriving"
-    ANSWER = "a request is being answered, its body complete"
-    DRAIN = "the last answer is out; what still arrives is dropped"
-    TUNNEL = "whatever arrives belongs to another protocol"
-    CLOSED = "the connection is gone"
+    BODY = "a request is in flight, its body still arriving"
+    RESPONSE = "a request is in flight, its body complete"
+    DRAIN = "the last response is sent; what still arrives is dropped"
+    TUNNEL = "all bytes belong to another protocol"
+    CLOSED = "the connection is closed"
 
 
-#: A member is looked up through its class in 40 ns by CPython 3.11, and a request asks for thirty.
-_IDLE, _HEAD, _BODY, _ANSWER, _DRAIN, _TUNNEL, _CLOSED = _State
+#: CPython 3.11 needs 40 ns to look a member up in its class, and a request needs thirty lookups.
+_IDLE, _HEAD, _BODY, _RESPONSE, _DRAIN, _TUNNEL, _CLOSED = _State
 
 
-@implementer(IPushProducer)
-class HTTPChannel(Protocol):
-    """One connection of a client."""
-
-    transport: IStreamTransport
+class HTTPChannel(ClientConnection):
+    """One HTTP/1 connection of a client."""
 
     def __init__(self, site: Serving) -> None:
-        self.site = self.factory = site
+        super().__init__(site)
         self._state = _IDLE
         self._deadline = Deadline(site.clock, self._expired)
         self._body_deadline = Deadline(site.clock, self._body_expired)
@@ -69,23 +63,17 @@ class HTTPChannel(Protocol):
         self._body: RequestBody | None = None
         self._last = False
         self._dispatching = False
-        #: Bytes that were read and dropped, in the state DRAIN.
+        #: Bytes that were read and dropped in the state DRAIN.
         self._dropped = 0
         self._tunnel: TunnelProtocol | None = None
-        #: When the head that is being read began, in the clock's seconds; for the state HEAD.
+        #: In the state HEAD: when the head began, in the clock's seconds.
         self._head_began = 0.0
 
     # The transport's side.
 
     def connectionMade(self) -> None:
-        tune(self.transport)
-        self._pause = ReadPause(self.transport, self.site.clock, self.site.read_ahead)
-        self._writer = BufferedWriter(self.transport, self.site.scheduler)
-        addresses = Addresses(self.transport, self.site.trusted)
-        secure = ISSLTransport.providedBy(self.transport)
-        self._responses = ResponseWriter(self, self.transport, self.site, self._writer, addresses, secure)
-        self.site.opened(self)
-        self.transport.registerProducer(self, True)
+        super().connectionMade()
+        self._responses = ResponseWriter(self, self.transport, self.site, self._writer, self._addresses, self._secure)
         self._await_request()
 
     def dataReceived(self, data: bytes) -> None:
@@ -99,7 +87,7 @@ class HTTPChannel(Protocol):
             self._tunnel.dataReceived(data)
         elif self._state is not _CLOSED:
             self._buffer = self._buffer + data if self._buffer else data
-            if self._state is _ANSWER:
+            if self._state is _RESPONSE:
                 self.update_reading()
             else:
                 self._read_heads()
@@ -108,7 +96,6 @@ class HTTPChannel(Protocol):
         self._state = _CLOSED
         self._deadline.cancel()
         self._body_deadline.cancel()
-        self._pause.cancel()
         if self._tunnel is not None:
             self._tunnel.connectionLost(reason)
         request, body, self._request, self._body = self._request, self._body, None, None
@@ -118,18 +105,18 @@ class HTTPChannel(Protocol):
             if request is not None:
                 request.connectionLost(reason)
         finally:
-            self.site.lost(self)
+            super().connectionLost(reason)
 
     # Reading.
 
     def _await_request(self) -> None:
-        """Wait for the next request, but not for ever."""
+        """Wait for the next request, for a limited time."""
         self._deadline.set(LINGER_S if self.site.draining else self.site.timeouts.idle)
 
     def _read_heads(self) -> None:
-        """Dispatch the requests in the buffer, one after the other, as long as each is answered at once."""
+        """Dispatch the requests in the buffer, in order, as long as each is complete at once."""
         if self._dispatching:
-            return  # an answer given inside a dispatch; the loop below goes on
+            return  # called within a dispatch; the loop below continues
         self._dispatching = True
         head = None
         try:
@@ -140,15 +127,15 @@ class HTTPChannel(Protocol):
                     break
                 self._dispatch(head)
         except ProxyError as error:
-            self._refuse(error, head)
+            self._reject(error, head)
         finally:
             self._dispatching = False
 
     def _take_head(self) -> RequestHead | None:
         """
-        Cut a complete head off the buffer; None where more bytes are needed.
+        Take a complete head from the buffer.  Returns None if more bytes are needed.
 
-        :raises ProxyError: when it cannot be accepted; then it stays in the buffer.
+        :raises ProxyError: when it cannot be accepted; it stays in the buffer then.
         """
         if self._buffer.startswith(b"\r\n"):
             self._buffer = heads.skip_empty_lines(self._buffer)
@@ -174,21 +161,21 @@ class HTTPChannel(Protocol):
         body = RequestBody(self, head, decoder_for(head), most, self._body_deadline, self.site.timeouts.body)
         self._body = body
         if head.length and len(self._buffer) >= head.length:
-            # All of it has come with its head, so nothing has to be held back for it, nor waited for.
+            # The whole body came with the head: no pause and no waiting.
             self._buffer = body.feed(self._buffer)
         self._responses.begin(head)
         request = self._request = Request(self._responses, head, body)
-        self._state = _ANSWER if body.complete else _BODY
+        self._state = _RESPONSE if body.complete else _BODY
         self._deadline.clear()
         request.process()
-        # The request may be over by now, or the connection.
+        # The request may have ended by now, or the connection.
         if self._state is _BODY and self._body is body:
             data, self._buffer = self._buffer, b""
             if data:
                 self._body_arrived(data)
             elif not body.awaited:
                 body.pauseProducing()
-        elif self._state is _ANSWER:
+        elif self._state is _RESPONSE:
             self.update_reading()
 
     def _body_arrived(self, data: bytes) -> None:
@@ -197,11 +184,11 @@ class HTTPChannel(Protocol):
         try:
             rest = body.feed(data)
         except BadRequest:
-            self._last = True  # nobody can tell where the next request would begin
+            self._last = True  # the beginning of the next request cannot be found
             return
         if self._state is _BODY and self._body is body:
             if body.complete:
-                self._state = _ANSWER
+                self._state = _RESPONSE
                 self._buffer = rest
                 self.update_reading()
         elif rest:
@@ -212,9 +199,9 @@ class HTTPChannel(Protocol):
     # Called by the body and by the request.
 
     def update_reading(self) -> None:
-        """Pause the client, or let it go on."""
+        """Pause or resume reading from the client."""
         upload = self._state is _BODY and self._body is not None and self._body.paused
-        pipelined = self._state is _ANSWER and len(self._buffer) > MAX_PIPELINED
+        pipelined = self._state is _RESPONSE and len(self._buffer) > MAX_PIPELINED
         waiting = self._state in (_IDLE, _HEAD)
         self._pause.set(upload or pipelined or (waiting and self._responses.write_buffer_full))
 
@@ -254,10 +241,10 @@ class HTTPChannel(Protocol):
 
     def _end(self, unread: bool) -> None:
         """
-        Close after what was written.
+        Close the connection after what was written.
 
-        :param unread: the client may still be sending.  Closing over bytes nobody read would reset the connection and
-            take the answer with it, so they are read and dropped for a while (RFC 9112 §9.6).
+        :param unread: the client may still be sending.  A close with unread bytes would reset the connection, and the
+            client might lose the response.  So they are read and dropped for a while (RFC 9112 §9.6).
         """
         if not unread:
             self._close()
@@ -272,8 +259,7 @@ class HTTPChannel(Protocol):
 
     def _close(self) -> None:
         """
-        Close when what was written is out; there is no time limit on that, for a slow reader of an answer is as welcome
-        at its end as in its middle.
+        Close when what was written is sent.  This has no time limit: a client may read a response slowly to its end.
         """
         self._state = _CLOSED
         self._deadline.clear()
@@ -281,11 +267,11 @@ class HTTPChannel(Protocol):
         self.transport.unregisterProducer()
         self.transport.loseConnection()
 
-    def _refuse(self, error: ProxyError, head: RequestHead | None = None) -> None:
+    def _reject(self, error: ProxyError, head: RequestHead | None = None) -> None:
         """
-        Answer a head that cannot become a request, and close.
+        Reject a request before there is a `Request`, and close.
 
-        :param head: None where it could not be read; then the buffer begins with it.
+        :param head: None if it could not be read; the buffer begins with it then.
         """
         seconds = self.site.clock.seconds() - self._head_began if self._state is _HEAD else 0.0
         self._last = True
@@ -294,7 +280,7 @@ class HTTPChannel(Protocol):
 
     def _expired(self) -> None:
         if self._state is _HEAD:
-            self._refuse(RequestTimeout("The request's head did not come in time."))
+            self._reject(RequestTimeout("The request's head did not come in time."))
         elif self._state is _IDLE and not readable(self.transport):
             self._close()
         elif self._state is _IDLE:
@@ -307,7 +293,6 @@ class HTTPChannel(Protocol):
             self._body.too_slow()
 
     def drain(self) -> None:
-        """The daemon stops: do not wait long for a next request, nor for another protocol."""
         if self._state is _IDLE:
             self._await_request()
         elif self._tunnel is not None:
@@ -315,7 +300,6 @@ class HTTPChannel(Protocol):
             self._deadline.set(TUNNEL_GRACE_S)
 
     def stop(self) -> bool:
-        """The daemon stops and waits no longer; return whether a request was under way."""
         request = self._request
         if request is None or self._tunnel is not None:
             self.abort()
@@ -323,12 +307,8 @@ class HTTPChannel(Protocol):
         request.stop()
         return True
 
-    def abort(self) -> None:
-        self._writer.drop()
-        self.transport.abortConnection()
-
-    # The transport's only producer is the channel.  It passes the pace on, and between two answers it keeps it itself:
-    # pipelined requests are answered no faster than the client reads.
+    # The channel is the transport's producer.  It passes backpressure on to what produces the response.  Between two
+    # responses it applies it itself, so that pipelined requests are processed no faster than the client reads.
 
     def pauseProducing(self) -> None:
         self._responses.pause()
@@ -338,6 +318,3 @@ class HTTPChannel(Protocol):
         self._responses.resume()
         self.update_reading()
         self._read_heads()
-
-    def stopProducing(self) -> None:
-        """The connection is gone; `connectionLost` follows."""

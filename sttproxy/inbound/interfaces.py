@@ -1,5 +1,5 @@
 """
-What a request, its body, the connection that carries them and the site ask of each other.
+The interfaces between a request, its body, the connection that carries them, and the site.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from ..writer import FlushScheduler
 @attrs.frozen
 class Timeouts:
     """
-    How long clients may take, in seconds; None: for ever.
+    How long clients may take, in seconds; None: any time.
 
     :ivar head: from a request's first byte to the end of its head.  Browsers and proxies need well under one.
     :ivar body: for each `BODY_PROGRESS` bytes of body, not counted while the client is paused.
-    :ivar idle: between two requests of a connection; nginx's default.
-    :ivar drain: for a client to stop uploading and to take an answer that came before its upload ended.
+    :ivar idle: between two requests of a connection; 75 is nginx's default.
+    :ivar drain: after a response that came before the end of the upload, for the client to take it and stop sending.
     """
 
     head: float | None = 10.0
@@ -49,12 +49,12 @@ class Limits:
     clients: int | None = None
 
 
-#: What `Site` has unless it is told otherwise.
+#: The defaults of `Site`.
 DEFAULT_TIMEOUTS, NO_LIMITS = Timeouts(), Limits()
 
 
 class BodyReceiver(Structure):
-    """Takes a body: any number of `body_received`, then one of the other two, once."""
+    """Takes a body: any number of calls of `body_received`, then one of the other two."""
 
     def body_received(self, data: bytes) -> None:
         """Take bytes; never empty."""
@@ -63,7 +63,7 @@ class BodyReceiver(Structure):
         """The body is complete."""
 
     def body_failed(self, error: ProxyError) -> None:
-        """The body will never be complete: its framing is broken or it took too long."""
+        """The body ends before it is complete: its framing is malformed, or it came too slowly."""
 
 
 class BodySource(Structure):
@@ -73,40 +73,41 @@ class BodySource(Structure):
         """Push the body to a receiver, from its first byte on."""
 
     def pauseProducing(self) -> None:
-        """No more for now."""
+        """Pause."""
 
     def resumeProducing(self) -> None:
-        """Go on."""
+        """Resume."""
 
     def stopProducing(self) -> None:
-        """Nobody wants the rest."""
+        """The rest is not needed."""
 
 
 class TunnelProtocol(Protocol):
-    """A protocol that a connection is given away to."""
+    """A protocol that takes a connection over."""
 
     def go_away(self) -> None:
-        """The daemon stops: say so to both sides, if there are words for it."""
+        """The daemon stops: close, after a close message to both sides if the protocol has one."""
 
 
 class BodyConnection(Structure):
-    """What a request's body asks of the connection that brings it."""
+    """What a request's body asks of its connection."""
 
     def send_continue(self) -> None:
-        """Tell the client to go on with its upload (RFC 9110 §10.1.1)."""
+        """Send 100 (Continue), which asks the client to upload the body (RFC 9110 §10.1.1)."""
 
     def update_reading(self) -> None:
-        """Read on, or do not, as `RequestBody.paused` says."""
+        """Pause or resume reading, as `RequestBody.paused` says."""
 
 
 class Serving(Structure):
     """
     What connections and requests ask of the site.
 
-    :ivar trusted: the peers whose forwarded headers are believed.
-    :ivar scheduler: has them send, and log, at the end of each reactor iteration.
-    :ivar read_ahead: what may be read of clients that are paused.
-    :ivar draining: no connection is kept alive any more.
+    :ivar trusted: the peers whose forwarded headers are trusted.
+    :ivar scheduler: runs work at the end of each reactor iteration: sending, and logging.
+    :ivar read_ahead: how much may be read ahead from paused clients.
+    :ivar draining: connections are closed after their next response.
+    :ivar refusals: rejected connections that are not closed yet.
     """
 
     clock: IReactorTime
@@ -117,15 +118,16 @@ class Serving(Structure):
     scheduler: FlushScheduler
     read_ahead: ReadAhead
     draining: bool
+    refusals: set[Any]
 
     def getResourceFor(self, request: Any) -> IResource:
         """The Resource for a request."""
 
     def opened(self, channel: Any) -> None:
-        """A connection is there."""
+        """A connection is made."""
 
     def lost(self, channel: Any) -> None:
-        """A connection is gone."""
+        """A connection is lost."""
 
 
 class Carrier(Structure):

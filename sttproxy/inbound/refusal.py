@@ -1,11 +1,11 @@
 """
-Turning clients away that there is no room for.
+Rejecting connections above the limit on clients.
 """
 
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from twisted.internet.error import ConnectionAborted, ConnectionDone
 from twisted.internet.interfaces import IDelayedCall, ISSLTransport
@@ -14,23 +14,23 @@ from twisted.python.failure import Failure
 
 from ..errors import OutOfDescriptors
 from ..http1.heads import write_response
+from .interfaces import Serving
 
-if TYPE_CHECKING:
-    from .site import Site
-
-#: Seconds that a client has to take the answer, where it cannot be sent at once.
+#: Seconds that a client has to take the response, if it cannot be sent at once.
 TAKE_S = 1.0
-#: Most clients that take it at a time, further ones get none: each has a descriptor, and there are few left.
+#: Most clients that take the response at a time; further ones are closed without one.  Each needs a descriptor, and few
+#: are left.
 MOST = 8
-#: Most bytes of a request that are read and dropped: closing over bytes that nobody has read may take the answer away.
+#: Most bytes of a request that are read and dropped.  A close with unread bytes resets the connection, and the client
+#: may lose the response.
 _DROPPED = 65536
 
 
-def answer(clients: int) -> bytes:
+def response(clients: int) -> bytes:
     """
-    What a client is told.
+    The response to a rejected client.
 
-    :param clients: how many there are.
+    :param clients: how many are connected.
     """
     error = OutOfDescriptors(
         f"{clients} clients are connected, and there is room for no more; try again later.",
@@ -42,17 +42,17 @@ def answer(clients: int) -> bytes:
 
 class Refusal(Protocol):
     """
-    A connection too many: it gets an answer without having asked, and is closed.
+    A connection above the limit.  It gets a response before it has sent a request, and is closed.
     """
 
     transport: Any
 
-    def __init__(self, site: Site, said: bytes) -> None:
+    def __init__(self, site: Serving, response: bytes) -> None:
         """
-        :param said: the answer.
+        :param response: what it gets.
         """
         self._site = site
-        self._said = said
+        self._response = response
         self._limit: IDelayedCall | None = None
 
     def connectionMade(self) -> None:
@@ -61,17 +61,17 @@ class Refusal(Protocol):
         while not hasattr(type(socket), "writeSomeData"):
             encrypted = encrypted or ISSLTransport.providedBy(socket)
             socket = socket.transport
-        # Hundreds of clients may be accepted in one iteration of the reactor, and Twisted would close their sockets at
-        # its end only; until then each has a descriptor.
+        # Hundreds of clients may be accepted in one reactor iteration.  Twisted would close their sockets at its end;
+        # until then each would have a descriptor.
         if not encrypted:
-            socket.writeSomeData(self._said)  # it is less than the buffer of a new socket takes
+            socket.writeSomeData(self._response)  # a new socket's buffer has room for it
             with suppress(OSError):
                 socket.socket.recv(_DROPPED)
             socket.connectionLost(Failure(ConnectionDone()))
         elif len(taking) < MOST:
-            # TLS has to shake hands before it can say anything.
+            # TLS needs its handshake before it can send a response.
             taking.add(self)
-            transport.write(self._said)
+            transport.write(self._response)
             transport.loseConnection()
             self._limit = self._site.clock.callLater(TAKE_S, transport.abortConnection)
         else:

@@ -1,5 +1,5 @@
 """
-Answering a request whose head cannot be accepted, before there is a `Request`.
+Rejecting a request whose head cannot be accepted, before there is a `Request`.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ def reject(
     site: Serving, peer: Peer, error: ProxyError, head: RequestHead | None, data: bytes, seconds: float
 ) -> bytes:
     """
-    Count and log the request.
+    Count and log a rejected request.
 
-    :param head: None where it could not be read.
-    :param data: begins with the head, where it could not be read.
+    :param head: None if it could not be read.
+    :param data: begins with the head, if it could not be read.
     :param seconds: since the head began.
-    :return: the response that ends the connection, with its head.
+    :return: the whole response, after which the connection is closed.
     """
     site.stats.refused_requests += 1
     site.stats.answered(error.status)

@@ -1,5 +1,5 @@
 """
-One request, as the Resource tree sees it.
+One request and its response, as the Resource tree sees them.
 """
 
 from __future__ import annotations
@@ -32,21 +32,21 @@ class Request(server.Request):
     """
     A twisted.web Request that is rendered when its head is complete, while its body still arrives.
 
-    A Resource answers it like any other (return bytes, or `write` and `finish`), or passes another server's answer on
-    with `send_head`, to which nothing is added but what concerns this connection.
+    A Resource responds as to any other (it returns bytes, or calls `write` and `finish`), or relays a server's response
+    with `send_head`, which adds only the headers of this connection.
 
     :ivar head: its head, as the client sent it.
-    :ivar body: its body; `content` stays None, nothing is stored.
-    :ivar target: the request target that is passed on, if the request is; a Resource may shorten it.
-    :ivar profile: the profile that it asks for; empty: none.
-    :ivar peer: the other end of its connection.
-    :ivar why: what its log line says of its end; an error of the proxy's own puts its message there.
-    :ivar changes: where it is given, the request is logged only if it ends in another way than the one before.
+    :ivar body: its body.  It is not stored: `content` stays None.
+    :ivar target: the request target for the upstream; a Resource may shorten it.
+    :ivar profile: the profile that the path names; empty: none.
+    :ivar peer: the client's end of the connection.
+    :ivar why: the reason in its log line; the message, if the proxy responds with an error of its own.
+    :ivar changes: if given, the request is logged only if its outcome differs from the one before.
     :ivar began: when its head was complete, in the clock's seconds.
     """
 
     site: Serving  # type: ignore[assignment]  # the stock one names its own class
-    #: None once the answer is complete or the client has left.
+    #: None once the response is complete or the client has disconnected.
     channel: Carrier | None = None  # type: ignore[assignment]  # the stock one names its own class
     defaultContentType = None
     changes: accesslog.Changes | None = None
@@ -68,12 +68,12 @@ class Request(server.Request):
         self.why = ""
         self._error: ProxyError | None = None
         self._tunnelled = False
-        self._broken_off = False
+        self._aborted = False
         self._stopped = False
 
     @property
     def requestHeaders(self) -> Headers:
-        """The headers in Twisted's own form; made when first asked for."""
+        """The headers as Twisted's Headers; made on first use."""
         if self._headers is None:
             self._headers = Headers()
             for name, value in self.head.headers:
@@ -85,20 +85,20 @@ class Request(server.Request):
         """`Request.__init__` assigns an empty one."""
 
     @property
-    def answered(self) -> bool:
-        """Whether the head of an answer is out."""
+    def responded(self) -> bool:
+        """Whether the head of a response has been sent."""
         return bool(self.startedWriting)
 
     @property
     def over(self) -> bool:
-        """Whether there is nobody to answer any more: the answer is complete or the client has left."""
+        """Whether the response is complete, or the client has disconnected."""
         return bool(self.finished or self._disconnected)
 
     def when_gone(self, gone: Callable[[], None]) -> None:
         """
-        Have it called when the client leaves before the answer is complete.
+        Have it called when the client disconnects before the response is complete.
 
-        It is for whoever passes the request on; `notifyFinish` tells everybody else, at the price of a Deferred.
+        For the relay, once for each request; `notifyFinish` does the same for others, with a Deferred.
         """
         self._gone = gone
 
@@ -116,16 +116,16 @@ class Request(server.Request):
 
     def render(self, resrc: IResource) -> None:
         """
-        Let a Resource answer.
+        Let a Resource respond.
 
-        :raises ProxyError: what it raises, and `MethodNotAllowed` for a method that it does not know.
+        :raises ProxyError: as the Resource does; `MethodNotAllowed` when it does not support the method.
         """
         try:
             body = resrc.render(self)
         except UnsupportedMethod as error:
             allowed = b", ".join(sorted(error.allowedMethods))
             raise MethodNotAllowed(
-                f"{self.method.decode()} is not offered here; what is: {allowed.decode()}.",
+                f"{self.method.decode()} is not allowed here; allowed are: {allowed.decode()}.",
                 headers=((b"Allow", allowed),),
             ) from None
         if body is not NOT_DONE_YET:
@@ -136,10 +136,10 @@ class Request(server.Request):
 
     def send_head(self, status: int, phrase: bytes | None, headers: list[Header], length: int | None) -> None:
         """
-        Send the head of the answer.
+        Send the head of the response.
 
-        :param headers: end-to-end headers, sent as they are; a Content-Length is among them where `length` is known.
-        :param length: of the body that follows, in bytes; None: it ends with `finish`.
+        :param headers: end-to-end headers, sent as they are; a Content-Length is among them if `length` is known.
+        :param length: of the body that follows, in bytes; None if it ends with `finish`.
         """
         assert self.channel is not None and not self.startedWriting
         self.startedWriting = 1
@@ -153,7 +153,7 @@ class Request(server.Request):
             self.channel.send_informational(status, phrase, headers)
 
     def write(self, data: bytes) -> None:
-        """Send bytes of the answer's body, with the head from `setResponseCode` and `setHeader` before the first."""
+        """Send bytes of the response's body; before the first, the head from `setResponseCode` and `setHeader`."""
         if self._disconnected or self.channel is None:
             return
         if not self.startedWriting:
@@ -166,7 +166,7 @@ class Request(server.Request):
             self.channel.send_body(data)
 
     def finish(self) -> None:
-        """The answer is complete."""
+        """The response is complete."""
         assert self.channel is not None and not self.finished
         if not self.startedWriting:
             self.write(b"")
@@ -176,7 +176,7 @@ class Request(server.Request):
         channel, self.channel = self.channel, None
         try:
             self._account()
-            # Whoever waited for this request hears of its end before the next one on the connection begins.
+            # `notifyFinish` fires before the next request on the connection begins.
             notifications, self.notifications = self.notifications, []
             for waiting in notifications:
                 waiting.callback(None)
@@ -185,9 +185,9 @@ class Request(server.Request):
 
     def tunnel(self, head: ResponseHead, headers: list[Header], end: TunnelProtocol) -> bytes:
         """
-        Send a 101 and give the connection away.
+        Send a 101 and give the connection to another protocol.
 
-        :param headers: of the answer, those included that speak of this connection.
+        :param headers: of the response, those of this connection included.
         :param end: gets everything that arrives from now on, and the transport.
         :return: what has arrived for it already.
         """
@@ -199,7 +199,8 @@ class Request(server.Request):
 
     def fail(self, error: ProxyError) -> None:
         """
-        Answer with an error; where another answer has begun, break the connection, so that it is not taken for whole.
+        Respond with an error.  If another response has begun, abort the connection, so that the client cannot mistake
+        it for a complete one.
         """
         if self.over:
             return
@@ -215,7 +216,7 @@ class Request(server.Request):
         self.finish()
 
     def refuse(self, failure: Failure) -> None:
-        """An errback: answer with the error; one that nobody foresaw is logged."""
+        """An errback: respond with the error.  An unexpected exception is logged, and becomes a 500."""
         error = failure.value
         if not isinstance(error, ProxyError):
             log.failure("A request could not be processed", failure)
@@ -223,13 +224,13 @@ class Request(server.Request):
         self.fail(error)
 
     def abort(self) -> None:
-        """Break the client's connection."""
+        """Abort the client's connection."""
         if self.channel is not None:
-            self._broken_off = True
+            self._aborted = True
             self.channel.abort()
 
     def stop(self) -> None:
-        """The daemon stops and waits no longer: say so where no answer has begun, else break it off."""
+        """The daemon stops and waits no longer: respond with 503, or abort if another response has begun."""
         self._stopped = True
         self.site.stats.stopped += 1
         if self.startedWriting:
@@ -239,12 +240,12 @@ class Request(server.Request):
             self.fail(ShuttingDown(message, headers=((b"Retry-After", b"1"),)))
 
     def connectionLost(self, reason: Failure) -> None:
-        """The connection is gone: the client has left, or it was broken off, or that is how a tunnel ends."""
+        """The connection is lost: the client has disconnected, the proxy has aborted it, or a tunnel has ended."""
         if self._tunnelled:
             self.finished = 1
         elif self._stopped:
-            pass  # it is counted already
-        elif self._broken_off:
+            pass  # counted already
+        elif self._aborted:
             self.site.stats.broken_off += 1
         else:
             self.site.stats.clients_gone += 1
@@ -257,12 +258,12 @@ class Request(server.Request):
                 gone()
 
     def _account(self) -> None:
-        """Count and log the request, once, at its end."""
+        """Count and log the request, once, when it ends."""
         stats = self.site.stats
         stats.in_flight -= 1
         if self.finished:
             stats.answered(self.code)
-        broken = "stopped" if self._stopped else "broken off" if self._broken_off else "client gone"
+        broken = "stopped" if self._stopped else "broken off" if self._aborted else "client gone"
         outcome = self.code if self.finished else broken
         if self.changes is not None and not self.changes.new((outcome, self.why)):
             return
@@ -277,5 +278,5 @@ class Request(server.Request):
             self.site.clock.seconds() - self.began,
             self.why,
         )
-        # It is logged when the answer is out, for that takes a tenth of the time that a small request does.
+        # Logged after the response is sent: a line takes a twentieth of the time of a small request.
         self.site.scheduler.add(line)

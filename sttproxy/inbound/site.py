@@ -16,15 +16,16 @@ from ..stats import Stats
 from ..transport import ReadAhead
 from ..writer import FlushScheduler
 from .channel import HTTPChannel
+from .connection import ClientConnection
 from .interfaces import DEFAULT_TIMEOUTS, NO_LIMITS, Limits, Timeouts
-from .refusal import Refusal, answer
+from .refusal import Refusal, response
 from .request import Request
 
 log = Logger()
 
-#: Seconds that clients have to take the news that the daemon waits no longer.
+#: Seconds that clients have to take their last response when the grace period is over.
 STOP_S = 1.0
-#: Seconds between two lines of the log that say that clients are turned away.
+#: Seconds between two log lines about rejected clients.
 SAY_AGAIN_S = 60.0
 
 
@@ -32,12 +33,12 @@ class Site(server.Site):
     """
     A twisted.web Site whose connections are `HTTPChannel`.
 
-    :ivar trusted: the peers whose forwarded headers are believed.
-    :ivar scheduler: has them send, and log, at the end of each reactor iteration.
-    :ivar read_ahead: what may be read of clients that are held back.
-    :ivar channels: the connections that are open.
-    :ivar refusals: connections that are turned away and have not ended yet.
-    :ivar draining: no connection is kept alive any more.
+    :ivar trusted: the peers whose forwarded headers are trusted.
+    :ivar scheduler: runs work at the end of each reactor iteration: sending, and logging.
+    :ivar read_ahead: how much may be read ahead from paused clients.
+    :ivar channels: the open connections.
+    :ivar refusals: rejected connections that are not closed yet.
+    :ivar draining: connections are closed after their next response.
     """
 
     noisy = False
@@ -60,7 +61,7 @@ class Site(server.Site):
         self.trusted = trusted
         self.scheduler = scheduler
         self.read_ahead = ReadAhead()
-        self.channels: set[HTTPChannel] = set()
+        self.channels: set[ClientConnection] = set()
         self.refusals: set[Refusal] = set()
         self._refused_said_at: float | None = None
         self.draining = False
@@ -69,10 +70,10 @@ class Site(server.Site):
         self._limit = Deadline(clock, self.stop)
 
     def startFactory(self) -> None:
-        """Nothing: the stock one opens an access log and wakes up each second for its clock."""
+        """Does nothing: the stock one opens an access log and wakes up each second for its clock."""
 
     def stopFactory(self) -> None:
-        """Nothing, likewise."""
+        """Does nothing, for the same reason."""
 
     def buildProtocol(self, addr: IAddress | None) -> HTTPChannel | Refusal:  # type: ignore[override]  # the stock one returns its own class
         most = self.limits.clients
@@ -81,7 +82,7 @@ class Site(server.Site):
         return HTTPChannel(self)
 
     def _refuse(self, most: int) -> Refusal:
-        """Turn a client away, for so many are connected."""
+        """Reject a client, because the maximum is connected."""
         self.stats.clients_refused += 1
         now = self.clock.seconds()
         if self._refused_said_at is None or now - self._refused_said_at >= SAY_AGAIN_S:
@@ -92,24 +93,24 @@ class Site(server.Site):
                 most=most,
                 count=self.stats.clients_refused,
             )
-        return Refusal(self, answer(most))
+        return Refusal(self, response(most))
 
     def getResourceFor(self, request: Request) -> IResource:
-        """The root, or what it names for the whole path: no tree is walked along a path that nobody has decoded."""
+        """The root Resource finds the Resource for the whole path, because the path is not decoded into segments."""
         root: IResource = self.resource
         return root if root.isLeaf else root.getChildWithDefault(request.path, request)
 
     def acceptableProtocols(self) -> list[bytes]:
-        """What TLS may negotiate (ALPN); the stock list names HTTP/2 wherever h2 happens to be installed."""
+        """What TLS may negotiate (ALPN).  The stock list has HTTP/2 if h2 is installed."""
         return [b"http/1.1"]
 
-    def opened(self, channel: HTTPChannel) -> None:
-        """A connection is there; called by it."""
+    def opened(self, channel: ClientConnection) -> None:
+        """Called by a connection when it is made."""
         self.channels.add(channel)
         self.stats.connections += 1
 
-    def lost(self, channel: HTTPChannel) -> None:
-        """A connection is gone; called by it."""
+    def lost(self, channel: ClientConnection) -> None:
+        """Called by a connection when it is lost."""
         self.channels.discard(channel)
         self.stats.connections -= 1
         if not self.channels and self._drained is not None:
@@ -119,10 +120,10 @@ class Site(server.Site):
 
     def drain(self, limit_s: float | None) -> Deferred[None]:
         """
-        Close idle connections after a moment, and let the others end with the request that they carry.
+        Close idle connections after a moment, and the others after their request in flight.
 
-        :param limit_s: seconds until what is left is stopped; None: never.
-        :return: fires when no connection is left.
+        :param limit_s: seconds until the remaining requests are stopped; None: no limit.
+        :return: fires when all connections are closed.
         """
         self.draining = True
         for channel in list(self.channels):
@@ -134,7 +135,7 @@ class Site(server.Site):
         return self._drained
 
     def stop(self) -> None:
-        """Wait no longer: end every request that is left, and break what is still there soon after."""
+        """Wait no longer: end the remaining requests, and abort the remaining connections soon after."""
         if self._stopping:
             for channel in list(self.channels):
                 channel.abort()

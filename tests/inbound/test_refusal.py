@@ -12,7 +12,7 @@ from twisted.protocols.haproxy._wrapper import HAProxyWrappingFactory
 from zope.interface.verify import verifyObject
 
 from sttproxy.inbound.interfaces import Limits
-from sttproxy.inbound.refusal import MOST, TAKE_S, Refusal, answer
+from sttproxy.inbound.refusal import MOST, TAKE_S, Refusal, response
 from sttproxy.inbound.site import SAY_AGAIN_S
 
 from ..support.fakes import Ending, FakeSocket, Peer
@@ -38,7 +38,7 @@ class RefusalTests(RefusalTestCase):
 
     def test_interface(self) -> None:
         """What answers it is a protocol."""
-        self.assertTrue(verifyObject(IProtocol, Refusal(self.site, answer(2))))
+        self.assertTrue(verifyObject(IProtocol, Refusal(self.site, response(2))))
 
     def test_at_once(self) -> None:
         """It gets 503 before it has asked, and its socket is closed before anything else happens."""
@@ -55,7 +55,7 @@ class RefusalTests(RefusalTestCase):
             socket = FakeSocket()
             socket.arriving.append(sent)
             peer = Peer(self.reactor, self.site.buildProtocol(None), socket=socket)
-            self.assertEqual((peer.received, peer.ending), (answer(2), Ending.CLOSED))
+            self.assertEqual((peer.received, peer.ending), (response(2), Ending.CLOSED))
 
     def test_unwilling(self) -> None:
         """One that takes nothing, or has gone, is closed too."""
@@ -111,7 +111,7 @@ class SecureRefusalTests(RefusalTestCase, TLSTestCase):
         """Where something else lies between, as for the PROXY protocol, it is told below that, but not below TLS."""
         wrapping = HAProxyWrappingFactory(self.site)
         peer = Peer(self.reactor, wrapping.buildProtocol(None))
-        self.assertEqual((peer.received, peer.ending), (answer(2), Ending.CLOSED))
+        self.assertEqual((peer.received, peer.ending), (response(2), Ending.CLOSED))
         secure = self.secure()
         secure.wrappedProtocol = wrapping.buildProtocol(None)
         peer = Peer(self.reactor, secure)

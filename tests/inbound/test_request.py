@@ -58,11 +58,11 @@ class ViewTests(RequestTestCase):
     def test_states(self) -> None:
         """It tells whether an answer has begun, and whether there is anybody left to answer."""
         _, request = self.begin()
-        self.assertEqual((request.answered, request.over), (False, False))
+        self.assertEqual((request.responded, request.over), (False, False))
         request.write(b"a")
-        self.assertEqual((request.answered, request.over), (True, False))
+        self.assertEqual((request.responded, request.over), (True, False))
         request.finish()
-        self.assertEqual((request.answered, request.over), (True, True))
+        self.assertEqual((request.responded, request.over), (True, True))
 
 
 class OwnAnswerTests(RequestTestCase):
