@@ -1,7 +1,7 @@
 """
-A request passed on and its response passed back, with backpressure both ways.
+The relay: a request is forwarded and its response returned, with backpressure in both directions.
 
-Each transfer has three endings, whichever way it goes: done, upstream failed, client gone.
+Each transfer has three endings, in both directions: done, upstream failed, client disconnected.
 """
 
 from __future__ import annotations
@@ -31,22 +31,22 @@ from .upstream.response import Response
 log = Logger()
 
 
-#: Gives further headers of a response, when it begins.
+#: Returns additional headers for a response when it begins.
 Notes = Callable[[], "list[Header]"]
 
 
 class Rewriter(Structure):
-    """What rewrites a body on its way; `forms` has them."""
+    """Rewrites a body in transit; see `forms`."""
 
     def feed(self, data: bytes) -> list[bytes]:
-        """Take bytes; return those that go on."""
+        """Take bytes; return those to send."""
 
     def finish(self) -> list[bytes]:
-        """End; return the last bytes."""
+        """The body is complete; return the last bytes to send."""
 
 
 class Untouched:
-    """The rewriter of everything else."""
+    """The rewriter that changes nothing."""
 
     def feed(self, data: bytes) -> list[bytes]:
         return [data]
@@ -58,17 +58,18 @@ class Untouched:
 @implementer(IOutgoing)
 class Upload:
     """
-    A request's body on its way from the client to the upstream, and the head that goes before it.
+    A request in transit from the client to the upstream: its head and its body.
 
-    The client is not asked for its body before the upstream connection stands: nobody uploads a gigabyte to hear 502.
+    The client's body is read only after the connection to the upstream is made, so that no client uploads a gigabyte to
+    get a 502.
     """
 
     def __init__(
         self, request: Request, body: BodySource, head: OutgoingHead, rewriter: Rewriter, length: int | None
     ) -> None:
         """
-        :param body: what is sent, after the rewriter; usually the request's own.
-        :param length: of what is sent, in bytes; None for a chunked body.
+        :param body: what is rewritten and sent; usually the request's own body.
+        :param length: of the rewritten body, in bytes; None for a chunked one.
         """
         self.head = head
         self.length = length
@@ -79,11 +80,11 @@ class Upload:
         self._ended: Callable[[], None] | None = None
 
     def when_ended(self, ended: Callable[[], None]) -> None:
-        """Have it called when no more is sent, whether it was all or not."""
+        """Have it called when the body has ended, complete or not."""
         self._ended = ended
 
     def deliver(self, receiver: BodyReceiver) -> None:
-        """Begin."""
+        """Begin to send the body."""
         self._receiver = receiver
         self._body.deliver(self)
 
@@ -135,14 +136,14 @@ class Upload:
         self._body.stopProducing()
 
     def informed(self, head: ResponseHead) -> None:
-        """Pass an interim response on."""
+        """Relay an interim response."""
         headers = end_to_end(head)
         self._request.send_informational(head.status, head.phrase, headers)
 
 
 class Relay(Protocol):
     """
-    Brings a response to the client, as it comes and at the client's pace.
+    Sends a request, and relays the response to the client as it arrives, at the client's pace.
     """
 
     def __init__(
@@ -150,45 +151,45 @@ class Relay(Protocol):
         request: Request,
         upstream: Upstream,
         upload: Upload,
-        answer_s: float | None,
+        response_s: float | None,
         notes: Notes = list,
         mount: Mount | None = None,
     ) -> None:
         """
-        :param mount: where the server's paths appear to the client; None: where they are.
-        :param notes: further headers of the response, asked for when it begins.
-        :param answer_s: seconds that the upstream may take from the end of the upload to the head of its response.
+        :param response_s: seconds from the end of the upload to the head of the response; None: any time.
+        :param notes: returns additional headers when the response begins.
+        :param mount: under which path the client sees the server; None: the same.
         """
         self._request = request
-        self._answer_s = answer_s
+        self._response_s = response_s
         self._notes = notes
         self._mount = mount
         self._deadline: Deadline | None = None
         self._upload = upload
         self._upstream = upstream
-        self._answer: Deferred[Response] | None = None
+        self._responding: Deferred[Response] | None = None
         self._response: Response | None = None
 
     def start(self) -> None:
         """Send the request."""
-        self._request.when_gone(self._client_gone)
-        if self._answer_s is not None:
+        self._request.when_disconnected(self._client_disconnected)
+        if self._response_s is not None:
             self._upload.when_ended(self._uploaded)
-        self._answer = self._upstream.request(self._upload)
-        self._answer.addCallbacks(self._answered, self._failed)
-        self._answer.addErrback(self._crashed)
+        self._responding = self._upstream.request(self._upload)
+        self._responding.addCallbacks(self._relay_response, self._failed)
+        self._responding.addErrback(self._crashed)
 
     def _uploaded(self) -> None:
         if self._response is None and not self._request.over:
             self._deadline = Deadline(self._request.site.clock, self._too_late)
-            self._deadline.set(self._answer_s)
+            self._deadline.set(self._response_s)
 
     def _stop_waiting(self) -> None:
         if self._deadline is not None:
             self._deadline.cancel()
             self._deadline = None
 
-    def _answered(self, response: Response) -> None:
+    def _relay_response(self, response: Response) -> None:
         self._stop_waiting()
         self._response = response
         head = response.head
@@ -202,7 +203,7 @@ class Relay(Protocol):
         response.deliverBody(self)
 
     def _tunnel(self, response: Response, headers: list[Header]) -> None:
-        """The upstream has taken the upgrade: from now on the connection speaks another protocol."""
+        """The upstream has accepted the upgrade: from now on the connection carries another protocol."""
         self._response = None
         head = response.head
         websocket = [value.lower() for value in head.values(b"upgrade")] == [b"websocket"]
@@ -218,7 +219,7 @@ class Relay(Protocol):
         self._request.finish()
 
     def _failed(self, failure: Failure) -> None:
-        """The upstream failed, or the client's own body did; or nobody is there any more to hear of it."""
+        """The upstream failed, or the client's own body did."""
         self._stop_waiting()
         if self._request.over:
             return
@@ -228,20 +229,20 @@ class Relay(Protocol):
         self._request.refuse(failure)
 
     def _too_late(self) -> None:
-        """The upstream takes longer than it may.  It may still be at work, so the SDKs are told not to ask again."""
+        """The response timeout has expired.  The upstream may still be computing, so SDKs must not retry."""
         error = UpstreamTimeout(
-            f"The upstream did not answer within {self._answer_s:g} s.", headers=((b"x-should-retry", b"false"),)
+            f"The upstream did not answer within {self._response_s:g} s.", headers=((b"x-should-retry", b"false"),)
         )
         self._failed(Failure(error))
-        if self._answer is not None:
-            self._answer.cancel()
+        if self._responding is not None:
+            self._responding.cancel()
 
-    def _client_gone(self) -> None:
+    def _client_disconnected(self) -> None:
         self._stop_waiting()
         if self._response is not None:
             self._response.abort()
-        elif self._answer is not None:
-            self._answer.cancel()
+        elif self._responding is not None:
+            self._responding.cancel()
 
     # The response's body.
 
@@ -255,7 +256,7 @@ class Relay(Protocol):
             self._crashed(Failure())
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
-        self._response = None  # which has this as its receiver
+        self._response = None  # the two refer to each other
         if self._request.over:
             return
         try:
@@ -268,7 +269,7 @@ class Relay(Protocol):
             self._crashed(Failure())
 
     def _crashed(self, failure: Failure) -> None:
-        """An exception that was not foreseen: neither side may be left waiting for the other."""
+        """An unexpected exception: end both sides, so that neither waits for the other."""
         if self._response is not None:
             self._response.abort()
         self._request.refuse(failure)

@@ -124,7 +124,7 @@ class TunnelTests(ProxyTestCase):
 
     def setUp(self) -> None:
         super().setUp()
-        self.proxy(timeouts=Timeouts(10, 10, 10, 10), answer_s=10.0)
+        self.proxy(timeouts=Timeouts(10, 10, 10, 10), response_s=10.0)
         self.open()
 
     def open(self, protocol: bytes = b"websocket") -> None:

@@ -64,7 +64,7 @@ class Request(server.Request):
         self.target = head.target
         self.profile = ""
         self.began = channel.site.clock.seconds()
-        self._gone: Callable[[], None] | None = None
+        self._on_disconnect: Callable[[], None] | None = None
         self.why = ""
         self._error: ProxyError | None = None
         self._tunnelled = False
@@ -94,13 +94,13 @@ class Request(server.Request):
         """Whether the response is complete, or the client has disconnected."""
         return bool(self.finished or self._disconnected)
 
-    def when_gone(self, gone: Callable[[], None]) -> None:
+    def when_disconnected(self, call: Callable[[], None]) -> None:
         """
         Have it called when the client disconnects before the response is complete.
 
         For the relay, once for each request; `notifyFinish` does the same for others, with a Deferred.
         """
-        self._gone = gone
+        self._on_disconnect = call
 
     def process(self) -> None:
         """Find the Resource and render it."""
@@ -172,7 +172,7 @@ class Request(server.Request):
             self.write(b"")
         self.channel.end_body()
         self.finished = 1
-        self._gone = None
+        self._on_disconnect = None
         channel, self.channel = self.channel, None
         try:
             self._account()
@@ -249,13 +249,13 @@ class Request(server.Request):
             self.site.stats.broken_off += 1
         else:
             self.site.stats.clients_gone += 1
-        gone, self._gone = self._gone, None
+        on_disconnect, self._on_disconnect = self._on_disconnect, None
         super().connectionLost(reason)
         try:
             self._account()
         finally:
-            if gone is not None:
-                gone()
+            if on_disconnect is not None:
+                on_disconnect()
 
     def _account(self) -> None:
         """Count and log the request, once, when it ends."""

@@ -1,3 +1,3 @@
 """
-The Resource tree: what the proxy answers itself, what it rewrites, and what it passes on.
+The Resource tree: pages of the proxy's own, requests that are rewritten, and requests that are forwarded unchanged.
 """

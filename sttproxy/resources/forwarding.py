@@ -1,5 +1,5 @@
 """
-Passing requests on to the upstream.
+Forwarding requests to the upstream.
 """
 
 from __future__ import annotations
@@ -25,22 +25,22 @@ class Target:
     """
     Where requests go.
 
-    :ivar upstream: the server itself.
-    :ivar prefix: put before each request target; empty or ``b"/…"`` without a slash at its end.
-    :ivar host: the Host for requests that came without one (HTTP/1.0).
-    :ivar answer_s: seconds to wait for the head of a response once the request is out; None: for ever.
-    :ivar pseudonym: the name of this process, by which it knows requests that it has passed on.
+    :ivar upstream: the server.
+    :ivar prefix: precedes each request target; empty, or ``b"/…"`` without a slash at its end.
+    :ivar host: the Host of requests that have none (HTTP/1.0).
+    :ivar response_s: seconds from the end of a request to the head of its response; None: any time.
+    :ivar pseudonym: the name of this process in CDN-Loop, for the detection of loops.
     """
 
     upstream: Upstream
     prefix: bytes
     host: bytes
-    answer_s: float | None = None
+    response_s: float | None = None
     pseudonym: bytes = attrs.field(factory=loops.new_pseudonym)
 
 
 class Forwarding(Resource):
-    """What passing on a request needs, whether its body is rewritten or not."""
+    """A Resource that forwards requests."""
 
     isLeaf = True
 
@@ -61,13 +61,13 @@ class Forwarding(Resource):
         notes: Notes = list,
     ) -> None:
         """
-        Pass a request on.
+        Forward a request.
 
-        :param body: what leaves, before the rewriter.
-        :param headers: of the request that leaves, without those that speak of its connection or its way.
-        :param length: of the body that leaves, in bytes; None for a chunked one.
-        :param upgrades: whether another protocol is asked for.
-        :param notes: gives further headers of the response.
+        :param body: what is rewritten and sent.
+        :param headers: the end-to-end headers of the request to the upstream.
+        :param length: of the rewritten body, in bytes; None for a chunked one.
+        :param upgrades: whether the request asks for another protocol.
+        :param notes: returns additional headers for the response.
         """
         head, destination = request.head, self._target
         if b"host" not in head.index:
@@ -84,11 +84,11 @@ class Forwarding(Resource):
         if request.profile or destination.prefix:
             outside = profile_prefix(request.profile) if request.profile else b""
             mount = Mount(outside, destination.prefix, destination.host, head.values(b"host"))
-        Relay(request, destination.upstream, upload, destination.answer_s, notes, mount).start()
+        Relay(request, destination.upstream, upload, destination.response_s, notes, mount).start()
 
 
 class PassThrough(Forwarding):
-    """Everything that is not a transcription: untouched, to the byte."""
+    """Everything that is not a transcription: forwarded unchanged, to the byte."""
 
     def render(self, request: Request) -> int:
         self._stats.forwarded_requests += 1

@@ -17,7 +17,7 @@ from ..inbound.request import Request
 
 
 class Page(Resource):
-    """A page of the proxy's own: JSON, for GET and HEAD.  Monitors poll it; it is logged when its status changes."""
+    """A page of the proxy's own: JSON, for GET and HEAD.  It is logged only when its outcome changes."""
 
     isLeaf = True
 
@@ -36,12 +36,12 @@ class Page(Resource):
 
 
 class Health(Page):
-    """``/health``: whether the upstream takes connections."""
+    """``/health``: whether the upstream accepts connections."""
 
     def __init__(self, probe: Callable[[], Deferred[str]], about: dict[str, Any]) -> None:
         """
-        :param probe: fires with an empty string where the upstream takes a connection, else with what is wrong.
-        :param about: further members of the answer.
+        :param probe: fires with an empty string if the upstream accepts a connection, otherwise with the reason.
+        :param about: additional members of the page.
         """
         super().__init__()
         self._probe = probe

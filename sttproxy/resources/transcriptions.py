@@ -1,5 +1,5 @@
 """
-Transcriptions: requests whose form leaves as the configuration wants it.
+Transcriptions: requests whose form is rewritten by the configuration.
 """
 
 from __future__ import annotations
@@ -26,18 +26,18 @@ from ..relay import Notes, Rewriter, Untouched
 from ..stats import Stats
 from .forwarding import Forwarding, Target
 
-#: Most bytes of an urlencoded form, which is rewritten whole; it holds text only.
+#: Most bytes of an urlencoded form.  It contains only text, and is collected before it is rewritten.
 MAX_URLENCODED = 1024 * 1024
 
-#: Headers under which a server may read another form than the one that is rewritten here.
+#: Headers that may make a server read a form that differs from the one rewritten here.
 _DISGUISES = frozenset({b"content-encoding", b"content_encoding", b"content_type"})
-#: Names of what forms are read in here.
+#: The supported charsets of forms.
 _CHARSETS = frozenset({b"utf-8", b"utf8", b"us-ascii", b"ascii"})
 _MULTIPART, _JSON, _URLENCODED = b"multipart/form-data", b"application/json", b"application/x-www-form-urlencoded"
 
 
 class Transcriptions(Forwarding):
-    """``POST …/audio/transcriptions``: the form leaves as the configuration wants it."""
+    """``POST …/audio/transcriptions``: the form is rewritten by the configuration."""
 
     def __init__(
         self,
@@ -51,11 +51,11 @@ class Transcriptions(Forwarding):
         max_json: int | None = None,
     ) -> None:
         """
-        :param config: gives the configuration in force; asked once for each request, which keeps it to its end.
-        :param admission: lets them through.
-        :param profile: used where neither the URL nor the API key names another one; empty: the base.
-        :param explains: whether the response tells what was done to the form.
-        :param max_json: bytes that a JSON body may have; None: any number.
+        :param config: returns the configuration in force.  Each request uses one configuration to its end.
+        :param admission: limits how many are in flight.
+        :param profile: used if neither the URL nor the API key names one; empty: none.
+        :param explains: whether the response has a header that lists what was done to the form.
+        :param max_json: most bytes of a JSON body; None: any number.
         """
         super().__init__(target, stats)
         self._config = config
@@ -82,14 +82,14 @@ class Transcriptions(Forwarding):
         if media == _JSON:
             rewriter = JSONRewriter(evaluation, head.length, self._max_json)
         else:
-            # What UnityWebRequest sends ends without a closing boundary, and it names itself.
+            # UnityWebRequest omits the closing boundary; it sends this header.
             unity = b"x-unity-version" in head.index
             rewriter = MultipartRewriter(evaluation, boundary_of(parameters), head.length, open_ended=unity)
         self._admit(request, request.body, rewriter, rewriter.content_type, rewriter.length, notes)
         return NOT_DONE_YET
 
     def _collected(self, data: bytes, request: Request, evaluation: Evaluation, notes: Notes) -> None:
-        """Rewrite a form that came whole."""
+        """Rewrite a form that was collected."""
         body = WholeBody(urlencoded.rewrite(evaluation, data))
         self._admit(request, body, Untouched(), _URLENCODED, body.length, notes)
 
@@ -102,7 +102,7 @@ class Transcriptions(Forwarding):
         length: int | None,
         notes: Notes,
     ) -> None:
-        """Pass the request on when it is its turn."""
+        """Forward the request when it is admitted."""
         headers = describing(end_to_end(request.head), content_type, length)
         if self._admission.unlimited:
             self._forward(request, body, headers, rewriter, length, notes=notes)
@@ -115,10 +115,10 @@ class Transcriptions(Forwarding):
 
 def _bound_profile(config: Config, head: RequestHead, named: str) -> str:
     """
-    The profile that a request's API key belongs to, else the one that its URL names.
+    The profile that a request's API key is bound to, otherwise the one that its URL names.
 
-    :raises BadRequest: when there are several keys, of which servers may take any.
-    :raises ForbiddenProfile: when the two are not the same.
+    :raises BadRequest: when there are several keys, since servers may use any of them.
+    :raises ForbiddenProfile: when key and URL name different profiles.
     """
     if not config.keys:
         return named
@@ -135,13 +135,13 @@ def _bound_profile(config: Config, head: RequestHead, named: str) -> str:
 
 
 def _explanation(config: Config, evaluation: Evaluation) -> list[Header]:
-    """The header that tells what was done to a form, without the values."""
+    """The header that lists what was done to a form, without values."""
     done = evaluation.summary()
     return [(b"x-sttproxy-config", f"{config.generation}{'; ' * bool(done)}{done}".encode())]
 
 
 def _is_plain(head: RequestHead) -> bool:
-    """Whether headers that could disguise a body say that it is none."""
+    """Whether the headers in `_DISGUISES` only say that the body is not encoded."""
     names = _DISGUISES.intersection(head.index)
     return names == {b"content-encoding"} and {value.lower() for value in head.values(*names)} == {b"identity"}
 
@@ -150,7 +150,7 @@ def _form_type(head: RequestHead) -> tuple[bytes, dict[bytes, bytes]]:
     """
     The media type of a transcription's body, and its parameters.
 
-    :raises UnsupportedBody: when it is none that can be rewritten.
+    :raises UnsupportedBody: when it cannot be rewritten.
     :raises BadRequest: when there is no body.
     """
     if head.has(_DISGUISES) and not _is_plain(head):

@@ -1,3 +1,3 @@
 """
-The client side: treq, made transparent, over a pool of persistent connections of ours.
+The client side: treq, made transparent, over the proxy's own pool of persistent connections.
 """

@@ -1,5 +1,5 @@
 """
-The agent below treq: sends each request on a connection of the pool.
+The agent under treq's client: it sends each request on a connection of the pool.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from .interfaces import BodySink, IOutgoing, OutgoingHead
 from .pool import Pool
 from .response import Response
 
-#: Headers that say how a body is framed, and for how long a connection is kept: both are the connection's business.
+#: Headers that frame a body or control the connection; the connection writes them itself.
 _FRAMING = frozenset({b"content-length", b"transfer-encoding", b"connection"})
 _METHOD = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _URI = re.compile(rb"[!-~]+")
@@ -31,12 +31,11 @@ _URI = re.compile(rb"[!-~]+")
 @implementer(IAgent)
 class UpstreamAgent:
     """
-    An agent for one server: every request goes there, whichever host its URI names.
+    An agent for one server.  All requests go there; the host of a URI only becomes the Host header.
 
-    A body producer that is an `IOutgoing` brings its own head, to the byte as it goes on the wire.  Method, URI and
-    headers are ignored then, since treq has changed them on the way here: methods are in upper case, and an
-    Accept-Encoding is added.  For the same reason its response shows no headers to the layers above, which would store
-    cookies and decode bodies; `Response.head` has them.
+    A body producer that is an `IOutgoing` brings its own head, to the byte.  Method, URI and headers are ignored then,
+    because treq has changed them: the method is in upper case, and an Accept-Encoding is added.  Its response has
+    `OpaqueHeaders`, because treq's layers would store cookies and decode bodies; `Response.head` has the real headers.
     """
 
     def __init__(self, pool: Pool) -> None:
@@ -48,7 +47,7 @@ class UpstreamAgent:
         """
         Send a request.
 
-        :return: fires with a `Response`; fails with an `UpstreamError` or `UpstreamTimeout` that says what failed.
+        :return: fires with a `Response`; fails with an `UpstreamError` or `UpstreamTimeout` that names the reason.
         :raises ValueError: when the method or the URI cannot be sent.
         """
         if IOutgoing.providedBy(bodyProducer):
@@ -115,19 +114,19 @@ class StockOutgoing:
         if self._left is not None:
             self._left -= len(data)
             if self._left < 0:
-                self._fail("is longer than it said")
+                self._fail("is longer than its length")
                 return
         self._sink.body_received(data)
 
     def registerProducer(self, producer: object, streaming: bool) -> None:
-        """Nothing: the body producer is the only one."""
+        """Does nothing: the body producer is the only one."""
 
     def unregisterProducer(self) -> None:
-        """Nothing, likewise."""
+        """Does nothing."""
 
     def _ended(self, _: object) -> None:
         if self._left:
-            self._fail("is shorter than it said")
+            self._fail("is shorter than its length")
         elif self._sink is not None:
             self._sink.body_ended()
 
@@ -153,4 +152,4 @@ class StockOutgoing:
             self._producer.stopProducing()
 
     def informed(self, head: ResponseHead) -> None:
-        """Nothing: Twisted's clients know of no interim responses."""
+        """Does nothing: Twisted's clients do not process interim responses."""

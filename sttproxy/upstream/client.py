@@ -67,7 +67,7 @@ class Upstream:
         """
         Send a request and wait for the head of its response.
 
-        :return: fails as `UpstreamAgent.request` does; cancelling it ends the request wherever it is.
+        :return: fails as `UpstreamAgent.request` does.  Cancelling it ends the request at any stage.
         """
         head = outgoing.head
         response = self._client.request(

@@ -1,5 +1,5 @@
 """
-Connecting to the upstream, and saying what went wrong in words.
+Connecting to the upstream, with error messages that name the reason.
 """
 
 from __future__ import annotations
@@ -27,15 +27,15 @@ FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.05, 0.4
 def tcp_endpoint(
     reactor: IReactorTime, host: str, port: int, timeout_s: float
 ) -> tuple[HostnameEndpoint, NameResolver]:
-    """Where a server is, and what resolves its name."""
+    """The endpoint of a server, and the resolver of its name."""
     resolver = NameResolver(reactor, host)
     endpoint = HostnameEndpoint(
         Resolving(reactor, resolver),
         "upstream",
         port,
         timeout=timeout_s,
-        # The next address of a name is tried after this long even where the one before was refused at once, and
-        # "localhost" begins with ::1, where few servers listen.
+        # Twisted waits this long before it tries the next address, even if the first one refused at once.  "localhost"
+        # begins with ::1, where few servers listen.
         attemptDelay=0.02,
     )
     return endpoint, resolver
@@ -45,7 +45,7 @@ class Dialer:
     """
     Opens connections to one upstream.
 
-    :ivar name: the upstream as messages call it, ``host:port``.
+    :ivar name: the upstream's name in messages, ``host:port``.
     """
 
     def __init__(
@@ -58,9 +58,9 @@ class Dialer:
         resolver: NameResolver | None = None,
     ) -> None:
         """
-        :param timeout_s: for an attempt, the resolution of the name included.
-        :param retry_s: for which further attempts are made where one fails at once; 0: there is one.
-        :param resolver: of the upstream's name; None: the endpoint needs none.
+        :param timeout_s: seconds for one attempt, with the resolution of the name.
+        :param retry_s: seconds during which failed attempts are repeated; 0: one attempt.
+        :param resolver: of the upstream's name; None: the endpoint has no name.
         """
         self.name = name
         self._clock = clock
@@ -68,15 +68,15 @@ class Dialer:
         self._timeout_s = timeout_s
         self._retry_s = retry_s
         self._resolver = resolver
-        #: Whether descriptors are short, and the log says so already.
+        #: Descriptors have run out, and this was logged.
         self._short = False
 
     def connect(self, factory: IProtocolFactory) -> Deferred[Protocol]:
         """
-        Open a connection; a server that restarts is given some time for it.
+        Open a connection.  Attempts are repeated for some time, so that a server may restart.
 
         :return: fails with `UpstreamUnreachable`, `UpstreamTimeout` or `OutOfDescriptors`, which name the upstream and
-            the reason; cancelling it ends the attempts.
+            the reason.  Cancelling it ends the attempts.
         """
         return Deferred.fromCoroutine(self._connect(factory))
 
@@ -93,7 +93,7 @@ class Dialer:
             pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
 
     def attempt(self, factory: IProtocolFactory) -> Deferred[Protocol]:
-        """Open a connection, or fail as `connect` does at the first obstacle."""
+        """Open a connection with one attempt; fails as `connect` does."""
         cancelled = False
 
         def cancel(_: Deferred[Protocol]) -> None:
@@ -106,7 +106,7 @@ class Dialer:
             if not late:
                 limit.cancel()
             if cancelled:
-                return  # an endpoint calls that a failure of the look-up
+                return  # an endpoint reports a cancelled look-up as a failed one
             if isinstance(result, Failure):
                 outcome.errback(self._explained(result, late))
             else:
@@ -121,9 +121,9 @@ class Dialer:
 
     def _explained(self, failure: Failure, late: bool) -> Failure | Exception:
         """
-        Why there is no connection, in words.
+        The error for a failed attempt.
 
-        :param late: the time for the attempt is over.
+        :param late: whether the time for the attempt is over.
         """
         error = failure.value
         if late or isinstance(error, TimeoutError):

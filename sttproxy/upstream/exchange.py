@@ -1,5 +1,5 @@
 """
-One request to the upstream and its response, whatever carries them.
+One request to the upstream and its response, independent of what carries them.
 """
 
 from __future__ import annotations
@@ -15,47 +15,47 @@ from ..http1.heads import ResponseHead
 from .interfaces import IOutgoing, Wire
 from .response import Response
 
-#: Bytes of a request that an upstream is expected to take within each period of the time for it.
+#: Bytes of a request that the upstream must take within each period of the send timeout.
 SEND_PROGRESS = 64 * 1024
 
-#: What tells the receiver of every complete body; it has no traceback, so one will do.
+#: Tells the receiver that a body is complete.  It has no traceback, so all bodies share it.
 _DONE = Failure(ResponseDone())
 
 
 class Exchange:
     """
-    Has a request's body sent at the upstream's pace, and tells its source of the response.
+    Sends a request's body at the upstream's pace, and passes the response to the request's source.
 
-    It has three endings: `done`, `fail`, and that the wire is aborted, of which only the source of the body is told.
+    It has three endings: `done`, `fail`, and an abort of the wire, which notifies only the source of the body.
 
     :ivar outgoing: the request.
-    :ivar answer: fires with the `Response` when its head has come; cancelling it aborts the wire.
+    :ivar responded: fires with the `Response` when its head has arrived.  Cancelling it aborts the wire.
     :ivar sent: the request is complete, or nothing more of it will be sent.
-    :ivar response: once its head has come.
+    :ivar response: None until its head has arrived.
     """
 
     def __init__(self, outgoing: IOutgoing, wire: Wire, clock: IReactorTime, send_s: float | None) -> None:
         """
-        :param send_s: seconds that the upstream may need to take `SEND_PROGRESS` bytes of a request; None: any time.
+        :param send_s: seconds that the upstream may need for each `SEND_PROGRESS` bytes of a request; None: any time.
         """
         self.outgoing = outgoing
-        self.answer: Deferred[Response] = Deferred(lambda _: wire.abort())
+        self.responded: Deferred[Response] = Deferred(lambda _: wire.abort())
         self.sent = False
         self.response: Response | None = None
         self._wire = wire
         self._clock = clock
         self._send_s = send_s
-        #: Runs while the upstream takes less than it is given; made when that happens first.
+        #: Runs while the write buffer is full; made at the first time.
         self._stalled: Deadline | None = None
-        #: Bytes of the request's body that were sent, and how many of all were unsent when the time began.
+        #: Bytes of the request's body that were written, and how many of all were unsent when the period began.
         self._written = 0
         self._unsent = 0
 
     # The request's body.
 
     def body_received(self, data: bytes) -> None:
-        """Take bytes of the request's body; never none."""
-        assert not self.sent, "nothing comes after the end"
+        """Take bytes of the request's body; never empty."""
+        assert not self.sent, "no bytes come after the end"
         self._written += len(data)
         self._wire.send_body(data)
 
@@ -70,7 +70,7 @@ class Exchange:
         self.fail(error)
 
     def pause(self) -> None:
-        """The write buffer is full: let the source of the body pause, and the upstream not take for ever."""
+        """The write buffer is full: pause the source of the body, and start the send timeout."""
         if self._send_s is not None:
             if self._stalled is None:
                 self._stalled = Deadline(self._clock, self._stalls)
@@ -87,7 +87,7 @@ class Exchange:
             self.outgoing.resumeProducing()
 
     def _stalls(self) -> None:
-        """The upstream has had its time for some bytes; if it has taken them, it gets as much for the next ones."""
+        """A period of the send timeout has ended: begin the next one, or fail if the upstream took too few bytes."""
         unsent = self._wire.unsent
         if self._unsent - unsent >= SEND_PROGRESS:
             self._unsent = unsent
@@ -99,7 +99,7 @@ class Exchange:
         self.fail(UpstreamTimeout(f"{message}{self._send_s:g} s.", headers=((b"x-should-retry", b"false"),)))
 
     def stop_sending(self) -> None:
-        """Send no more of the request; a response may come all the same."""
+        """Send no more of the request.  A response may still arrive."""
         if not self.sent:
             self.sent = True
             self.outgoing.stopProducing()
@@ -107,14 +107,14 @@ class Exchange:
     # The response.
 
     def respond(self, head: ResponseHead) -> None:
-        """The head of the response has come."""
+        """The head of the response has arrived."""
         self.response = Response(head, self._wire)
-        self.answer.callback(self.response)
+        self.responded.callback(self.response)
 
     # The endings.
 
     def forget(self) -> None:
-        """The wire carries this exchange no more."""
+        """The wire no longer carries this exchange."""
         self.stop_sending()
         if self._stalled is not None:
             self._stalled.cancel()
@@ -125,10 +125,10 @@ class Exchange:
         self.response.body_ended(_DONE)
 
     def fail(self, error: ProxyError) -> None:
-        """Abort the wire, and tell the source of the request why there is no response, or no more of it."""
-        response, answered = self.response, self.answer.called
+        """Abort the wire.  The error goes to the source of the request, or to the receiver of the response's body."""
+        response, responded = self.response, self.responded.called
         self._wire.abort()
-        if not answered:
-            self.answer.errback(error)
+        if not responded:
+            self.responded.errback(error)
         elif response is not None:
             response.body_ended(Failure(error))

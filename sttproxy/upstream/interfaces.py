@@ -1,5 +1,5 @@
 """
-What an exchange, the connection that carries it and the source of the request ask of each other.
+The interfaces between an exchange, the connection that carries it, and the source of the request.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ class OutgoingHead:
     """
     The head of a request to the upstream, as it will be on the wire.
 
-    :ivar headers: in their order and spelling; the ones that frame the body are among them.
-    :ivar chunked: whether the body goes out in the chunked coding.
-    :ivar upgrades: another protocol is asked for, and a 101 may answer.
+    :ivar headers: in their order and spelling, with those that frame the body.
+    :ivar chunked: whether the body is sent in the chunked coding.
+    :ivar upgrades: whether the request asks for another protocol, so that the response may be a 101.
     """
 
     method: bytes
@@ -33,7 +33,7 @@ class OutgoingHead:
 
 
 class BodySink(Structure):
-    """Takes a request's body: any number of `body_received`, then one of the other two, once."""
+    """Takes a request's body: any number of calls of `body_received`, then one of the other two."""
 
     def body_received(self, data: bytes) -> None:
         """Take bytes; never empty."""
@@ -42,23 +42,23 @@ class BodySink(Structure):
         """The body is complete."""
 
     def body_failed(self, error: ProxyError) -> None:
-        """The body will never be complete."""
+        """The body ends before it is complete."""
 
 
 class IOutgoing(IPushProducer):
     """
-    A request on its way to the upstream: its head, and its body, which can be paused.
+    A request to the upstream: its head, and its body, which can be paused.
 
-    The head is raw, and goes with the body past all that treq and Twisted would do to a method, a URL and headers.
+    The head is sent as it is.  treq and Twisted would change its method, URL and headers.
     """
 
     head: OutgoingHead = Attribute("The request's head.")
 
     def deliver(sink: BodySink) -> None:
-        """Push the body to a sink, from its first byte on, and nothing after `stopProducing`."""
+        """Push the body to a sink, from its first byte on, until `stopProducing`."""
 
     def informed(head: ResponseHead) -> None:
-        """An interim response other than 100 has come."""
+        """An interim response other than 100 has arrived."""
 
 
 class Wire(Structure):
@@ -67,23 +67,23 @@ class Wire(Structure):
     """
 
     def send_body(self, data: bytes) -> None:
-        """Send bytes of the request's body; never none."""
+        """Send bytes of the request's body; never empty."""
 
     def end_body(self) -> None:
         """The request is complete."""
 
     @property
     def unsent(self) -> int:
-        """Bytes that were sent and that the upstream has not taken yet, as far as that can be told."""
+        """Bytes that were written and that the upstream has not taken yet; 0 if that is not known."""
 
     def pause_reading(self) -> None:
-        """Let the upstream send no more for now."""
+        """Stop reading from the upstream."""
 
     def resume_reading(self) -> None:
-        """Let it go on."""
+        """Read again."""
 
     def abort(self) -> None:
-        """End the exchange before both messages are complete; of a connection that can carry no other one, end that."""
+        """End the exchange before both messages are complete.  An HTTP/1 connection is aborted with it."""
 
     def tunnel(self, end: Protocol) -> bytes:
         """

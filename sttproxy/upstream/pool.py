@@ -5,8 +5,8 @@ twisted.web's HTTPConnectionPool gives out the connection that was idle for long
 to close at that moment.  It keeps a delayed call for each connection, and has no limit on their number.
 
 A POST must not be sent twice, so a connection that the upstream is about to close must not be used at all.  The pool
-prefers the connection that was used last, looks at its socket before each use, believes an upstream that announces its
-idle timeout, and learns that timeout where the upstream does not announce it.
+prefers the connection that was used last, checks its socket before each use, respects the idle timeout that the
+upstream announces, and learns it if the upstream does not announce one.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ Connect = Callable[[IProtocolFactory], "Deferred[Protocol]"]
 _CAUTION = 0.8
 #: Seconds by which a connection is closed before the idle timeout that the upstream has announced.
 _EARLIER_S = 1.0
-#: Seconds after which a learned timeout is forgotten: perhaps the upstream had only been restarted.
+#: Seconds after which a learned timeout is dropped: the upstream may only have been restarted.
 _FORGET_S = 120.0
 
 
@@ -47,7 +47,7 @@ class PoolLimits:
     :ivar size: most idle connections.
     :ivar idle_s: seconds that a connection may be idle before it is closed.
     :ivar total: most connections that exist; 0: no limit.
-    :ivar wait_s: seconds that a request waits for one of them; None: for ever.
+    :ivar wait_s: seconds that a request waits for a connection; None: any time.
     :ivar send_s: seconds that the upstream may need for each `SEND_PROGRESS` bytes of a request; None: any time.
     """
 
@@ -67,7 +67,7 @@ class Pool:
 
     def __init__(self, clock: IReactorTime, connect: Connect, limits: PoolLimits, scheduler: FlushScheduler) -> None:
         """
-        :param scheduler: has the connections send at the end of each reactor iteration.
+        :param scheduler: runs the connections' sending at the end of each reactor iteration.
         """
         self.limits = limits
         self._clock = clock
@@ -78,7 +78,7 @@ class Pool:
         self._in_use: dict[UpstreamConnection, float | None] = {}
         self._connecting = 0
         self._serving = False
-        #: Fire with an idle connection, or with None where a new one may be made; oldest first.
+        #: The queue, oldest first.  Each fires with an idle connection, or with None if a new one may be made.
         self._waiting: deque[Deferred[UpstreamConnection | None]] = deque()
         self._expiry = Deadline(clock, self._expire)
         self._announced_s = limits.idle_s
@@ -92,25 +92,25 @@ class Pool:
 
     @property
     def busy(self) -> bool:
-        """Whether a request is under way on any connection."""
+        """Whether a request is in flight on any connection."""
         return bool(self._in_use)
 
     def acquire_idle(self) -> UpstreamConnection | None:
         """
-        Acquire the idle connection that was used last.  Returns None where there is none, or where other requests wait:
+        Acquire the idle connection that was used last.  Returns None if no connection is idle or other requests wait;
         call `acquire` then.
 
-        Most requests find one.  A Deferred for it would cost as much as everything else here.
+        Most requests get one.  A Deferred would double the cost.
         """
         return None if self._waiting else self._take_idle()
 
     def acquire(self) -> Deferred[UpstreamConnection]:
         """
-        A connection for one request: the one used most recently, or a new one; where no more may exist, the next one
-        that becomes free, in the order of asking.
+        Acquire a connection for one request: the idle one that was used last, or a new one.  If no more may exist, wait
+        in a queue for the next one that is released.
 
-        :return: fails with what connecting fails with, or with `UpstreamBusy` after waiting too long; cancelling it
-            leaves the queue.
+        :return: fails as connecting fails, or with `UpstreamBusy` after waiting too long.  Cancelling it leaves the
+            queue.
         """
         if not self._waiting:
             connection = self._take_idle()
@@ -169,9 +169,9 @@ class Pool:
         return failure
 
     def _serve(self) -> None:
-        """Let those who wait take what there is, in their order."""
+        """Give the available connections to the waiting requests, in their order."""
         if self._serving:
-            return  # one was served and failed at once; the loop below goes on
+            return  # called by a request that failed at once; the loop below continues
         self._serving = True
         try:
             while self._waiting:
@@ -196,7 +196,7 @@ class Pool:
     def _released(self, connection: UpstreamConnection) -> None:
         del self._in_use[connection]
         if connection.announced_s is not None:
-            self._believe(connection.announced_s)
+            self._respect(connection.announced_s)
         if self._closed or not (self._waiting or (self.limits.size and self._limit_s())):
             connection.close()
             return
@@ -218,14 +218,14 @@ class Pool:
                 break
         self._serve()
 
-    def _believe(self, announced_s: float) -> None:
-        """The upstream says how long it keeps idle connections."""
+    def _respect(self, announced_s: float) -> None:
+        """The upstream announces how long it keeps idle connections."""
         if self._announced_s != announced_s - _EARLIER_S:
             self._announced_s = max(0.0, announced_s - _EARLIER_S)
             self._expire()
 
     def _learn(self, idle_s: float) -> None:
-        """The upstream closed a connection that was idle for so long: do not keep others as long."""
+        """The upstream closed a connection after this idle time: keep the others for a shorter time."""
         self._learned_s = min(self._limit_s(), idle_s * _CAUTION)
         self._learned_at = self._clock.seconds()
 
@@ -236,7 +236,7 @@ class Pool:
         return min(self._learned_s, self._announced_s)
 
     def _expire(self) -> None:
-        """Close the connections that were idle for too long, and wait for the next one."""
+        """Close the connections that were idle for too long, and set the timer for the next one."""
         now, rest_s = self._clock.seconds(), self._limit_s()
         while self._idle and self._idle[0][0] + rest_s <= now:
             self._idle.popleft()[1].close()
@@ -245,7 +245,7 @@ class Pool:
 
 
 def _stop_waiting(result: T, limit: IDelayedCall) -> T:
-    """Take the time limit away with the wait."""
+    """Cancel the time limit when the wait ends."""
     if limit.active():
         limit.cancel()
     return result

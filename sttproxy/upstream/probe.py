@@ -1,5 +1,5 @@
 """
-Whether the upstream is there.
+The health check of the upstream.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from .pool import Connect, Pool
 
 
 class _Hello(Protocol):
-    """Opens and closes."""
+    """Opens a connection and closes it."""
 
     def connectionMade(self) -> None:
         assert self.transport is not None
@@ -21,7 +21,7 @@ class _Hello(Protocol):
 
 class Probe:
     """
-    Asks by a TCP connect: MLX Omni Server answers nothing while it computes, but its kernel takes connections.
+    Checks with a TCP connect.  MLX Omni Server does not respond while it computes, but its system accepts connections.
     """
 
     def __init__(self, connect: Connect, pool: Pool) -> None:
@@ -32,8 +32,8 @@ class Probe:
 
     def __call__(self) -> Deferred[str]:
         """
-        :return: fires with an empty string where the upstream is there, else with what is wrong.  While a request of
-            ours is in flight there, it is there.
+        :return: fires with an empty string if the upstream accepts a connection, otherwise with the reason.  While a
+            request is in flight, the upstream counts as healthy.
         """
         if self._pool.busy:
             return succeed("")

@@ -1,8 +1,8 @@
 """
-The upstream's name, looked up for all who ask at once.
+The resolver of the upstream's name: one look-up for all connections.
 
-Twisted's resolver asks in the reactor's thread pool, once for each connection: a name server that keeps silent fills
-the pool, holds up whatever else needs a thread, and the end of the process too.
+Twisted's resolver starts a look-up in the reactor's thread pool for each connection.  A name server that does not
+respond fills the pool, delays everything else that needs a thread, and delays the end of the process too.
 """
 
 from __future__ import annotations
@@ -23,25 +23,25 @@ from twisted.internet.interfaces import (
 )
 from zope.interface import implementer
 
-#: Seconds for which an answer is used without asking again.
+#: Seconds for which a result is used without a new look-up.
 FRESH_S = 5.0
-#: Seconds for which it is used while somebody asks again.
+#: Seconds for which it is used during a new look-up.
 STALE_S = 60.0
 
 _FAMILIES: dict[int, type[IPv4Address | IPv6Address]] = {socket.AF_INET: IPv4Address, socket.AF_INET6: IPv6Address}
 
-#: What `socket.getaddrinfo` offers.
+#: The signature of `socket.getaddrinfo`.
 LookUp = Callable[..., Sequence[tuple[Any, Any, Any, Any, Any]]]
 
 
 @implementer(IHostnameResolver, IHostResolution)
 class NameResolver:
     """
-    Resolves one name, whatever name it is asked for: Twisted's endpoints refuse names with underscores, as Compose
-    makes them, so they are given another one.
+    Resolves one name, and ignores the name that the endpoint asks for: Twisted's endpoints reject names with
+    underscores, which Docker Compose makes, so they get a different name.
 
-    :ivar name: that is resolved.
-    :ivar trouble: why the last look-up found nothing; empty where it did, or where there was none.
+    :ivar name: the name that is resolved.
+    :ivar trouble: why the last look-up failed; empty if it succeeded, or before the first one.
     """
 
     def __init__(self, reactor: Any, name: str, look_up: LookUp = socket.getaddrinfo) -> None:
@@ -57,11 +57,11 @@ class NameResolver:
 
     @property
     def waiting(self) -> bool:
-        """Whether somebody waits for the name server."""
+        """Whether a connection waits for the name server."""
         return bool(self._waiting)
 
     def forget(self) -> None:
-        """The known addresses are no good any more: the server may have moved."""
+        """Drop the known addresses: the server may have moved."""
         self._known = []
 
     def resolveHostName(
@@ -72,7 +72,7 @@ class NameResolver:
         addressTypes: Sequence[type[IAddress]] | None = None,
         transportSemantics: str = "TCP",
     ) -> IHostResolution:
-        """Tell a receiver the addresses for TCP: at once where they are known, else when they have been looked up."""
+        """Give a receiver the addresses for TCP: at once if they are known, otherwise after a look-up."""
         resolutionReceiver.resolutionBegan(self)
         if self._literal:
             _tell(resolutionReceiver, portNumber, self._literal)
@@ -84,15 +84,15 @@ class NameResolver:
             self._waiting.append((resolutionReceiver, portNumber))
         if not self._asking and (self._waiting or age_s >= FRESH_S):
             self._asking = True
-            # A daemon's thread: the process need not wait for a name server when it ends.
+            # A daemon thread: the process does not wait for it when it ends.
             threading.Thread(target=self._ask, name="name resolution", daemon=True).start()
         return self
 
     def cancel(self) -> None:
-        """Who asked has gone; the others still wait."""
+        """Does nothing: other connections may wait for the same look-up."""
 
     def _ask(self) -> None:
-        """In a thread."""
+        """Look the name up; runs in a thread."""
         try:
             found = self._look_up(self.name, 0, socket.AF_UNSPEC, socket.SOCK_STREAM)
             known, trouble = [(family, *address) for family, _, _, _, address in found if family in _FAMILIES], ""
@@ -112,14 +112,14 @@ class NameResolver:
 
 @implementer(IReactorPluggableNameResolver)
 class Resolving:
-    """A reactor with another resolver, for one endpoint."""
+    """A reactor with a resolver of its own, for one endpoint."""
 
     def __init__(self, reactor: Any, resolver: IHostnameResolver) -> None:
         self._reactor = reactor
         self.nameResolver = resolver
 
     def installNameResolver(self, resolver: IHostnameResolver) -> IHostnameResolver:
-        """Take another resolver; return the one before."""
+        """Replace the resolver; return the previous one."""
         before, self.nameResolver = self.nameResolver, resolver
         return before
 
@@ -128,7 +128,7 @@ class Resolving:
 
 
 def _literal(name: str) -> list[tuple[Any, ...]]:
-    """What an address given for a name is; empty for a name."""
+    """The addresses for a name that is an IP address itself; otherwise an empty list."""
     try:
         version = ip_address(name).version
     except ValueError:

@@ -1,5 +1,5 @@
 """
-A response of the upstream, as `IResponse` wants it.
+A response of the upstream, as an `IResponse`.
 """
 
 from __future__ import annotations
@@ -47,12 +47,12 @@ class OpaqueHeaders(Headers):
 @implementer(IResponse, IPushProducer)
 class Response:
     """
-    A response whose head has come, and what paces its body.
+    A response whose head has arrived; it paces its body.
 
     :ivar head: as the upstream sent it.
     :ivar length: of the body, in bytes, or `UNKNOWN_LENGTH`.
-    :ivar headers: for whoever knows nothing of `head`; see `UpstreamAgent`.
-    :ivar previousResponse: the redirect that led here, if a client above has followed one.
+    :ivar headers: for clients that do not know `head`; see `UpstreamAgent`.
+    :ivar previousResponse: the redirect that led here, if a client above followed one.
     """
 
     version = (b"HTTP", 1, 1)
@@ -62,14 +62,14 @@ class Response:
 
     def __init__(self, head: ResponseHead, wire: Wire) -> None:
         self.head = head
-        # An attribute, since Twisted's decoders change it.
+        # An attribute, because Twisted's decoders change it.
         self.length: Any = UNKNOWN_LENGTH if head.length is None else head.length
         self._wire = wire
         self._receiver: IProtocol | None = None
-        #: What came before there was a receiver; None since there is one.
-        self._held: list[bytes] | None = []
+        #: What arrived before there was a receiver; None after that.
+        self._early: list[bytes] | None = []
         self._reason: Failure | None = None
-        #: The upstream is held back.
+        #: Reading from the upstream is paused.
         self.paused = False
 
     @property
@@ -83,22 +83,23 @@ class Response:
         return self.head.phrase or b""
 
     def abort(self) -> None:
-        """Nobody wants the rest: break the connection."""
+        """The rest is not needed: abort the exchange."""
         if self._reason is None:
             self._wire.abort()
 
     def deliverBody(self, protocol: IProtocol) -> None:
         """
-        Push the body to a protocol; its `connectionLost` is told `ResponseDone` or why the rest will not come.
+        Push the body to a protocol.  Its `connectionLost` gets `ResponseDone`, or the reason why the body is
+        incomplete.
 
-        Until this is called the upstream is held back.
+        Until this is called, reading from the upstream is paused.
         """
-        assert self._held is not None, "the body is delivered once"
+        assert self._early is not None, "the body is delivered once"
         self._receiver = protocol
-        held, self._held = self._held, None
+        early, self._early = self._early, None
         self.resumeProducing()
         protocol.makeConnection(self)  # type: ignore[arg-type]  # a transport as twisted.web's own responses have one
-        for data in held:
+        for data in early:
             protocol.dataReceived(data)
         if self._reason is not None:
             self._conclude(self._reason)
@@ -129,19 +130,19 @@ class Response:
 
     def body_received(self, data: bytes) -> None:
         """Take bytes of the body."""
-        if self._held is not None:
-            self._held.append(data)
+        if self._early is not None:
+            self._early.append(data)
             self.pauseProducing()
         elif self._receiver is not None:
             self._receiver.dataReceived(data)
 
     def body_ended(self, reason: Failure) -> None:
-        """The body is complete, or will never be; called once."""
+        """The body has ended, complete or not; called once."""
         self._reason = reason
         self._conclude(reason)
 
     def _conclude(self, reason: Failure) -> None:
-        """Tell a receiver of the end, once; it knows this object, and only the garbage collector would part the two."""
+        """Notify the receiver of the end, once, and drop it: the two refer to each other."""
         receiver, self._receiver = self._receiver, None
         if receiver is not None:
             receiver.connectionLost(reason)

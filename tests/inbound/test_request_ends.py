@@ -44,7 +44,7 @@ class FailureTests(RequestTestCase):
         gone: list[Request] = []
         for finish in (False, True):
             client, request = self.begin()
-            request.when_gone(functools.partial(gone.append, request))
+            request.when_disconnected(functools.partial(gone.append, request))
             if finish:
                 request.finish()
             client.close()

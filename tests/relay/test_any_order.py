@@ -173,7 +173,7 @@ class AnyOrderTests(ProxyTestCase):
         self.setUp()
         timeouts = Timeouts(head=10, body=10, idle=20, drain=10)
         limits = PoolLimits(total=2, wait_s=20.0)
-        self.proxy(pool=limits, timeouts=timeouts, most=1, queue=1, answer_s=30.0, body=50_000)
+        self.proxy(pool=limits, timeouts=timeouts, most=1, queue=1, response_s=30.0, body=50_000)
         self.client()
         try:
             for name in names:

@@ -225,7 +225,7 @@ class AnswerTimeoutTests(EndingTestCase):
 
     def setUp(self) -> None:
         super().setUp()
-        self.proxy(answer_s=10.0)
+        self.proxy(response_s=10.0)
 
     def test_too_late(self) -> None:
         """An upstream that has all of a request and does not answer in time is given up; nobody is to ask again."""

@@ -304,7 +304,7 @@ class GarbageTests(ProxyTestCase):
 
     def test_nothing_left_to_collect(self) -> None:
         """A request that is done is gone at once; waiting for the garbage collector would cost more than relaying."""
-        self.proxy(answer_s=60)
+        self.proxy(response_s=60)
         client = self.client()
         requests = (get(), post(2, body=b"ab"), post(None, body=chunked(b"ab")), transcription())
         for request in requests * 2:

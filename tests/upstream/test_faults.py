@@ -78,14 +78,14 @@ class BrokenTests(ConnectionTestCase):
             self.assertNoResult(answer)
             self.server.close()
             error = self.failureResultOf(answer, UpstreamBroke).value
-            self.assertIn("in the middle of its answer's head", error.message)
+            self.assertIn("in the middle of its response's head", error.message)
 
     def test_unasked_switch(self) -> None:
         """A switch of protocols that nobody asked for is no answer."""
         answer = self.request(FakeOutgoing())
         self.server.send(message(b"HTTP/1.1 101 Switching Protocols", b"Upgrade: x"))
         error = self.failureResultOf(answer, UpstreamError).value
-        self.assertIn("nobody asked", error.message)
+        self.assertIn("did not ask for", error.message)
         self.assertEqual(self.server.ending, Ending.RESET)
 
     def test_truncated(self) -> None:
