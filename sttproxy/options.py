@@ -144,14 +144,14 @@ OPTIONS: tuple[Option, ...] = (
         "语音转文字服务器的主机。",
         also="TARGET_HOST",
     ),
-    Option(_SERVER, "target-port", values.PORT, "10240", "Its port.", "该服务器的端口。", also="TARGET_PORT"),
+    Option(_SERVER, "target-port", values.PORT, "10240", "Its port.", "语音转文字服务器的端口。", also="TARGET_PORT"),
     Option(
         _SERVER,
         "target",
         values.URL,
         "",
         "The server as a URL, `http://host:port/prefix`, instead of `--target-host` and `--target-port`.",
-        "以 URL 形式（`http://host:port/prefix`）指定服务器，代替 `--target-host` 和 `--target-port`。",
+        "以 URL 形式（`http://host:port/prefix`）指定语音转文字服务器，代替 `--target-host` 和 `--target-port`。",
     ),
     Option(
         _SERVER,
@@ -169,7 +169,7 @@ OPTIONS: tuple[Option, ...] = (
         "4",
         "Time that an idle connection is kept, less where the server announces less. uvicorn, under MLX Omni Server, "
         "closes its side at 5.",
-        "空闲连接的保留时间；如果服务器声明的时间更短，则以服务器为准。MLX Omni Server 所用的 uvicorn 会在 "
+        "空闲连接的保留时间；如果服务器声明的时间更短，则以较短者为准。MLX Omni Server 所用的 uvicorn 会在 "
         "5 秒时关闭连接。",
         unit="seconds",
     ),
@@ -223,7 +223,7 @@ OPTIONS: tuple[Option, ...] = (
         values.COUNT,
         "0",
         "Connections to the server that may exist. 0: any number.",
-        "到服务器的最大连接数。0：不限。",
+        "到上游服务器的最大连接数。0：不限。",
         unit="connections",
     ),
     Option(
@@ -241,7 +241,7 @@ OPTIONS: tuple[Option, ...] = (
         values.COUNT,
         "0",
         "Transcriptions that are sent to the server at the same time. The others wait in order. 0: all.",
-        "同时发送给服务器的转写请求数，其余请求按顺序排队。0：不限。",
+        "同时发送给上游服务器的转写请求数，其余请求按顺序排队。0：不限。",
         unit="transcriptions",
     ),
     Option(
@@ -277,7 +277,7 @@ OPTIONS: tuple[Option, ...] = (
         values.SECONDS,
         "5",
         "Time to wait for a connection to the server, the resolution of its name included.",
-        "连接服务器的时限，包括解析主机名的时间。",
+        "连接上游服务器的时限，包括解析主机名的时间。",
         unit="seconds",
     ),
     Option(
@@ -287,7 +287,7 @@ OPTIONS: tuple[Option, ...] = (
         "2",
         "Time for which a request tries to connect again while the server refuses connections, as it does while it "
         "restarts. Nothing of the request has been sent by then. 0: no second attempt.",
-        "服务器拒绝连接（例如正在重启）时，请求重试连接的时限。此时请求的任何内容都尚未发出。0：不重试。",
+        "上游服务器拒绝连接（例如正在重启）时，请求重试连接的时限。此时请求的任何内容都尚未发出。0：不重试。",
         unit="seconds",
     ),
     Option(
@@ -297,7 +297,7 @@ OPTIONS: tuple[Option, ...] = (
         "60",
         "Time that the server may take for each 64 KiB of a request before the client gets 504. Waiting for a slow "
         "client does not count. 0: forever.",
-        "服务器接收每 64 KiB 请求数据的时限，超时则向客户端返回 504。等待慢速客户端的时间不计入。0：一直等待。",
+        "上游服务器接收每 64 KiB 请求数据的时限，超时则向客户端返回 504。等待慢速客户端的时间不计入。0：一直等待。",
         unit="seconds",
     ),
     Option(
@@ -306,7 +306,7 @@ OPTIONS: tuple[Option, ...] = (
         values.LIMIT,
         "0",
         "Time to wait for the server's response. 0: forever, since hours of audio take long.",
-        "等待服务器响应的时限。0：一直等待，因为转写数小时的音频耗时很长。",
+        "等待上游服务器响应的时限。0：一直等待，因为转写数小时的音频耗时很长。",
         unit="seconds",
     ),
     Option(
@@ -351,7 +351,7 @@ OPTIONS: tuple[Option, ...] = (
         values.LIMIT,
         "30",
         "Time that requests in flight are given on SIGTERM. WebSockets are told to close, and get 5. 0: forever.",
-        "收到 SIGTERM 后，留给进行中请求的时间。WebSocket 会收到关闭通知，并有 5 秒时间关闭。0：一直等待。",
+        "收到 SIGTERM 后，留给进行中请求的时间。WebSocket 会收到关闭通知，时限为 5 秒。0：一直等待。",
         unit="seconds",
     ),
     Option(
