@@ -170,7 +170,7 @@ OPTIONS: tuple[Option, ...] = (
         "Time that an idle connection is kept, less where the server announces less. uvicorn, under MLX Omni Server, "
         "closes its side at 5.",
         "空闲连接的保留时间；如果服务器声明的时间更短，则以较短者为准。MLX Omni Server 所用的 uvicorn 会在 "
-        "5 秒时关闭连接。",
+        "5 秒后关闭连接。",
         unit="seconds",
     ),
     Option(
