@@ -27,9 +27,9 @@ class Group(enum.Enum):
     """
 
     LISTENING = ("Listening", "监听")
-    SERVER = ("The server behind", "后端服务器")
+    SERVER = ("The server behind", "上游服务器")
     CONFIGURATION = ("Configuration", "配置")
-    LIMITS = ("Limits and times", "限制与时间")
+    LIMITS = ("Limits and times", "限制与超时")
     EMBEDDED = ("Embedded engine", "内置引擎")
 
     def __init__(self, title: str, title_zh: str) -> None:
@@ -102,9 +102,9 @@ OPTIONS: tuple[Option, ...] = (
         values.TEXT,
         "0.0.0.0",
         "Address to listen on. `::` for IPv6.",
-        "监听的地址。IPv6 用 `::`。",
+        "监听地址。IPv6 使用 `::`。",
     ),
-    Option(_LISTENING, "port", values.PORT, "10241", "Port to listen on.", "监听的端口。"),
+    Option(_LISTENING, "port", values.PORT, "10241", "Port to listen on.", "监听端口。"),
     Option(
         _LISTENING,
         "listen",
@@ -112,8 +112,8 @@ OPTIONS: tuple[Option, ...] = (
         "",
         "A [Twisted endpoint](https://docs.twisted.org/en/stable/core/howto/endpoints.html) to listen on instead of "
         "`--host` and `--port`, like `tcp6:10241` or `unix:/run/stt.sock`. May be repeated.",
-        "用一个 [Twisted endpoint](https://docs.twisted.org/en/stable/core/howto/endpoints.html) 代替 `--host` 和 "
-        "`--port`，例如 `tcp6:10241` 或 `unix:/run/stt.sock`。可以重复。",
+        "用 [Twisted endpoint](https://docs.twisted.org/en/stable/core/howto/endpoints.html) 指定监听位置，代替 "
+        "`--host` 和 `--port`，例如 `tcp6:10241` 或 `unix:/run/stt.sock`。可重复指定。",
         repeats=True,
     ),
     Option(
@@ -122,7 +122,7 @@ OPTIONS: tuple[Option, ...] = (
         values.MODE,
         "0660",
         "Permissions of the Unix sockets of `--listen`. `unix:/run/stt.sock:mode=600` overrides it for one of them.",
-        "`--listen` 的 Unix 套接字的权限。写成 `unix:/run/stt.sock:mode=600` 可以单独指定其中一个。",
+        "`--listen` 中 Unix 套接字的权限。`unix:/run/stt.sock:mode=600` 可为单个套接字覆盖该值。",
     ),
     Option(
         _LISTENING,
@@ -131,8 +131,8 @@ OPTIONS: tuple[Option, ...] = (
         "",
         "Address or network of proxies whose `X-Forwarded-For`, `-Proto` and `-Host`, and `Forwarded`, are believed, "
         "or `unix` for those that connect to a Unix socket. May be repeated.",
-        "可信代理的地址或网段，采信它们的 `X-Forwarded-For`、`-Proto` 和 `-Host`，以及 `Forwarded`；`unix` 表示经 Unix "
-        "套接字连接的代理。可以重复。",
+        "受信任代理的地址或网段，采信其 `X-Forwarded-For`、`-Proto`、`-Host` 和 `Forwarded`；`unix` 表示通过 "
+        "Unix 套接字连接的代理。可重复指定。",
         repeats=True,
     ),
     Option(
@@ -144,14 +144,14 @@ OPTIONS: tuple[Option, ...] = (
         "语音转文字服务器的主机。",
         also="TARGET_HOST",
     ),
-    Option(_SERVER, "target-port", values.PORT, "10240", "Its port.", "它的端口。", also="TARGET_PORT"),
+    Option(_SERVER, "target-port", values.PORT, "10240", "Its port.", "语音转文字服务器的端口。", also="TARGET_PORT"),
     Option(
         _SERVER,
         "target",
         values.URL,
         "",
         "The server as a URL, `http://host:port/prefix`, instead of `--target-host` and `--target-port`.",
-        "用 URL `http://host:port/prefix` 指定服务器，代替 `--target-host` 和 `--target-port`。",
+        "以 URL 形式（`http://host:port/prefix`）指定语音转文字服务器，代替 `--target-host` 和 `--target-port`。",
     ),
     Option(
         _SERVER,
@@ -159,7 +159,7 @@ OPTIONS: tuple[Option, ...] = (
         values.COUNT,
         "32",
         "Idle connections to the server that are kept.",
-        "保留多少条到服务器的空闲连接。",
+        "保留的上游空闲连接数。",
         unit="connections",
     ),
     Option(
@@ -169,7 +169,8 @@ OPTIONS: tuple[Option, ...] = (
         "4",
         "Time that an idle connection is kept, less where the server announces less. uvicorn, under MLX Omni Server, "
         "closes its side at 5.",
-        "空闲连接保留的时间；服务器声明的时间更短时以它为准。MLX Omni Server 底下的 uvicorn 在 5 秒时关闭它那一端。",
+        "空闲连接的保留时间；如果服务器声明的时间更短，则以较短者为准。MLX Omni Server 所用的 uvicorn 会在 "
+        "5 秒后关闭连接。",
         unit="seconds",
     ),
     Option(
@@ -178,7 +179,7 @@ OPTIONS: tuple[Option, ...] = (
         values.FILE,
         DEFAULT_CONFIG,
         "The configuration. Without a file at the default path no field is forced. A file that you name must exist.",
-        "配置文件。默认路径上没有文件时不强制任何字段。明确指定的文件必须存在。",
+        "配置文件。默认路径下没有文件时，不强制任何字段。显式指定的文件必须存在。",
         also="STT_CONFIG_PATH",
     ),
     Option(
@@ -187,7 +188,7 @@ OPTIONS: tuple[Option, ...] = (
         values.NAME,
         "",
         "The profile of transcriptions that name none.",
-        "没有指定变体的转写所用的变体。",
+        "未指定变体的转写请求所用的变体。",
     ),
     Option(
         _CONFIGURATION,
@@ -195,7 +196,7 @@ OPTIONS: tuple[Option, ...] = (
         values.FILE,
         "",
         "A JSON file of API keys, hashed, and their profiles.",
-        "一个 JSON 文件：API key 的散列值和它们的变体。",
+        "JSON 文件，列出 API 密钥（哈希值）及其对应的变体。",
     ),
     Option(
         _CONFIGURATION,
@@ -203,7 +204,7 @@ OPTIONS: tuple[Option, ...] = (
         values.FLAG,
         "",
         "Tell in the response header `x-sttproxy-config` what was done to a form.",
-        "在回答的 `x-sttproxy-config` 头里说明对表单做了什么。",
+        "在响应头 `x-sttproxy-config` 中说明对表单做了哪些处理。",
     ),
     Option(
         _LIMITS,
@@ -212,8 +213,8 @@ OPTIONS: tuple[Option, ...] = (
         "0",
         "Clients that may be connected. Further ones get 503. 0: as many as the limit on open files (`ulimit -n`) "
         "allows; sttproxy raises that limit as far as the system lets it.",
-        "可以同时连接的客户端数，再多的得到 503。0：由打开文件数的限制（`ulimit -n`）决定，启动时会把它提高到系统"
-        "允许的上限。",
+        "允许同时连接的客户端数，超出的返回 503。0：以打开文件数限制（`ulimit -n`）为准；sttproxy 会把该限制"
+        "提高到系统允许的最大值。",
         unit="clients",
     ),
     Option(
@@ -222,7 +223,7 @@ OPTIONS: tuple[Option, ...] = (
         values.COUNT,
         "0",
         "Connections to the server that may exist. 0: any number.",
-        "到服务器的连接总数上限。0：不限。",
+        "到上游服务器的最大连接数。0：不限。",
         unit="connections",
     ),
     Option(
@@ -231,7 +232,7 @@ OPTIONS: tuple[Option, ...] = (
         values.LIMIT,
         "30",
         "Time that a request waits for one of these connections before it gets 503. 0: forever.",
-        "请求等待一条这样的连接的时间，超过则得到 503。0：一直等。",
+        "请求等待可用上游连接的时限，超时返回 503。0：一直等待。",
         unit="seconds",
     ),
     Option(
@@ -240,7 +241,7 @@ OPTIONS: tuple[Option, ...] = (
         values.COUNT,
         "0",
         "Transcriptions that are sent to the server at the same time. The others wait in order. 0: all.",
-        "同时放行的转写数，其余按顺序等待。0：全部放行。",
+        "同时发送给上游服务器的转写请求数，其余请求按顺序排队。0：不限。",
         unit="transcriptions",
     ),
     Option(
@@ -249,7 +250,7 @@ OPTIONS: tuple[Option, ...] = (
         values.COUNT,
         "100",
         "Transcriptions that may wait for that. Further ones get 503.",
-        "可以等待的转写数。再多的得到 503。",
+        "允许排队的转写请求数，超出的返回 503。",
         unit="transcriptions",
     ),
     Option(
@@ -258,7 +259,7 @@ OPTIONS: tuple[Option, ...] = (
         values.COUNT,
         "0",
         "Bytes that a request's body may have before it gets 413. 0: any number.",
-        "请求体的字节数上限，超过则得到 413。0：不限。",
+        "请求体的最大字节数，超出返回 413。0：不限。",
         unit="bytes",
     ),
     Option(
@@ -267,7 +268,7 @@ OPTIONS: tuple[Option, ...] = (
         values.COUNT,
         "67108864",
         "Bytes that a transcription may have as JSON, with its recording in base64. 0: any number.",
-        "以 JSON 发送的转写请求（录音以 base64 编码）的字节数上限。0：不限。",
+        "JSON 格式的转写请求（录音以 base64 编码）的最大字节数。0：不限。",
         unit="bytes",
     ),
     Option(
@@ -276,7 +277,7 @@ OPTIONS: tuple[Option, ...] = (
         values.SECONDS,
         "5",
         "Time to wait for a connection to the server, the resolution of its name included.",
-        "等待与服务器建立连接的时间，包括解析它的名字。",
+        "连接上游服务器的时限，包括解析主机名的时间。",
         unit="seconds",
     ),
     Option(
@@ -286,7 +287,7 @@ OPTIONS: tuple[Option, ...] = (
         "2",
         "Time for which a request tries to connect again while the server refuses connections, as it does while it "
         "restarts. Nothing of the request has been sent by then. 0: no second attempt.",
-        "服务器拒绝连接时（例如它正在重启），尚未发送任何内容的请求继续尝试的时间。0：不再尝试。",
+        "上游服务器拒绝连接（例如正在重启）时，请求重试连接的时限。此时请求的任何内容都尚未发出。0：不重试。",
         unit="seconds",
     ),
     Option(
@@ -296,7 +297,7 @@ OPTIONS: tuple[Option, ...] = (
         "60",
         "Time that the server may take for each 64 KiB of a request before the client gets 504. Waiting for a slow "
         "client does not count. 0: forever.",
-        "服务器接收请求的每 64 KiB 最多可用的时间，超过则客户端得到 504。等待缓慢的客户端的时间不算在内。0：一直等。",
+        "上游服务器接收每 64 KiB 请求数据的时限，超时则向客户端返回 504。等待慢速客户端的时间不计入。0：一直等待。",
         unit="seconds",
     ),
     Option(
@@ -305,7 +306,7 @@ OPTIONS: tuple[Option, ...] = (
         values.LIMIT,
         "0",
         "Time to wait for the server's response. 0: forever, since hours of audio take long.",
-        "等待服务器回答的时间。0：一直等，因为几小时的录音要很久。",
+        "等待上游服务器响应的时限。0：一直等待，因为转写数小时的音频耗时很长。",
         unit="seconds",
     ),
     Option(
@@ -314,7 +315,7 @@ OPTIONS: tuple[Option, ...] = (
         values.SECONDS,
         "10",
         "Time that a client may take for a request's head.",
-        "客户端发送请求头可用的时间。",
+        "客户端发送请求行和请求头的时限。",
         unit="seconds",
     ),
     Option(
@@ -323,7 +324,7 @@ OPTIONS: tuple[Option, ...] = (
         values.LIMIT,
         "30",
         "Time that a client may take for each 4 KiB of a request's body. 0: forever.",
-        "客户端每发送 4 KiB 请求体可用的时间。0：不限。",
+        "客户端发送每 4 KiB 请求体的时限。0：一直等待。",
         unit="seconds",
     ),
     Option(
@@ -332,7 +333,7 @@ OPTIONS: tuple[Option, ...] = (
         values.SECONDS,
         "75",
         "Time that a client's idle connection is kept.",
-        "客户端空闲连接保留的时间。",
+        "客户端空闲连接的保留时间。",
         unit="seconds",
     ),
     Option(
@@ -341,7 +342,7 @@ OPTIONS: tuple[Option, ...] = (
         values.SECONDS,
         "30",
         "Time that a client may take to notice a response that came before its upload ended.",
-        "上传未完就已有回答时，客户端注意到它可用的时间。",
+        "响应早于上传结束时，留给客户端处理该响应的时间。",
         unit="seconds",
     ),
     Option(
@@ -350,7 +351,7 @@ OPTIONS: tuple[Option, ...] = (
         values.LIMIT,
         "30",
         "Time that requests in flight are given on SIGTERM. WebSockets are told to close, and get 5. 0: forever.",
-        "收到 SIGTERM 后留给进行中请求的时间。WebSocket 会被告知关闭，有 5 秒时间。0：不限。",
+        "收到 SIGTERM 后，留给进行中请求的时间。WebSocket 会收到关闭通知，时限为 5 秒。0：一直等待。",
         unit="seconds",
     ),
     Option(
@@ -359,7 +360,7 @@ OPTIONS: tuple[Option, ...] = (
         values.COUNT,
         "10",
         "Full log files, of 1 MB each, that are kept. 0: all.",
-        "保留多少个写满的日志文件，每个 1 MB。0：全部保留。",
+        "保留的已写满日志文件数，每个 1 MB。0：全部保留。",
         unit="files",
     ),
     Option(
@@ -368,7 +369,7 @@ OPTIONS: tuple[Option, ...] = (
         values.FLAG,
         "",
         "Serve transcriptions from inside, by faster-whisper, instead of a server.",
-        "由内置的 faster-whisper 完成转写，而不用服务器。",
+        "由内置的 faster-whisper 处理转写请求，不使用上游服务器。",
     ),
     Option(
         _EMBEDDED,
@@ -376,7 +377,7 @@ OPTIONS: tuple[Option, ...] = (
         values.NAME,
         "",
         "The model of the embedded engine: a name or a folder. Without it the engine takes `tiny.en`.",
-        "内置引擎的模型：名字或目录。不指定时使用 `tiny.en`。",
+        "内置引擎的模型：名称或目录。不指定时使用 `tiny.en`。",
     ),
 )
 
