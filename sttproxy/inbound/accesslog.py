@@ -13,7 +13,7 @@ from typing import Any
 
 from twisted.logger import Logger, LogLevel
 
-from ..errors import ProxyError
+from ..errors import BadRequest, ProxyError
 from ..http1.heads import shown_path
 from ..logs.observer import READY
 
@@ -27,10 +27,6 @@ Level = Any
 _SYSTEMS = {level: f"{log.namespace}#{level.name}" for level in LogLevel.iterconstants()}
 
 _INFO, _WARN = LogLevel.info, LogLevel.warn
-#: By the type of an error.  Errors of clients are information; those of the upstream and reached limits are warnings
-#: for the operator; the proxy's own failures are bugs.
-_LEVELS = {"upstream_error": _WARN, "server_error": LogLevel.error}
-
 #: Replaces a method or a path that was not read.
 _ABSENT = "-"
 #: Longest method in a log line, in bytes; the longest registered one has 17.
@@ -41,11 +37,18 @@ _AUTHORITY = re.compile(rb"(?i:https?)://[^/?#]*")
 
 
 def level_of(error: ProxyError) -> Level:
-    """The log level of a request that ended with an error of the proxy."""
-    return _LEVELS.get(error.type, _INFO)
+    """
+    The log level of a request that ended with an error of the proxy.
+
+    Errors of clients are information.  Errors of the upstream and reached limits are warnings for the operator.
+    Failures of the proxy itself are bugs.
+    """
+    if isinstance(error, BadRequest):
+        return _INFO
+    return LogLevel.error if error.code == ProxyError.code else _WARN
 
 
-def level_of_answer(status: int) -> Level:
+def level_of_status(status: int) -> Level:
     """
     The log level of a request with any other response.
 

@@ -269,7 +269,7 @@ class Request(server.Request):
             return
         line = functools.partial(
             accesslog.write,
-            accesslog.level_of(self._error) if self._error else accesslog.level_of_answer(self.code),
+            accesslog.level_of(self._error) if self._error else accesslog.level_of_status(self.code),
             self.peer.client(self.head),
             self.method.decode(),
             self.head.shown_target(),

@@ -10,7 +10,7 @@ from twisted.logger import LogLevel, capturedLogs, eventAsText
 from twisted.trial.unittest import SynchronousTestCase
 
 from sttproxy import errors
-from sttproxy.inbound.accesslog import Changes, asked_by, level_of, level_of_answer, log, write
+from sttproxy.inbound.accesslog import Changes, asked_by, level_of, level_of_status, log, write
 
 
 class WriteTests(SynchronousTestCase):
@@ -47,6 +47,9 @@ class LevelTests(SynchronousTestCase):
             (errors.UpstreamUnreachable, LogLevel.warn),
             (errors.UpstreamBusy, LogLevel.warn),
             (errors.UpstreamTimeout, LogLevel.warn),
+            (errors.OutOfDescriptors, LogLevel.warn),
+            (errors.ShuttingDown, LogLevel.warn),
+            (errors.LoopDetected, LogLevel.warn),
             (errors.ProxyError, LogLevel.error),
         ):
             self.assertIs(level_of(kind("no")), level, kind)
@@ -54,7 +57,7 @@ class LevelTests(SynchronousTestCase):
     def test_answers(self) -> None:
         """Answers that are failures warn, the upstream's own too."""
         for status, level in ((101, "info"), (200, "info"), (404, "info"), (499, "info"), (500, "warn"), (599, "warn")):
-            self.assertEqual(level_of_answer(status).name, level, status)
+            self.assertEqual(level_of_status(status).name, level, status)
 
 
 class AskedTests(SynchronousTestCase):
