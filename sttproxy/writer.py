@@ -71,10 +71,12 @@ class BufferedWriter:
         self._size = 0
         #: Bytes that the transport was given and has not sent.
         self._waiting = 0
-        self._send: Callable[[bytes], int | Exception] | None = None
+        #: Nothing can be written any more.
+        self._failed = False
+        self._write_some_data: Callable[[bytes], int | Exception] | None = None
         # The class decides: a transport that writes through another one, as for TLS, has that one's attributes too.
         if hasattr(type(transport), "writeSomeData"):
-            self._send = transport.writeSomeData
+            self._write_some_data = transport.writeSomeData
             transport.writeSomeData = self._write_some
 
     def write(self, data: bytes) -> None:
@@ -93,14 +95,17 @@ class BufferedWriter:
         data = self._pieces[0] if len(self._pieces) == 1 else b"".join(self._pieces)
         self._pieces = []
         self._size = 0
-        if self._send is not None:
+        if self._failed:
+            return
+        if self._write_some_data is not None:
             if not self._waiting and self._transport.connected:
-                sent = self._try(self._send, data)
+                try:
+                    sent = self._transport.socket.send(data)
+                except OSError:
+                    sent = 0  # the socket is full or broken; the transport will try again
                 if sent == len(data):
                     return
-                # On a failure the transport tries again, fails too, and closes the connection.
-                if not isinstance(sent, Exception) and sent > 0:
-                    data = data[sent:]
+                data = data[sent:]
             self._waiting += len(data)
         self._transport.write(data)
 
@@ -116,16 +121,12 @@ class BufferedWriter:
 
     def _write_some(self, data: bytes) -> int | Exception:
         """Called by the transport when the socket takes bytes again."""
-        assert self._send is not None, "only then is this in place"
-        sent = self._try(self._send, data)
+        assert self._write_some_data is not None, "only then is this in place"
+        sent = len(data) if self._failed else self._write_some_data(data)
+        if self._broken is not None and (isinstance(sent, Exception) or sent < 0):
+            self._failed = True
+            self._broken()
+            sent = len(data)
         if not isinstance(sent, Exception):
             self._waiting -= sent
         return sent
-
-    def _try(self, send: Callable[[bytes], int | Exception], data: bytes) -> int | Exception:
-        sent = send(data)
-        if self._broken is None or not (isinstance(sent, Exception) or sent < 0):
-            return sent
-        self._send = len
-        self._broken()
-        return len(data)
