@@ -18,14 +18,13 @@ known.
 
 from __future__ import annotations
 
-import os
 import re
-from base64 import urlsafe_b64encode
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 from ..config import MAX_KEY, multipart_parts
 from ..errors import MalformedForm
 from . import partheads
+from .boundary import MIN_BOUNDARY, new_boundary
 from .evaluation import DEPENDS, PASSES, Decision, Evaluation
 
 #: Most parts in one form; python-multipart under MLX Omni Server has the same limit for fields.
@@ -34,8 +33,6 @@ MAX_PARTS = 1000
 MAX_PART_HEAD = 4096
 #: Most bytes that the proxy removes from one form.  They are sent as padding, and no usual text field is that long.
 MAX_DROPPED = 1024 * 1024
-#: Length of the shortest boundary that the proxy chooses: 96 random bits, so that no file can contain it by guessing.
-MIN_BOUNDARY = 16
 
 _EMPTY_LINES = re.compile(rb"(?:\r?\n)+")
 _SPACES = b" " * 65536
@@ -65,7 +62,7 @@ class MultipartRewriter:
         self._theirs = b"--" + boundary
         self._delimiter = b"\r\n" + self._theirs
         size = max(len(boundary), MIN_BOUNDARY)
-        ours = next(_RANDOM).rjust(size, b"-")
+        ours = new_boundary(size)
         self._ours = b"--" + ours
         rules = evaluation.rules
         self._forced = self._ours.join(rules.forced_form)
@@ -330,18 +327,6 @@ class MultipartRewriter:
     def _malformed(self, reason: str) -> MalformedForm:
         return MalformedForm(f"Part {self._parts} of the form cannot be accepted: {reason}.")
 
-
-def _random() -> Iterator[bytes]:
-    """96 random bits at a time, as `MIN_BOUNDARY` letters, digits, hyphens and underscores."""
-    size = MIN_BOUNDARY * 3 // 4
-    while True:
-        # For many boundaries at once: a small form would spend 3% of its time in a system call of its own.
-        block = os.urandom(256 * size)
-        for at in range(0, len(block), size):
-            yield urlsafe_b64encode(block[at : at + size])
-
-
-_RANDOM = _random()
 
 #: Processes data from an offset on and returns the offset up to which it did; the same offset if it needs more bytes.
 _Step = Callable[[MultipartRewriter, bytes, int, "list[bytes]"], int]

@@ -7,8 +7,9 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from sttproxy.errors import MalformedForm
+from sttproxy.forms.boundary import MIN_BOUNDARY
 from sttproxy.forms.evaluation import Evaluation
-from sttproxy.forms.multipart import MAX_PARTS, MIN_BOUNDARY, MultipartRewriter
+from sttproxy.forms.multipart import MAX_PARTS, MultipartRewriter
 
 from .rewriting import (
     BOUNDARY,
