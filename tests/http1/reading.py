@@ -1,5 +1,5 @@
 """
-What the tests of body decoders share: feeding them, and what came of it.
+Helpers for the tests of body decoders: feed a decoder and collect its results.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from sttproxy.http1.framing import Decoder
 
 @attrs.frozen
 class Read:
-    """What a decoder made of its bytes."""
+    """The results of a decoder."""
 
     body: bytes
     rest: bytes
@@ -23,7 +23,7 @@ class Read:
 
 
 def read(decoder: Decoder, pieces: Iterable[bytes]) -> Read:
-    """Feed pieces until the body is complete; what comes after that is the rest."""
+    """Feed pieces until the body is complete, and collect the bytes after its end."""
     body = rest = b""
     for piece in pieces:
         if decoder.done:
@@ -33,11 +33,11 @@ def read(decoder: Decoder, pieces: Iterable[bytes]) -> Read:
             slices, rest = decoder.feed(piece)
         except BadRequest as error:
             return Read(body, b"", False, error.message)
-        assert not rest or decoder.done, "bytes come after the end only"
+        assert not rest or decoder.done, "a decoder returns a rest only after the end of the body"
         body += b"".join(slices)
     return Read(body, rest, decoder.done)
 
 
 def bytewise(data: bytes) -> list[bytes]:
-    """The bytes one by one."""
+    """Split data into single bytes."""
     return [data[at : at + 1] for at in range(len(data))]

@@ -1,5 +1,5 @@
 """
-Tests for what :mod:`sttproxy.http1.heads` accepts as a request.
+Tests for request heads that :mod:`sttproxy.http1.heads` accepts.
 """
 
 from __future__ import annotations
@@ -20,20 +20,20 @@ HOST = b"Host: h\r\n"
 
 
 def request(lines: bytes = HOST, first: bytes = b"POST /x HTTP/1.1") -> RequestHead:
-    """A request's head from its first line and its field lines."""
+    """Parse a request head from its request line and its field lines."""
     return parse_request(first + b"\r\n" + lines + b"\r\n")
 
 
 class RequestLineTests(SynchronousTestCase):
-    """The first line of a request."""
+    """The request line."""
 
     def test_methods(self) -> None:
-        """Any token is a method, known to anybody or not."""
+        """Any token is accepted as a method, known or unknown."""
         for method in (b"GET", b"POST", b"PROPFIND", b"M-SEARCH", b"get", b"X", b"!#$%&'*+-.^_`|~09azAZ", b"PRI"):
             self.assertEqual(request(first=method + b" / HTTP/1.1").method, method)
 
     def test_targets(self) -> None:
-        """A target in origin form stays as it is, to the byte."""
+        """A target in origin form is kept byte for byte."""
         for target in (
             b"/",
             b"//",
@@ -53,12 +53,12 @@ class RequestLineTests(SynchronousTestCase):
             self.assertEqual((head.target, head.headers), (target, [(b"Host", b"h")]), target)
 
     def test_versions(self) -> None:
-        """Both versions are read and told."""
+        """HTTP/1.1 and HTTP/1.0 are accepted."""
         for version in (b"HTTP/1.1", b"HTTP/1.0"):
             self.assertEqual(request(first=b"GET / " + version).version, version)
 
     def test_absolute(self) -> None:
-        """A target in absolute form is reduced, and its authority takes the place of every Host."""
+        """A target in absolute form is reduced to origin form, and its authority replaces the Host."""
         for target, reduced, host in (
             (b"http://a/b?c", b"/b?c", b"a"),
             (b"http://a", b"/", b"a"),
@@ -75,24 +75,24 @@ class RequestLineTests(SynchronousTestCase):
             self.assertEqual(head.values(b"host"), [host], target)
 
     def test_absolute_without_host(self) -> None:
-        """In HTTP/1.0 an absolute target may be the only one to name the host."""
+        """In HTTP/1.0 a request with an absolute target needs no Host."""
         head = request(b"", b"GET http://a/b HTTP/1.0")
         self.assertEqual((head.target, head.headers, head.values(b"host")), (b"/b", [(b"Host", b"a")], [b"a"]))
 
     def test_asterisk(self) -> None:
-        """A server-wide OPTIONS keeps its asterisk, and gets it from an absolute target without a path."""
+        """A server-wide OPTIONS has the target ``*``, also when it was absolute and had no path."""
         for target in (b"*", b"http://a"):
             self.assertEqual(request(first=b"OPTIONS " + target + b" HTTP/1.1").target, b"*")
         for target, reduced in ((b"http://a/", b"/"), (b"http://a?", b"/?"), (b"/*", b"/*")):
             self.assertEqual(request(first=b"OPTIONS " + target + b" HTTP/1.1").target, reduced)
 
     def test_longest(self) -> None:
-        """A request line of exactly the limit is read."""
+        """A request line of exactly the limit is accepted."""
         target = b"/".ljust(MAX_REQUEST_LINE - len(b"GET  HTTP/1.1"), b"a")
         self.assertEqual(request(first=b"GET " + target + b" HTTP/1.1").target, target)
 
     def test_shown(self) -> None:
-        """In a log line a target stands as one bounded line without its query, whatever bytes it has."""
+        """For a log line a target is one line of limited length, without the query."""
         for target, shown in (
             (b"/v1/x?key=secret", "/v1/x"),
             (b"/" + b"a" * 199, "/" + "a" * 199),
@@ -102,7 +102,7 @@ class RequestLineTests(SynchronousTestCase):
             self.assertEqual(request(first=b"GET " + target + b" HTTP/1.1").shown_target(), shown)
 
     def test_raw_utf_8(self) -> None:
-        """What a person has typed into curl is percent-encoded, whatever its form; nothing else of it changes."""
+        """Raw UTF-8 in a target, as curl sends it, is percent-encoded; the other bytes do not change."""
         for target, encoded in (
             ("/会议?问=答&a=%E4", b"/%E4%BC%9A%E8%AE%AE?%E9%97%AE=%E7%AD%94&a=%E4"),
             ("http://a/é", b"/%C3%A9"),
@@ -114,7 +114,7 @@ class RequestLineTests(SynchronousTestCase):
             self.assertTrue(found.shown_target().isprintable())
 
     def test_length(self) -> None:
-        """A length leaves as one decimal number, in requests and in responses; the other fields are as they came."""
+        """Leading zeros of a length are removed, in requests and in responses; the other fields do not change."""
         for sent, left in ((b"005", b"5"), (b"00", b"0"), (b"0", b"0"), (b"10", b"10"), (b"0" * 17 + b"7", b"7")):
             line = b"X-A: 05\r\ncontent-LENGTH: " + sent + b"\r\n"
             pairs = [(b"X-A", b"05"), (b"content-LENGTH", left)]
@@ -127,7 +127,7 @@ class FieldTests(SynchronousTestCase):
     """The field lines."""
 
     def test_pairs(self) -> None:
-        """Names keep their spelling, values lose only the white space around them."""
+        """Names keep their spelling; values lose only the surrounding white space."""
         for line, pair in (
             (b"A: b", (b"A", b"b")),
             (b"A:b", (b"A", b"b")),
@@ -146,30 +146,30 @@ class FieldTests(SynchronousTestCase):
             self.assertEqual(request(HOST + line + b"\r\n").headers, [(b"Host", b"h"), pair], line[:40])
 
     def test_order(self) -> None:
-        """The lines keep their order and their repetitions; the index has all values of a name."""
+        """Fields keep their order and their repetitions; the index has all values of a name."""
         head = request(b"x-A: 1\r\nHost: h\r\nX-a: 2\r\nB: 3\r\nX-A: \r\n")
         self.assertEqual(head.headers, [(b"x-A", b"1"), (b"Host", b"h"), (b"X-a", b"2"), (b"B", b"3"), (b"X-A", b"")])
         self.assertEqual(head.index, {b"x-a": [b"1", b"2", b""], b"host": [b"h"], b"b": [b"3"]})
         self.assertEqual((head.values(b"x-a"), list(head.values(b"c"))), ([b"1", b"2", b""], []))
 
     def test_none(self) -> None:
-        """A head may have no field lines at all."""
+        """A head may have no field lines."""
         self.assertEqual(parse_fields(b"\r\n\r\n"), ([], {}))
         self.assertEqual(request(b"", b"GET / HTTP/1.0").headers, [])
 
     def test_most(self) -> None:
-        """As many fields as the limit allows are read."""
+        """As many fields as the limit allows are accepted."""
         self.assertEqual(len(request(HOST + b"A: b\r\n" * (MAX_FIELDS - 1)).headers), MAX_FIELDS)
 
     def test_upgrade(self) -> None:
-        """A request for an upgrade is read to its end, its framing as that of any other."""
+        """A request for an upgrade is parsed to its end and has the same framing as any other request."""
         for lines in (b"Upgrade: websocket\r\nConnection: Upgrade\r\n", b"Connection: upgrade\r\nUpgrade: h2c\r\n"):
             head = request(HOST + lines + b"Content-Length: 5\r\nA: b\r\n")
             self.assertEqual((len(head.headers), head.headers[-1], head.length), (5, (b"A", b"b"), 5))
             self.assertTrue(request(HOST + lines + b"Transfer-Encoding: chunked\r\n").chunked)
 
     def test_hosts(self) -> None:
-        """Names, addresses and ports of RFC 3986 §3.2 are hosts."""
+        """Names, addresses and ports of RFC 3986 §3.2 are accepted in Host."""
         for host in (
             b"",
             b"localhost",
@@ -188,10 +188,10 @@ class FieldTests(SynchronousTestCase):
 
 
 class FramingTests(SynchronousTestCase):
-    """What a request announces of its body."""
+    """The body framing of requests."""
 
     def test_requests(self) -> None:
-        """A request has the length that it names, or chunks, or no body."""
+        """A request body has the length of Content-Length or is chunked; otherwise it is empty."""
         for lines, length, chunked in (
             (b"", 0, False),
             (b"Content-Length: 0\r\n", 0, False),
@@ -206,7 +206,7 @@ class FramingTests(SynchronousTestCase):
             self.assertEqual((head.length, head.chunked), (length, chunked), lines)
 
     def test_continue(self) -> None:
-        """A client may wait for 100-continue; in HTTP/1.0 there is no such thing, and whatever it says is ignored."""
+        """100-continue is recognized in HTTP/1.1; in HTTP/1.0 every Expect is ignored."""
         for first, line, expects in (
             (b"POST / HTTP/1.1", b"", False),
             (b"POST / HTTP/1.1", b"Expect: 100-continue\r\n", True),
@@ -220,10 +220,10 @@ class FramingTests(SynchronousTestCase):
 
 
 class ConnectionTests(SynchronousTestCase):
-    """What a head says of its connection."""
+    """The Connection header."""
 
     def test_options(self) -> None:
-        """The options come from every line and every comma, in lower case; an empty element is none."""
+        """The options come from all lines and all list elements, in lower case; empty elements are ignored."""
         for values, expected in (
             ([], set()),
             ([b"close"], {b"close"}),
@@ -235,7 +235,7 @@ class ConnectionTests(SynchronousTestCase):
             self.assertEqual(options(values), expected, values)
 
     def test_keeps_alive(self) -> None:
-        """HTTP/1.1 stays unless it says close, HTTP/1.0 goes unless it says keep-alive, and close beats both."""
+        """HTTP/1.1 is persistent without close, HTTP/1.0 only with keep-alive; close has precedence."""
         for version, lines, keeps in (
             (b"1.1", b"", True),
             (b"1.1", b"Connection: close\r\n", False),
