@@ -227,7 +227,7 @@ class TrustedPeersTests(SynchronousTestCase):
         for address in ("", "unknown", "localhost", "10.0.0", "10.0.0.0/8", "/run/socket", "010.0.0.1"):
             self.assertFalse(address in everybody, address)
 
-    def test_nobody(self) -> None:
+    def test_no_networks(self) -> None:
         """Without networks no peer is trusted."""
         for address in ("127.0.0.1", "::1", "unknown"):
             self.assertFalse(address in TrustedPeers(), address)
@@ -247,7 +247,7 @@ class TrustedPeersTests(SynchronousTestCase):
 
 
 class PeerTests(SynchronousTestCase):
-    """The names of a peer, and of clients behind it."""
+    """The names of a peer, and of clients that it names."""
 
     TRUSTED = TrustedPeers([ip_network("10.0.0.0/8"), ip_network("fd00::/8"), UNIX])
 

@@ -36,7 +36,7 @@ HEAD_END = b"\r\n\r\n"
 _EMPTY_LINES = re.compile(rb"(?:\r\n)+")
 _TOKEN = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]")
 _REQUEST_LINE = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]+) ([!\"$-~]+) (HTTP/1\.[01])")
-#: Also matches targets that must be percent-encoded, and what gets an error message of its own.
+#: Also matches targets that must be percent-encoded, and versions and targets that get an error message of their own.
 _UNUSUAL_LINE = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]+) ([\x21-\x7e\x80-\xff]+) (HTTP/[0-9]\.[0-9])")
 _PRINTABLE = bytes(range(0x21, 0x7F))
 _HTTP_1 = b"HTTP/1."

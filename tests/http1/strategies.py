@@ -25,7 +25,7 @@ names = tokens.filter(
     )
 )
 space = st.text(" \t", max_size=2).map(str.encode)
-behind = st.text(" ", max_size=2).map(str.encode)  # llhttp accepts no tab after a coding
+trailing_space = st.text(" ", max_size=2).map(str.encode)  # llhttp accepts no tab after a coding
 methods = st.sampled_from((b"GET", b"POST", b"PUT", b"HEAD", b"DELETE", b"OPTIONS", b"PATCH")) | tokens.filter(
     lambda method: method != b"CONNECT"
 )
@@ -58,7 +58,7 @@ def requests(draw: st.DrawFn) -> Message:
         framing = [] if chunked is None else [(b"Content-Length", b"%d" % length)]
     for header in framing:
         headers.insert(draw(st.integers(0, len(headers))), header)
-    lines = b"".join(b"%b:%b%b%b\r\n" % (name, draw(space), value, draw(behind)) for name, value in headers)
+    lines = b"".join(b"%b:%b%b%b\r\n" % (name, draw(space), value, draw(trailing_space)) for name, value in headers)
     head = b"%b %b HTTP/1.1\r\n%b\r\n" % (method, target, lines)
     return Message(method, target, headers, length, bool(chunked), head)
 

@@ -91,7 +91,7 @@ class BeginningTests(SynchronousTestCase):
 
     @settings(max_examples=300)
     @given(doubtful_heads())
-    def test_verdict(self, head: bytes) -> None:
+    def test_prefix(self, head: bytes) -> None:
         """A head whose prefix is rejected is also rejected when it is complete, with the same status."""
         for cut in range(len(head)):
             try:

@@ -85,9 +85,9 @@ class ChunkedTests(SynchronousTestCase):
     def test_read(self) -> None:
         """A body is decoded the same whole, byte by byte and at every cut; the bytes after it are returned."""
         for wire, body in BODIES:
-            for behind in (b"", b"GET / HTTP/1.1\r\n", b"\r\n", b"0"):
-                data = wire + behind
-                expected = Read(body, behind, True)
+            for after in (b"", b"GET / HTTP/1.1\r\n", b"\r\n", b"0"):
+                data = wire + after
+                expected = Read(body, after, True)
                 self.assertEqual(read(Chunked(), [data]), expected, data)
                 self.assertEqual(read(Chunked(), bytewise(data)), expected, data)
                 for at in range(len(data)):
@@ -188,14 +188,14 @@ class ChunkedTests(SynchronousTestCase):
         self,
         chunks: list[tuple[bytes, bytes]],
         trailers: list[tuple[bytes, bytes]],
-        behind: bytes,
+        after: bytes,
         data: st.DataObject,
     ) -> None:
         """Random chunks, extensions, trailers and segmentation: the body is decoded correctly."""
         wire = b"".join(b"%x%b\r\n%b\r\n" % (len(piece), extension, piece) for piece, extension in chunks)
         wire += b"0\r\n" + b"".join(b"%b: %b\r\n" % pair for pair in trailers) + b"\r\n"
         body = b"".join(piece for piece, _ in chunks)
-        self.assertEqual(read(Chunked(), data.draw(cuts(wire + behind))), Read(body, behind, True))
+        self.assertEqual(read(Chunked(), data.draw(cuts(wire + after))), Read(body, after, True))
 
     @given(st.lists(st.binary(min_size=1), max_size=5))
     def test_written(self, pieces: list[bytes]) -> None:
