@@ -14,7 +14,7 @@ import threading
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
 from .errors import Header, LoopDetected
-from .http1.heads import RequestHead
+from .http1.requests import RequestHead
 
 Address = IPv4Address | IPv6Address
 

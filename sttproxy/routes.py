@@ -17,7 +17,7 @@ from urllib.parse import unquote_to_bytes
 import attrs
 
 from .errors import Header
-from .http1.heads import RequestHead
+from .http1.requests import RequestHead
 
 
 @attrs.frozen

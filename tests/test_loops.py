@@ -13,7 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from sttproxy import loops
 from sttproxy.errors import Header
-from sttproxy.http1.heads import parse_request
+from sttproxy.http1.requests import parse_request
 
 NAME = b"sttproxy-0123456789abcdef"
 

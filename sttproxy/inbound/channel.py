@@ -18,9 +18,9 @@ from zope.interface import implementer
 from ..deadline import Deadline
 from ..errors import BadRequest, BodyTooLarge, ProxyError, RequestTimeout
 from ..headers import Peer
-from ..http1 import heads
 from ..http1.framing import decoder_for
-from ..http1.heads import HEAD_END, MAX_HEAD, RequestHead
+from ..http1.heads import HEAD_END, MAX_HEAD
+from ..http1.requests import RequestHead, check_beginning, parse_request, skip_empty_lines
 from ..transport import Hold, IStreamTransport, readable, tune
 from ..writer import BufferedWriter
 from .addresses import Addresses
@@ -153,10 +153,10 @@ class HTTPChannel(Protocol):
         :raises ProxyError: when it cannot be accepted; then it stays in the buffer.
         """
         if self._buffer.startswith(b"\r\n"):
-            self._buffer = heads.skip_empty_lines(self._buffer)
+            self._buffer = skip_empty_lines(self._buffer)
         end = self._buffer.find(HEAD_END, 0, MAX_HEAD)
         if end < 0:
-            heads.check_beginning(self._buffer)
+            check_beginning(self._buffer)
             if self._state is _IDLE and self._buffer not in (b"", b"\r"):
                 self._state = _HEAD
                 self._head_began = self.site.clock.seconds()
@@ -164,7 +164,7 @@ class HTTPChannel(Protocol):
             return None
         data = self._buffer
         end += len(HEAD_END)
-        head = heads.parse_request(data[:end])
+        head = parse_request(data[:end])
         self._buffer = data[end:]
         return head
 

@@ -18,9 +18,9 @@ from twisted.web.resource import IResource
 from twisted.web.server import NOT_DONE_YET
 
 from ..errors import Header, MethodNotAllowed, ProxyError, ShuttingDown
-from ..http1 import heads
 from ..http1.framing import LAST_CHUNK, chunk
-from ..http1.heads import RequestHead, ResponseHead
+from ..http1.requests import RequestHead
+from ..http1.responses import ResponseHead, write_response
 from . import accesslog
 from .body import RequestBody
 from .interfaces import Carrier, Serving, TunnelProtocol
@@ -158,12 +158,12 @@ class Request(server.Request):
             own.append((b"Connection", b"close"))
         elif self.clientproto == b"HTTP/1.0":
             own.append((b"Connection", b"keep-alive"))
-        self.channel.write(heads.write_response(status, phrase, headers + own))
+        self.channel.write(write_response(status, phrase, headers + own))
 
     def send_informational(self, status: int, phrase: bytes | None, headers: list[Header]) -> None:
         """Send an interim response (RFC 9110 §15.2); HTTP/1.0 has none, and after the head there is none."""
         if self.channel is not None and self.clientproto == b"HTTP/1.1" and not self.startedWriting:
-            self.channel.write(heads.write_response(status, phrase, headers))
+            self.channel.write(write_response(status, phrase, headers))
 
     def write(self, data: bytes) -> None:
         """Send bytes of the answer's body, with the head from `setResponseCode` and `setHeader` before the first."""
@@ -209,7 +209,7 @@ class Request(server.Request):
         self.startedWriting = 1
         self.code = head.status
         self._tunnelled = True
-        self.channel.write(heads.write_response(head.status, head.phrase, headers))
+        self.channel.write(write_response(head.status, head.phrase, headers))
         return self.channel.tunnel(end)
 
     def fail(self, error: ProxyError) -> None:

@@ -1,5 +1,5 @@
 """
-Helpers for the tests of body decoders: feed a decoder and collect its results.
+Helpers: parse a request head, feed a body decoder and collect its results.
 """
 
 from __future__ import annotations
@@ -10,6 +10,14 @@ import attrs
 
 from sttproxy.errors import BadRequest
 from sttproxy.http1.framing import Decoder
+from sttproxy.http1.requests import RequestHead, parse_request
+
+HOST = b"Host: h\r\n"
+
+
+def request(lines: bytes = HOST, first: bytes = b"POST /x HTTP/1.1") -> RequestHead:
+    """Parse a request head from its request line and its field lines."""
+    return parse_request(first + b"\r\n" + lines + b"\r\n")
 
 
 @attrs.frozen

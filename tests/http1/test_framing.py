@@ -7,7 +7,8 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from sttproxy.http1.framing import Chunked, Counted, UntilClose, decoder_for
-from sttproxy.http1.heads import parse_request, parse_response
+from sttproxy.http1.requests import parse_request
+from sttproxy.http1.responses import parse_response
 
 from .reading import Read, bytewise, read
 

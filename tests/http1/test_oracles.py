@@ -11,7 +11,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from sttproxy.errors import Header, ProxyError
 from sttproxy.http1.framing import Chunked, chunk
-from sttproxy.http1.heads import RequestHead, parse_request, parse_response, write_request, write_response
+from sttproxy.http1.requests import RequestHead, parse_request, write_request
+from sttproxy.http1.responses import parse_response, write_response
 
 from .strategies import Message, doubtful_heads, names, requests, tokens, values
 

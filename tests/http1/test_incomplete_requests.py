@@ -1,5 +1,5 @@
 """
-Tests for incomplete request heads in :mod:`sttproxy.http1.heads`.
+Tests for incomplete request heads in :mod:`sttproxy.http1.requests`.
 """
 
 from __future__ import annotations
@@ -8,13 +8,8 @@ from hypothesis import given, settings
 from twisted.trial.unittest import SynchronousTestCase
 
 from sttproxy.errors import BadRequest, HeadTooLarge, ProxyError, TargetTooLong
-from sttproxy.http1.heads import (
-    MAX_HEAD,
-    MAX_REQUEST_LINE,
-    check_beginning,
-    parse_request,
-    skip_empty_lines,
-)
+from sttproxy.http1.heads import MAX_HEAD
+from sttproxy.http1.requests import MAX_REQUEST_LINE, check_beginning, parse_request, skip_empty_lines
 
 from .strategies import Message, doubtful_heads, requests
 

@@ -1,5 +1,5 @@
 """
-Tests for request heads that :mod:`sttproxy.http1.heads` rejects, because HTTP implementations could read them
+Tests for request heads that :mod:`sttproxy.http1.requests` rejects, because HTTP implementations could read them
 differently.
 """
 
@@ -15,14 +15,10 @@ from sttproxy.errors import (
     TargetTooLong,
     VersionNotSupported,
 )
-from sttproxy.http1.heads import (
-    MAX_FIELDS,
-    MAX_REQUEST_LINE,
-    parse_fields,
-    parse_request,
-)
+from sttproxy.http1.heads import MAX_FIELDS, parse_fields
+from sttproxy.http1.requests import MAX_REQUEST_LINE, parse_request
 
-HOST = b"Host: h\r\n"
+from .reading import HOST
 
 #: Request lines that get 400.
 REQUEST_LINES = {
@@ -216,10 +212,10 @@ HOSTS = (
 )
 
 
-class RefusedTests(SynchronousTestCase):
+class RejectedTests(SynchronousTestCase):
     """Malformed and ambiguous heads, which get 400."""
 
-    def refused(self, head: bytes, row: object, *statuses: int) -> None:
+    def assert_rejected(self, head: bytes, row: object, *statuses: int) -> None:
         """Assert that a head gets 400, or one of the given statuses, and a message."""
         try:
             accepted = parse_request(head)
@@ -232,7 +228,7 @@ class RefusedTests(SynchronousTestCase):
     def test_request_lines(self) -> None:
         """A malformed request line, or one with a target that is not for a reverse proxy, is rejected."""
         for row, line in REQUEST_LINES.items():
-            self.refused(line + b"\r\n" + HOST + b"\r\n", row)
+            self.assert_rejected(line + b"\r\n" + HOST + b"\r\n", row)
 
     def test_versions(self) -> None:
         """Another version of HTTP gets 505; the message names the supported versions."""
@@ -250,38 +246,38 @@ class RefusedTests(SynchronousTestCase):
         """A field line that servers could read differently is rejected at every position in the head."""
         for row, lines in FIELD_LINES.items():
             for fields in (HOST + lines, HOST + lines + b"Z: 1\r\n", HOST + b"Y: 1\r\n" + lines):
-                self.refused(b"POST / HTTP/1.1\r\n" + fields + b"\r\n", row)
+                self.assert_rejected(b"POST / HTTP/1.1\r\n" + fields + b"\r\n", row)
         for row, lines in FIELD_LINES.items():
-            self.refused(b"POST / HTTP/1.1\r\n" + lines + HOST + b"\r\n", f"{row}, first")
+            self.assert_rejected(b"POST / HTTP/1.1\r\n" + lines + HOST + b"\r\n", f"{row}, first")
 
     def test_codings(self) -> None:
         """A transfer coding other than a single chunked is rejected at every position in the head."""
         for row, lines in CODINGS.items():
             for fields in (HOST + lines, lines + HOST, HOST + lines + b"Z: 1\r\n"):
-                self.refused(b"POST / HTTP/1.1\r\n" + fields + b"\r\n", row, 400, 501)
+                self.assert_rejected(b"POST / HTTP/1.1\r\n" + fields + b"\r\n", row, 400, 501)
 
     def test_hosts(self) -> None:
         """A Host that is not a name or an address with an optional port is rejected."""
         for host in HOSTS:
-            self.refused(b"GET / HTTP/1.1\r\nHost: " + host + b"\r\n\r\n", host)
+            self.assert_rejected(b"GET / HTTP/1.1\r\nHost: " + host + b"\r\n\r\n", host)
 
     def test_no_host(self) -> None:
         """An HTTP/1.1 request without Host is rejected, also if its target is absolute (RFC 9112 §3.2)."""
         for target in (b"/", b"http://h/"):
-            self.refused(b"GET " + target + b" HTTP/1.1\r\nA: b\r\n\r\n", target)
-        self.refused(b"OPTIONS * HTTP/1.1\r\n\r\n", "*")
+            self.assert_rejected(b"GET " + target + b" HTTP/1.1\r\nA: b\r\n\r\n", target)
+        self.assert_rejected(b"OPTIONS * HTTP/1.1\r\n\r\n", "*")
 
     def test_two_hosts(self) -> None:
         """An HTTP/1.0 request with two Host fields is rejected."""
-        self.refused(b"GET / HTTP/1.0\r\nHost: a\r\nHost: a\r\n\r\n", "two hosts")
+        self.assert_rejected(b"GET / HTTP/1.0\r\nHost: a\r\nHost: a\r\n\r\n", "two hosts")
 
     def test_coding_in_old_version(self) -> None:
         """A transfer coding in an HTTP/1.0 request is rejected."""
         for lines in (b"", HOST, b"Connection: keep-alive\r\n"):
-            self.refused(b"POST / HTTP/1.0\r\n" + lines + b"Transfer-Encoding: chunked\r\n\r\n", lines)
+            self.assert_rejected(b"POST / HTTP/1.0\r\n" + lines + b"Transfer-Encoding: chunked\r\n\r\n", lines)
 
 
-class NotHereTests(SynchronousTestCase):
+class UnsupportedTests(SynchronousTestCase):
     """Valid requests for unsupported features."""
 
     def test_connect(self) -> None:

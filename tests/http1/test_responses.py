@@ -1,5 +1,5 @@
 """
-Tests for response heads, and for written heads, in :mod:`sttproxy.http1.heads`.
+Tests for :mod:`sttproxy.http1.responses`, and for written request heads.
 """
 
 from __future__ import annotations
@@ -7,7 +7,9 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from sttproxy.errors import BadRequest, HeadTooLarge
-from sttproxy.http1.heads import MAX_FIELDS, ResponseHead, parse_response, write_request, write_response
+from sttproxy.http1.heads import MAX_FIELDS
+from sttproxy.http1.requests import write_request
+from sttproxy.http1.responses import ResponseHead, parse_response, write_response
 
 
 def response(lines: bytes = b"", first: bytes = b"HTTP/1.1 200 OK", method: bytes = b"GET") -> ResponseHead:
