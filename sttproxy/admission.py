@@ -1,5 +1,6 @@
 """
-Letting transcriptions through a few at a time: the server behind computes one and answers nothing meanwhile.
+Limits the number of concurrent transcriptions: many servers transcribe one recording at a time and respond to nothing
+else meanwhile.
 """
 
 from __future__ import annotations
@@ -10,21 +11,22 @@ from twisted.internet.defer import Deferred, succeed
 
 from .errors import UpstreamBusy
 
-#: Seconds after which a client that was turned away may ask again; a short recording takes about as long.
+#: Retry-After of a rejected request, in seconds: about the time that a short recording takes.
 RETRY_AFTER_S = 10
 
 
 class Admission:
     """
-    Lets so many in at once; the others wait in order, and past the queue's end they are turned away.
+    Admits a limited number of requests.  Further requests wait in a first-in, first-out queue; if it is full, they are
+    rejected.
 
-    Whoever waits has not been asked for its upload, so waiting stores nothing.
+    The proxy does not read the body of a waiting request, so the queue needs no memory for uploads.
     """
 
     def __init__(self, most: int, queue: int) -> None:
         """
-        :param most: how many are in at once; 0: no limit.
-        :param queue: how many may wait.
+        :param most: the most requests admitted at the same time; 0: no limit.
+        :param queue: the most requests that wait.
         """
         self._most = most
         self._queue = queue
@@ -34,51 +36,51 @@ class Admission:
 
     @property
     def unlimited(self) -> bool:
-        """Whether nobody ever waits, so that nobody has to ask."""
+        """Whether the number is unlimited; then callers need not call `enter`."""
         return not self._most
 
     @property
     def waiting(self) -> int:
-        """How many wait."""
+        """The number of waiting requests."""
         return len(self._waiting)
 
     def enter(self) -> Deferred[None]:
         """
-        Ask to be let in.
+        Ask for admission.
 
-        :return: fires when it is its turn; give it to `leave` at the end, whether or not it has fired.
+        :return: fires when the request is admitted.  Pass it to `leave` at the end, whether or not it has fired.
         :raises UpstreamBusy: when the queue is full.
         """
         if self.unlimited or len(self._inside) < self._most:
-            turn: Deferred[None] = succeed(None)
-            self._inside.add(turn)
-            return turn
+            admitted: Deferred[None] = succeed(None)
+            self._inside.add(admitted)
+            return admitted
         if len(self._waiting) >= self._queue:
             raise UpstreamBusy(
-                f"{len(self._inside)} transcriptions are under way and {len(self._waiting)} wait; try again later.",
+                f"{len(self._inside)} transcriptions are in progress and {len(self._waiting)} wait; try again later.",
                 headers=((b"Retry-After", b"%d" % RETRY_AFTER_S),),
             )
-        turn = Deferred()
-        self._waiting.append(turn)
-        return turn
+        admitted = Deferred()
+        self._waiting.append(admitted)
+        return admitted
 
-    def leave(self, turn: Deferred[None]) -> None:
-        """The one with this turn is done, or has gone."""
-        if turn in self._inside:
-            self._inside.remove(turn)
+    def leave(self, admitted: Deferred[None]) -> None:
+        """End a request: it is finished, or its client has disconnected."""
+        if admitted in self._inside:
+            self._inside.remove(admitted)
             self._serve()
         else:
-            self._waiting.remove(turn)
+            self._waiting.remove(admitted)
 
     def _serve(self) -> None:
-        """Let those who wait in, in their order."""
+        """Admit waiting requests, in their order."""
         if self._serving:
-            return  # one was let in and left at once; the loop below goes on
+            return  # a request was admitted and left at once; the outer call continues its loop
         self._serving = True
         try:
             while self._waiting and len(self._inside) < self._most:
-                following = self._waiting.popleft()
-                self._inside.add(following)
-                following.callback(None)
+                admitted = self._waiting.popleft()
+                self._inside.add(admitted)
+                admitted.callback(None)
         finally:
             self._serving = False

@@ -1,8 +1,8 @@
 """
-What can go wrong with a request, as exceptions that know their own answer.
+Exceptions for failed requests, each with its HTTP status and its response.
 
-Each error carries the HTTP status it becomes and renders the JSON body that the OpenAI SDKs show to a person.  Rooms
-that know nothing of sockets raise them all the same: the Resource tree turns them into an answer in one place.
+An error renders the JSON body that the OpenAI SDKs show to their users.  Modules without I/O raise these errors too;
+the Resource tree and the connections turn them into responses.
 """
 
 from __future__ import annotations
@@ -12,15 +12,15 @@ from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any, ClassVar
 
-#: A header as it travels: name and value.
+#: A header: name and value, as received or sent.
 Header = tuple[bytes, bytes]
 
 
 def printable(path: str) -> str:
     """
-    A path as it may stand in a message, an answer or the log: one line that can be encoded, whatever its bytes are.
+    Format a path for a message, a response or the log: one line of printable characters.
 
-    Bytes that are not UTF-8 are in a `str` as halves of surrogate pairs (PEP 383), which no encoder takes.
+    In a `str` a path has halves of surrogate pairs for bytes that are not UTF-8 (PEP 383), and these cannot be encoded.
     """
     text = path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
     if text.isprintable():
@@ -30,11 +30,11 @@ def printable(path: str) -> str:
 
 class ProxyError(Exception):
     """
-    An error with its answer.
+    An error with its response.
 
-    :ivar message: one sentence for a person: what is wrong and what would be right.
-    :ivar param: the form field or the option at fault, if there is one.
-    :ivar headers: further response headers (``Retry-After``, ``Allow``).
+    :ivar message: what is wrong and what would be right, in one sentence for a person.
+    :ivar param: the form field or the option that caused the error; None if the cause is something else.
+    :ivar headers: additional response headers (``Retry-After``, ``Allow``).
     """
 
     status: ClassVar[int] = 500
@@ -48,24 +48,24 @@ class ProxyError(Exception):
         self.headers = headers
 
     def body(self) -> bytes:
-        """The answer's body, in the shape of https://platform.openai.com/docs/guides/error-codes (UTF-8 JSON)."""
+        """The response body: UTF-8 JSON as in https://platform.openai.com/docs/guides/error-codes."""
         error = {"message": self.message, "type": self.type, "param": self.param, "code": self.code}
         return json.dumps({"error": error}, ensure_ascii=False).encode() + b"\n"
 
     @classmethod
     def phrase(cls) -> bytes:
-        """The reason phrase of its status."""
+        """The reason phrase of the status."""
         return HTTPStatus(cls.status).phrase.encode()
 
     def answer(self) -> tuple[list[Header], bytes]:
-        """The answer's headers, its length among them, and its body."""
+        """The headers of the response, including Content-Length, and its body."""
         body = self.body()
         fixed = [(b"Content-Type", b"application/json"), (b"Content-Length", b"%d" % len(body))]
         return [*fixed, *self.headers], body
 
 
 class BadRequest(ProxyError):
-    """400: the request cannot be read in exactly one way."""
+    """400: the request is malformed or ambiguous."""
 
     status = 400
     type = "invalid_request_error"
@@ -73,27 +73,27 @@ class BadRequest(ProxyError):
 
 
 class MalformedForm(BadRequest):
-    """400: the body is not a well-formed form, or one that upstreams would read differently."""
+    """400: the form is malformed, or servers would read it differently."""
 
     code = "malformed_form"
 
 
 class ForbiddenProfile(BadRequest):
-    """403: the request's API key belongs to another profile than its URL asks for."""
+    """403: the API key of the request belongs to another profile than its URL."""
 
     status = 403
     code = "forbidden_profile"
 
 
 class NotFound(BadRequest):
-    """404: nothing of the proxy's own is there."""
+    """404: the profile of the request, or its path at the embedded engine, does not exist."""
 
     status = 404
     code = "not_found"
 
 
 class MethodNotAllowed(BadRequest):
-    """405: one of the proxy's own pages, asked with a method that it does not know."""
+    """405: a page of the proxy does not support the method."""
 
     status = 405
     code = "method_not_allowed"
@@ -107,56 +107,56 @@ class RequestTimeout(BadRequest):
 
 
 class BodyTooLarge(BadRequest):
-    """413: the body is longer than the proxy was told to accept (RFC 9110 §15.5.14)."""
+    """413: the body is longer than the configured limit (RFC 9110 §15.5.14)."""
 
     status = 413
     code = "body_too_large"
 
 
 class TargetTooLong(BadRequest):
-    """414: the request line is longer than the proxy reads (RFC 9110 §15.5.15)."""
+    """414: the request line exceeds the limit (RFC 9110 §15.5.15)."""
 
     status = 414
     code = "target_too_long"
 
 
 class UnsupportedBody(BadRequest):
-    """415: a transcription whose body is of a kind that cannot be rewritten."""
+    """415: the body of a transcription request has a type that the proxy cannot rewrite."""
 
     status = 415
     code = "unsupported_media_type"
 
 
 class ExpectationFailed(BadRequest):
-    """417: the client expects something other than 100-continue (RFC 9110 §10.1.1)."""
+    """417: the client expects anything other than 100-continue (RFC 9110 §10.1.1)."""
 
     status = 417
     code = "expectation_failed"
 
 
 class HeadTooLarge(BadRequest):
-    """431: the request's head is larger than the proxy reads (RFC 6585 §5)."""
+    """431: the head of the request exceeds a limit (RFC 6585 §5)."""
 
     status = 431
     code = "head_too_large"
 
 
 class NotImplementedHere(BadRequest):
-    """501: a method or a coding that a reverse proxy does not offer."""
+    """501: the proxy does not support the method or the transfer coding."""
 
     status = 501
     code = "not_implemented"
 
 
 class VersionNotSupported(BadRequest):
-    """505: the request speaks a version of HTTP that is not spoken here (RFC 9110 §15.6.6)."""
+    """505: the proxy does not support the HTTP version of the request (RFC 9110 §15.6.6)."""
 
     status = 505
     code = "http_version_not_supported"
 
 
 class UpstreamError(ProxyError):
-    """502: the upstream could not be reached, or what it said is not HTTP."""
+    """502: the proxy could not reach the upstream, or the response is not valid HTTP."""
 
     status = 502
     type = "upstream_error"
@@ -164,19 +164,19 @@ class UpstreamError(ProxyError):
 
 
 class UpstreamUnreachable(UpstreamError):
-    """502: no connection to the upstream could be made."""
+    """502: the proxy could not connect to the upstream."""
 
     code = "upstream_unreachable"
 
 
 class UpstreamBroke(UpstreamError):
-    """502: the upstream closed the connection before its answer was whole."""
+    """502: the upstream closed the connection before its response was complete."""
 
     code = "upstream_closed"
 
 
 class UpstreamBusy(ProxyError):
-    """503: nothing was sent, for too much is under way; asking again later may help."""
+    """503: too many requests are in progress, so the proxy did not send this one; a later retry may succeed."""
 
     status = 503
     type = "upstream_error"
@@ -184,28 +184,28 @@ class UpstreamBusy(ProxyError):
 
 
 class ShuttingDown(ProxyError):
-    """503: the daemon stops before the response has begun; asking again reaches the next one."""
+    """503: the daemon stopped before the response began; a retry reaches the next daemon."""
 
     status = 503
     code = "shutting_down"
 
 
 class OutOfDescriptors(ProxyError):
-    """503: the system's limit on open files is reached; asking again later may help."""
+    """503: the process has reached its limit of open files; a later retry may succeed."""
 
     status = 503
     code = "out_of_descriptors"
 
 
 class LoopDetected(ProxyError):
-    """508: the request has been here before (RFC 5842 §7.2)."""
+    """508: the proxy has already forwarded this request (RFC 5842 §7.2)."""
 
     status = 508
     code = "loop_detected"
 
 
 class UpstreamTimeout(ProxyError):
-    """504: the upstream did not take the connection, or did not answer, in time."""
+    """504: the upstream did not accept the connection, take the request or respond in time."""
 
     status = 504
     type = "upstream_error"
@@ -214,9 +214,9 @@ class UpstreamTimeout(ProxyError):
 
 class ConfigError(ValueError):
     """
-    A configuration that cannot be used.
+    An invalid configuration.
 
-    :ivar findings: everything that is wrong, one or more; each is a line for a person, its place first.
+    :ivar findings: all errors, at least one.  As text each is one line: its place in the file, then the message.
     """
 
     def __init__(self, findings: Sequence[Any]) -> None:

@@ -1,8 +1,7 @@
 """
-What a proxy may and must do to headers: which of them stop here, what the forwarded ones say, and what a Content-Type
-means.
+Header rules of the proxy: hop-by-hop headers, forwarded headers, trusted peers, and Content-Type.
 
-Headers travel as lists of raw pairs, in their order and their spelling.
+Headers are lists of raw pairs of name and value, in their original order and spelling.
 """
 
 from __future__ import annotations
@@ -15,8 +14,8 @@ from typing import Literal
 from .errors import Header, UnsupportedBody
 from .http1.heads import Head
 
-#: Headers that speak of one connection and stop at its end (RFC 9110 §7.6.1, RFC 9112 §9.6), beside those that
-#: Connection names.  Trailer stops because trailers do; Expect, because the proxy answers it.
+#: Hop-by-hop headers (RFC 9110 §7.6.1, RFC 9112 §9.6), which are never forwarded.  Connection can name more of them.
+#: Trailer is one of them because the proxy drops trailers; Expect, because the proxy itself responds to it.
 HOP_BY_HOP = frozenset(
     {
         b"connection",
@@ -32,43 +31,44 @@ HOP_BY_HOP = frozenset(
     }
 )
 
-#: Connection may not name these: a message cannot be passed on faithfully without them, and a client could otherwise
-#: have the proxy take off what the upstream relies on.  RFC 8586 §2 wants CDN-Loop to stay.
+#: Headers that are forwarded even if Connection names them.  Without this list, a client could make the proxy remove
+#: headers that the upstream relies on.  RFC 8586 §2 requires it for CDN-Loop.
 _END_TO_END = frozenset({b"host", b"content-length", b"content-type", b"authorization", b"cdn-loop"})
 
 _DESCRIBING = frozenset({b"content-type", b"content-length"})
 
-#: Servers behind CGI-like gateways cannot tell an underscore from a hyphen.
+#: The forwarded headers, also with underscores: servers behind CGI-like gateways cannot tell them from hyphens.
 _FORWARDED = frozenset(
-    b"x%cforwarded%c%b" % (first, second, told)
+    b"x%cforwarded%c%b" % (first, second, suffix)
     for first in b"-_"
     for second in b"-_"
-    for told in (b"for", b"proto", b"host")
+    for suffix in (b"for", b"proto", b"host")
 ) | {b"forwarded"}
 
-#: What the log and --trust-forwarded call a peer at a Unix socket, which has no address.
+#: Stands for a peer on a Unix socket, which has no address, in the log and in --trust-forwarded.
 UNIX: Literal["unix"] = "unix"
-#: What they call one whose transport tells no address, and what the upstream is told of both (RFC 7239 §6.2).
+#: Stands for a peer with an unknown address in the log, and for any peer without an address in the forwarded headers
+#: (RFC 7239 §6.2).
 UNKNOWN = "unknown"
-#: Most hops of X-Forwarded-For that are followed back.
+#: Most hops of X-Forwarded-For that are evaluated.
 MAX_HOPS = 32
-#: An address with a port behind it, as some proxies write it, or an IPv6 one in brackets.
+#: A hop: an address, optionally followed by a port, as some proxies write it; an IPv6 address may be in brackets.
 _NODE = re.compile(rb"[ \t]*(?:\[([0-9A-Fa-f:.]+)\](?::[0-9]+)?|([0-9.]+):[0-9]+|([0-9A-Fa-f:.]+))[ \t]*")
 
 _TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
 _MEDIA_TYPE = re.compile(rb"(%b/%b)[ \t]*" % (_TOKEN, _TOKEN))
-#: An unquoted value may hold more than a token: Java writes boundaries with equals signs.
+#: An unquoted value may contain more characters than a token: Java writes boundaries with equals signs.
 _BARE_VALUE = rb"[^\x00-\x20\x7f-\xff\",;\\]+"
 _QUOTED_VALUE = rb'"((?:[^"\\\x00-\x08\x0a-\x1f\x7f]|\\[\t -~])*)"'
 _PARAMETER = re.compile(rb";[ \t]*(?:(%b)=(?:(%b)|%b)[ \t]*)?" % (_TOKEN, _BARE_VALUE, _QUOTED_VALUE))
 _KEEP_ALIVE_TIMEOUT = re.compile(rb"(?:^|[,;])[ \t]*(?i:timeout)[ \t]*=[ \t]*([0-9]{1,9})[ \t]*(?:[,;]|$)")
-#: RFC 2046 §5.1.1 allows fewer characters, but clients send what they like, and the one that leaves is ours.  A space
-#: at the end is taken off by some.
+#: RFC 2046 §5.1.1 allows fewer characters, but clients use others too, and the proxy sends a boundary of its own.  Some
+#: receivers remove a space at the end.
 _BOUNDARY = re.compile(rb"[ -~]{0,69}[!-~]")
 
 
 def end_to_end(head: Head) -> list[Header]:
-    """The headers that are passed on, in a list of their own."""
+    """The headers that the proxy forwards, in a new list."""
     if not head.has(HOP_BY_HOP):
         return head.headers.copy()
     stop = HOP_BY_HOP.union(head.connection) - _END_TO_END
@@ -77,9 +77,9 @@ def end_to_end(head: Head) -> list[Header]:
 
 def describing(headers: list[Header], content_type: bytes, length: int | None) -> list[Header]:
     """
-    The headers of a message that gets another body; each keeps its place and its spelling.
+    Adapt Content-Type and Content-Length to a new body; each keeps its position and the spelling of its name.
 
-    :param length: of the body, in bytes; None for a chunked one.
+    :param length: the length of the body in bytes; None if it is chunked.
     """
     new = {b"content-type": content_type}
     if length is not None:
@@ -99,61 +99,60 @@ def describing(headers: list[Header], content_type: bytes, length: int | None) -
 
 def forwarded(head: Head, headers: list[Header], peer: bytes, proto: bytes, trusted: bool) -> list[Header]:
     """
-    The headers with ``X-Forwarded-For``, ``-Proto`` and ``-Host`` written, and ``Forwarded`` (RFC 7239) carried on.
+    Add ``X-Forwarded-For``, ``-Proto`` and ``-Host`` to the headers, and extend ``Forwarded`` (RFC 7239).
 
-    :param head: of the request as it came; its Host is the one that is told.
-    :param headers: those of its headers that are passed on.
-    :param peer: the address of the client that the connection came from.
-    :param proto: ``b"http"`` or ``b"https"``, as the client spoke.
-    :param trusted: whether the peer is a proxy that may tell of clients behind it.  Then its For is added to, and so is
-        its Forwarded, and its Proto and Host stand; else the three are replaced and Forwarded is dropped, since anybody
-        can write them.
+    :param head: the head of the request as received; it has the Host.
+    :param headers: the headers of the request that the proxy forwards.
+    :param peer: the address of the client side of the connection.
+    :param proto: the protocol of the client: ``b"http"`` or ``b"https"``.
+    :param trusted: whether the peer is a trusted proxy.  If so, its For and Forwarded are extended, and its Proto and
+        Host are kept.  If not, the three are replaced and Forwarded is dropped, because any client can send them.
     """
-    told: dict[bytes, list[bytes]] = {}
+    received: dict[bytes, list[bytes]] = {}
     if head.has(_FORWARDED):
         if trusted:
             for name, value in headers:
-                told.setdefault(name.lower(), []).append(value)
+                received.setdefault(name.lower(), []).append(value)
         headers = [header for header in headers if header[0].lower() not in _FORWARDED]
-    hops = told.get(b"x-forwarded-for", [])
+    hops = received.get(b"x-forwarded-for", [])
     if not hops or peer != UNKNOWN.encode():
-        hops.append(peer)  # a proxy at a Unix socket is no hop that anybody could tell from others
+        hops.append(peer)  # a proxy without an address adds no information to the list
     written = [
         (b"X-Forwarded-For", b", ".join(hops)),
-        (b"X-Forwarded-Proto", told.get(b"x-forwarded-proto", (proto,))[0]),
+        (b"X-Forwarded-Proto", received.get(b"x-forwarded-proto", (proto,))[0]),
     ]
-    hosts = told.get(b"x-forwarded-host") or head.values(b"host")
+    hosts = received.get(b"x-forwarded-host") or head.values(b"host")
     if hosts:
         written.append((b"X-Forwarded-Host", hosts[0]))
-    if b"forwarded" in told:
-        elements = [*told[b"forwarded"], _forwarded_element(peer, proto, head.values(b"host"))]
+    if b"forwarded" in received:
+        elements = [*received[b"forwarded"], _forwarded_element(peer, proto, head.values(b"host"))]
         written.append((b"Forwarded", b", ".join(elements)))
     return headers + written
 
 
 def _forwarded_element(peer: bytes, proto: bytes, hosts: Sequence[bytes]) -> bytes:
-    """What one proxy tells of a request (RFC 7239 §4); a colon stands only in quotes."""
+    """The Forwarded element for one request (RFC 7239 §4).  A value with a colon must be quoted."""
     element = b"for=%b;proto=%b" % (b'"[%b]"' % peer if b":" in peer else peer, proto)
     return element + b"".join(b';host="%b"' % host for host in hosts)
 
 
-#: A member of --trust-forwarded.
+#: A value of --trust-forwarded.
 Trusted = IPv4Network | IPv6Network | Literal["unix"]
 
 
 class TrustedPeers:
-    """The peers whose forwarded headers are believed."""
+    """The peers whose forwarded headers the proxy trusts."""
 
     def __init__(self, peers: Iterable[Trusted] = ()) -> None:
         """
-        :param peers: networks; `UNIX` stands for all peers at Unix sockets.
+        :param peers: networks; `UNIX` stands for all peers on Unix sockets.
         """
         trusted = tuple(peers)
         self._unix = UNIX in trusted
         self._networks = tuple(peer for peer in trusted if peer != UNIX)
 
     def __contains__(self, name: str) -> bool:
-        """Whether a peer is one of them; an IPv4 address may come mapped into IPv6."""
+        """Whether a peer is trusted.  An IPv4-mapped IPv6 address counts as the IPv4 address."""
         if name == UNIX:
             return self._unix
         address = _address(name) if self._networks else None
@@ -161,11 +160,12 @@ class TrustedPeers:
 
     def client(self, peer: str, values: Iterable[bytes]) -> str:
         """
-        The client that a request of a trusted peer's comes from: the last hop that is not trusted itself.
+        Find the client of a request from a trusted peer: the last hop that is not trusted.
 
-        What stands before a hop that is not trusted was written by whom nobody knows, and so was what is no address.
+        A hop before an untrusted one is ignored, because any client can write it.  For the same reason the search stops
+        at a hop that is not an address.
 
-        :param values: of X-Forwarded-For.
+        :param values: the values of X-Forwarded-For.
         """
         client = peer
         for hop in reversed(b",".join(values).rsplit(b",", MAX_HOPS)):
@@ -182,25 +182,25 @@ class TrustedPeers:
         return any(address in network for network in self._networks)
 
 
-#: Trusts nobody.
+#: Trusts no peer.
 NOBODY = TrustedPeers()
 
 
 class Peer:
     """
-    The other end of a client's connection.
+    The remote side of a client connection.
 
-    :ivar name: what the log calls it: its address, or `UNIX`, or `UNKNOWN`.
-    :ivar node: what X-Forwarded-For calls it.
-    :ivar trusted: whether it is a proxy whose forwarded headers are believed.
+    :ivar name: its name in the log: its address, `UNIX` or `UNKNOWN`.
+    :ivar node: its name in X-Forwarded-For.
+    :ivar trusted: whether it is a proxy whose forwarded headers are trusted.
     """
 
     __slots__ = ("_peers", "name", "node", "trusted")
 
     def __init__(self, name: str, peers: TrustedPeers) -> None:
         """
-        :param name: its address, or `UNIX`, or `UNKNOWN`.
-        :param peers: those that are trusted.
+        :param name: its address, `UNIX` or `UNKNOWN`.
+        :param peers: the trusted peers.
         """
         self.name = str(_address(name) or name)
         self.node = (UNKNOWN if name == UNIX else name).encode()
@@ -208,12 +208,12 @@ class Peer:
         self._peers = peers
 
     def client(self, head: Head) -> str:
-        """What the log calls the client of a request: the peer, or whom it names, if it is trusted."""
+        """The client of a request, for the log: the peer, or the client that a trusted peer names."""
         return self._peers.client(self.name, head.values(b"x-forwarded-for")) if self.trusted else self.name
 
 
 def _address(text: str) -> IPv4Address | IPv6Address | None:
-    """An address, an IPv4 one as itself also where it came mapped into IPv6; None where it is none."""
+    """Parse an address; None if it is invalid.  An IPv4-mapped IPv6 address becomes the IPv4 address."""
     try:
         address = ip_address(text)
     except ValueError:
@@ -223,9 +223,9 @@ def _address(text: str) -> IPv4Address | IPv6Address | None:
 
 def keep_alive_timeout(values: Sequence[bytes]) -> float | None:
     """
-    The seconds after which a server says that it closes an idle connection; None where it does not.
+    The idle timeout that a server announces, in seconds; None if it does not.
 
-    :param values: of its Keep-Alive lines (RFC 2068 §19.7.1.1, and what servers still send).
+    :param values: the values of Keep-Alive (RFC 2068 §19.7.1.1; servers still send it).
     """
     found = _KEEP_ALIVE_TIMEOUT.search(b",".join(values))
     return float(found.group(1)) if found else None
@@ -233,12 +233,12 @@ def keep_alive_timeout(values: Sequence[bytes]) -> float | None:
 
 def upgrade_of(head_options: Collection[bytes], upgrades: Sequence[bytes]) -> bytes | None:
     """
-    The protocol that a request asks to switch to, if it does (RFC 9110 §7.8).
+    The value of Upgrade if a request asks to switch protocols (RFC 9110 §7.8), else None.
 
-    HTTP/2 is not taken up this way: clients that know it say so otherwise (RFC 9113 §3.1), and a tunnel would carry
-    requests past everything here.
+    An upgrade to HTTP/2 is ignored: RFC 9113 §3.1 deprecates it, and requests in such a tunnel would bypass all
+    rules of the proxy.
 
-    :param head_options: the lower-cased options of every Connection line.
+    :param head_options: the lower-cased options of all Connection fields.
     :param upgrades: the values of Upgrade.
     """
     if b"upgrade" not in head_options or len(upgrades) != 1:
@@ -251,10 +251,10 @@ def upgrade_of(head_options: Collection[bytes], upgrades: Sequence[bytes]) -> by
 
 def parse_content_type(value: bytes) -> tuple[bytes, dict[bytes, bytes]]:
     """
-    Read a Content-Type (RFC 9110 §8.3.1).
+    Parse a Content-Type (RFC 9110 §8.3.1).
 
-    :return: the media type in lower case, and the parameters by lower-cased name, unquoted.
-    :raises UnsupportedBody: when it is not well-formed or repeats a parameter: receivers would differ on it.
+    :return: the media type in lower case, and the unquoted parameters by lower-cased name.
+    :raises UnsupportedBody: when it is malformed or repeats a parameter, because receivers read that differently.
     """
     media = _MEDIA_TYPE.match(value)
     if media is None:
@@ -268,10 +268,10 @@ def parse_content_type(value: bytes) -> tuple[bytes, dict[bytes, bytes]]:
         at = parameter.end()
         name, token, quoted = parameter.groups()
         if name is None:
-            continue  # a lone semicolon; RFC 9110 §5.6.6 has receivers take it
+            continue  # an empty parameter; RFC 9110 §5.6.6 allows it
         name = name.lower()
         if name in parameters:
-            raise UnsupportedBody(f"The Content-Type has more than one {_shown(name)}.")
+            raise UnsupportedBody(f"The Content-Type has more than one parameter {_shown(name)}.")
         parameters[name] = token if token is not None else re.sub(rb"\\(.)", rb"\1", quoted)
     return media.group(1).lower(), parameters
 
@@ -280,21 +280,21 @@ def boundary_of(parameters: dict[bytes, bytes]) -> bytes:
     """
     The boundary of a multipart form.
 
-    :raises UnsupportedBody: when there is none, when it is too long (RFC 2046 §5.1.1), or when receivers would differ
-        on where it ends.
+    :raises UnsupportedBody: when it is missing, empty or too long (RFC 2046 §5.1.1), contains other characters than
+        printable ASCII, or ends in a space.
     """
     boundary = parameters.get(b"boundary")
     if boundary is None:
         raise UnsupportedBody("The Content-Type multipart/form-data needs a boundary parameter.")
     if not _BOUNDARY.fullmatch(boundary):
         raise UnsupportedBody(
-            f"The boundary {_shown(boundary)} is not allowed: it must have 1 to 70 printable ASCII characters, the "
-            "last one not a space."
+            f"The boundary {_shown(boundary)} is not allowed: it must have 1 to 70 printable ASCII characters and "
+            "must not end in a space."
         )
     return boundary
 
 
 def _shown(value: bytes) -> str:
-    """A value as it may stand in a message: bounded, and readable whatever it holds."""
+    """Format a value for a message: limited in length, with unprintable bytes escaped."""
     text = value[:100].decode("utf-8", "backslashreplace")
     return repr(text + "…" if len(value) > 100 else text)

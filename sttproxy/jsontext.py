@@ -1,8 +1,8 @@
 """
-JSON with places: every value knows where in the text it stands (RFC 8259).
+A JSON parser that keeps the position of every value in the text (RFC 8259).
 
-The standard decoder forgets positions and lets the last of two equal members win.  A configuration error must name its
-line, and a number must leave as it was written, so values keep their span of the source.
+The decoder of the standard library has no positions, converts numbers, and accepts repeated members.  A configuration
+error must name its line, and numbers must be sent as written, so values here keep their span of the source.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import re
 
 import attrs
 
-#: Deepest nesting of arrays and objects; far beyond any form, far below Python's recursion limit.
+#: Deepest nesting of arrays and objects: far more than forms have, and far below Python's recursion limit.
 MAX_DEPTH = 64
 
 _SPACE = re.compile(r"[ \t\n\r]*")
@@ -24,10 +24,10 @@ _WORDS = {"true": True, "false": False, "null": None}
 
 class JSONError(ValueError):
     """
-    Text that is not JSON, or says a thing twice.
+    The text is not JSON, or an object repeats a member.
 
     :ivar message: what is wrong.
-    :ivar at: where, as an offset in characters.
+    :ivar at: the offset of the error, in the units of the input: characters of a `str`, bytes of `bytes`.
     """
 
     def __init__(self, message: str, at: int) -> None:
@@ -38,14 +38,14 @@ class JSONError(ValueError):
 
 @attrs.frozen
 class Number:
-    """A number as it was written: ``0.20`` stays ``0.20``."""
+    """A number as written in the source: ``0.20`` stays ``0.20``."""
 
     literal: str
 
 
 @attrs.frozen
 class Member:
-    """A member of an object; its name stands, in quotes, at ``[key_at, key_end)``."""
+    """A member of an object.  The span of its quoted name is ``[key_at, key_end)``."""
 
     key: str
     key_at: int
@@ -68,16 +68,16 @@ class Value:
 
 @attrs.frozen
 class Object:
-    """An object's members in their order, no name twice."""
+    """The members of an object in their order; their names are unique."""
 
     members: tuple[Member, ...]
 
 
 def parse(text: str) -> Value:
     """
-    Read one JSON text.
+    Parse a JSON text.
 
-    :raises JSONError: when it is not JSON, when an object repeats a member, or when it nests deeper than `MAX_DEPTH`.
+    :raises JSONError: when it is not JSON, repeats a member of an object, or nests deeper than `MAX_DEPTH`.
     """
     value, at = _value(text, _skip(text, 0), 0)
     _check_end(text, at)
@@ -85,13 +85,13 @@ def parse(text: str) -> Value:
 
 
 class Places:
-    """Lines and columns of a text; the lines are counted once, whatever is asked."""
+    """Converts offsets in a text to lines and columns; finds the line breaks only once."""
 
     def __init__(self, text: str) -> None:
         self._starts = [0, *(found.end() for found in re.finditer("\n", text))]
 
     def of(self, at: int) -> tuple[int, int]:
-        """The line and the column of an offset, both counted from 1."""
+        """The line and the column of an offset in characters, both counted from 1."""
         line = bisect.bisect_right(self._starts, at)
         return line, at - self._starts[line - 1] + 1
 
@@ -109,7 +109,7 @@ def _skip(text: str, at: int) -> int:
 
 
 def _value(text: str, at: int, depth: int) -> tuple[Value, int]:
-    """The value that begins at an offset, and the offset behind it."""
+    """Parse the value at an offset; return it and the offset after it."""
     first = text[at : at + 1]
     if first == '"':
         string, end = _string(text, at)
@@ -131,15 +131,15 @@ def _value(text: str, at: int, depth: int) -> tuple[Value, int]:
 def _string(text: str, at: int) -> tuple[str, int]:
     span = _STRING.match(text, at)
     if span is None:
-        raise JSONError("a string has no closing quote, or holds a raw line break or control character", at)
+        raise JSONError("a string has no closing quote, or contains a raw line break or control character", at)
     try:
         string: str = json.loads(span.group())
     except ValueError:
-        raise JSONError("a string holds an escape that JSON does not know", at) from None
+        raise JSONError("a string contains an invalid escape", at) from None
     try:
         string.encode()
     except UnicodeEncodeError:
-        raise JSONError("a string holds half of a surrogate pair", at) from None
+        raise JSONError("a string contains half of a surrogate pair", at) from None
     return string, span.end()
 
 
@@ -168,7 +168,7 @@ def _object(text: str, start: int, depth: int) -> tuple[Value, int]:
             raise JSONError(_mistake(text, at) or "a member's name, in double quotes, is missing", at)
         key, at = _string(text, at)
         if key in seen:
-            raise JSONError(f"the member {_shown(key)} is there twice", key_at)
+            raise JSONError(f"the member {_shown(key)} appears twice", key_at)
         seen.add(key)
         key_end = at
         at = _skip(text, at)
@@ -181,27 +181,31 @@ def _object(text: str, start: int, depth: int) -> tuple[Value, int]:
             return Value(Object(tuple(found)), start, at), at
 
 
-#: What people write for JSON's own characters: as typewriters and word processors do, or with a Chinese input method.
+#: Characters that word processors and Chinese input methods produce, and the characters of JSON that they stand for.
 _MEANT = dict.fromkeys("“”„‟«»‘’‚‛＂＇「」", '"') | dict(zip("：，、｛｝［］【】", ":,,{}[][]", strict=True))
 
 
 def _mistake(text: str, at: int) -> str:
-    """What somebody has written who does not know JSON; empty where it is nothing usual."""
+    """A message for a common mistake at an offset: comments, wrong quotes.  Empty if it is none of these."""
     if text.startswith(("//", "/*", "#"), at):
         return 'JSON has no comments; use a "$comment" member'
     found = text[at : at + 1]
     if found == "'":
-        return "JSON's strings stand in double quotes, not in single ones"
-    return f"{found!r} is not a character of JSON; write {_MEANT[found]!r}" if found in _MEANT else ""
+        return "JSON strings need double quotes, not single quotes"
+    return f"{found!r} has no meaning in JSON; write {_MEANT[found]!r}" if found in _MEANT else ""
 
 
 def _shown(key: str) -> str:
-    """A name as it may stand in a message: bounded."""
+    """Format a name for a message: limited to 80 characters."""
     return repr(key if len(key) <= 80 else key[:80] + "…")
 
 
 def _separator(text: str, at: int, closing: str) -> tuple[bool, int]:
-    """Whether a comma and so another element follows, and the offset to go on from."""
+    """
+    Parse a comma or the closing bracket.
+
+    :return: whether it is a comma, and the offset to continue at: of the next element, or after the bracket.
+    """
     at = _skip(text, at)
     found = text[at : at + 1]
     if found == closing:

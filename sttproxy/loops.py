@@ -1,9 +1,9 @@
 """
-Requests that come back: a target that is this proxy itself, or that leads back to it.
+Loop detection: finds a target that is this proxy, or that leads back to it.
 
-The addresses that are listened on and the target can be compared at the start.  A loop that cannot be seen then, by way
-of a load balancer, a mapped port or a second proxy, is seen at its first request: each one leaves with a name of this
-process in ``CDN-Loop`` (RFC 8586), and one that arrives with that name has been here before.
+At startup the target is compared with the listening addresses.  A loop through a load balancer, a mapped port or a
+second proxy is not visible then; it is detected at its first request.  Each forwarded request has a name of this
+process in ``CDN-Loop`` (RFC 8586), so a received request with that name has already been forwarded.
 """
 
 from __future__ import annotations
@@ -14,33 +14,34 @@ import threading
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
 from .errors import Header, LoopDetected
-from .http1.heads import RequestHead
+from .http1.requests import RequestHead
 
 Address = IPv4Address | IPv6Address
 
-#: Seconds that the start may wait for a name to be resolved, where its port is one that is listened on.
+#: Longest wait in seconds for name resolution at startup.  Only a target with a listening port is resolved.
 RESOLVE_S = 0.5
 _LOOPBACK = (IPv4Address("127.0.0.1"), IPv6Address("::1"))
 
 
 def new_pseudonym() -> bytes:
     """
-    A name for this process.
+    Make a name for this process.
 
-    Each has its own, since two proxies in a row are no loop.  It is random, so that it is part of no other name.
+    Each process has its own name, because two proxies in a chain are not a loop.  The name is random, so that no other
+    name contains it.
     """
     return b"sttproxy-" + secrets.token_hex(8).encode()
 
 
 def check(head: RequestHead, pseudonym: bytes) -> None:
     """
-    Refuse a request that this process has passed on before.
+    Reject a request that this process has already forwarded.
 
-    :raises LoopDetected: when it has.
+    :raises LoopDetected: when CDN-Loop contains the name of this process.
     """
     if any(pseudonym in value for value in head.values(b"cdn-loop")):
         raise LoopDetected(
-            "The proxy has passed this request on before: its target leads back to it. The target must be the "
+            "The proxy has already forwarded this request: its target leads back to the proxy. The target must be the "
             "speech-to-text server itself.",
             headers=((b"x-should-retry", b"false"),),
         )
@@ -48,9 +49,10 @@ def check(head: RequestHead, pseudonym: bytes) -> None:
 
 def mark(head: RequestHead, headers: list[Header], pseudonym: bytes) -> None:
     """
-    Add the name to the headers of a request that leaves; others that are named there stay.
+    Add the name of this process to CDN-Loop; keep the names that are already there.
 
-    :param head: of the request as it came.
+    :param head: the head of the request as received.
+    :param headers: the headers of the request to forward; this function changes the list.
     """
     if b"cdn-loop" not in head.index:
         headers.append((b"CDN-Loop", pseudonym))
@@ -62,10 +64,11 @@ def mark(head: RequestHead, headers: list[Header], pseudonym: bytes) -> None:
 
 def leads_to(host: str, port: int, listening: str, listening_port: int) -> bool:
     """
-    Whether it can be seen that connections to a target arrive at an address that is listened on.
+    Whether connections to a target are known to arrive at a listening address.
 
-    :param host: of the target: a name or an address.
-    :param listening: the address; ``0.0.0.0`` and ``::`` are all of this machine's.
+    :param host: the host of the target: a name or an address.
+    :param port: the port of the target.
+    :param listening: the listening address; ``0.0.0.0`` and ``::`` are all addresses of this machine.
     """
     if port != listening_port:
         return False
@@ -74,7 +77,7 @@ def leads_to(host: str, port: int, listening: str, listening_port: int) -> bool:
 
 
 def _arrives(there: Address, here: Address) -> bool:
-    if there.is_unspecified:  # systems connect to the loopback address instead
+    if there.is_unspecified:  # operating systems then connect to the loopback address
         there = _LOOPBACK[there.version == 6]
     if not here.is_unspecified:
         return there == here
@@ -82,7 +85,7 @@ def _arrives(there: Address, here: Address) -> bool:
 
 
 def _is_local(address: Address) -> bool:
-    """Whether an address is one of this machine's: what is sent there would come from there.  Nothing is sent."""
+    """Whether an address belongs to this machine: it is then its own source address.  Sends nothing."""
     if address.is_loopback:
         return True
     try:
@@ -94,26 +97,26 @@ def _is_local(address: Address) -> bool:
 
 
 def _addresses(host: str) -> list[Address]:
-    """The addresses of a host; empty where they are not known soon."""
+    """Resolve a host; the result is empty if that fails or takes longer than `RESOLVE_S`."""
     if host.lower().rstrip(".").split(".")[-1] == "localhost":  # RFC 6761 §6.3
         return list(_LOOPBACK)
     found: list[Address] = []
 
     def look_up() -> None:
         try:
-            answers = socket.getaddrinfo(host, 0, socket.AF_UNSPEC, socket.SOCK_STREAM)
+            results = socket.getaddrinfo(host, 0, socket.AF_UNSPEC, socket.SOCK_STREAM)
         except (OSError, UnicodeError):
             return
-        found.extend(_plain(str(answer[4][0])) for answer in answers)
+        found.extend(_plain(str(result[4][0])) for result in results)
 
-    # A name server that keeps silent holds up neither the start nor the end of the process.
-    looking = threading.Thread(target=look_up, name="target resolution", daemon=True)
-    looking.start()
-    looking.join(RESOLVE_S)
+    # In a daemon thread, so that a name server that does not respond delays neither the start nor the exit.
+    resolver = threading.Thread(target=look_up, name="target resolution", daemon=True)
+    resolver.start()
+    resolver.join(RESOLVE_S)
     return found.copy()
 
 
 def _plain(text: str) -> Address:
-    """An address without its scope; an IPv4 one that is mapped into IPv6 is what it stands for."""
+    """Parse an address without its scope; an IPv4-mapped IPv6 address becomes the IPv4 address."""
     address = ip_address(text.partition("%")[0])
     return getattr(address, "ipv4_mapped", None) or address

@@ -19,7 +19,7 @@ from zope.interface import implementer
 from .deadline import Deadline
 from .errors import Header, ProxyError, UpstreamError, UpstreamTimeout
 from .headers import end_to_end
-from .http1.heads import ResponseHead
+from .http1.responses import ResponseHead
 from .inbound.interfaces import BodyReceiver, BodySource
 from .inbound.request import Request
 from .routes import Mount

@@ -1,8 +1,8 @@
 """
-Where a request target leads, judged as some upstream would.
+Classification of request targets: transcription, suspicious spelling of one, or other.
 
-Servers differ in what they make of a path before they route it: percent escapes, dot segments, doubled slashes, path
-parameters, case.  A path that any of them could take to the transcription handler must not pass as something else.
+Servers normalize a path differently before they route it: percent escapes, dot segments, doubled slashes, path
+parameters, case.  A path that some server could route to its transcription handler must not be classified as other.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ from urllib.parse import unquote_to_bytes
 import attrs
 
 from .errors import Header
-from .http1.heads import RequestHead
+from .http1.requests import RequestHead
 
 
 @attrs.frozen
 class Mount:
     """
-    Where the paths of a server appear to a client.
+    Maps the paths of a server to the paths that a client uses.
 
-    :ivar outside: what the client's paths begin with, and is taken off; empty or ``b"/…"`` without a slash at its end.
-    :ivar inside: what is put before the rest, likewise.
-    :ivar name: the server's own authority, ``host:port``.
-    :ivar hosts: the authorities by which the client calls it.
+    :ivar outside: the prefix of the client's paths, which the proxy removes; empty or ``b"/…"`` without a final slash.
+    :ivar inside: the prefix that the proxy puts before the rest; same form.
+    :ivar name: the authority of the server, ``host:port``.
+    :ivar hosts: the authorities that the client uses for it.
     """
 
     outside: bytes
@@ -38,10 +38,10 @@ class Mount:
 
     def outward(self, reference: bytes) -> bytes:
         """
-        A URI reference of the server's (RFC 3986 §4.1), as it leads the client to the same place.
+        Translate a URI reference of the server (RFC 3986 §4.1) so that the client reaches the same resource.
 
-        One to another server stays as it is, and so does one to a path that the client cannot reach through here, and
-        a relative one, which the client resolves against its own URL.
+        Returns these references unchanged: to another server, to a path that the client cannot reach through the proxy,
+        and a relative path, which the client resolves against its own URL.
         """
         scheme, authority, path, rest = _split_reference(reference)
         host = None if authority is None else _plain(authority)
@@ -50,24 +50,24 @@ class Mount:
         if path != self.inside and not path.startswith(self.inside + b"/"):
             return reference
         path = self.outside + path[len(self.inside) :]
-        # The server's own name may mean nothing to the client; a path alone keeps it where it is.
+        # The client may be unable to resolve the authority of the server; a path alone refers to the proxy.
         named = authority is not None and host != _plain(self.name)
         return (scheme + b"//" + authority if named and authority else b"") + (path or b"/") + rest
 
     def amended(self, headers: list[Header]) -> list[Header]:
-        """A response's headers with those turned outward that lead somewhere."""
+        """The headers of a response, with Location and Content-Location translated by `outward`."""
         return [
             (name, self.outward(value)) if name.lower() in _REFERENCES else (name, value) for name, value in headers
         ]
 
 
 def _plain(authority: bytes) -> bytes:
-    """An authority as it is compared: in lower case, without HTTP's own port."""
+    """Normalize an authority for comparison: lower case, without the default port of HTTP."""
     return authority.lower().removesuffix(b":80")
 
 
 def _split_reference(reference: bytes) -> tuple[bytes, bytes | None, bytes, bytes]:
-    """Scheme with its colon, authority, path, and the rest; by the pattern of RFC 3986, Appendix B."""
+    """Split into scheme with colon, authority, path, and the rest (RFC 3986, Appendix B)."""
     found = _REFERENCE.fullmatch(reference)
     assert found is not None, "the pattern matches everything"
     scheme, authority, path, rest = found.groups()
@@ -75,16 +75,16 @@ def _split_reference(reference: bytes) -> tuple[bytes, bytes | None, bytes, byte
 
 
 class Route(enum.Enum):
-    """What a target is."""
+    """The class of a request."""
 
     TRANSCRIPTION = "a transcription"
-    ODD = "perhaps a transcription, spelled so that servers differ on it"
+    ODD = "possibly a transcription, in a spelling that servers route differently"
     OTHER = "anything else"
 
 
-#: Paths on which no two servers differ: segments of unreserved characters, none beginning with a dot.
+#: Paths that all servers read alike: segments of unreserved characters, none of which begins with a dot.
 _PLAIN = re.compile(rb"(?:/[A-Za-z0-9_~\-][A-Za-z0-9_~.\-]*)*/?")
-#: Starlette routes a path with a line feed at its end like the one without.
+#: Starlette ignores a line feed at the end of a path.
 _TRANSCRIPTION = re.compile(rb"(?:.*/)?audio/transcriptions/?\n?", re.DOTALL)
 _PROFILE = re.compile(rb"/profiles/([^/?#]*)(.*)", re.DOTALL)
 _METHOD_OVERRIDES = (b"x-http-method-override", b"x-http-method", b"x-method-override")
@@ -92,15 +92,15 @@ _TARGET_OVERRIDES = (b"x-original-url", b"x-rewrite-url")
 _OVERRIDES = frozenset({*_METHOD_OVERRIDES, *_TARGET_OVERRIDES})
 _REFERENCES = frozenset({b"location", b"content-location"})
 _REFERENCE = re.compile(rb"([A-Za-z][A-Za-z0-9+.\-]*:)?(?://([^/?#]*))?([^?#]*)(.*)", re.DOTALL)
-#: Decoding goes on until nothing changes, and no honest path needs as many rounds.
+#: Most rounds of percent-decoding.  A path that changes in every round is suspicious.
 _ROUNDS = 5
 
 
 def split_profile(target: bytes) -> tuple[bytes | None, bytes]:
     """
-    Take the prefix ``/profiles/NAME`` off a target.
+    Split the prefix ``/profiles/NAME`` from a target.
 
-    :return: the name as it stands there, None without the prefix; and the rest, a target in origin form.
+    :return: the name, not decoded, or None if the target has no such prefix; and the rest, a target in origin form.
     """
     found = _PROFILE.fullmatch(target)
     if found is None:
@@ -110,15 +110,15 @@ def split_profile(target: bytes) -> tuple[bytes | None, bytes]:
 
 
 def profile_prefix(name: str) -> bytes:
-    """What `split_profile` takes off."""
+    """The prefix that `split_profile` removes."""
     return b"/profiles/" + name.encode()
 
 
 def route(method: bytes, path: bytes) -> Route:
     """
-    Judge a request.
+    Classify a request.
 
-    :param path: the whole target that the upstream will see, without its query.
+    :param path: the target sent to the upstream, without its query.
     """
     if method.upper() != b"POST":
         return Route.OTHER
@@ -127,10 +127,10 @@ def route(method: bytes, path: bytes) -> Route:
 
 def takes_detour(head: RequestHead, target: bytes, prefix: bytes) -> bool:
     """
-    Whether a request asks, by headers that some frameworks obey, to be routed as another one: as a transcription.
+    Whether override headers, which some frameworks obey, could route a request to the transcription handler.
 
-    :param target: the one that is passed on.
-    :param prefix: of every path at the upstream.
+    :param target: the target that the proxy forwards.
+    :param prefix: the prefix of every path at the upstream.
     """
     if not head.has(_OVERRIDES):
         return False
@@ -145,7 +145,7 @@ def _of_path(path: bytes) -> Route:
     if _TRANSCRIPTION.fullmatch(unquote_to_bytes(path)):
         return Route.TRANSCRIPTION
     if _PLAIN.fullmatch(path):
-        # Nothing about it is odd but perhaps its case.
+        # Such a path has only one reading, except that some servers ignore case.
         return Route.ODD if _TRANSCRIPTION.fullmatch(path.lower()) else Route.OTHER
     return Route.ODD if _may_be_transcription(path) else Route.OTHER
 
@@ -158,13 +158,13 @@ def _may_be_transcription(path: bytes) -> bool:
         if decoded == path:
             return False
         path = decoded
-    return True  # escaped so often that it is made to deceive
+    return True  # no legitimate client escapes a path this often
 
 
 def _leads_to_transcriptions(path: bytes) -> bool:
-    """Whether a path, read as leniently as any server would, ends in audio/transcriptions."""
+    """Whether a path ends in audio/transcriptions after the most lenient normalization."""
     text = unicodedata.normalize("NFKC", path.decode("utf-8", "replace")).casefold()
-    # Whether a server cuts at these or keeps them, one reading of the two leads there.
+    # Some servers cut the path at these characters, others keep them: check both readings.
     return any(_ends_there(reading) for reading in (text, re.split(r"[?#\0]", text)[0]))
 
 

@@ -1,5 +1,5 @@
 """
-Counters: what ``/stats`` tells.
+The counters that ``/stats`` shows.
 """
 
 from __future__ import annotations
@@ -12,20 +12,20 @@ _CLASSES = tuple(f"{first}xx" for first in range(10))
 
 class Stats:
     """
-    Everything that is counted, in one object without I/O.
+    All counters, in one object without I/O.
 
-    :ivar total_requests: requests whose head was read and accepted.
-    :ivar stt_requests: those of them that were transcriptions, whose form is rewritten.
-    :ivar forwarded_requests: those that pass untouched.
-    :ivar refused_requests: heads that were refused before they became a request.
-    :ivar in_flight: requests not yet answered in full.
-    :ivar connections: client connections open now.
-    :ivar clients_refused: connections that were turned away, for there were too many.
-    :ivar answers: finished answers by class, ``"2xx"`` and so on.
-    :ivar upstream_errors: failures of the upstream by their error code.
-    :ivar clients_gone: requests whose client left before the answer was complete.
-    :ivar broken_off: answers that broke off in the middle, since the upstream's did.
-    :ivar stopped: requests that the daemon ended when it stopped, for they took longer than it waits.
+    :ivar total_requests: requests with an accepted head.
+    :ivar stt_requests: transcription requests among them, whose forms are rewritten.
+    :ivar forwarded_requests: requests among them that are forwarded unchanged.
+    :ivar refused_requests: requests rejected because of their head.
+    :ivar in_flight: requests without a complete response yet.
+    :ivar connections: open client connections.
+    :ivar clients_refused: client connections rejected because too many were open.
+    :ivar answers: completed responses by status class, such as ``"2xx"``.
+    :ivar upstream_errors: failures of the upstream, by error code.
+    :ivar clients_gone: requests whose client disconnected before the response was complete.
+    :ivar broken_off: responses aborted because the upstream closed early.
+    :ivar stopped: requests aborted at shutdown because they exceeded the drain time.
     """
 
     def __init__(self) -> None:
@@ -43,11 +43,11 @@ class Stats:
         self.stopped = 0
 
     def answered(self, status: int) -> None:
-        """Count a finished answer."""
+        """Count a completed response."""
         self.answers[_CLASSES[status // 100]] += 1
 
     def snapshot(self) -> dict[str, Any]:
-        """All counters, ready for JSON."""
+        """A copy of all counters, for JSON."""
         return {
             name: dict(sorted(value.items())) if isinstance(value, Counter) else value
             for name, value in vars(self).items()

@@ -1,5 +1,5 @@
 """
-Where WebSocket frames begin and end (RFC 6455 §5.2), so that a frame of ours can go between two of a peer's.
+Finds the boundaries of WebSocket frames (RFC 6455 §5.2), so that the proxy can insert a close frame between two frames.
 """
 
 from __future__ import annotations
@@ -7,7 +7,7 @@ from __future__ import annotations
 import os
 import struct
 
-#: The status of a close frame: the server goes down (RFC 6455 §7.4.1).
+#: The status code of a close frame when the server shuts down (RFC 6455 §7.4.1).
 GOING_AWAY = 1001
 
 _CLOSE = 0x8
@@ -16,10 +16,10 @@ _LENGTHS = {126: "!H", 127: "!Q"}
 
 class Frames:
     """
-    Follows one direction of a connection.
+    Tracks the frames in one direction of a connection.
 
-    :ivar between: the last byte was a frame's last one, or there was none.
-    :ivar closed: a close frame has begun.
+    :ivar between: whether the data so far ends with a complete frame; also true before the first byte.
+    :ivar closed: whether a close frame has begun.
     """
 
     def __init__(self) -> None:
@@ -30,10 +30,10 @@ class Frames:
 
     def feed(self, data: bytes, *, to_end: bool = False) -> int:
         """
-        Take bytes.
+        Process bytes.
 
-        :param to_end: stop at the end of the frame that is under way.
-        :return: how many were taken.
+        :param to_end: stop at the end of the current frame.
+        :return: the number of bytes processed.
         """
         at = 0
         while at < len(data) and not (to_end and self.between):
@@ -49,7 +49,7 @@ class Frames:
         return at
 
     def _read_head(self) -> None:
-        """Find out how long the frame is, once its head is complete."""
+        """Read the payload length if the frame head is complete."""
         head = self._head
         self.closed = self.closed or head[0] & 0x0F == _CLOSE
         if len(head) < 2:
@@ -65,9 +65,10 @@ class Frames:
 
 def close_frame(status: int, masked: bool) -> bytes:
     """
-    A close frame.
+    Make a close frame.
 
-    :param masked: as a client must send it (RFC 6455 §5.3).
+    :param status: the status code (RFC 6455 §7.4).
+    :param masked: whether to mask the payload, as a client must do (RFC 6455 §5.3).
     """
     payload = struct.pack("!H", status)
     if not masked:

@@ -12,18 +12,18 @@ from sttproxy.errors import UpstreamBusy
 
 
 class AdmissionTests(SynchronousTestCase):
-    """A few at a time."""
+    """The limit and the queue."""
 
     def ask(self, admission: Admission, count: int) -> list[Deferred[None]]:
-        """So many ask to be let in."""
+        """Let a number of requests ask for admission."""
         return [admission.enter() for _ in range(count)]
 
     def inside(self, turns: list[Deferred[None]]) -> list[bool]:
-        """Who of them is."""
+        """Whether each request is admitted."""
         return [turn.called for turn in turns]
 
     def test_without_limit(self) -> None:
-        """Without a limit everybody is in at once, and nobody waits."""
+        """Without a limit all requests are admitted at once."""
         admission = Admission(0, 0)
         turns = self.ask(admission, 1000)
         self.assertEqual((set(self.inside(turns)), admission.waiting), ({True}, 0))
@@ -31,7 +31,7 @@ class AdmissionTests(SynchronousTestCase):
             admission.leave(turn)
 
     def test_order(self) -> None:
-        """Past the limit they wait, and are let in in their order as others leave."""
+        """Requests over the limit wait, and are admitted in their order when others leave."""
         admission = Admission(2, 10)
         turns = self.ask(admission, 5)
         self.assertEqual((self.inside(turns), admission.waiting), ([True, True, False, False, False], 3))
@@ -42,7 +42,7 @@ class AdmissionTests(SynchronousTestCase):
         self.assertEqual((self.inside(turns), admission.waiting), ([True, True, True, True, False, False], 2))
 
     def test_room(self) -> None:
-        """When all have left there is as much room as in the beginning."""
+        """After all requests have left, the limit is available in full again."""
         admission = Admission(2, 10)
         for _ in range(3):
             turns = self.ask(admission, 6)
@@ -52,7 +52,7 @@ class AdmissionTests(SynchronousTestCase):
         self.assertEqual(self.inside(self.ask(admission, 3)), [True, True, False])
 
     def test_leaving_the_queue(self) -> None:
-        """Who leaves while waiting is skipped, and its turn never comes."""
+        """A request that leaves while it waits is never admitted."""
         admission = Admission(1, 10)
         turns = self.ask(admission, 4)
         admission.leave(turns[1])
@@ -64,7 +64,7 @@ class AdmissionTests(SynchronousTestCase):
         self.assertTrue(admission.enter().called)
 
     def test_full(self) -> None:
-        """Who finds the queue full is turned away with the time after which to ask again; a place that frees counts."""
+        """With a full queue a request is rejected with Retry-After; a freed place is available again."""
         for queue in (0, 2):
             admission = Admission(1, queue)
             turns = self.ask(admission, 1 + queue)
@@ -75,7 +75,7 @@ class AdmissionTests(SynchronousTestCase):
             admission.enter()
 
     def test_leaving_at_once(self) -> None:
-        """Hundreds of which each leaves as soon as it is in are let in without recursion."""
+        """Thousands of requests that leave as soon as they are admitted do not cause recursion."""
         admission = Admission(1, 2000)
         first = admission.enter()
         turns = self.ask(admission, 2000)

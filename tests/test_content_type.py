@@ -1,5 +1,5 @@
 """
-Tests for what :mod:`sttproxy.headers` reads from a Content-Type.
+Tests for the parsing of Content-Type in :mod:`sttproxy.headers`.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ TOKENS = st.text("abcXYZ019!#$%&'*+-.^_`|~", min_size=1, max_size=12).map(str.en
 
 
 class ContentTypeTests(SynchronousTestCase):
-    """What a Content-Type means."""
+    """Media types and parameters."""
 
     FORM = b"multipart/form-data"
 
     def test_read(self) -> None:
-        """Each legal spelling is read as the same media type and parameters."""
+        """Each valid spelling is parsed to its media type and parameters."""
         for value, media, parameters in (
             (b"text/plain", b"text/plain", {}),
             (b"Text/PLAIN", b"text/plain", {}),
@@ -48,7 +48,7 @@ class ContentTypeTests(SynchronousTestCase):
             self.assertEqual(parse_content_type(value), (media, parameters), value)
 
     def test_refused(self) -> None:
-        """What receivers could read differently is refused, and the answer shows the value."""
+        """A value that receivers could read differently is rejected; the message shows it."""
         for value in (
             b"",
             b"multipart",
@@ -81,13 +81,13 @@ class ContentTypeTests(SynchronousTestCase):
             self.assertIn(repr(value.decode("utf-8", "backslashreplace")), error.message)
 
     def test_repeated(self) -> None:
-        """A parameter that is there twice is refused by its name, in whatever spelling."""
+        """A repeated parameter is rejected, in any spelling of its name."""
         for value in (b"a/b; x=1; x=1", b"a/b; x=1; X=2", b'a/b; boundary=x; y=1; boundary="x"'):
             error = self.assertRaises(UnsupportedBody, parse_content_type, value)
-            self.assertIn("more than one", error.message)
+            self.assertIn("more than one parameter", error.message)
 
     def test_bounded_message(self) -> None:
-        """A refused value is shown in part, however long it is and whatever it holds."""
+        """The message shows a limited part of a rejected value, and escapes line breaks."""
         for value in (b"\xff" * 9000, b"x" * 9000, b"a/b; " + b"\n" * 9000, "会".encode() * 9000):
             error = self.assertRaises(UnsupportedBody, parse_content_type, value)
             self.assertTrue(len(error.message) < 600, len(error.message))
@@ -95,7 +95,7 @@ class ContentTypeTests(SynchronousTestCase):
 
     @given(TOKENS, TOKENS, st.dictionaries(TOKENS.map(bytes.lower), st.text(st.characters(codec="ascii"), max_size=9)))
     def test_written(self, kind: bytes, subtype: bytes, parameters: dict[bytes, str]) -> None:
-        """Any media type and any parameters, written as RFC 9110 §5.6.4 quotes them, are read back."""
+        """Random media types and parameters, quoted as in RFC 9110 §5.6.4, are parsed correctly."""
         printable = {name: re.sub(r"[\x00-\x08\x0a-\x1f\x7f]", "", text) for name, text in parameters.items()}
         value = kind + b"/" + subtype
         for name, text in printable.items():
@@ -105,7 +105,7 @@ class ContentTypeTests(SynchronousTestCase):
 
     @given(st.binary(max_size=60) | st.text(' \t;="\\ab/', max_size=30).map(str.encode))
     def test_any_bytes(self, value: bytes) -> None:
-        """Any bytes are either read or refused, in reasonable time."""
+        """Random bytes are either parsed or rejected."""
         try:
             media, _ = parse_content_type(value)
         except UnsupportedBody:
@@ -113,16 +113,16 @@ class ContentTypeTests(SynchronousTestCase):
         self.assertTrue(value.lower().startswith(media))
 
     def test_linear(self) -> None:
-        """A long value that never comes to its end costs one pass."""
+        """A long malformed value takes one pass."""
         for filler in (b'; a="' + b"\\" * 60000, b"; " * 30000 + b"=", b'; a="' + b"x" * 60000, b" " * 60000 + b"x"):
             self.assertRaises(UnsupportedBody, parse_content_type, b"a/b" + filler)
 
 
 class BoundaryTests(SynchronousTestCase):
-    """Which boundaries a form may have."""
+    """The boundaries that a form may have."""
 
     def test_allowed(self) -> None:
-        """Everything that RFC 2046 §5.1.1 allows, and the clients' own ones."""
+        """Boundaries that RFC 2046 §5.1.1 allows, and others that clients use."""
         for boundary in (
             b"x",
             b"x" * 70,
@@ -143,7 +143,7 @@ class BoundaryTests(SynchronousTestCase):
             self.assertEqual(boundary_of({b"boundary": boundary}), boundary)
 
     def test_refused(self) -> None:
-        """Everything else is refused, and the answer says what is allowed."""
+        """Other boundaries are rejected; the message says what is allowed."""
         for boundary in (
             b"",
             b"x" * 71,
@@ -159,6 +159,6 @@ class BoundaryTests(SynchronousTestCase):
             self.assertIn("1 to 70 printable", error.message)
 
     def test_missing(self) -> None:
-        """A form without a boundary is refused by that name."""
+        """A form without a boundary is rejected; the message names the parameter."""
         error = self.assertRaises(UnsupportedBody, boundary_of, {b"charset": b"utf-8"})
         self.assertIn("boundary", error.message)

@@ -14,7 +14,7 @@ from sttproxy import errors
 from sttproxy.config import Finding
 from sttproxy.errors import BadRequest, ConfigError, MalformedForm, MethodNotAllowed, ProxyError, printable
 
-#: Status, type and code of every error, as the README and the SDKs know them.
+#: Status, type and code of every error, as documented in the README.
 ANSWERS = {
     "ProxyError": (500, "server_error", "internal_error"),
     "BadRequest": (400, "invalid_request_error", "bad_request"),
@@ -42,7 +42,7 @@ ANSWERS = {
 
 
 def proxy_errors() -> dict[str, type[ProxyError]]:
-    """Every error that the module has, by its name."""
+    """All errors of the module, by name."""
     return {
         name: value
         for name, value in vars(errors).items()
@@ -51,26 +51,26 @@ def proxy_errors() -> dict[str, type[ProxyError]]:
 
 
 class AnswerTests(SynchronousTestCase):
-    """An error knows its answer."""
+    """The responses of errors."""
 
     def test_every_error(self) -> None:
-        """Each error has the status, type and code of the table, and none is missing there."""
+        """Each error has the status, type and code of the table, and the table is complete."""
         found = {name: (error.status, error.type, error.code) for name, error in proxy_errors().items()}
         self.assertEqual(found, ANSWERS)
 
     def test_codes_differ(self) -> None:
-        """No two errors share a code, so that a client can tell them apart."""
+        """Each error has a code of its own, so that clients can distinguish them."""
         codes = [error.code for error in proxy_errors().values()]
         self.assertEqual(sorted(codes), sorted(set(codes)))
 
     def test_blame(self) -> None:
-        """What the client did wrong is a BadRequest, and a form that is malformed is one of them."""
+        """Exactly the errors of clients are subclasses of BadRequest."""
         for name, error in proxy_errors().items():
             self.assertEqual(issubclass(error, BadRequest), error.type == "invalid_request_error", name)
         self.assertTrue(issubclass(MalformedForm, BadRequest))
 
     def test_shape(self) -> None:
-        """The body is the JSON object that the OpenAI SDKs read, ended by a line break."""
+        """The body is the JSON object that the OpenAI SDKs read, and ends with a line feed."""
         body = BadRequest("Wrong.", param="language").body()
         self.assertTrue(body.endswith(b"}\n"))
         self.assertEqual(
@@ -86,15 +86,15 @@ class AnswerTests(SynchronousTestCase):
         )
 
     def test_no_param(self) -> None:
-        """Where no field is at fault, `param` is there and null."""
+        """Without a field that caused the error, `param` is null."""
         self.assertIsNone(json.loads(ProxyError("x").body())["error"]["param"])
 
     def test_readable(self) -> None:
-        """Text outside ASCII stays readable in the answer's bytes."""
+        """Text outside ASCII is not escaped in the body."""
         self.assertIn("会议".encode(), BadRequest("会议").body())
 
     def test_answer(self) -> None:
-        """The answer's headers tell its type and length, and then come those of the error itself."""
+        """The headers are Content-Type, Content-Length, and then those of the error."""
         headers, body = MethodNotAllowed("No.", headers=((b"Allow", b"GET"),)).answer()
         length = b"%d" % len(body)
         self.assertEqual(
@@ -103,37 +103,37 @@ class AnswerTests(SynchronousTestCase):
 
     @given(st.text(), st.none() | st.text())
     def test_any_text(self, message: str, param: str | None) -> None:
-        """Whatever the message holds, the body says exactly it, in the length that the headers promise."""
+        """Random messages: the body contains the exact message and has the length of Content-Length."""
         headers, body = MalformedForm(message, param=param).answer()
         error = json.loads(body)["error"]
         self.assertEqual((error["message"], error["param"]), (message, param))
         self.assertEqual(dict(headers)[b"Content-Length"], str(len(body)).encode())
 
     def test_str(self) -> None:
-        """In a log the error is its message."""
+        """`str` gives the message."""
         self.assertEqual(str(BadRequest("Wrong.")), "Wrong.")
 
 
 class ConfigErrorTests(SynchronousTestCase):
-    """A configuration's error holds everything that is wrong."""
+    """Errors of configurations."""
 
     def test_lines(self) -> None:
-        """Each finding is a line, its place first, and stays at hand."""
+        """Each finding is one line that begins with its place; the findings are available too."""
         findings = [Finding("no", "c.json", 3, 4, "$.a"), Finding("never", "c.json")]
         error = ConfigError(findings)
         self.assertEqual(str(error), "c.json:3:4: $.a: no\nc.json: never")
         self.assertEqual(error.findings, findings)
 
     def test_no_answer(self) -> None:
-        """It is no request's fault and cannot become an answer."""
+        """It is not the error of a request and has no response."""
         self.assertFalse(issubclass(ConfigError, ProxyError))
 
 
 class PrintableTests(SynchronousTestCase):
-    """Paths in messages."""
+    """The formatting of paths."""
 
     def test_shown(self) -> None:
-        """What can be read stays; bytes that are not UTF-8 and what is no character are escaped."""
+        """Printable characters are kept; control characters, and bytes that are not UTF-8, are escaped."""
         for path, shown in (
             (b"/tmp/a b.json", "/tmp/a b.json"),
             ("/tmp/\u914d\u7f6e.json".encode(), "/tmp/\u914d\u7f6e.json"),
@@ -144,6 +144,6 @@ class PrintableTests(SynchronousTestCase):
 
     @given(st.binary())
     def test_any(self, path: bytes) -> None:
-        """Whatever its bytes, it is one line in UTF-8."""
+        """Random bytes become one printable line."""
         shown = printable(path.decode("utf-8", "surrogateescape"))
         self.assertTrue(shown.isprintable() and shown.encode("utf-8").decode() == shown)

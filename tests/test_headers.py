@@ -25,7 +25,7 @@ from sttproxy.headers import (
 )
 from sttproxy.http1.heads import Head
 
-#: Headers of one connection, none of which may reach the next one.
+#: Hop-by-hop headers, which the proxy must not forward.
 CONNECTION_HEADERS = (
     b"Connection",
     b"Expect",
@@ -44,7 +44,7 @@ HEADERS = st.lists(st.tuples(st.sampled_from(CONNECTION_HEADERS) | TOKENS, st.bi
 
 
 def head_of(headers: list[Header], connection: Iterable[bytes] = ()) -> Head:
-    """A head with these headers; Connection, where it has options, is not among them."""
+    """A head with the given headers and, separately, the options of Connection."""
     index: dict[bytes, list[bytes]] = {}
     for name, value in headers:
         index.setdefault(name.lower(), []).append(value)
@@ -55,10 +55,10 @@ def head_of(headers: list[Header], connection: Iterable[bytes] = ()) -> Head:
 
 
 class EndToEndTests(SynchronousTestCase):
-    """Which headers are passed on."""
+    """The headers that the proxy forwards."""
 
     def test_hop_by_hop(self) -> None:
-        """Each header of a connection stops here, in any spelling of its name."""
+        """Hop-by-hop headers are removed, in any spelling of their names."""
         for name in CONNECTION_HEADERS:
             for spelling in (name, name.lower(), name.upper(), name.swapcase()):
                 headers = [(b"A", b"1"), (spelling, b"x"), (b"B", b"2"), (spelling, b"y")]
@@ -66,34 +66,34 @@ class EndToEndTests(SynchronousTestCase):
                 self.assertEqual(end_to_end(head_of(headers, {b"close"})), [(b"A", b"1"), (b"B", b"2")], spelling)
 
     def test_untouched(self) -> None:
-        """Everything else keeps its order, its spelling and its repetitions."""
+        """All other headers keep their order, their spelling and their repetitions."""
         headers = [(b"x-B", b"1"), (b"Set-Cookie", b"a"), (b"X-b", b" 2"), (b"set-cookie", b"b"), (b"TEa", b"")]
         self.assertEqual(end_to_end(head_of(headers)), headers)
 
     def test_named_by_connection(self) -> None:
-        """What Connection names stops here too, every line of it."""
+        """All headers that Connection names are removed."""
         headers = [(b"X-Secret", b"1"), (b"x-SECRET", b"2"), (b"X-Other", b"3")]
         self.assertEqual(end_to_end(head_of(headers, {b"close", b"x-secret"})), [(b"X-Other", b"3")])
 
     def test_protected(self) -> None:
-        """Connection cannot take off what a message needs to be understood and permitted."""
+        """Headers that the upstream relies on are forwarded even if Connection names them."""
         for name in (b"Host", b"Content-Length", b"Content-Type", b"Authorization"):
             headers = [(name, b"x")]
             self.assertEqual(end_to_end(head_of(headers, {name.lower(), b"close"})), headers, name)
 
     def test_empty_option(self) -> None:
-        """The empty element of a Connection line such as ``close,`` names nothing."""
+        """An empty element of Connection, as in ``close,``, has no effect."""
         self.assertEqual(end_to_end(head_of([(b"A", b"1")], {b"", b"close"})), [(b"A", b"1")])
 
     def test_argument_untouched(self) -> None:
-        """The caller's own list stays as it was."""
+        """The list of the caller does not change."""
         headers = [(b"Connection", b"close"), (b"A", b"1")]
         end_to_end(head_of(headers, {b"close"}))
         self.assertEqual(headers, [(b"Connection", b"close"), (b"A", b"1")])
 
     @given(HEADERS, st.frozensets(TOKENS.map(bytes.lower)))
     def test_subsequence(self, headers: list[Header], connection: frozenset[bytes]) -> None:
-        """What is passed on are the client's own lines in their order, less exactly those that had to stop."""
+        """The forwarded headers are the headers of the client in their order, without the hop-by-hop ones."""
         passed = end_to_end(head_of(headers, connection))
         protected = {b"host", b"content-length", b"content-type", b"authorization"}
         stop = {name.lower() for name in CONNECTION_HEADERS} | connection - protected
@@ -101,7 +101,7 @@ class EndToEndTests(SynchronousTestCase):
 
 
 class ForwardedTests(SynchronousTestCase):
-    """What the forwarded headers say."""
+    """The forwarded headers."""
 
     CLAIMED: tuple[Header, ...] = (
         (b"x-forwarded-for", b"10.0.0.1"),
@@ -112,16 +112,16 @@ class ForwardedTests(SynchronousTestCase):
         (b"forwarded", b"for=10.0.0.1;proto=https"),
     )
 
-    def told(self, claimed: list[Header], trusted: bool, host: bytes | None = b"h:1") -> list[Header]:
-        """What is passed on from a client at 192.0.2.1 over HTTP."""
-        came = head_of(claimed if host is None else [(b"Host", host), *claimed])
-        return forwarded(came, claimed, b"192.0.2.1", b"http", trusted)
+    def forward(self, claimed: list[Header], trusted: bool, host: bytes | None = b"h:1") -> list[Header]:
+        """The headers forwarded for a client at 192.0.2.1 over HTTP."""
+        received = head_of(claimed if host is None else [(b"Host", host), *claimed])
+        return forwarded(received, claimed, b"192.0.2.1", b"http", trusted)
 
     def test_written(self) -> None:
-        """All three are written, behind the client's headers."""
+        """The three X-Forwarded headers are added after the headers of the client."""
         for trusted in (False, True):
             self.assertEqual(
-                self.told([(b"A", b"1")], trusted),
+                self.forward([(b"A", b"1")], trusted),
                 [
                     (b"A", b"1"),
                     (b"X-Forwarded-For", b"192.0.2.1"),
@@ -131,21 +131,21 @@ class ForwardedTests(SynchronousTestCase):
             )
 
     def test_untrusted(self) -> None:
-        """Claims of a client that nobody trusts are replaced, in every spelling and repetition."""
-        self.assertEqual(self.told(list(self.CLAIMED), False), self.told([(b"A", b"1")], False))
-        for name, _ in self.told([], False):
+        """The forwarded headers of an untrusted client are replaced, in every spelling and repetition."""
+        self.assertEqual(self.forward(list(self.CLAIMED), False), self.forward([(b"A", b"1")], False))
+        for name, _ in self.forward([], False):
             for spelling in (
                 name,
                 name.replace(b"-", b"_"),
                 name.replace(b"-", b"_", 1),
                 name[::-1].replace(b"-", b"_", 1)[::-1],
             ):
-                self.assertEqual(self.told([(spelling, b"x")], False), self.told([], False), spelling)
+                self.assertEqual(self.forward([(spelling, b"x")], False), self.forward([], False), spelling)
 
     def test_trusted(self) -> None:
-        """A trusted proxy's For is added to, from all its lines; its Proto and Host stand."""
+        """All For values of a trusted proxy are kept and extended; its Proto and Host are kept."""
         self.assertEqual(
-            self.told(list(self.CLAIMED), True),
+            self.forward(list(self.CLAIMED), True),
             [
                 (b"A", b"1"),
                 (b"X-Forwarded-For", b"10.0.0.1, 10.0.0.2, 10.0.0.3, 192.0.2.1"),
@@ -156,24 +156,24 @@ class ForwardedTests(SynchronousTestCase):
         )
 
     def test_forwarded(self) -> None:
-        """An element is added to all that a trusted proxy tells; quotes stand around what holds a colon."""
+        """An element is added to the Forwarded of a trusted proxy; values with a colon are quoted."""
         claimed = [(b"Forwarded", b"for=a"), (b"FORWARDED", b"for=b, for=c")]
         for peer, host, element in (
             (b"192.0.2.1", None, b"for=192.0.2.1;proto=https"),
             (b"2001:db8::1", b"[::1]:80", b'for="[2001:db8::1]";proto=https;host="[::1]:80"'),
             (b"unknown", b"h", b'for=unknown;proto=https;host="h"'),
         ):
-            came = head_of(claimed if host is None else [(b"Host", host), *claimed])
-            told = forwarded(came, claimed, peer, b"https", True)
-            self.assertEqual(told[-1], (b"Forwarded", b"for=a, for=b, for=c, " + element))
+            received = head_of(claimed if host is None else [(b"Host", host), *claimed])
+            sent = forwarded(received, claimed, peer, b"https", True)
+            self.assertEqual(sent[-1], (b"Forwarded", b"for=a, for=b, for=c, " + element))
             self.assertNotIn(
-                b"forwarded", [name.lower() for name, _ in forwarded(came, claimed, peer, b"https", False)]
+                b"forwarded", [name.lower() for name, _ in forwarded(received, claimed, peer, b"https", False)]
             )
 
     def test_trusted_in_part(self) -> None:
-        """What a trusted proxy leaves out is written from the connection."""
+        """Headers that a trusted proxy does not send are derived from the connection."""
         self.assertEqual(
-            self.told([(b"X-Forwarded-Proto", b"https")], True),
+            self.forward([(b"X-Forwarded-Proto", b"https")], True),
             [
                 (b"X-Forwarded-For", b"192.0.2.1"),
                 (b"X-Forwarded-Proto", b"https"),
@@ -182,38 +182,38 @@ class ForwardedTests(SynchronousTestCase):
         )
 
     def test_no_host(self) -> None:
-        """Without a Host none is made up, and an untrusted claim goes all the same."""
-        names = [name for name, _ in self.told(list(self.CLAIMED), False, host=None)]
+        """Without Host, no X-Forwarded-Host is added, and an untrusted one is still removed."""
+        names = [name for name, _ in self.forward(list(self.CLAIMED), False, host=None)]
         self.assertEqual(names, [b"A", b"X-Forwarded-For", b"X-Forwarded-Proto"])
 
     def test_trusted_without_host(self) -> None:
-        """A trusted proxy's Host stands also where the request itself had none."""
-        self.assertIn((b"X-Forwarded-Host", b"public.example"), self.told(list(self.CLAIMED), True, host=None))
+        """The X-Forwarded-Host of a trusted proxy is kept if the request has no Host."""
+        self.assertIn((b"X-Forwarded-Host", b"public.example"), self.forward(list(self.CLAIMED), True, host=None))
 
     def test_no_address(self) -> None:
-        """A peer without an address is told of as unknown, but not where it is a trusted proxy that tells of others."""
+        """A peer without an address is written as unknown, unless it is a trusted proxy that names a client."""
         for trusted, claimed, written in (
             (False, [], b"unknown"),
             (True, [], b"unknown"),
             (False, [(b"X-Forwarded-For", b"203.0.113.9")], b"unknown"),
             (True, [(b"X-Forwarded-For", b"203.0.113.9")], b"203.0.113.9"),
         ):
-            told = forwarded(head_of(claimed), claimed, b"unknown", b"http", trusted)
-            self.assertEqual(told[0], (b"X-Forwarded-For", written), (trusted, claimed))
+            sent = forwarded(head_of(claimed), claimed, b"unknown", b"http", trusted)
+            self.assertEqual(sent[0], (b"X-Forwarded-For", written), (trusted, claimed))
 
     def test_argument_untouched(self) -> None:
-        """The caller's own list stays as it was."""
+        """The list of the caller does not change."""
         for trusted in (False, True):
             headers = list(self.CLAIMED)
-            self.told(headers, trusted)
+            self.forward(headers, trusted)
             self.assertEqual(headers, list(self.CLAIMED))
 
 
 class TrustedPeersTests(SynchronousTestCase):
-    """Whose forwarded headers are believed."""
+    """The peers whose forwarded headers are trusted."""
 
     def test_members(self) -> None:
-        """Addresses in one of the networks are, also an IPv4 one that came mapped into IPv6; all others are not."""
+        """Addresses in the networks are trusted, also IPv4-mapped IPv6 ones; other addresses are not."""
         peers = TrustedPeers(map(ip_network, ("10.0.0.0/8", "192.0.2.7", "2001:db8::/32")))
         for address in ("10.0.0.0", "10.255.255.255", "192.0.2.7", "::ffff:10.1.2.3", "2001:db8::1", "2001:DB8:0:0::f"):
             self.assertTrue(address in peers, address)
@@ -221,24 +221,24 @@ class TrustedPeersTests(SynchronousTestCase):
             self.assertFalse(address in peers, address)
 
     def test_no_address(self) -> None:
-        """A peer without an address, as on a Unix socket, is never one of them."""
+        """A peer without an address is in no network."""
         everybody = TrustedPeers(map(ip_network, ("0.0.0.0/0", "::/0")))
         self.assertTrue("203.0.113.9" in everybody)
         for address in ("", "unknown", "localhost", "10.0.0", "10.0.0.0/8", "/run/socket", "010.0.0.1"):
             self.assertFalse(address in everybody, address)
 
-    def test_nobody(self) -> None:
-        """Without networks nobody is trusted."""
+    def test_no_networks(self) -> None:
+        """Without networks no peer is trusted."""
         for address in ("127.0.0.1", "::1", "unknown"):
             self.assertFalse(address in TrustedPeers(), address)
 
     def test_generator(self) -> None:
-        """The networks may come from an iterator that runs only once."""
+        """The networks may be an iterator."""
         peers = TrustedPeers(ip_network(text) for text in ("10.0.0.0/8",))
         self.assertTrue("10.0.0.1" in peers and "10.0.0.1" in peers)
 
     def test_unix(self) -> None:
-        """The word stands for the peers at Unix sockets, and for no others."""
+        """`UNIX` stands for peers on Unix sockets only."""
         peers = TrustedPeers([UNIX, ip_network("10.0.0.0/8")])
         self.assertTrue(UNIX in peers and "10.0.0.1" in peers)
         self.assertFalse(UNIX in TrustedPeers([ip_network("0.0.0.0/0")]) or UNKNOWN in peers)
@@ -247,17 +247,17 @@ class TrustedPeersTests(SynchronousTestCase):
 
 
 class PeerTests(SynchronousTestCase):
-    """What is told of a connection's other end, and of clients behind it."""
+    """The names of a peer, and of clients that it names."""
 
     TRUSTED = TrustedPeers([ip_network("10.0.0.0/8"), ip_network("fd00::/8"), UNIX])
 
     def client(self, *lines: bytes, peer: str = "10.0.0.1") -> str:
-        """What the log calls the client of a request with these lines of X-Forwarded-For."""
+        """The name in the log for the client of a request with these X-Forwarded-For fields."""
         headers = [(b"X-Forwarded-For", line) for line in lines]
         return Peer(peer, self.TRUSTED).client(head_of(headers))
 
     def test_names(self) -> None:
-        """The log has one name for each address; the upstream is told of it as it came."""
+        """The log has one name for each address; the upstream gets the address as received."""
         for name, shown, node in (
             ("192.0.2.7", "192.0.2.7", b"192.0.2.7"),
             ("::ffff:192.0.2.7", "192.0.2.7", b"::ffff:192.0.2.7"),
@@ -270,12 +270,12 @@ class PeerTests(SynchronousTestCase):
             self.assertEqual((peer.name, peer.node, peer.trusted), (shown, node, name == UNIX), name)
 
     def test_untrusted(self) -> None:
-        """What a peer tells that is not trusted is not believed."""
+        """X-Forwarded-For of an untrusted peer is ignored."""
         for peer in ("192.0.2.7", UNKNOWN):
             self.assertEqual(self.client(b"203.0.113.9", peer=peer), peer)
 
     def test_last_untrusted(self) -> None:
-        """The client is the last hop that is no trusted proxy; what stands before it could be anybody's words."""
+        """The client is the last hop that is not a trusted proxy."""
         for lines, client in (
             ((b"203.0.113.9",), "203.0.113.9"),
             ((b"198.51.100.1, 203.0.113.9",), "203.0.113.9"),
@@ -293,13 +293,13 @@ class PeerTests(SynchronousTestCase):
                 self.assertEqual(self.client(*lines, peer=peer), client, lines)
 
     def test_only_trusted(self) -> None:
-        """Where all hops are trusted, the first one is the client, or the peer, if there are none."""
+        """If all hops are trusted, the client is the first one; without hops it is the peer."""
         self.assertEqual(self.client(b"10.0.0.3, 10.0.0.2"), "10.0.0.3")
         self.assertEqual(self.client(), "10.0.0.1")
         self.assertEqual(self.client(peer=UNIX), "unix")
 
     def test_no_address(self) -> None:
-        """What is no address is not shown, and nothing before it is believed: the hop behind it is the client."""
+        """If a hop is not an address, the client is the hop after it; earlier hops are ignored."""
         for odd in (
             b"",
             b"unknown",
@@ -316,17 +316,17 @@ class PeerTests(SynchronousTestCase):
             self.assertEqual(self.client(b"203.0.113.9, " + odd + b", 10.0.0.2"), "10.0.0.2", odd)
 
     def test_bounded(self) -> None:
-        """Not more hops are followed than any chain of proxies has."""
+        """At most `MAX_HOPS` hops are evaluated."""
         for hops in (MAX_HOPS, MAX_HOPS + 2):
-            told = b", ".join([b"203.0.113.9", *[b"10.0.0.2"] * hops])
-            self.assertEqual(self.client(told), "203.0.113.9" if hops == MAX_HOPS else "10.0.0.2")
+            line = b", ".join([b"203.0.113.9", *[b"10.0.0.2"] * hops])
+            self.assertEqual(self.client(line), "203.0.113.9" if hops == MAX_HOPS else "10.0.0.2")
 
 
 class KeepAliveTests(SynchronousTestCase):
-    """What a server says of its idle connections."""
+    """The idle timeout in Keep-Alive."""
 
     def test_timeouts(self) -> None:
-        """The time-out is found among other parameters; nonsense is none."""
+        """The timeout is found among other parameters; an invalid one is ignored."""
         for values, seconds in (
             ([b"timeout=5"], 5.0),
             ([b"timeout=5, max=100"], 5.0),
@@ -345,15 +345,15 @@ class KeepAliveTests(SynchronousTestCase):
 
 
 class UpgradeTests(SynchronousTestCase):
-    """Which requests ask to switch protocols."""
+    """Requests that ask to switch protocols."""
 
     def test_asked(self) -> None:
-        """One Upgrade that Connection names is taken as it was written."""
+        """A single Upgrade that Connection names is returned as received."""
         for value in (b"websocket", b"WebSocket", b"a/1, b/2", b"TLS/1.3"):
             self.assertEqual(upgrade_of({b"upgrade", b"keep-alive"}, [value]), value)
 
     def test_not_asked(self) -> None:
-        """Without the option, without a protocol, or with two lines nothing is asked for."""
+        """Upgrade is ignored without the option in Connection, without a protocol, or if it is repeated."""
         for options, values in (
             (set(), [b"websocket"]),
             ({b"close"}, [b"websocket"]),
@@ -364,6 +364,6 @@ class UpgradeTests(SynchronousTestCase):
             self.assertEqual(upgrade_of(options, values), None, (options, values))
 
     def test_no_http2(self) -> None:
-        """HTTP/2 is not taken up, alone or among others, in whatever spelling."""
+        """An upgrade to HTTP/2 is ignored, alone or in a list, in any spelling."""
         for value in (b"h2c", b"H2C", b"websocket, h2c", b"h2c,websocket", b"websocket,\th2c ", b"h2c-14"):
             self.assertEqual(upgrade_of({b"upgrade"}, [value]), None, value)

@@ -12,17 +12,17 @@ from sttproxy.jsontext import MAX_DEPTH, JSONError, Member, Number, Object, Plac
 
 
 def inside(value: Value) -> int:
-    """How many arrays and objects stand inside each other, down the first of each."""
+    """The nesting depth of arrays and objects, along the first element of each."""
     data = value.data
     below = [member.value for member in data.members] if isinstance(data, Object) else data
     return 1 + inside(below[0]) if isinstance(below, list | tuple) else 0
 
 
 class ValueTests(SynchronousTestCase):
-    """What is read."""
+    """Parsed values."""
 
     def test_values(self) -> None:
-        """Each kind of value is read as itself."""
+        """Each type of value is parsed correctly."""
         for text, data in (
             ("null", None),
             ("true", True),
@@ -40,13 +40,13 @@ class ValueTests(SynchronousTestCase):
             self.assertEqual(parse(text).data, data, text)
 
     def test_numbers(self) -> None:
-        """A number stays as it was written."""
+        """A number keeps its literal."""
         for literal in ("0", "-0", "0.20", "1e5", "1E+05", "-12.50e-0", "9" * 6000, "1e999999"):
             self.assertEqual(parse(literal).data, Number(literal))
             self.assertEqual(parse(f"[{literal} ]").data, (Value(Number(literal), 1, 1 + len(literal)),))
 
     def test_spans(self) -> None:
-        """Values and names know where they stand, without the space around them."""
+        """Values and names have spans without the surrounding white space."""
         self.assertEqual(
             parse(' { "a" : [ 1, "é" ] } '),
             Value(
@@ -57,19 +57,19 @@ class ValueTests(SynchronousTestCase):
         )
 
     def test_order(self) -> None:
-        """Members keep the order of the text."""
+        """Members keep their order."""
         root = parse('{"b": 1, "": 2, "a": 3}').data
         assert isinstance(root, Object)
         self.assertEqual([member.key for member in root.members], ["b", "", "a"])
 
     def test_same_name_elsewhere(self) -> None:
-        """Two objects may hold members of the same name."""
+        """Two objects may have members of the same name."""
         root = parse('{"a": {"a": 1}, "b": [{"a": 2}, {"a": 3}]}').data
         assert isinstance(root, Object)
         self.assertEqual([member.key for member in root.members], ["a", "b"])
 
     def test_depth(self) -> None:
-        """The deepest nesting allowed is read, one level more is refused at its bracket."""
+        """The deepest allowed nesting is accepted; one more level is rejected, with the offset of its bracket."""
         for opening, closing in (("[", "]"), ('{"a":', "}")):
             deepest = opening * MAX_DEPTH + "1" + closing * MAX_DEPTH
             self.assertEqual(inside(parse(deepest)), MAX_DEPTH)
@@ -81,17 +81,17 @@ class ValueTests(SynchronousTestCase):
         self.assertEqual(len(wide), 1000)
 
     def test_long(self) -> None:
-        """A string of a mebibyte, closed or not, costs one pass."""
+        """A string of a mebibyte takes one pass, with or without a closing quote."""
         long = "x\\n" * 350_000
         self.assertEqual(parse(f'"{long}"').data, "x\n" * 350_000)
         self.assertRaises(JSONError, parse, f'"{long}')
 
 
 class RefusedTests(SynchronousTestCase):
-    """What is refused, and where the error points."""
+    """Rejected texts, with the offsets of the errors."""
 
     def test_refused(self) -> None:
-        """Each fault has its message and its offset."""
+        """Each error has its message and its offset."""
         for text, message, at in (
             ("", "a value is missing", 0),
             ("  ", "a value is missing", 2),
@@ -110,7 +110,7 @@ class RefusedTests(SynchronousTestCase):
             ("\ufeff1", "begins with", 0),
             ("\u00a01", "begins with", 0),
             ("\x0c1", "begins with", 0),
-            ("'a'", "in double quotes, not in single", 0),
+            ("'a'", "need double quotes, not single", 0),
             ("]", "begins with ']'", 0),
             ("[,1]", "begins with ','", 1),
             ("[1,,2]", "begins with ','", 3),
@@ -126,7 +126,7 @@ class RefusedTests(SynchronousTestCase):
             ("[1, /* two */ 2]", '"$comment" member', 4),
             ('{"a": 1, // b', '"$comment" member', 9),
             ('{"a" /**/: 1}', '"$comment" member', 5),
-            ("{'a': 1}", "in double quotes, not in single", 1),
+            ("{'a': 1}", "need double quotes, not single", 1),
             ('{“a": 1}', "write '\"'", 1),
             ("{„a“: 1}", "write '\"'", 1),
             ("[«a»]", "write '\"'", 1),
@@ -152,8 +152,8 @@ class RefusedTests(SynchronousTestCase):
             ('{"a"}', "colon is missing after 'a'", 4),
             ('{"a" 1}', "colon is missing after 'a'", 5),
             ('{"a", 1}', "colon is missing after 'a'", 4),
-            ('{"a": 1, "b": 2, "a": 3}', "'a' is there twice", 17),
-            (r'{"a": 1, "\u0061": 2}', "'a' is there twice", 9),
+            ('{"a": 1, "b": 2, "a": 3}', "'a' appears twice", 17),
+            (r'{"a": 1, "\u0061": 2}', "'a' appears twice", 9),
             ('"a', "no closing quote", 0),
             ('["a]', "no closing quote", 1),
             ('"a\n"', "raw line break", 0),
@@ -178,10 +178,10 @@ class RefusedTests(SynchronousTestCase):
 
 
 class PlaceTests(SynchronousTestCase):
-    """Line and column of an offset."""
+    """Lines and columns."""
 
     def test_places(self) -> None:
-        """Both count from 1; a line ends behind its line feed, whether or not a carriage return stands before it."""
+        """Both are counted from 1; a line ends after its line feed, with or without a carriage return before it."""
         text = "ab\n\nc\r\nd"
         places = [(1, 1), (1, 2), (1, 3), (2, 1), (3, 1), (3, 2), (3, 3), (4, 1), (4, 2)]
         self.assertEqual([Places(text).of(at) for at in range(len(text) + 1)], places)
@@ -193,7 +193,7 @@ class PlaceTests(SynchronousTestCase):
 
     @given(st.text("a\n\r", max_size=30))
     def test_against_lines(self, text: str) -> None:
-        """Every character stands where cutting the text into lines puts it."""
+        """The places agree with those that splitting the text into lines gives."""
         lines = text.split("\n")
         for at in range(len(text)):
             line, column = Places(text).of(at)

@@ -1,5 +1,5 @@
 """
-:mod:`sttproxy.jsontext` held against the standard library's decoder.
+Compares :mod:`sttproxy.jsontext` with the decoder of the standard library.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ Python = Any
 
 
 def plain(value: Value) -> Python:
-    """A value as the standard decoder gives it."""
+    """Convert a value to the result of the standard decoder."""
     data = value.data
     if isinstance(data, Number):
         return json.loads(data.literal)
@@ -29,7 +29,7 @@ def plain(value: Value) -> Python:
 
 
 def inside(value: Value) -> list[Value]:
-    """A value and all that it holds."""
+    """A value and all values inside it."""
     data = value.data
     below = data if isinstance(data, tuple) else ()
     if isinstance(data, Object):
@@ -39,7 +39,7 @@ def inside(value: Value) -> list[Value]:
 
 def strict(text: str) -> Python:
     """
-    What the standard decoder reads, held to the stricter points of ours.
+    Parse a text with the standard decoder, and make the additional checks of :mod:`sttproxy.jsontext`.
 
     :raises ValueError: also for NaN and infinities, repeated members, halves of surrogate pairs, and deep nesting.
     """
@@ -60,7 +60,7 @@ def strict(text: str) -> Python:
 
 
 def depth(data: Python) -> int:
-    """How many arrays and objects stand inside each other."""
+    """The nesting depth of arrays and objects."""
     if isinstance(data, dict):
         data = list(data.values())
     return 1 + max(map(depth, data), default=0) if isinstance(data, list) else 0
@@ -94,7 +94,7 @@ def texts(draw: st.DrawFn, values: st.SearchStrategy[Python] = VALUES) -> str:
     return draw(SPACE) + text + draw(SPACE)
 
 
-#: What turns JSON into something that is almost JSON.
+#: Fragments that make a JSON text invalid or almost valid.
 FRAGMENTS = st.sampled_from(
     (
         *"{}[]\",:\\/-+.eE0189 \t\r\n\x00\x1f\x7f\u00a0\u2028\ufeff'",
@@ -106,7 +106,7 @@ FRAGMENTS = st.sampled_from(
 
 @st.composite
 def mutated(draw: st.DrawFn) -> str:
-    """Texts in which slices are dropped, doubled, and replaced by fragments."""
+    """Texts in which slices are removed, doubled, or replaced by fragments."""
     text = draw(texts() | st.lists(FRAGMENTS, max_size=8).map("".join))
     for _ in range(draw(st.integers(1, 3))):
         start = draw(st.integers(0, len(text)))
@@ -117,16 +117,16 @@ def mutated(draw: st.DrawFn) -> str:
 
 
 class OracleTests(SynchronousTestCase):
-    """Ours and the standard decoder agree."""
+    """Both decoders agree."""
 
     @given(texts())
     def test_values(self, text: str) -> None:
-        """Every JSON text is read as the standard decoder reads it."""
+        """Both decoders read every JSON text the same way."""
         self.assertEqual(plain(parse(text)), json.loads(text))
 
     @given(texts())
     def test_spans(self, text: str) -> None:
-        """The span of each value is exactly its own text."""
+        """The span of each value is exactly its text."""
         for value in inside(parse(text)):
             piece = text[value.start : value.end]
             self.assertEqual(piece, piece.strip())
@@ -135,7 +135,7 @@ class OracleTests(SynchronousTestCase):
     @settings(max_examples=500)
     @given(mutated())
     def test_mutated(self, text: str) -> None:
-        """A text is accepted if and only if the standard decoder, made strict, accepts it; then both read the same."""
+        """Both decoders, the standard one made strict, accept the same texts and read them the same way."""
         try:
             expected = strict(text)
         except ValueError:

@@ -13,7 +13,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from sttproxy import loops
 from sttproxy.errors import Header
-from sttproxy.http1.heads import parse_request
+from sttproxy.http1.requests import parse_request
 
 NAME = b"sttproxy-0123456789abcdef"
 
@@ -22,18 +22,18 @@ class MarkTests(SynchronousTestCase):
     """The name in CDN-Loop."""
 
     def marked(self, *fields: bytes) -> list[Header]:
-        """The headers with which a request leaves."""
+        """The forwarded headers of a request, without Host."""
         head = parse_request(b"\r\n".join([b"GET / HTTP/1.1", b"Host: h", *fields, b"", b""]))
         headers = head.headers.copy()
         loops.mark(head, headers, NAME)
         return headers[1:]
 
     def test_new(self) -> None:
-        """A request without one gets one."""
+        """A request without CDN-Loop gets it."""
         self.assertEqual(self.marked(b"A: b"), [(b"A", b"b"), (b"CDN-Loop", NAME)])
 
     def test_added(self) -> None:
-        """Others that are named there stay, in their order and lines; ours is the last of all."""
+        """Names that are already there keep their order and lines; the new name comes last."""
         for fields, expected in (
             ([b"cdn-loop: a;x=1 , b"], [(b"cdn-loop", b"a;x=1 , b, " + NAME)]),
             (
@@ -45,14 +45,14 @@ class MarkTests(SynchronousTestCase):
             self.assertEqual(self.marked(*fields), expected)
 
     def test_names(self) -> None:
-        """Each process has another name, which is a token."""
+        """Each process has a name of its own, which is a token."""
         one, other = loops.new_pseudonym(), loops.new_pseudonym()
         self.assertNotEqual(one, other)
         self.assertRegex(one, rb"\Asttproxy-[0-9a-f]{16}\Z")
 
 
 class StartTests(SynchronousTestCase):
-    """What can be seen at the start."""
+    """The check at startup."""
 
     def setUp(self) -> None:
         self.patch(socket, "getaddrinfo", self.look_up)
@@ -60,7 +60,7 @@ class StartTests(SynchronousTestCase):
         self.asked: list[str] = []
 
     def look_up(self, host: str, *arguments: Any) -> list[Any]:
-        """Knows addresses, and one name of this machine."""
+        """A resolver that knows addresses and one name of this machine."""
         self.asked.append(host)
         found = {"here": ["fd00::1%eth0", "10.0.0.1"]}.get(host, [host])
         if not set(found[0]) <= set("0123456789abcdef:.%eth"):
@@ -68,11 +68,11 @@ class StartTests(SynchronousTestCase):
         return [(0, 0, 0, "", (address, 0)) for address in found]
 
     def leads_to(self, host: str, listening: str) -> bool:
-        """Whether the same port there leads here."""
+        """Whether the host leads to a listening address on the same port."""
         return loops.leads_to(host, 1, listening, 1)
 
     def test_all_addresses(self) -> None:
-        """Where all addresses are listened on, each of this machine's leads here, in its own family."""
+        """A wildcard address accepts connections to each address of this machine in its family."""
         names = ("localhost", "LocalHost.", "stt.localhost", "here")
         for host in ("127.0.0.1", "127.9.9.9", "0.0.0.0", "10.0.0.1", *names):
             self.assertTrue(self.leads_to(host, "0.0.0.0"), host)
@@ -86,7 +86,7 @@ class StartTests(SynchronousTestCase):
             self.assertFalse(self.leads_to(host, "::"), host)
 
     def test_one_address(self) -> None:
-        """Where one address is listened on, that one does, by whatever name."""
+        """One listening address accepts connections to itself only, under any of its names."""
         for host in ("127.0.0.1", "localhost", "0.0.0.0", "::ffff:127.0.0.1"):
             self.assertTrue(self.leads_to(host, "127.0.0.1"), host)
             self.assertFalse(self.leads_to(host, "10.0.0.1"), host)
@@ -97,12 +97,12 @@ class StartTests(SynchronousTestCase):
             self.assertTrue(self.leads_to(host, "::1"), host)
 
     def test_another_port(self) -> None:
-        """Another port is another server; nobody is asked for its address."""
+        """A target with another port is another server; its name is not resolved."""
         self.assertFalse(loops.leads_to("here", 1, "0.0.0.0", 2))
         self.assertEqual(self.asked, [])
 
     def test_silence(self) -> None:
-        """A name server that keeps silent does not hold up the start."""
+        """A name server that does not respond does not delay the start."""
         answered = threading.Event()
         self.addCleanup(answered.set)
         self.patch(loops, "RESOLVE_S", 0.01)
@@ -111,7 +111,7 @@ class StartTests(SynchronousTestCase):
 
 
 class FakeSocket:
-    """A socket of a machine that has one address of each family, and a way to the IPv4 addresses only."""
+    """A socket of a machine with one address of each family, and a route to IPv4 addresses only."""
 
     def __init__(self, family: int, kind: int) -> None:
         assert kind == socket.SOCK_DGRAM, "nothing may be sent"
@@ -132,10 +132,10 @@ class FakeSocket:
 
 
 class LocalTests(SynchronousTestCase):
-    """Which addresses are this machine's."""
+    """The addresses of this machine."""
 
     def test_local(self) -> None:
-        """Those of the loopback are, and those from which the machine would send to them."""
+        """Loopback addresses belong to this machine, and addresses that are their own source address."""
         self.patch(socket, "socket", FakeSocket)
         for text, local in (
             ("127.0.0.1", True),

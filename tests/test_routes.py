@@ -12,7 +12,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from sttproxy.routes import Mount, Route, route, split_profile
 
-#: Paths that one decoding of percent escapes takes to the handler.
+#: Paths that lead to the handler after one round of percent-decoding.
 TRANSCRIPTIONS = (
     b"/audio/transcriptions",
     b"/v1/audio/transcriptions",
@@ -30,7 +30,7 @@ TRANSCRIPTIONS = (
     b"/\xff/audio/transcriptions",
 )
 
-#: Paths that some server would take there.
+#: Paths that some servers route to the handler.
 ODD = (
     b"/V1/Audio/Transcriptions",
     b"/v1/audio/TRANSCRIPTIONS",
@@ -65,7 +65,7 @@ ODD = (
     "/v1/audio/tranſcriptions".encode(),
 )
 
-#: Paths that lead nowhere near it.
+#: Paths that no server routes to the handler.
 OTHERS = (
     b"/",
     b"",
@@ -92,16 +92,16 @@ OTHERS = (
 
 
 class RouteTests(SynchronousTestCase):
-    """Where a request leads."""
+    """The classification of requests."""
 
     def test_table(self) -> None:
-        """Every path has its verdict."""
-        for verdict, paths in ((Route.TRANSCRIPTION, TRANSCRIPTIONS), (Route.ODD, ODD), (Route.OTHER, OTHERS)):
+        """Each path of the tables has its class."""
+        for expected, paths in ((Route.TRANSCRIPTION, TRANSCRIPTIONS), (Route.ODD, ODD), (Route.OTHER, OTHERS)):
             for path in paths:
-                self.assertIs(route(b"POST", path), verdict, path)
+                self.assertIs(route(b"POST", path), expected, path)
 
     def test_methods(self) -> None:
-        """No other method reaches the handler; a server that ignores case takes post for POST."""
+        """Only POST reaches the handler, in any case, because some servers ignore it."""
         for method in (b"GET", b"HEAD", b"PUT", b"PATCH", b"DELETE", b"OPTIONS", b"POSTS", b""):
             self.assertIs(route(method, b"/v1/audio/transcriptions"), Route.OTHER, method)
         for method in (b"post", b"Post"):
@@ -109,34 +109,34 @@ class RouteTests(SynchronousTestCase):
 
     @given(st.binary(max_size=20))
     def test_any_prefix(self, prefix: bytes) -> None:
-        """No bytes in front hide the endpoint."""
+        """No prefix hides the endpoint."""
         self.assertIsNot(route(b"POST", b"/" + prefix + b"/audio/transcriptions"), Route.OTHER)
 
     @given(st.lists(st.booleans(), min_size=24, max_size=24), st.integers(1, 3))
     def test_any_escapes(self, escaped: list[bool], rounds: int) -> None:
-        """Whatever characters are percent-encoded, and how often, the endpoint is not hidden."""
+        """Percent-encoding of any characters, once or repeatedly, does not hide the endpoint."""
         path = b"".join(
             b"%%%02x" % code if escape and code != ord("/") else bytes((code,))
             for code, escape in zip(b"/v1/audio/transcriptions", escaped, strict=True)
         )
         for _ in range(rounds - 1):
             path = quote_from_bytes(path).encode()
-        verdicts = {Route.TRANSCRIPTION} if rounds == 1 else {Route.TRANSCRIPTION, Route.ODD}
-        self.assertIn(route(b"POST", path), verdicts)
+        allowed = {Route.TRANSCRIPTION} if rounds == 1 else {Route.TRANSCRIPTION, Route.ODD}
+        self.assertIn(route(b"POST", path), allowed)
 
     @given(st.binary(max_size=30).map(lambda tail: b"/" + tail))
     def test_any_bytes(self, path: bytes) -> None:
-        """Any path has a verdict, and one without the endpoint's words in any reading is nothing special."""
-        verdict = route(b"POST", path)
+        """Random paths are classified; a plain one without the words of the endpoint is other."""
+        found = route(b"POST", path)
         if b"%" not in path and path.isascii() and b"transcriptions" not in path.lower():
-            self.assertIs(verdict, Route.OTHER)
+            self.assertIs(found, Route.OTHER)
 
 
 class MountTests(SynchronousTestCase):
-    """Where a response leads the client."""
+    """References in responses."""
 
     def test_table(self) -> None:
-        """References that lead back to the server lead through the proxy; all others stay as they are, to the byte."""
+        """References to the server are translated to the proxy; all others do not change."""
         profile = Mount(b"/profiles/p", b"", b"127.0.0.1:10240", [b"stt.test:10241"])
         prefix = Mount(b"", b"/api", b"upstream:80", [b"stt.test"])
         both = Mount(b"/profiles/p", b"/api", b"[::1]:8", [])
@@ -174,7 +174,7 @@ class MountTests(SynchronousTestCase):
             self.assertEqual(mount.outward(reference), reference if outward is None else outward, reference)
 
     def test_amended(self) -> None:
-        """Two headers lead somewhere; the others are left alone."""
+        """Location and Content-Location are translated; other headers do not change."""
         headers = [(b"location", b"/a"), (b"Content-Location", b"/b"), (b"Link", b"/c"), (b"X-Location", b"/d")]
         self.assertEqual(
             Mount(b"/p", b"", b"u", []).amended(headers),
@@ -183,10 +183,10 @@ class MountTests(SynchronousTestCase):
 
 
 class ProfileTests(SynchronousTestCase):
-    """The prefix that chooses a profile."""
+    """The prefix that selects a profile."""
 
     def test_split(self) -> None:
-        """The name is what stands there; the rest is a target in origin form, its query included."""
+        """The name is not decoded; the rest is a target in origin form, with its query."""
         for target, name, rest in (
             (b"/profiles/a/v1/x", b"a", b"/v1/x"),
             (b"/profiles/a", b"a", b"/"),
@@ -207,7 +207,7 @@ class ProfileTests(SynchronousTestCase):
             self.assertEqual(split_profile(target), (name, rest), target)
 
     def test_without(self) -> None:
-        """Any other target stays as it is."""
+        """A target without the prefix does not change."""
         for target in (
             b"/profiles",
             b"/profiles?a/b",
@@ -227,7 +227,7 @@ class ProfileTests(SynchronousTestCase):
 
     @given(st.binary(max_size=12), st.binary(max_size=20))
     def test_nothing_lost(self, name: bytes, rest: bytes) -> None:
-        """Whatever the bytes, name and rest together are the target, and the rest begins with a slash."""
+        """Random bytes: name and rest together are the target, and the rest begins with a slash."""
         found, left = split_profile(b"/profiles/" + name + b"/" + rest)
         assert found is not None
         self.assertTrue(left.startswith(b"/"))

@@ -12,24 +12,24 @@ from sttproxy.stats import Stats
 
 
 class StatsTests(SynchronousTestCase):
-    """Counters, and what ``/stats`` tells of them."""
+    """The counters and their snapshots."""
 
     def test_fresh(self) -> None:
-        """Everything begins at nothing, and the three counters that monitoring relies on are there."""
+        """All counters begin at zero, and those that monitoring relies on exist."""
         snapshot = Stats().snapshot()
         for name in ("total_requests", "stt_requests", "forwarded_requests", "in_flight"):
             self.assertEqual(snapshot[name], 0, name)
         self.assertEqual([value for value in snapshot.values() if value], [])
 
     def test_answers(self) -> None:
-        """Answers are counted by class."""
+        """Responses are counted by status class."""
         stats = Stats()
         for status in (200, 204, 299, 304, 400, 415, 502, 599, 101):
             stats.answered(status)
         self.assertEqual(stats.snapshot()["answers"], {"1xx": 1, "2xx": 3, "3xx": 1, "4xx": 2, "5xx": 2})
 
     def test_sorted(self) -> None:
-        """Classes and error codes come in order, however they were counted."""
+        """A snapshot has status classes and error codes in sorted order."""
         stats = Stats()
         for status in (500, 200, 400):
             stats.answered(status)
@@ -39,7 +39,7 @@ class StatsTests(SynchronousTestCase):
         self.assertEqual(list(stats.snapshot()["upstream_errors"]), ["bad_gateway", "upstream_timeout"])
 
     def test_json(self) -> None:
-        """A snapshot is ready for JSON and survives it."""
+        """A snapshot can be converted to JSON and back."""
         stats = Stats()
         stats.total_requests += 3
         stats.answered(200)
@@ -47,7 +47,7 @@ class StatsTests(SynchronousTestCase):
         self.assertEqual(json.loads(json.dumps(snapshot)), snapshot)
 
     def test_detached(self) -> None:
-        """A snapshot stays as it was when counting goes on."""
+        """A snapshot does not change when the counters do."""
         stats = Stats()
         stats.answered(200)
         before = stats.snapshot()
@@ -57,7 +57,7 @@ class StatsTests(SynchronousTestCase):
         self.assertEqual(before["total_requests"], 0)
 
     def test_apart(self) -> None:
-        """Two objects share nothing."""
+        """Two objects share no counters."""
         one, other = Stats(), Stats()
         one.answered(200)
         one.upstream_errors["bad_gateway"] += 1

@@ -1,5 +1,5 @@
 """
-Tests for :mod:`sttproxy.websocket`, with the library `websockets` as the other writer.
+Tests for :mod:`sttproxy.websocket`; the library `websockets` writes the frames.
 """
 
 from __future__ import annotations
@@ -15,19 +15,19 @@ OPCODES = (Opcode.TEXT, Opcode.BINARY, Opcode.CONT)
 
 
 def frame(opcode: Opcode, size: int, masked: bool) -> bytes:
-    """A frame as that library writes it."""
+    """A frame, written by `websockets`."""
     return Frame(opcode, b"x" * size).serialize(mask=masked)
 
 
 class FramesTests(SynchronousTestCase):
-    """Frames are followed wherever they are cut."""
+    """Frames at any segmentation."""
 
     @given(
         st.lists(st.tuples(st.sampled_from(OPCODES), st.sampled_from((0, 1, 125, 126, 300, 70_000)), st.booleans())),
         st.integers(1, 50),
     )
     def test_ends(self, written: list[tuple[Opcode, int, bool]], step: int) -> None:
-        """The end of each frame is seen, and of no other byte."""
+        """The tracker finds exactly the ends of the frames."""
         frames = [frame(*each) for each in written]
         data = b"".join(frames)
         ends = {sum(map(len, frames[:count])) for count in range(len(frames) + 1)}
@@ -41,7 +41,7 @@ class FramesTests(SynchronousTestCase):
         self.assertFalse(follower.closed)
 
     def test_to_end(self) -> None:
-        """Asked to stop at a frame's end, it takes no byte more."""
+        """With `to_end` it processes no byte after the end of the current frame."""
         data = frame(Opcode.BINARY, 200, False)
         for cut in range(1, len(data)):
             follower = Frames()
@@ -51,7 +51,7 @@ class FramesTests(SynchronousTestCase):
             self.assertEqual(follower.feed(data, to_end=True), 0)
 
     def test_close(self) -> None:
-        """A close frame is known by its first byte."""
+        """A close frame is recognized by its first byte."""
         follower = Frames()
         follower.feed(frame(Opcode.TEXT, 8, True))
         self.assertFalse(follower.closed)
@@ -60,10 +60,10 @@ class FramesTests(SynchronousTestCase):
 
 
 class CloseTests(SynchronousTestCase):
-    """The frame of ours."""
+    """Close frames."""
 
     def test_written(self) -> None:
-        """Unmasked it is as that library writes it; masked it says the same."""
+        """An unmasked frame equals that of `websockets`; a masked one has the same payload."""
         expected = Frame(Opcode.CLOSE, GOING_AWAY.to_bytes(2, "big")).serialize(mask=False)
         self.assertEqual(close_frame(GOING_AWAY, masked=False), expected)
         masked = close_frame(GOING_AWAY, masked=True)

@@ -28,7 +28,7 @@ MAX_MEMBERS = 1000
 
 #: Longest value in the JSON text, in bytes, that can equal a value in a table: `MAX_KEY` bytes, each escaped as
 #: ``\uXXXX``, and the quotes.
-_MAX_HELD = 6 * MAX_KEY + 2
+_MAX_BUFFERED = 6 * MAX_KEY + 2
 
 
 class JSONRewriter:
@@ -66,7 +66,7 @@ class JSONRewriter:
         self._utf8 = codecs.getincrementaldecoder("utf-8")()
         self._scanner = ValueScanner()
         self._step: _Step = JSONRewriter._start
-        self._held = b""
+        self._buffer = b""
         self._names: set[str] = set()
         #: The separator to write before the next member: empty before the first.
         self._comma = b""
@@ -90,8 +90,8 @@ class JSONRewriter:
             self._utf8.decode(data)
         except UnicodeDecodeError:
             raise MalformedForm("The JSON body is not UTF-8.") from None
-        if self._held:
-            data = self._held + data
+        if self._buffer:
+            data = self._buffer + data
         self._check_size(self._taken + len(data))
         out: list[bytes] = []
         at = 0
@@ -104,7 +104,7 @@ class JSONRewriter:
         except JSONError as error:
             raise MalformedForm(f"The JSON body, byte {self._taken + error.at + 1}: {error.message}.") from None
         self._taken += at
-        self._held = data[at:]
+        self._buffer = data[at:]
         if self._room(0) - self._reserve > MAX_DROPPED:
             raise MalformedForm(
                 f"The proxy would have to drop more than {MAX_DROPPED} bytes from the JSON body: leave out the members "
@@ -207,12 +207,12 @@ class JSONRewriter:
         if decision is DEPENDS and data[at : at + 1] in (b"{", b"["):
             decision = self._evaluation.settle(self._name, None)
         if decision is DEPENDS:
-            self._step = JSONRewriter._held_back
+            self._step = JSONRewriter._buffered
         else:
-            self._obey(decision, at, out)
+            self._apply(decision, at, out)
         return self._step(self, data, at, out)
 
-    def _obey(self, decision: Decision | Text, at: int, out: list[bytes]) -> None:
+    def _apply(self, decision: Decision | Text, at: int, out: list[bytes]) -> None:
         """
         Carry out a decision: send the value on, drop it, or replace it.
 
@@ -238,31 +238,31 @@ class JSONRewriter:
         end = self._scanner.scan(data, at)
         if end > at:
             self._write(out, data[at:end])
-        return self._behind(end)
+        return self._continue(end)
 
     def _dropped(self, data: bytes, at: int, out: list[bytes]) -> int:
         """In a value that is dropped."""
-        return self._behind(self._scanner.scan(data, at))
+        return self._continue(self._scanner.scan(data, at))
 
-    def _behind(self, end: int) -> int:
+    def _continue(self, end: int) -> int:
         """Choose the next step if the value is complete."""
         if self._scanner.done:
             self._step = JSONRewriter._next
         return end
 
-    def _held_back(self, data: bytes, at: int, out: list[bytes]) -> int:
+    def _buffered(self, data: bytes, at: int, out: list[bytes]) -> int:
         """In a value that the decision depends on: buffer it."""
         end = self._scanner.scan(data, at)
         self._value.append(data[at:end])
         self._value_size += end - at
-        if self._scanner.done or self._value_size > _MAX_HELD:
+        if self._scanner.done or self._value_size > _MAX_BUFFERED:
             source = b"".join(self._value)
             self._value, self._value_size = [], 0
-            settled = self._evaluation.settle(self._name, _value(source) if len(source) <= _MAX_HELD else None)
-            self._obey(settled, end, out)
+            settled = self._evaluation.settle(self._name, _value(source) if len(source) <= _MAX_BUFFERED else None)
+            self._apply(settled, end, out)
             if settled is PASSES:
                 self._write(out, source)
-        return self._behind(end)
+        return self._continue(end)
 
     def _next(self, data: bytes, at: int, out: list[bytes]) -> int:
         """After a member."""

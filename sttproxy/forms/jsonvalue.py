@@ -2,7 +2,7 @@
 Streaming syntax check for JSON values (RFC 8259), without building a tree.
 
 `ValueScanner` finds out how far a value is well-formed and where it ends.  It does not interpret or keep values.  It
-keeps the member names of open objects, in order to refuse repeated members, which parsers read differently.
+keeps the member names of open objects, in order to reject repeated members, which parsers read differently.
 
 The caller has checked that the input is UTF-8.
 """

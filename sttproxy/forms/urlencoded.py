@@ -1,7 +1,7 @@
 """
 Rewriting of application/x-www-form-urlencoded bodies, as a whole (WHATWG URL §5).
 
-Such a body contains no recording, so it is small.  Input that parsers read differently is refused: semicolons between
+Such a body contains no recording, so it is small.  Input that parsers read differently is rejected: semicolons between
 pairs, unescaped characters that every encoder escapes, invalid percent escapes.
 """
 

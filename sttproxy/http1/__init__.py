@@ -1,7 +1,9 @@
 """
-HTTP/1 without I/O, for both sides of the proxy: `heads` reads and checks message heads, `framing` finds where a body
-ends.
+HTTP/1 without I/O, for both sides of the proxy.
 
-llhttp (by ``httptools``) reads the field lines; what it lets pass and a proxy must refuse is refused here.  Bodies do
-not go through it: it can be told neither to pause nor where a message ended.
+`requests` and `responses` parse, check and write message heads, `heads` is their common part, and `framing` finds where
+a body ends.
+
+llhttp (through ``httptools``) reads the field lines.  This package makes the stricter checks that a proxy needs.
+Bodies are not passed to llhttp, because ``httptools`` cannot pause it and does not tell where a message ended.
 """

@@ -1,8 +1,8 @@
 """
-Where a body ends: by count, by chunks, or by the end of the connection (RFC 9112 §6–7).
+Body framing: a body ends by its length, by its last chunk, or with the connection (RFC 9112 §6–7).
 
-A decoder is fed what arrives and returns the slices that are body.  It never keeps body bytes, and what it keeps of
-anything else is bounded.
+A decoder takes the received bytes and returns the slices that are body.  It never buffers body bytes.  It buffers
+incomplete chunk-size lines and trailer sections up to a limit.
 """
 
 from __future__ import annotations
@@ -14,9 +14,10 @@ from typing import Protocol
 from ..errors import BadRequest
 from .heads import HEAD_END, Head, parse_fields
 
-#: Longest chunk-size line with its extensions, in bytes.  Nobody sends more than a signature in them.
+#: Longest chunk-size line with its extensions, in bytes.  The longest extensions in use are signatures.
 MAX_CHUNK_LINE = 4096
-#: Most bytes of chunk extensions in one body.  Unbounded, they are a body nobody counts (CVE-2023-39326).
+#: Most bytes of chunk extensions in one body.  Without this limit a client can send any amount of data in extensions,
+#: which no body limit counts (CVE-2023-39326).
 MAX_EXTENSIONS = 64 * 1024
 #: Longest trailer section, in bytes.
 MAX_TRAILERS = 8 * 1024
@@ -26,20 +27,22 @@ _CHUNK_LINE = re.compile(rb"([0-9A-Fa-f]{1,15})([ \t]*;[\t\x20-\x7e\x80-\xff]*)?
 
 class Decoder(Protocol):
     """
-    :ivar done: the body is complete.
+    Finds the end of one body.
+
+    :ivar done: whether the body is complete.
     """
 
     done: bool
 
     def feed(self, data: bytes) -> tuple[list[bytes], bytes]:
         """
-        Take bytes; return the body slices among them, and what comes after the body's end (else ``b""``).
+        Take bytes; return the slices that are body, and the bytes after the end of the body (``b""`` before the end).
 
-        :raises BadRequest: when the framing is broken.
+        :raises BadRequest: when the framing is invalid.
         """
 
     def end(self) -> bool:
-        """Whether the body is complete if the connection ends here."""
+        """Whether the body is complete if the connection closes now."""
 
 
 class Counted:
@@ -67,7 +70,7 @@ class Counted:
 
 
 class UntilClose:
-    """A response body that ends with its connection."""
+    """A response body that ends when the connection closes."""
 
     done = False
 
@@ -87,21 +90,23 @@ class _State(enum.Enum):
 
 class Chunked:
     """
-    A body in the chunked coding.  Extensions are dropped; trailers are checked and dropped (RFC 9110 §6.5.1 lets an
-    intermediary do so, and merging them into the head would let a body rewrite it).
+    A body in the chunked coding.
+
+    Drops chunk extensions.  Checks the trailer section and drops it, as RFC 9110 §6.5.1 allows: a proxy that merges
+    trailers into the head lets the sender change header fields that are already checked.
     """
 
     def __init__(self) -> None:
         self.done = False
         self._state = _State.SIZE
-        self._held = b""
+        self._buffer = b""
         self._left = 0
         self._extensions = 0
 
     def feed(self, data: bytes) -> tuple[list[bytes], bytes]:
-        if self._held:
-            data = self._held + data
-            self._held = b""
+        if self._buffer:
+            data = self._buffer + data
+            self._buffer = b""
         slices: list[bytes] = []
         at = 0
         while at < len(data) and not self.done:
@@ -115,28 +120,28 @@ class Chunked:
                 continue
             moved = self._line(data, at) if self._state is not _State.TRAILERS else self._trailers(data, at)
             if moved == at:
-                self._held = data[at:]
+                self._buffer = data[at:]
                 return slices, b""
             at = moved
         return slices, data[at:] if self.done else b""
 
     def _line(self, data: bytes, at: int) -> int:
-        """Read the line at an offset; return the offset behind it, or the same one to wait for more."""
+        """Read the line at an offset; return the offset after it, or the same offset if the line is incomplete."""
         if self._state is _State.DATA_END:
             if data.startswith(b"\r\n", at):
                 self._state = _State.SIZE
                 return at + 2
             if data[at:] == b"\r":
                 return at
-            raise BadRequest("A chunk is longer than its size says.")
+            raise BadRequest("A chunk is longer than its chunk size.")
         end = data.find(b"\n", at, at + MAX_CHUNK_LINE)
         if end < 0:
             if len(data) - at >= MAX_CHUNK_LINE:
-                raise BadRequest(f"A chunk's size line is longer than {MAX_CHUNK_LINE} bytes.")
+                raise BadRequest(f"A chunk-size line is longer than {MAX_CHUNK_LINE} bytes.")
             return at
         line = _CHUNK_LINE.fullmatch(data, at, end + 1)
         if line is None:
-            raise BadRequest("A chunk does not begin with its size in hexadecimal digits and CRLF.")
+            raise BadRequest("A chunk must begin with its size in hexadecimal digits, followed by CRLF.")
         size, extension = line.groups()
         self._extensions += len(extension or b"")
         if self._extensions > MAX_EXTENSIONS:
@@ -146,17 +151,18 @@ class Chunked:
         return end + 1
 
     def _trailers(self, data: bytes, at: int) -> int:
+        """Read the trailer section at an offset; return the offset after it, or the same offset if it is incomplete."""
         if data.startswith(b"\r\n", at):
             self.done = True
             return at + 2
         end = data.find(HEAD_END, at, at + MAX_TRAILERS)
         if end < 0:
             if len(data) - at >= MAX_TRAILERS:
-                raise BadRequest(f"The trailers are longer than {MAX_TRAILERS} bytes.")
+                raise BadRequest(f"The trailer section is longer than {MAX_TRAILERS} bytes.")
             return at
         names = parse_fields(b"\r\n" + data[at : end + 4])[1]
         if b"content-length" in names or b"transfer-encoding" in names:
-            raise BadRequest("A trailer must not decide where the body ends.")
+            raise BadRequest("A trailer section must not contain Content-Length or Transfer-Encoding.")
         self.done = True
         return end + 4
 
@@ -165,14 +171,14 @@ class Chunked:
 
 
 def decoder_for(head: Head) -> Decoder:
-    """The decoder for the body that a head announces; without an announcement it ends with the connection."""
+    """The decoder for the body of a message.  A body without length and coding ends when the connection closes."""
     if head.chunked:
         return Chunked()
     return UntilClose() if head.length is None else Counted(head.length)
 
 
 def chunk(data: bytes) -> bytes:
-    """One chunk; data must not be empty, an empty chunk is `LAST_CHUNK`."""
+    """Encode one chunk.  The data must not be empty, because an empty chunk ends the body (`LAST_CHUNK`)."""
     return b"%x\r\n%b\r\n" % (len(data), data)
 
 

@@ -14,7 +14,7 @@ from typing import Any
 from twisted.logger import Logger, LogLevel
 
 from ..errors import BadRequest, ProxyError
-from ..http1.heads import shown_path
+from ..http1.requests import shown_path
 from ..logs.observer import READY
 
 #: One origin for all lines, wherever a request ends.

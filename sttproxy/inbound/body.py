@@ -11,7 +11,7 @@ from zope.interface import implementer
 from ..deadline import Deadline
 from ..errors import BadRequest, BodyTooLarge, ProxyError, RequestTimeout
 from ..http1.framing import Decoder
-from ..http1.heads import RequestHead
+from ..http1.requests import RequestHead
 from .interfaces import BodyConnection, BodyReceiver
 
 #: Bytes of a body that must arrive within each period of the body timeout: a thousandth of what a slow line carries.

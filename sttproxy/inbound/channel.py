@@ -14,9 +14,9 @@ from twisted.python.failure import Failure
 
 from ..deadline import Deadline
 from ..errors import BadRequest, BodyTooLarge, ProxyError, RequestTimeout
-from ..http1 import heads
 from ..http1.framing import decoder_for
-from ..http1.heads import HEAD_END, MAX_HEAD, RequestHead
+from ..http1.heads import HEAD_END, MAX_HEAD
+from ..http1.requests import RequestHead, check_beginning, parse_request, skip_empty_lines
 from ..transport import readable
 from .body import RequestBody
 from .connection import ClientConnection
@@ -138,10 +138,10 @@ class HTTPChannel(ClientConnection):
         :raises ProxyError: when it cannot be accepted; it stays in the buffer then.
         """
         if self._buffer.startswith(b"\r\n"):
-            self._buffer = heads.skip_empty_lines(self._buffer)
+            self._buffer = skip_empty_lines(self._buffer)
         end = self._buffer.find(HEAD_END, 0, MAX_HEAD)
         if end < 0:
-            heads.check_beginning(self._buffer)
+            check_beginning(self._buffer)
             if self._state is _IDLE and self._buffer not in (b"", b"\r"):
                 self._state = _HEAD
                 self._head_began = self.site.clock.seconds()
@@ -149,7 +149,7 @@ class HTTPChannel(ClientConnection):
             return None
         data = self._buffer
         end += len(HEAD_END)
-        head = heads.parse_request(data[:end])
+        head = parse_request(data[:end])
         self._buffer = data[end:]
         return head
 

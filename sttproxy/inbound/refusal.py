@@ -13,7 +13,7 @@ from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
 
 from ..errors import OutOfDescriptors
-from ..http1.heads import write_response
+from ..http1.responses import write_response
 from .interfaces import Serving
 
 #: Seconds that a client has to take the response, if it cannot be sent at once.

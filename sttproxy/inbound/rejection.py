@@ -8,7 +8,8 @@ import functools
 
 from ..errors import ProxyError
 from ..headers import Peer
-from ..http1.heads import RequestHead, write_response
+from ..http1.requests import RequestHead
+from ..http1.responses import write_response
 from . import accesslog
 from .interfaces import Serving
 

@@ -18,7 +18,8 @@ from twisted.web.resource import IResource
 from twisted.web.server import NOT_DONE_YET
 
 from ..errors import Header, MethodNotAllowed, ProxyError, ShuttingDown
-from ..http1.heads import RequestHead, ResponseHead
+from ..http1.requests import RequestHead
+from ..http1.responses import ResponseHead
 from . import accesslog
 from .body import RequestBody
 from .interfaces import Carrier, Serving, TunnelProtocol

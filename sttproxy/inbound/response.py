@@ -11,7 +11,8 @@ from twisted.internet.interfaces import IAddress
 from ..errors import Header
 from ..headers import Peer
 from ..http1.framing import LAST_CHUNK, chunk
-from ..http1.heads import RequestHead, write_response
+from ..http1.requests import RequestHead
+from ..http1.responses import write_response
 from ..transport import IStreamTransport
 from ..writer import BufferedWriter
 from .addresses import Addresses

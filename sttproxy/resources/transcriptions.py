@@ -18,7 +18,7 @@ from ..forms.evaluation import Evaluation
 from ..forms.json import JSONRewriter
 from ..forms.multipart import MultipartRewriter
 from ..headers import boundary_of, describing, end_to_end, parse_content_type
-from ..http1.heads import RequestHead
+from ..http1.requests import RequestHead
 from ..inbound.body import Collected, WholeBody
 from ..inbound.interfaces import BodySource
 from ..inbound.request import Request

@@ -16,7 +16,7 @@ from twisted.web.iweb import UNKNOWN_LENGTH, IAgent, IBodyProducer, IResponse
 from zope.interface import implementer
 
 from ..errors import BadRequest
-from ..http1.heads import ResponseHead
+from ..http1.responses import ResponseHead
 from .connection import UpstreamConnection
 from .interfaces import BodySink, IOutgoing, OutgoingHead
 from .pool import Pool

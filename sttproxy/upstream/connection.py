@@ -19,9 +19,10 @@ from zope.interface import implementer
 
 from ..errors import BadRequest, ProxyError, UpstreamBroke, UpstreamError
 from ..headers import keep_alive_timeout
-from ..http1 import heads
 from ..http1.framing import LAST_CHUNK, Decoder, chunk, decoder_for
 from ..http1.heads import HEAD_END, MAX_HEAD
+from ..http1.requests import write_request
+from ..http1.responses import check_response_beginning, parse_response
 from ..transport import IStreamTransport, readable, tune
 from ..writer import BufferedWriter, FlushScheduler
 from .exchange import Exchange
@@ -110,7 +111,7 @@ class UpstreamConnection(Protocol):
         head = outgoing.head
         self._chunked = head.chunked
         exchange = self._exchange = Exchange(outgoing, self, self._clock, self._send_s)
-        self._writer.write(heads.write_request(head.method, head.target, head.headers))
+        self._writer.write(write_request(head.method, head.target, head.headers))
         outgoing.deliver(exchange)
         if self._write_buffer_full and self._exchange is exchange:
             exchange.pause()
@@ -179,7 +180,7 @@ class UpstreamConnection(Protocol):
             end = data.find(HEAD_END, 0, MAX_HEAD)
             if end < 0:
                 try:
-                    heads.check_response_beginning(data)
+                    check_response_beginning(data)
                 except BadRequest as error:
                     self._malformed(error)
                 else:
@@ -187,7 +188,7 @@ class UpstreamConnection(Protocol):
                 return
             end += len(HEAD_END)
             try:
-                head = heads.parse_response(data[:end], outgoing.head.method)
+                head = parse_response(data[:end], outgoing.head.method)
                 if head.status == 101 and not outgoing.head.upgrades:
                     raise BadRequest("it switches to a protocol that the request did not ask for.")
             except ProxyError as error:

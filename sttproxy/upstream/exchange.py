@@ -11,7 +11,7 @@ from twisted.web.client import ResponseDone
 
 from ..deadline import Deadline
 from ..errors import ProxyError, UpstreamTimeout
-from ..http1.heads import ResponseHead
+from ..http1.responses import ResponseHead
 from .interfaces import IOutgoing, Wire
 from .response import Response
 

@@ -12,7 +12,7 @@ from twisted.internet.protocol import Protocol
 from zope.interface import Attribute
 
 from ..errors import Header, ProxyError
-from ..http1.heads import ResponseHead
+from ..http1.responses import ResponseHead
 
 
 @attrs.define

@@ -13,7 +13,7 @@ from twisted.web.http_headers import Headers
 from twisted.web.iweb import UNKNOWN_LENGTH, IResponse
 from zope.interface import implementer
 
-from ..http1.heads import ResponseHead
+from ..http1.responses import ResponseHead
 from .interfaces import Wire
 
 

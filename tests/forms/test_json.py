@@ -1,6 +1,6 @@
 """
 Tests for :mod:`sttproxy.forms.json`: defaults, tables of values, and streaming.  :mod:`tests.vectors` covers
-accepted and refused bodies.
+accepted and rejected bodies.
 """
 
 from __future__ import annotations
@@ -125,7 +125,7 @@ class TableTests(SynchronousTestCase):
         self.assertEqual(left('{"x": 1, "m": "a", "F": 2, "r": 3, "d": "none"}', **rules), expected)
 
     def test_repeated(self) -> None:
-        """A repeated member is refused; if a name comes in two spellings, both members are mapped."""
+        """A repeated member is rejected; if a name comes in two spellings, both members are mapped."""
         self.assertRaises(MalformedForm, left, '{"m": "a", "m": "a"}', **MAPS)
         self.assertEqual(left('{"m": "a", "M": "a"}', **MAPS), '{"m":"b","M":"b"}')
 
@@ -136,7 +136,7 @@ class TableTests(SynchronousTestCase):
 
 
 class StreamTests(SynchronousTestCase):
-    """Tests for buffering, and for refusals during the stream."""
+    """Tests for buffering, and for rejections during the stream."""
 
     def feed(self, *pieces: bytes, length: int | None = None, **fields: Any) -> list[bytes]:
         """The output for each piece."""
@@ -175,14 +175,14 @@ class StreamTests(SynchronousTestCase):
         self.assertEqual(left_for(rules_for(**fields), b'{"m":"%b"}' % escaped), b'{"m":"b"}')
 
     def test_dropped(self) -> None:
-        """A body from which more than `MAX_DROPPED` bytes would be dropped is refused."""
+        """A body from which more than `MAX_DROPPED` bytes would be dropped is rejected."""
         most = b'{"f": "%b"}' % (b"x" * (MAX_DROPPED - 16))
         self.assertEqual(left_for(rules_for(f=1), most), b'{"f":1}')
         error = self.assertRaises(MalformedForm, left_for, rules_for(f=1), most.replace(b"x", b"xx"))
         self.assertIn("leave out the members", error.message)
 
     def test_no_room(self) -> None:
-        """With a promised length, a longer replacement is refused for the second spelling of one name."""
+        """With a promised length, a longer replacement is rejected for the second spelling of one name."""
         fields = {"$map": {"m": {"a": "long" * 30}}}
         body = b'{"m":"a","M":"a"}'
         whole = rewrite_json(rules_for(**fields), body)
@@ -191,7 +191,7 @@ class StreamTests(SynchronousTestCase):
         self.assertIn("'M' leaves no room", error.message)
 
     def test_too_large(self) -> None:
-        """A body over the limit is refused at once: by its announced length, or when the bytes exceed the limit."""
+        """A body over the limit is rejected at once: by its announced length, or when the bytes exceed the limit."""
         evaluation = Evaluation(rules_for())
         self.assertRaises(BodyTooLarge, JSONRewriter, evaluation, 11, 10)
         rewriter = JSONRewriter(evaluation, None, 10)

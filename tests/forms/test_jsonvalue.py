@@ -76,7 +76,7 @@ class ScannerTests(SynchronousTestCase):
         self.assertRaises(JSONError, scanner.scan, b"1 ", 0)
 
     def test_limits(self) -> None:
-        """Each limit is exact: input at the limit is accepted, input beyond it is refused."""
+        """Each limit is exact: input at the limit is accepted, input beyond it is rejected."""
         names = [b'"%0*d":1' % (MAX_NAME - 2, number) for number in range(MAX_NAMES // MAX_NAME + 1)]
         for text, outcome in (
             (b"[" * MAX_DEPTH + b"]" * MAX_DEPTH, ""),
@@ -97,7 +97,7 @@ class ScannerTests(SynchronousTestCase):
             self.assertEqual(scanned(text) == len(text), not outcome, text[:20])
 
     def test_repeated(self) -> None:
-        """A member that appears twice in one object is refused, in any spelling; two objects may both have it."""
+        """A member that appears twice in one object is rejected, in any spelling; two objects may both have it."""
         for text in (b'{"a":1,"a":2}', b'[[{"a":1,"\\u0061":2}]]', b'{"b":{"a":{}},"c":1,"b":1}'):
             self.assertIn("appears twice", str(scanned(text)))
         self.assertEqual(scanned(b'[{"a":{"a":1}},{"a":2}]'), 23)

@@ -1,6 +1,6 @@
 """
 Tests for :mod:`sttproxy.forms.urlencoded`: defaults, tables of values, and the query.  :mod:`tests.vectors` covers
-accepted and refused bodies.
+accepted and rejected bodies.
 """
 
 from __future__ import annotations
@@ -120,7 +120,7 @@ class QueryTests(SynchronousTestCase):
             self.assertEqual(strip_query(evaluation, query), expected, query)
 
     def test_refused(self) -> None:
-        """A name with a control character is refused."""
+        """A name with a control character is rejected."""
         evaluation = Evaluation(rules_for(**ANY))
         for query in (b"m%00=1", b"a=1&x;m%0a=1"):
             self.assertRaises(MalformedForm, strip_query, evaluation, query)

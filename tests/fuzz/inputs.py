@@ -15,8 +15,9 @@ from sttproxy.config import Rules, parse
 from sttproxy.errors import ProxyError
 from sttproxy.forms import urlencoded
 from sttproxy.forms.evaluation import Evaluation
-from sttproxy.http1 import heads
+from sttproxy.http1 import requests
 from sttproxy.http1.framing import Chunked
+from sttproxy.http1.heads import HEAD_END
 from sttproxy.routes import Route, route
 
 from ..forms.rewriting import drops, forced_json, forced_parts, rewrite_json
@@ -114,20 +115,20 @@ def _json(rules: Rules, body: bytes, step: int | None, counted: bool) -> bytes:
 
 def check_head(data: bytes) -> None:
     """Hold the invariants of one input: of a request's head, and of what follows it."""
-    end = data.find(heads.HEAD_END)
+    end = data.find(HEAD_END)
     if end < 0:
         check_beginning(data)
         return
-    block, rest = heads.skip_empty_lines(data[: end + 4]), data[end + 4 :]
-    if heads.HEAD_END not in block:
+    block, rest = requests.skip_empty_lines(data[: end + 4]), data[end + 4 :]
+    if HEAD_END not in block:
         return
     try:
-        head = heads.parse_request(block)
+        head = requests.parse_request(block)
     except ProxyError:
         return
     check_beginning(block[:-4])
     if head.version == b"HTTP/1.1":
-        again = heads.parse_request(heads.write_request(head.method, head.target, head.headers))
+        again = requests.parse_request(requests.write_request(head.method, head.target, head.headers))
         assert again == head, "written, it is read otherwise"
     assert b"\n" not in head.target and b" " not in head.target, "the target could end early"
     check_h11(head, block)
@@ -139,21 +140,21 @@ def check_head(data: bytes) -> None:
 def check_beginning(data: bytes) -> None:
     """Hold that no beginning of what is accepted is refused, and that nothing but an error of ours is raised."""
     for cut in {0, 1, 2, len(data) // 2, len(data)}:
-        part = heads.skip_empty_lines(data[:cut])
+        part = requests.skip_empty_lines(data[:cut])
         try:
-            heads.check_beginning(part)
+            requests.check_beginning(part)
         except ProxyError:
-            if heads.HEAD_END in data:
+            if HEAD_END in data:
                 continue
-            whole = heads.skip_empty_lines(data) + heads.HEAD_END
+            whole = requests.skip_empty_lines(data) + HEAD_END
             try:
-                heads.parse_request(whole)
+                requests.parse_request(whole)
             except ProxyError:
                 continue
             raise AssertionError("the beginning is refused and the whole is not") from None
 
 
-def check_h11(head: heads.RequestHead, block: bytes) -> None:
+def check_h11(head: requests.RequestHead, block: bytes) -> None:
     """Hold that h11, which is strict too, reads the same pairs and the same framing."""
     if not block.partition(b"\r\n")[0].isascii():
         return  # it refuses targets in raw UTF-8, which are percent-encoded here

@@ -1,5 +1,5 @@
 """
-What the tests of body decoders share: feeding them, and what came of it.
+Helpers: parse a request head, feed a body decoder and collect its results.
 """
 
 from __future__ import annotations
@@ -10,11 +10,19 @@ import attrs
 
 from sttproxy.errors import BadRequest
 from sttproxy.http1.framing import Decoder
+from sttproxy.http1.requests import RequestHead, parse_request
+
+HOST = b"Host: h\r\n"
+
+
+def request(lines: bytes = HOST, first: bytes = b"POST /x HTTP/1.1") -> RequestHead:
+    """Parse a request head from its request line and its field lines."""
+    return parse_request(first + b"\r\n" + lines + b"\r\n")
 
 
 @attrs.frozen
 class Read:
-    """What a decoder made of its bytes."""
+    """The results of a decoder."""
 
     body: bytes
     rest: bytes
@@ -23,7 +31,7 @@ class Read:
 
 
 def read(decoder: Decoder, pieces: Iterable[bytes]) -> Read:
-    """Feed pieces until the body is complete; what comes after that is the rest."""
+    """Feed pieces until the body is complete, and collect the bytes after its end."""
     body = rest = b""
     for piece in pieces:
         if decoder.done:
@@ -33,11 +41,11 @@ def read(decoder: Decoder, pieces: Iterable[bytes]) -> Read:
             slices, rest = decoder.feed(piece)
         except BadRequest as error:
             return Read(body, b"", False, error.message)
-        assert not rest or decoder.done, "bytes come after the end only"
+        assert not rest or decoder.done, "a decoder returns a rest only after the end of the body"
         body += b"".join(slices)
     return Read(body, rest, decoder.done)
 
 
 def bytewise(data: bytes) -> list[bytes]:
-    """The bytes one by one."""
+    """Split data into single bytes."""
     return [data[at : at + 1] for at in range(len(data))]

@@ -1,5 +1,5 @@
 """
-Strategies for messages, and for how the network cuts them.
+Strategies for messages, and for their segmentation by the network.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 from sttproxy.errors import Header
 
 TOKEN_CHARS = "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-#: What may stand in a field's value: visible characters, spaces and tabs between them, and bytes beyond ASCII.
+#: Bytes allowed in a field value: visible characters, inner spaces and tabs, and bytes outside ASCII.
 VALUE_BYTES = [*range(0x20, 0x7F), 0x09, *range(0x80, 0x100)]
 
 tokens = st.text(TOKEN_CHARS, min_size=1, max_size=10).map(str.encode)
 values = st.lists(st.sampled_from(VALUE_BYTES), max_size=12).map(lambda codes: bytes(codes).strip(b" \t"))
-#: Names of fields that have no part in framing or routing.
+#: Names of fields that do not affect framing or routing.
 names = tokens.filter(
     lambda name: (
         name.lower().replace(b"_", b"-")
@@ -25,7 +25,7 @@ names = tokens.filter(
     )
 )
 space = st.text(" \t", max_size=2).map(str.encode)
-behind = st.text(" ", max_size=2).map(str.encode)  # llhttp takes no tab behind a coding
+trailing_space = st.text(" ", max_size=2).map(str.encode)  # llhttp accepts no tab after a coding
 methods = st.sampled_from((b"GET", b"POST", b"PUT", b"HEAD", b"DELETE", b"OPTIONS", b"PATCH")) | tokens.filter(
     lambda method: method != b"CONNECT"
 )
@@ -35,7 +35,7 @@ hosts = st.sampled_from((b"h", b"example.com:8080", b"127.0.0.1", b"[::1]:80", b
 
 @attrs.frozen
 class Message:
-    """A request's head as an honest client writes it, and what it means."""
+    """A well-formed request head and its meaning."""
 
     method: bytes
     target: bytes
@@ -58,12 +58,12 @@ def requests(draw: st.DrawFn) -> Message:
         framing = [] if chunked is None else [(b"Content-Length", b"%d" % length)]
     for header in framing:
         headers.insert(draw(st.integers(0, len(headers))), header)
-    lines = b"".join(b"%b:%b%b%b\r\n" % (name, draw(space), value, draw(behind)) for name, value in headers)
+    lines = b"".join(b"%b:%b%b%b\r\n" % (name, draw(space), value, draw(trailing_space)) for name, value in headers)
     head = b"%b %b HTTP/1.1\r\n%b\r\n" % (method, target, lines)
     return Message(method, target, headers, length, bool(chunked), head)
 
 
-#: Pieces of which heads that nobody should believe are made.
+#: Fragments for malformed and ambiguous heads.
 fragments = st.sampled_from(
     (
         *(bytes((code,)) for code in (0, 9, 10, 11, 12, 13, 31, 32, 34, 44, 47, 58, 92, 95, 127, 128, 255)),
@@ -102,7 +102,7 @@ fragments = st.sampled_from(
 
 @st.composite
 def doubtful_heads(draw: st.DrawFn) -> bytes:
-    """Heads in which slices are dropped, doubled, and replaced; they end where a head ends."""
+    """Heads in which slices are removed, doubled or replaced; the only empty line is the last one."""
     head = draw(requests()).head[:-4]
     for _ in range(draw(st.integers(1, 3))):
         start = draw(st.integers(0, len(head)))
@@ -116,7 +116,7 @@ def doubtful_heads(draw: st.DrawFn) -> bytes:
 
 @st.composite
 def cuts(draw: st.DrawFn, data: bytes) -> list[bytes]:
-    """The pieces in which a network brings bytes: none empty, together all of them."""
+    """Segments of some data: none is empty, and joined they are the data."""
     offsets = sorted(draw(st.sets(st.integers(1, max(1, len(data) - 1)), max_size=8)))
     edges = [0, *(offset for offset in offsets if offset < len(data)), len(data)]
     return [data[start:end] for start, end in itertools.pairwise(edges) if start < end]

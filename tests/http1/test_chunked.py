@@ -15,7 +15,7 @@ from sttproxy.http1.heads import MAX_FIELDS
 from .reading import Read, bytewise, read
 from .strategies import cuts, names, values
 
-#: Chunked bodies, each with what it holds.
+#: Chunked bodies, each with its decoded content.
 BODIES = (
     (b"0\r\n\r\n", b""),
     (b"000\r\n\r\n", b""),
@@ -32,7 +32,7 @@ BODIES = (
     (b"0\r\nA: b\r\nX-Sum: \xff\r\nA:\r\n\r\n", b""),
 )
 
-#: Bytes that are no chunked body, however they go on.
+#: Bytes that cannot begin a valid chunked body.
 BROKEN = (
     b"\r\n",
     b"\n",
@@ -83,18 +83,18 @@ class ChunkedTests(SynchronousTestCase):
     """Bodies in the chunked coding."""
 
     def test_read(self) -> None:
-        """A body is the same whole, byte by byte and at every cut, and what follows it is handed back."""
+        """A body is decoded the same whole, byte by byte and at every cut; the bytes after it are returned."""
         for wire, body in BODIES:
-            for behind in (b"", b"GET / HTTP/1.1\r\n", b"\r\n", b"0"):
-                data = wire + behind
-                expected = Read(body, behind, True)
+            for after in (b"", b"GET / HTTP/1.1\r\n", b"\r\n", b"0"):
+                data = wire + after
+                expected = Read(body, after, True)
                 self.assertEqual(read(Chunked(), [data]), expected, data)
                 self.assertEqual(read(Chunked(), bytewise(data)), expected, data)
                 for at in range(len(data)):
                     self.assertEqual(read(Chunked(), [data[:at], data[at:]]), expected, (data, at))
 
     def test_incomplete(self) -> None:
-        """Every beginning of a body is accepted and not complete, and the connection may not end there."""
+        """Every proper prefix of a body is accepted and incomplete, also when the connection closes there."""
         for wire, body in BODIES:
             for at in range(len(wire)):
                 for pieces in ([wire[:at]], bytewise(wire[:at])):
@@ -108,7 +108,7 @@ class ChunkedTests(SynchronousTestCase):
             self.assertTrue(decoder.end(), wire)
 
     def test_broken(self) -> None:
-        """Broken framing is refused, with the same message whole, byte by byte and at every cut."""
+        """Invalid framing is rejected, with the same message whole, byte by byte and at every cut."""
         for wire in BROKEN:
             refused = read(Chunked(), [wire]).refused
             self.assertNotEqual(refused, "", wire)
@@ -117,7 +117,7 @@ class ChunkedTests(SynchronousTestCase):
                 self.assertEqual(read(Chunked(), [wire[:at], wire[at:]]).refused, refused, (wire, at))
 
     def test_prompt(self) -> None:
-        """Body bytes go on as they arrive, before their chunk is complete, and none is ever an empty slice."""
+        """Body bytes are returned before their chunk is complete, and no slice is empty."""
         decoder = Chunked()
         self.assertEqual(decoder.feed(b"5\r\nab"), ([b"ab"], b""))
         self.assertEqual(decoder.feed(b"c"), ([b"c"], b""))
@@ -126,20 +126,20 @@ class ChunkedTests(SynchronousTestCase):
         self.assertEqual(decoder.feed(b"\n0\r\n\r\nx"), ([], b"x"))
 
     def test_uncopied(self) -> None:
-        """A slice that is all of what arrived is the very same object."""
+        """If all received bytes are body, the decoder returns the same bytes object."""
         decoder = Chunked()
         decoder.feed(b"10\r\n")
         data = b"0123456789"
         self.assertIs(decoder.feed(data)[0][0], data)
 
     def test_after_end(self) -> None:
-        """Behind its end a body takes nothing."""
+        """After the end of the body, the decoder returns all bytes as the rest."""
         decoder = Chunked()
         decoder.feed(b"0\r\n\r\n")
         self.assertEqual(decoder.feed(b"abc"), ([], b"abc"))
 
     def test_size_line(self) -> None:
-        """A size line of exactly the limit is read, one byte more is refused before its end has come."""
+        """A size line of exactly the limit is accepted; a longer one is rejected before it is complete."""
         for extra, accepted in ((0, True), (1, False)):
             line = b"1;".ljust(MAX_CHUNK_LINE + extra - 2, b"x")
             for pieces in ([line + b"\r\na"], bytewise(line + b"\r\na"), [line, b"\r", b"\na"]):
@@ -149,7 +149,7 @@ class ChunkedTests(SynchronousTestCase):
         self.assertRaises(BadRequest, decoder.feed, b"1")
 
     def test_extensions(self) -> None:
-        """The extensions of a whole body are bounded, over all its chunks."""
+        """The total length of the extensions in all chunks of a body is limited."""
         one = b"1;" + b"x" * 1023 + b"\r\na\r\n"
         count = MAX_EXTENSIONS // 1024
         self.assertEqual(read(Chunked(), [one * count + b"0\r\n\r\n"]), Read(b"a" * count, b"", True))
@@ -157,7 +157,7 @@ class ChunkedTests(SynchronousTestCase):
             self.assertIn(str(MAX_EXTENSIONS), read(Chunked(), pieces).refused)
 
     def test_trailers(self) -> None:
-        """A trailer section of exactly the limit is read, one byte more is refused before its end has come."""
+        """A trailer section of exactly the limit is accepted; a longer one is rejected before it is complete."""
         for extra, accepted in ((0, True), (1, False)):
             section = b"A: ".ljust(MAX_TRAILERS + extra - 4, b"b") + b"\r\n\r\n"
             for pieces in ([b"0\r\n" + section], bytewise(b"0\r\n" + section), [b"0\r\n", section[:-1], b"\n"]):
@@ -170,7 +170,7 @@ class ChunkedTests(SynchronousTestCase):
         self.assertRaises(HeadTooLarge, Chunked().feed, b"0\r\nA: b\r\n" + fields + b"\r\n")
 
     def test_largest_size(self) -> None:
-        """A size of fifteen digits is believed, though nobody will see its end."""
+        """A chunk size of fifteen digits is accepted."""
         decoder = Chunked()
         decoder.feed(b"fffffffffffffff\r\n")
         self.assertEqual(decoder.feed(b"abc"), ([b"abc"], b""))
@@ -188,17 +188,17 @@ class ChunkedTests(SynchronousTestCase):
         self,
         chunks: list[tuple[bytes, bytes]],
         trailers: list[tuple[bytes, bytes]],
-        behind: bytes,
+        after: bytes,
         data: st.DataObject,
     ) -> None:
-        """Any chunks with any extensions and trailers, cut anywhere, are the same body."""
+        """Random chunks, extensions, trailers and segmentation: the body is decoded correctly."""
         wire = b"".join(b"%x%b\r\n%b\r\n" % (len(piece), extension, piece) for piece, extension in chunks)
         wire += b"0\r\n" + b"".join(b"%b: %b\r\n" % pair for pair in trailers) + b"\r\n"
         body = b"".join(piece for piece, _ in chunks)
-        self.assertEqual(read(Chunked(), data.draw(cuts(wire + behind))), Read(body, behind, True))
+        self.assertEqual(read(Chunked(), data.draw(cuts(wire + after))), Read(body, after, True))
 
     @given(st.lists(st.binary(min_size=1), max_size=5))
     def test_written(self, pieces: list[bytes]) -> None:
-        """What is written in chunks is read back."""
+        """The decoder reads what the encoder writes."""
         wire = b"".join(map(chunk, pieces)) + LAST_CHUNK
         self.assertEqual(read(Chunked(), [wire]), Read(b"".join(pieces), b"", True))

@@ -1,5 +1,5 @@
 """
-:mod:`sttproxy.http1` held against h11: what ours accepts, h11 reads the same.
+Compares :mod:`sttproxy.http1` with h11: h11 reads every accepted message the same way.
 """
 
 from __future__ import annotations
@@ -11,21 +11,22 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from sttproxy.errors import Header, ProxyError
 from sttproxy.http1.framing import Chunked, chunk
-from sttproxy.http1.heads import RequestHead, parse_request, parse_response, write_request, write_response
+from sttproxy.http1.requests import RequestHead, parse_request, write_request
+from sttproxy.http1.responses import parse_response, write_response
 
 from .strategies import Message, doubtful_heads, names, requests, tokens, values
 
-#: What h11 is told so that its own limits do not come before ours.
+#: The size limit of h11, in bytes; it is above the limits of `sttproxy.http1`.
 LIMIT = 128 * 1024
 
 
 def server() -> h11.Connection:
-    """An h11 that reads requests."""
+    """An h11 connection that reads requests."""
     return h11.Connection(h11.SERVER, max_incomplete_event_size=LIMIT)
 
 
 def client(method: bytes = b"GET") -> h11.Connection:
-    """An h11 that has sent a request and reads its answer."""
+    """An h11 connection that has sent a request and reads the response."""
     connection = h11.Connection(h11.CLIENT, max_incomplete_event_size=LIMIT)
     connection.send(h11.Request(method=method, target="/", headers=[("Host", "h")]))
     connection.send(h11.EndOfMessage())
@@ -33,7 +34,7 @@ def client(method: bytes = b"GET") -> h11.Connection:
 
 
 def body_read(connection: h11.Connection, data: bytes) -> bytes | None:
-    """The body that h11 finds in the bytes after a head; None if it is not complete."""
+    """The body that h11 finds in the bytes after a head; None if it is incomplete."""
     if data:
         connection.receive_data(data)
     body = b""
@@ -48,8 +49,8 @@ def body_read(connection: h11.Connection, data: bytes) -> bytes | None:
 class RequestTests(SynchronousTestCase):
     """Requests."""
 
-    def agreed(self, head: RequestHead, wire: bytes) -> None:
-        """Hold that h11 reads a head that was accepted with the same line, the same pairs and the same framing."""
+    def assert_h11_agrees(self, head: RequestHead, wire: bytes) -> None:
+        """Assert that h11 finds the same request line, fields and framing in an accepted head."""
         connection = server()
         connection.receive_data(wire)
         event = connection.next_event()
@@ -66,31 +67,31 @@ class RequestTests(SynchronousTestCase):
     @settings(max_examples=200)
     @given(requests())
     def test_honest(self, message: Message) -> None:
-        """Every well-formed request is read as its client meant it, and h11 agrees."""
+        """Every well-formed request is read correctly, and h11 reads it the same way."""
         head = parse_request(message.head)
         self.assertEqual((head.method, head.target, head.headers), (message.method, message.target, message.headers))
         self.assertEqual((head.chunked, head.length), (message.chunked, None if message.chunked else message.length))
-        self.agreed(head, message.head)
+        self.assert_h11_agrees(head, message.head)
 
     @settings(max_examples=600)
     @given(doubtful_heads())
     def test_doubtful(self, wire: bytes) -> None:
-        """A head of any bytes is refused, or h11 reads exactly the same in it."""
+        """A mutated head is rejected, or h11 reads it the same way."""
         try:
             head = parse_request(wire)
         except ProxyError as error:
             self.assertIn(error.status, (400, 414, 417, 431, 501))
             return
-        assume(wire.split(b" ", 2)[1].isascii())  # h11 has no target beyond ASCII; servers do
-        self.agreed(head, wire)
+        assume(wire.split(b" ", 2)[1].isascii())  # h11 rejects targets outside ASCII
+        self.assert_h11_agrees(head, wire)
 
     @given(requests())
     def test_sent_on(self, message: Message) -> None:
-        """A head that is written as it was read is read the same by h11 and by ours."""
+        """A parsed head is written again; both parsers read it as before."""
         head = parse_request(message.head)
         wire = write_request(head.method, head.target, head.headers)
         self.assertEqual(parse_request(wire), head)
-        self.agreed(head, wire)
+        self.assert_h11_agrees(head, wire)
 
 
 class ResponseTests(SynchronousTestCase):
@@ -98,7 +99,7 @@ class ResponseTests(SynchronousTestCase):
 
     @given(st.integers(200, 599), st.none() | values, st.lists(st.tuples(names, values), max_size=6))
     def test_written(self, status: int, phrase: bytes | None, headers: list[Header]) -> None:
-        """A response that was written is read back, and h11 reads the same."""
+        """Both parsers read a written response correctly."""
         wire = write_response(status, phrase, headers)
         head = parse_response(wire, b"GET")
         self.assertEqual((head.status, head.phrase, head.headers), (status, phrase, headers))
@@ -114,7 +115,7 @@ class ResponseTests(SynchronousTestCase):
         st.sampled_from(([], [(b"Content-Length", b"3")], [(b"Transfer-Encoding", b"chunked")])),
     )
     def test_framing(self, method: bytes, status: int, headers: list[Header]) -> None:
-        """h11 finds the same end of the body."""
+        """h11 finds the end of the body at the same place."""
         wire = write_response(status, b"", headers)
         head = parse_response(wire, method)
         connection = client(method)
@@ -130,7 +131,7 @@ class ResponseTests(SynchronousTestCase):
             self.assertIsInstance(connection.next_event(), h11.EndOfMessage)
 
 
-#: What chunked bodies are made of, and what looks like it.
+#: Concatenated fragments of chunked bodies, valid and invalid.
 PIECES = st.lists(
     st.sampled_from(
         (
@@ -150,7 +151,7 @@ class ChunkedTests(SynchronousTestCase):
     @settings(max_examples=600)
     @given(PIECES)
     def test_doubtful(self, data: bytes) -> None:
-        """Bytes that ours takes for a whole body are the same body to h11, with the same bytes left over."""
+        """h11 decodes every complete body to the same bytes, with the same rest."""
         decoder = Chunked()
         try:
             slices, rest = decoder.feed(data)

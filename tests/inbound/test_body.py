@@ -15,7 +15,7 @@ from zope.interface.verify import verifyClass, verifyObject
 from sttproxy.deadline import Deadline
 from sttproxy.errors import BadRequest, BodyTooLarge, ProxyError, RequestTimeout
 from sttproxy.http1.framing import decoder_for
-from sttproxy.http1.heads import parse_request
+from sttproxy.http1.requests import parse_request
 from sttproxy.inbound.body import Collected, RequestBody, WholeBody
 
 from ..support.stage import Taken, chunked, post

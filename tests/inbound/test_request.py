@@ -9,7 +9,7 @@ from twisted.web.iweb import IRequest
 from zope.interface.verify import verifyObject
 
 from sttproxy.errors import BadRequest
-from sttproxy.http1.heads import parse_response
+from sttproxy.http1.responses import parse_response
 from sttproxy.inbound.request import Request
 
 from ..support.fakes import Ending, Peer

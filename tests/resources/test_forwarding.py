@@ -8,7 +8,7 @@ from __future__ import annotations
 from ipaddress import ip_network
 
 from sttproxy.headers import TrustedPeers
-from sttproxy.http1.heads import parse_request
+from sttproxy.http1.requests import parse_request
 from sttproxy.upstream.pool import PoolLimits
 
 from ..support.stage import PSEUDONYM, ProxyTestCase, get, message, ok, post

@@ -11,7 +11,7 @@ from twisted.web.client import ResponseDone
 from zope.interface import implementer
 
 from sttproxy.errors import ProxyError
-from sttproxy.http1.heads import ResponseHead
+from sttproxy.http1.responses import ResponseHead
 from sttproxy.upstream.connection import UpstreamConnection
 from sttproxy.upstream.interfaces import BodySink, IOutgoing, OutgoingHead
 from sttproxy.upstream.response import Response

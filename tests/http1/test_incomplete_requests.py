@@ -1,5 +1,5 @@
 """
-Tests for what :mod:`sttproxy.http1.heads` makes of a request's head that has not come to its end.
+Tests for incomplete request heads in :mod:`sttproxy.http1.requests`.
 """
 
 from __future__ import annotations
@@ -8,13 +8,8 @@ from hypothesis import given, settings
 from twisted.trial.unittest import SynchronousTestCase
 
 from sttproxy.errors import BadRequest, HeadTooLarge, ProxyError, TargetTooLong
-from sttproxy.http1.heads import (
-    MAX_HEAD,
-    MAX_REQUEST_LINE,
-    check_beginning,
-    parse_request,
-    skip_empty_lines,
-)
+from sttproxy.http1.heads import MAX_HEAD
+from sttproxy.http1.requests import MAX_REQUEST_LINE, check_beginning, parse_request, skip_empty_lines
 
 from .strategies import Message, doubtful_heads, requests
 
@@ -23,7 +18,7 @@ class EmptyLineTests(SynchronousTestCase):
     """Empty lines before a request line."""
 
     def test_skipped(self) -> None:
-        """Whole empty lines are skipped, and nothing else is."""
+        """Only complete empty lines are skipped."""
         for data, left in (
             (b"", b""),
             (b"GET /", b"GET /"),
@@ -39,21 +34,21 @@ class EmptyLineTests(SynchronousTestCase):
             self.assertEqual(skip_empty_lines(data), left)
 
     def test_many(self) -> None:
-        """A megabyte of them costs one pass."""
+        """A megabyte of empty lines takes one pass."""
         self.assertEqual(skip_empty_lines(b"\r\n" * 500_000 + b"x"), b"x")
 
 
 class BeginningTests(SynchronousTestCase):
-    """Heads of which only a part has come."""
+    """Incomplete heads."""
 
     @given(requests())
     def test_waited_for(self, message: Message) -> None:
-        """The rest of every well-formed head is waited for, wherever it was cut."""
+        """Every prefix of a well-formed head is accepted."""
         for cut in range(len(message.head)):
             check_beginning(message.head[:cut])
 
     def test_longest_line(self) -> None:
-        """A request line of exactly the limit may be cut anywhere, its CRLF too."""
+        """A request line of exactly the limit is accepted at every cut, also inside its CRLF."""
         target = b"/".ljust(MAX_REQUEST_LINE - len(b"GET  HTTP/1.1"), b"a")
         head = b"GET " + target + b" HTTP/1.1\r\nHost: h\r\n\r\n"
         parse_request(head)
@@ -61,7 +56,7 @@ class BeginningTests(SynchronousTestCase):
             check_beginning(head[:cut])
 
     def test_limits(self) -> None:
-        """What is past a limit is refused while it arrives."""
+        """A head that exceeds a limit is rejected before it is complete."""
         for part in (b"G" * (MAX_REQUEST_LINE + 1), b"G" * (MAX_REQUEST_LINE + 1) + b"\r\n"):
             self.assertRaises(TargetTooLong, check_beginning, part)
         line = b"GET / HTTP/1.1\r\nA: "
@@ -69,7 +64,7 @@ class BeginningTests(SynchronousTestCase):
         self.assertRaises(HeadTooLarge, check_beginning, line.ljust(MAX_HEAD, b"b"))
 
     def test_refused(self) -> None:
-        """What can never become a head is refused at once."""
+        """Bytes that cannot become a valid head are rejected at once."""
         for part in (
             b"\x16\x03\x01\x02\x00",
             b"\x00",
@@ -91,8 +86,8 @@ class BeginningTests(SynchronousTestCase):
 
     @settings(max_examples=300)
     @given(doubtful_heads())
-    def test_verdict(self, head: bytes) -> None:
-        """A head that is refused for its beginning would also be refused whole."""
+    def test_prefix(self, head: bytes) -> None:
+        """A head whose prefix is rejected is also rejected when it is complete, with the same status."""
         for cut in range(len(head)):
             try:
                 check_beginning(head[:cut])

@@ -1,5 +1,6 @@
 """
-Tests for what :mod:`sttproxy.http1.heads` refuses: whatever two HTTP implementations might read differently.
+Tests for request heads that :mod:`sttproxy.http1.requests` rejects, because HTTP implementations could read them
+differently.
 """
 
 from __future__ import annotations
@@ -14,14 +15,10 @@ from sttproxy.errors import (
     TargetTooLong,
     VersionNotSupported,
 )
-from sttproxy.http1.heads import (
-    MAX_FIELDS,
-    MAX_REQUEST_LINE,
-    parse_fields,
-    parse_request,
-)
+from sttproxy.http1.heads import MAX_FIELDS, parse_fields
+from sttproxy.http1.requests import MAX_REQUEST_LINE, parse_request
 
-HOST = b"Host: h\r\n"
+from .reading import HOST
 
 #: Request lines that get 400.
 REQUEST_LINES = {
@@ -33,20 +30,20 @@ REQUEST_LINES = {
     "an empty target": b"GET  HTTP/1.1",
     "two spaces after the method": b"GET  / HTTP/1.1",
     "two spaces after the target": b"GET /  HTTP/1.1",
-    "a space in front": b" GET / HTTP/1.1",
-    "a space behind": b"GET / HTTP/1.1 ",
-    "a tab for a space": b"GET\t/ HTTP/1.1",
-    "a tab behind the target": b"GET /\tHTTP/1.1",
+    "a space at the beginning": b" GET / HTTP/1.1",
+    "a space at the end": b"GET / HTTP/1.1 ",
+    "a tab instead of a space": b"GET\t/ HTTP/1.1",
+    "a tab after the target": b"GET /\tHTTP/1.1",
     "a space in the target": b"GET /a b HTTP/1.1",
     "two requests in one line": b"GET / HTTP/1.1 GET / HTTP/1.1",
-    "a line feed in front": b"\nGET / HTTP/1.1",
-    "a carriage return in front": b"\rGET / HTTP/1.1",
+    "a line feed at the beginning": b"\nGET / HTTP/1.1",
+    "a carriage return at the beginning": b"\rGET / HTTP/1.1",
     "a line feed in the target": b"GET /a\nb HTTP/1.1",
     "a bare line feed at the end": b"GET / HTTP/1.1\nHost: x",
     "a bare carriage return at the end": b"GET / HTTP/1.1\r",
     "a NUL in the target": b"GET /\x00 HTTP/1.1",
     "a DEL in the target": b"GET /\x7f HTTP/1.1",
-    "a form feed for a space": b"GET\x0c/ HTTP/1.1",
+    "a form feed instead of a space": b"GET\x0c/ HTTP/1.1",
     "a no-break space": b"GET\xa0/ HTTP/1.1",
     "an at sign in the method": b"G@T / HTTP/1.1",
     "a colon in the method": b"GET: / HTTP/1.1",
@@ -66,8 +63,8 @@ REQUEST_LINES = {
     "an empty fragment": b"GET /a# HTTP/1.1",
     "a fragment in a query": b"GET /a?b#c HTTP/1.1",
     "a fragment in an absolute target": b"GET http://h/a#b HTTP/1.1",
-    "a fragment behind an authority": b"GET http://h#b HTTP/1.1",
-    "a fragment behind an asterisk": b"OPTIONS *# HTTP/1.1",
+    "a fragment after an authority": b"GET http://h#b HTTP/1.1",
+    "a fragment after an asterisk": b"OPTIONS *# HTTP/1.1",
     "a byte that is no character": b"GET /\xff HTTP/1.1",
     "half a character": b"GET /\xe4\xbc HTTP/1.1",
     "Latin-1": b"GET /caf\xe9?a HTTP/1.1",
@@ -96,7 +93,7 @@ VERSIONS = {
     "HTTP/0.9": b"GET / HTTP/0.9",
 }
 
-#: Field lines that get 400, beside a Host.
+#: Field lines that get 400, together with a valid Host.
 FIELD_LINES = {
     "a space before the colon": b"A : b\r\n",
     "a tab before the colon": b"A\t: b\r\n",
@@ -162,13 +159,13 @@ FIELD_LINES = {
     "an empty second Host": b"HOST:\r\n",
 }
 
-#: Transfer codings that get 400 as broken, or 501 as others than chunked.
+#: Transfer codings that get 400 as malformed, or 501 as unsupported.
 CODINGS = {
     "identity": b"Transfer-Encoding: identity\r\n",
     "an empty coding": b"Transfer-Encoding:\r\n",
     "a coding in quotes": b'Transfer-Encoding: "chunked"\r\n',
     "a coding with a parameter": b"Transfer-Encoding: chunked;q=1\r\n",
-    "a coding behind a vertical tab": b"Transfer-Encoding: \x0bchunked\r\n",
+    "a coding after a vertical tab": b"Transfer-Encoding: \x0bchunked\r\n",
     "a coding before a NUL": b"Transfer-Encoding: chunked\x00\r\n",
     "a coding with a prefix": b"Transfer-Encoding: xchunked\r\n",
     "a coding with a suffix": b"Transfer-Encoding: chunkedx\r\n",
@@ -181,7 +178,7 @@ CODINGS = {
     "chunked and a comma": b"Transfer-Encoding: chunked,\r\n",
 }
 
-#: Hosts that get 400.
+#: Values of Host that get 400.
 HOSTS = (
     b"a b",
     b"a/b",
@@ -215,11 +212,11 @@ HOSTS = (
 )
 
 
-class RefusedTests(SynchronousTestCase):
-    """What is refused as ambiguous, with 400."""
+class RejectedTests(SynchronousTestCase):
+    """Malformed and ambiguous heads, which get 400."""
 
-    def refused(self, head: bytes, row: object, *statuses: int) -> None:
-        """Hold that a head gets 400, or one of these, and a message."""
+    def assert_rejected(self, head: bytes, row: object, *statuses: int) -> None:
+        """Assert that a head gets 400, or one of the given statuses, and a message."""
         try:
             accepted = parse_request(head)
         except BadRequest as error:
@@ -229,62 +226,62 @@ class RefusedTests(SynchronousTestCase):
             self.fail(f"accepted {row!r}: {accepted}")
 
     def test_request_lines(self) -> None:
-        """A request line that is not exactly three words, or whose target is none of a reverse proxy's, is refused."""
+        """A malformed request line, or one with a target that is not for a reverse proxy, is rejected."""
         for row, line in REQUEST_LINES.items():
-            self.refused(line + b"\r\n" + HOST + b"\r\n", row)
+            self.assert_rejected(line + b"\r\n" + HOST + b"\r\n", row)
 
     def test_versions(self) -> None:
-        """Another version of HTTP gets 505, and is told which ones are spoken."""
+        """Another version of HTTP gets 505; the message names the supported versions."""
         for row, line in VERSIONS.items():
             error = self.assertRaises(VersionNotSupported, parse_request, line + b"\r\n" + HOST + b"\r\n")
-            self.assertIn("speaks HTTP/1.1 and HTTP/1.0", error.message, row)
+            self.assertIn("supports HTTP/1.1 and HTTP/1.0", error.message, row)
 
     def test_words(self) -> None:
-        """What a target needs is said."""
-        for target, words in ((b"/a#b", "write %23"), (b"/\xff", "percent-encode it")):
+        """The message says how to correct the target."""
+        for target, words in ((b"/a#b", "write %23"), (b"/\xff", "percent-encode them")):
             error = self.assertRaises(BadRequest, parse_request, b"GET " + target + b" HTTP/1.1\r\n" + HOST + b"\r\n")
             self.assertIn(words, error.message)
 
     def test_field_lines(self) -> None:
-        """A field line that servers would read differently is refused, wherever in the head it stands."""
+        """A field line that servers could read differently is rejected at every position in the head."""
         for row, lines in FIELD_LINES.items():
             for fields in (HOST + lines, HOST + lines + b"Z: 1\r\n", HOST + b"Y: 1\r\n" + lines):
-                self.refused(b"POST / HTTP/1.1\r\n" + fields + b"\r\n", row)
+                self.assert_rejected(b"POST / HTTP/1.1\r\n" + fields + b"\r\n", row)
         for row, lines in FIELD_LINES.items():
-            self.refused(b"POST / HTTP/1.1\r\n" + lines + HOST + b"\r\n", f"{row}, first")
+            self.assert_rejected(b"POST / HTTP/1.1\r\n" + lines + HOST + b"\r\n", f"{row}, first")
 
     def test_codings(self) -> None:
-        """A transfer coding that is not plainly chunked is refused, wherever in the head it stands."""
+        """A transfer coding other than a single chunked is rejected at every position in the head."""
         for row, lines in CODINGS.items():
             for fields in (HOST + lines, lines + HOST, HOST + lines + b"Z: 1\r\n"):
-                self.refused(b"POST / HTTP/1.1\r\n" + fields + b"\r\n", row, 400, 501)
+                self.assert_rejected(b"POST / HTTP/1.1\r\n" + fields + b"\r\n", row, 400, 501)
 
     def test_hosts(self) -> None:
-        """A Host that is not a name or an address with an optional port is refused."""
+        """A Host that is not a name or an address with an optional port is rejected."""
         for host in HOSTS:
-            self.refused(b"GET / HTTP/1.1\r\nHost: " + host + b"\r\n\r\n", host)
+            self.assert_rejected(b"GET / HTTP/1.1\r\nHost: " + host + b"\r\n\r\n", host)
 
     def test_no_host(self) -> None:
-        """HTTP/1.1 without a Host is refused, also where the target names one (RFC 9112 §3.2)."""
+        """An HTTP/1.1 request without Host is rejected, also if its target is absolute (RFC 9112 §3.2)."""
         for target in (b"/", b"http://h/"):
-            self.refused(b"GET " + target + b" HTTP/1.1\r\nA: b\r\n\r\n", target)
-        self.refused(b"OPTIONS * HTTP/1.1\r\n\r\n", "*")
+            self.assert_rejected(b"GET " + target + b" HTTP/1.1\r\nA: b\r\n\r\n", target)
+        self.assert_rejected(b"OPTIONS * HTTP/1.1\r\n\r\n", "*")
 
     def test_two_hosts(self) -> None:
-        """HTTP/1.0 may do without a Host, but not with two of them."""
-        self.refused(b"GET / HTTP/1.0\r\nHost: a\r\nHost: a\r\n\r\n", "two hosts")
+        """An HTTP/1.0 request with two Host fields is rejected."""
+        self.assert_rejected(b"GET / HTTP/1.0\r\nHost: a\r\nHost: a\r\n\r\n", "two hosts")
 
     def test_coding_in_old_version(self) -> None:
-        """HTTP/1.0 has no transfer codings; one that comes with it is refused."""
+        """A transfer coding in an HTTP/1.0 request is rejected."""
         for lines in (b"", HOST, b"Connection: keep-alive\r\n"):
-            self.refused(b"POST / HTTP/1.0\r\n" + lines + b"Transfer-Encoding: chunked\r\n\r\n", lines)
+            self.assert_rejected(b"POST / HTTP/1.0\r\n" + lines + b"Transfer-Encoding: chunked\r\n\r\n", lines)
 
 
-class NotHereTests(SynchronousTestCase):
-    """What is understood and not offered."""
+class UnsupportedTests(SynchronousTestCase):
+    """Valid requests for unsupported features."""
 
     def test_connect(self) -> None:
-        """CONNECT gets 501 whatever its target looks like: an answer to it would be framed in another way."""
+        """CONNECT gets 501 with every target: a successful response to it is framed differently."""
         for target in (b"h:443", b"/", b"/v1/models", b"http://h/", b"*"):
             head = b"CONNECT " + target + b" HTTP/1.1\r\n" + HOST + b"\r\n"
             error = self.assertRaises(NotImplementedHere, parse_request, head)
@@ -310,16 +307,16 @@ class NotHereTests(SynchronousTestCase):
 
 
 class LimitTests(SynchronousTestCase):
-    """What is too much."""
+    """Heads that exceed the limits."""
 
     def test_request_line(self) -> None:
-        """A request line past the limit gets 414."""
+        """A request line longer than the limit gets 414."""
         target = b"/".ljust(MAX_REQUEST_LINE + 1 - len(b"GET  HTTP/1.1"), b"a")
         error = self.assertRaises(TargetTooLong, parse_request, b"GET " + target + b" HTTP/1.1\r\n" + HOST + b"\r\n")
         self.assertEqual(error.status, 414)
 
     def test_fields(self) -> None:
-        """One field more than the limit gets 431, in a head and in a trailer section."""
+        """One field more than the limit gets 431; the same limit applies to a trailer section."""
         lines = b"A: b\r\n" * MAX_FIELDS
         head = b"GET / HTTP/1.1\r\n" + HOST + lines + b"\r\n"
         self.assertEqual(self.assertRaises(HeadTooLarge, parse_request, head).status, 431)

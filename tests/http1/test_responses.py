@@ -1,5 +1,5 @@
 """
-Tests for what :mod:`sttproxy.http1.heads` accepts as a response, and for what it writes.
+Tests for :mod:`sttproxy.http1.responses`, and for written request heads.
 """
 
 from __future__ import annotations
@@ -7,19 +7,21 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from sttproxy.errors import BadRequest, HeadTooLarge
-from sttproxy.http1.heads import MAX_FIELDS, ResponseHead, parse_response, write_request, write_response
+from sttproxy.http1.heads import MAX_FIELDS
+from sttproxy.http1.requests import write_request
+from sttproxy.http1.responses import ResponseHead, parse_response, write_response
 
 
 def response(lines: bytes = b"", first: bytes = b"HTTP/1.1 200 OK", method: bytes = b"GET") -> ResponseHead:
-    """A response's head from its first line and its field lines."""
+    """Parse a response head from its status line and its field lines."""
     return parse_response(first + b"\r\n" + lines + b"\r\n", method)
 
 
 class StatusLineTests(SynchronousTestCase):
-    """The first line of a response."""
+    """The status line."""
 
     def test_read(self) -> None:
-        """Status and phrase are read as they came, a phrase that is empty apart from one that is missing."""
+        """The status and the phrase are read; an empty phrase differs from a missing one."""
         for line, status, phrase in (
             (b"HTTP/1.1 200 OK", 200, b"OK"),
             (b"HTTP/1.0 404 Not Found", 404, b"Not Found"),
@@ -34,7 +36,7 @@ class StatusLineTests(SynchronousTestCase):
             self.assertEqual((head.status, head.phrase, head.version), (status, phrase, line[:8]), line)
 
     def test_refused(self) -> None:
-        """A line that is not exactly HTTP/1's is refused."""
+        """A malformed status line is rejected."""
         for line in (
             b"",
             b"HTTP/1.1",
@@ -68,10 +70,10 @@ class StatusLineTests(SynchronousTestCase):
 
 
 class FramingTests(SynchronousTestCase):
-    """What a response announces of its body."""
+    """The fields and the body framing of responses."""
 
     def test_fields(self) -> None:
-        """Field lines keep their order, their spelling and their repetitions."""
+        """Fields keep their order, their spelling and their repetitions."""
         head = response(b"Set-Cookie: a=1\r\nset-cookie:b=2; x\r\nX-Empty:\r\nServer: \xff\r\n")
         self.assertEqual(
             head.headers,
@@ -80,7 +82,7 @@ class FramingTests(SynchronousTestCase):
         self.assertEqual(head.values(b"set-cookie"), [b"a=1", b"b=2; x"])
 
     def test_body(self) -> None:
-        """A response may also end with its connection."""
+        """A response body has a length, is chunked, or ends when the connection closes."""
         for lines, length, chunked in (
             (b"", None, False),
             (b"Content-Length: 0\r\n", 0, False),
@@ -92,7 +94,7 @@ class FramingTests(SynchronousTestCase):
             self.assertEqual((head.length, head.chunked), (length, chunked), lines)
 
     def test_bodiless(self) -> None:
-        """Answers that never have a body have none, whatever their headers say (RFC 9112 §6.3); those stay."""
+        """Some responses never have a body, whatever their fields say (RFC 9112 §6.3); the fields are kept."""
         for first, method in (
             (b"HTTP/1.1 200 OK", b"HEAD"),
             (b"HTTP/1.1 404 No", b"HEAD"),
@@ -106,7 +108,7 @@ class FramingTests(SynchronousTestCase):
                 self.assertEqual((head.length, head.chunked, len(head.headers)), (0, False, bool(line)), (first, line))
 
     def test_refused(self) -> None:
-        """Whatever two readers could frame differently is refused, as in a request."""
+        """Ambiguous framing is rejected, as in a request."""
         for lines in (
             b"Content-Length: 5\r\nContent-Length: 5\r\n",
             b"Content-Length: 5\r\nContent-Length: 6\r\n",
@@ -131,12 +133,12 @@ class FramingTests(SynchronousTestCase):
         self.assertRaises(BadRequest, response, b"Transfer-Encoding: chunked\r\n", b"HTTP/1.0 200 OK")
 
     def test_most(self) -> None:
-        """As many fields as the limit allows are read, and not one more."""
+        """As many fields as the limit allows are accepted, and one more is rejected."""
         self.assertEqual(len(response(b"A: b\r\n" * MAX_FIELDS).headers), MAX_FIELDS)
         self.assertRaises(HeadTooLarge, response, b"A: b\r\n" * (MAX_FIELDS + 1))
 
     def test_keeps_alive(self) -> None:
-        """HTTP/1.1 stays unless it says close, HTTP/1.0 goes unless it says keep-alive, and close beats both."""
+        """HTTP/1.1 is persistent without close, HTTP/1.0 only with keep-alive; close has precedence."""
         for version, lines, keeps in (
             (b"1.1", b"", True),
             (b"1.1", b"Connection: x\r\nconnection:CLOSE\r\n", False),
@@ -149,17 +151,17 @@ class FramingTests(SynchronousTestCase):
 
 
 class WriteTests(SynchronousTestCase):
-    """What is written."""
+    """Written heads."""
 
     def test_request(self) -> None:
-        """A request's head is its line, its pairs and an empty line, and is always HTTP/1.1."""
+        """A request head has its request line, its fields and an empty line; its version is always HTTP/1.1."""
         self.assertEqual(
             write_request(b"GET", b"/a?b", [(b"Host", b"h"), (b"x-Y", b""), (b"x-Y", b"1")]),
             b"GET /a?b HTTP/1.1\r\nHost: h\r\nx-Y: \r\nx-Y: 1\r\n\r\n",
         )
 
     def test_response(self) -> None:
-        """A response's head keeps the phrase as it came, also where there was none."""
+        """A response head keeps the phrase as received, also an empty or a missing one."""
         for phrase, line in ((b"OK", b"HTTP/1.1 200 OK"), (b"", b"HTTP/1.1 200 "), (None, b"HTTP/1.1 200")):
             self.assertEqual(write_response(200, phrase, [(b"A", b"b")]), line + b"\r\nA: b\r\n\r\n")
             self.assertEqual(write_response(200, phrase, []), line + b"\r\n\r\n")
