@@ -169,7 +169,7 @@ class UpstreamUnreachable(UpstreamError):
     code = "upstream_unreachable"
 
 
-class UpstreamBroke(UpstreamError):
+class UpstreamClosed(UpstreamError):
     """502: the upstream closed the connection before its response was complete."""
 
     code = "upstream_closed"

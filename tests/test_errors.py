@@ -35,7 +35,7 @@ ANSWERS = {
     "VersionNotSupported": (505, "invalid_request_error", "http_version_not_supported"),
     "UpstreamError": (502, "upstream_error", "bad_gateway"),
     "UpstreamUnreachable": (502, "upstream_error", "upstream_unreachable"),
-    "UpstreamBroke": (502, "upstream_error", "upstream_closed"),
+    "UpstreamClosed": (502, "upstream_error", "upstream_closed"),
     "UpstreamBusy": (503, "upstream_error", "upstream_busy"),
     "UpstreamTimeout": (504, "upstream_error", "upstream_timeout"),
 }

@@ -27,7 +27,7 @@ def read_keys(files: Files, file: str, config: Config | None) -> dict[str, str]:
     data = files.following(file)
     if data is None:
         return {}
-    root = files.document(data, "this is not JSON, or the same member is there twice")
+    root = files.document(data, "this is not JSON, or the same member appears twice")
     found: dict[str, str] = {}
     for member in root.members if root else ():
         profile = member.value.data
@@ -36,7 +36,7 @@ def read_keys(files: Files, file: str, config: Config | None) -> dict[str, str]:
             message = "this must be 'sha256:' and the 64 hexadecimal digits of an API key's SHA-256"
             files.error(message, member.key_at, "")
         elif digest.group(1).lower() in found:
-            files.error("the same key is there twice", member.key_at, "")
+            files.error("the same key appears twice", member.key_at, "")
         elif not isinstance(profile, str) or (config and profile not in config.profiles):
             names = f"; {names_of(config.profiles)}" if config else ""
             files.error(f"this must be the name of a profile{names}", member.value.start, "")

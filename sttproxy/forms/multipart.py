@@ -137,7 +137,7 @@ class MultipartRewriter:
             self._step = MultipartRewriter._after_boundary
         elif self._step not in (MultipartRewriter._start, MultipartRewriter._after_boundary, MultipartRewriter._head):
             missing = self._delimiter + missing
-        bodiless = self._step is not MultipartRewriter._held_back
+        bodiless = self._step is not MultipartRewriter._buffered
         if not self._parts or len(self._held) > (0 if bodiless else self._safe_end(self._held, 0)):
             raise MalformedForm("The closing boundary is missing, and the form does not end after a part.")
         if self._left is not None:
@@ -195,12 +195,12 @@ class MultipartRewriter:
         decision = self._evaluation.decide(head.name)
         if decision is DEPENDS:
             self._undecided = head, taken
-            self._step = MultipartRewriter._held_back
+            self._step = MultipartRewriter._buffered
         else:
-            self._obey(decision, head, taken, out)
+            self._apply(decision, head, taken, out)
         return end + 4
 
-    def _obey(self, decision: Decision, head: partheads.PartHead, taken: int, out: list[bytes]) -> None:
+    def _apply(self, decision: Decision, head: partheads.PartHead, taken: int, out: list[bytes]) -> None:
         """
         Send a part on or drop it.
 
@@ -214,7 +214,7 @@ class MultipartRewriter:
             self._room += taken
             self._step = MultipartRewriter._dropped
 
-    def _held_back(self, data: bytes, at: int, out: list[bytes]) -> int:
+    def _buffered(self, data: bytes, at: int, out: list[bytes]) -> int:
         """In the body of a part that the decision depends on: buffer it, then decide and call the next step."""
         end = data.find(self._delimiter, at)
         if end < 0 and len(data) - at < MAX_KEY + len(self._delimiter):
@@ -224,7 +224,7 @@ class MultipartRewriter:
         value = data[at:end] if 0 <= end <= at + MAX_KEY else None
         settled = self._evaluation.settle(head.name, value)
         if isinstance(settled, Decision):
-            self._obey(settled, head, taken, out)
+            self._apply(settled, head, taken, out)
         else:
             new = settled.text.encode() + b"\r\n"
             # The old value will be dropped: its bytes are credited now for the new value, and taken back below, since

@@ -17,7 +17,7 @@ from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from ..errors import BadRequest, ProxyError, UpstreamBroke, UpstreamError
+from ..errors import BadRequest, ProxyError, UpstreamClosed, UpstreamError
 from ..headers import keep_alive_timeout
 from ..http1.framing import LAST_CHUNK, Decoder, chunk, decoder_for
 from ..http1.heads import HEAD_END, MAX_HEAD
@@ -102,7 +102,7 @@ class UpstreamConnection(Protocol):
         Send a request.
 
         :return: fires with the `Response` when its head has arrived.  Cancelling it aborts the connection.  Fails with
-            `UpstreamBroke` when the upstream closes without a response, with `UpstreamError` when the response is not
+            `UpstreamClosed` when the upstream closes without a response, with `UpstreamError` when the response is not
             valid HTTP, and with the error of the request's body.
         """
         assert self._state is _IDLE
@@ -304,9 +304,9 @@ class UpstreamConnection(Protocol):
         elif state is _HEAD:
             self.unanswered = not self._buffer
             place = "in the middle of its response's head" if self._buffer else "without a response"
-            self._fail(UpstreamBroke(f"The upstream closed the connection {place}."))
+            self._fail(UpstreamClosed(f"The upstream closed the connection {place}."))
         elif state is _BODY:
-            self._fail(UpstreamBroke("The upstream closed the connection in the middle of its response."))
+            self._fail(UpstreamClosed("The upstream closed the connection in the middle of its response."))
         elif self._tunnel is not None:
             self._tunnel.connectionLost(reason)
         self._state = _CLOSED

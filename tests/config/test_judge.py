@@ -127,10 +127,10 @@ DIGITS = hashlib.sha256(b"secret").hexdigest()
 #: Key files that are refused: the file, with a ``^`` before the error's place, and a part of the message.
 BAD_KEYS: tuple[tuple[str, str], ...] = (
     ("^[]", "JSON object"),
-    ("{^x}", "this is not JSON, or the same member is there twice"),
+    ("{^x}", "this is not JSON, or the same member appears twice"),
     ('{"sk-secret" ^"p"}', "this is not JSON"),
     ('{"sk-secret": "p", ^"sk-secret": "p"}', "this is not JSON"),
-    ('{"sha256:${DIGITS}": "p",\n ^"sha256:${UPPER}": "q"}', "the same key is there twice"),
+    ('{"sha256:${DIGITS}": "p",\n ^"sha256:${UPPER}": "q"}', "the same key appears twice"),
     ('{^"sk-secret": "p"}', "this must be 'sha256:'"),
     ('{^"${DIGITS}": "p"}', "this must be 'sha256:'"),
     ('{^"sha256:${SHORT}": "p"}', "64 hexadecimal digits"),

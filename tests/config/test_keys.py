@@ -35,7 +35,7 @@ class KeysTests(SynchronousTestCase):
         for members, error in (
             (f'"sha256:{B[1:]}": "medical"', "64 hexadecimal digits"),
             ('"sk-live-1234": "medical"', "64 hexadecimal digits"),
-            (f'"sha256:{A.upper()}": "medical"', "the same key is there twice"),
+            (f'"sha256:{A.upper()}": "medical"', "the same key appears twice"),
             (f'"sha256:{B}": "unknown"', "the name of a profile; "),
             (f'"sha256:{B}": 1', "the name of a profile; "),
         ):

@@ -111,7 +111,7 @@ class UpstreamFailedTests(EndingTestCase):
         self.assertEqual(client.news(), ok())
 
 
-class UpstreamBrokeTests(EndingTestCase):
+class UpstreamClosedTests(EndingTestCase):
     """The upstream breaks off in the middle of its answer: so does the client's connection."""
 
     def broken(self, begun: bytes, request: bytes = get()) -> None:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from twisted.internet.defer import CancelledError, Deferred
 
-from sttproxy.errors import UpstreamBroke, UpstreamError, UpstreamUnreachable
+from sttproxy.errors import UpstreamClosed, UpstreamError, UpstreamUnreachable
 from sttproxy.upstream.agent import UpstreamAgent
 from sttproxy.upstream.client import Upstream
 from sttproxy.upstream.pool import Pool, PoolLimits
@@ -134,11 +134,11 @@ class FailureTests(UpstreamTestCase):
         self.upstream.accept()
         self.assertIsNotNone(outgoing.sink)
         self.server.close()
-        self.failureResultOf(answering, UpstreamBroke)
+        self.failureResultOf(answering, UpstreamClosed)
 
     def test_broken(self) -> None:
         """So does what the connection fails with."""
-        for said, error in ((b"garbage\r\n\r\n", UpstreamError), (b"", UpstreamBroke)):
+        for said, error in ((b"garbage\r\n\r\n", UpstreamError), (b"", UpstreamClosed)):
             answering = self.client.request(FakeOutgoing())
             self.server.send(said)
             self.server.close()

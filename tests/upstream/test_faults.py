@@ -4,7 +4,7 @@ Tests for :mod:`sttproxy.upstream.connection`: upstreams that fail, and answers 
 
 from __future__ import annotations
 
-from sttproxy.errors import UpstreamBroke, UpstreamError, UpstreamTimeout
+from sttproxy.errors import UpstreamClosed, UpstreamError, UpstreamTimeout
 from sttproxy.http1.heads import MAX_HEAD
 
 from ..support.fakes import Ending, Peer
@@ -26,7 +26,7 @@ class BrokenTests(ConnectionTestCase):
                     self.server.send(said)
                     self.assertNoResult(answer)
                     leave(self.server)
-                    self.failureResultOf(answer, UpstreamBroke)
+                    self.failureResultOf(answer, UpstreamClosed)
                     self.assertEqual((self.released, self.lost), ([], [self.connection]))
 
     def test_upload_given_up(self) -> None:
@@ -37,7 +37,7 @@ class BrokenTests(ConnectionTestCase):
             answer = self.request(outgoing)
             outgoing.send(b"ab")
             leave(self.server)
-            self.failureResultOf(answer, UpstreamBroke)
+            self.failureResultOf(answer, UpstreamClosed)
             self.assertGreaterEqual(outgoing.stopped, 1)
 
     def test_garbage(self) -> None:
@@ -77,7 +77,7 @@ class BrokenTests(ConnectionTestCase):
             self.server.send(data[:cut])
             self.assertNoResult(answer)
             self.server.close()
-            error = self.failureResultOf(answer, UpstreamBroke).value
+            error = self.failureResultOf(answer, UpstreamClosed).value
             self.assertIn("in the middle of its response's head", error.message)
 
     def test_unasked_switch(self) -> None:
@@ -99,7 +99,7 @@ class BrokenTests(ConnectionTestCase):
                     self.assertIsNone(bodies[0].reason)
                     leave(self.server)
                     assert bodies[0].reason is not None
-                    self.assertTrue(bodies[0].reason.check(UpstreamBroke), (name, cut))
+                    self.assertTrue(bodies[0].reason.check(UpstreamClosed), (name, cut))
                     self.assertEqual(self.released, [])
 
     def test_reset_is_no_end(self) -> None:
@@ -107,7 +107,7 @@ class BrokenTests(ConnectionTestCase):
         _, bodies = self.exchange(message(b"HTTP/1.1 200 OK"), b"hel")
         self.server.reset()
         assert bodies[0].reason is not None
-        self.assertTrue(bodies[0].reason.check(UpstreamBroke))
+        self.assertTrue(bodies[0].reason.check(UpstreamClosed))
 
     def test_malformed_body(self) -> None:
         """A body whose framing breaks is broken off, behind what came before."""
@@ -295,7 +295,7 @@ class EarlyAnswerTests(ConnectionTestCase):
         outgoing.send(b"x" * 1000)
         self.reactor.settle()
         self.server.close()
-        self.failureResultOf(answer, UpstreamBroke)
+        self.failureResultOf(answer, UpstreamClosed)
 
     def test_failed_write_spoils(self) -> None:
         """A connection on which a write failed is not used again, although the request had been complete."""

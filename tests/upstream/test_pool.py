@@ -7,7 +7,7 @@ from __future__ import annotations
 import attrs
 from twisted.internet.defer import CancelledError
 
-from sttproxy.errors import UpstreamBroke, UpstreamUnreachable
+from sttproxy.errors import UpstreamClosed, UpstreamUnreachable
 from sttproxy.upstream.connection import UpstreamConnection
 from sttproxy.upstream.pool import Pool, PoolLimits
 from sttproxy.writer import FlushScheduler
@@ -301,7 +301,7 @@ class LearningTests(PoolTestCase):
         idle = self.idle(1.0)
         answer = self.acquire().request(FakeOutgoing())
         idle.close()
-        self.failureResultOf(answer, UpstreamBroke)
+        self.failureResultOf(answer, UpstreamClosed)
         self.assertFalse(self.used_after(0.85))
 
     def test_noticed_by_asking(self) -> None:
