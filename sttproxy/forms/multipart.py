@@ -36,6 +36,7 @@ MAX_DROPPED = 1024 * 1024
 
 _EMPTY_LINES = re.compile(rb"(?:\r?\n)+")
 _SPACES = b" " * 65536
+_BREAK = b"\r\n"
 #: The least bytes that a client needs for a part in addition to the boundary: delimiter and shortest head.
 _LEAST_PART = len(b"--\r\nContent-Disposition:form-data;name=a\r\n\r\n\r\n")
 
@@ -68,8 +69,6 @@ class MultipartRewriter:
         self._forced = self._ours.join(rules.forced_form)
         self.content_type = b"multipart/form-data; boundary=" + ours
         self.length: int | None = None
-        #: Bytes of the original form from the beginning of the data in hand to the form's end.
-        self._left = length
         # The slack of the promise: bytes received, or promised in addition, for which nothing has been written yet.
         # What remains of it becomes the padding.  If the client's boundary is shorter than `MIN_BOUNDARY`, each part
         # needs more bytes than it brings; these are promised for as many parts as can come.  After the closing boundary
@@ -89,6 +88,8 @@ class MultipartRewriter:
         self._step: _Step = MultipartRewriter._start
         self._held = b""
         self._parts = 0
+        #: The line break after the closing boundary is still to be written.
+        self._break_due = False
         self._undecided: tuple[partheads.PartHead, int] | None = None
 
     def feed(self, data: bytes) -> list[bytes]:
@@ -109,8 +110,6 @@ class MultipartRewriter:
             if done == at:
                 break  # it needs more bytes
             at = done
-        if self._left is not None:
-            self._left -= at
         self._held = data[at:]
         return out
 
@@ -140,8 +139,7 @@ class MultipartRewriter:
         bodiless = self._step is not MultipartRewriter._buffered
         if not self._parts or len(self._held) > (0 if bodiless else self._safe_end(self._held, 0)):
             raise MalformedForm("The closing boundary is missing, and the form does not end after a part.")
-        if self._left is not None:
-            self._left = len(self._held) + len(missing)
+        if self.length is not None:
             ours = max(0, len(self._ours) - len(self._theirs))
             if self._room - self._reserve + self._spare < len(missing) + ours:
                 raise MalformedForm("The closing boundary is missing: add it, or send the form chunked.")
@@ -174,7 +172,7 @@ class MultipartRewriter:
             return self._head(data, at, out)
         found = data[at : at + 2]
         if found == b"--":
-            self._close(at + 2, out)
+            self._close(len(data) - at - 2, out)
             return at + 2
         if found in (b"", b"\r", b"-"):
             return at
@@ -301,27 +299,39 @@ class MultipartRewriter:
         last = data.rfind(b"\r", max(at, len(data) - len(self._delimiter) + 1))
         return last if last >= 0 and self._delimiter.startswith(data[last:]) else len(data)
 
-    def _close(self, at: int, out: list[bytes]) -> None:
-        """Write the defaults and the closing boundary, with a line break if the promise leaves room for one."""
+    def _close(self, behind: int, out: list[bytes]) -> None:
+        """
+        Write the defaults and the closing boundary, with a line break if the promise leaves room for one.
+
+        :param behind: how many bytes after the closing boundary have arrived.
+        """
         missing = self._evaluation.missing()
         if missing:
             defaults = self._ours.join(multipart_parts(missing))
             out.append(defaults)
             self._room -= len(defaults)
         self._room += len(self._theirs) - len(self._ours)
-        closing = self._ours + b"--"
-        if self._left is None or self._room + self._left - at >= len(b"\r\n"):
-            closing += b"\r\n"
-            self._room -= 2
-        out.append(closing)
+        out.append(self._ours + b"--")
+        if self.length is None or self._room + behind >= len(_BREAK):
+            out.append(_BREAK)
+            self._room -= len(_BREAK)
+        else:
+            # Later, in place of bytes that are still to come: the upstream must not have a complete form, and respond to
+            # it, before the client has sent all of its own.
+            self._break_due = True
         self._step = MultipartRewriter._epilogue
 
     def _epilogue(self, data: bytes, at: int, out: list[bytes]) -> int:
         """After the closing boundary: receivers ignore these bytes, so spaces replace them."""
         if self.length is not None:
             self._room += len(data) - at
-            out.extend(spaces(self._room))
-            self._room = min(self._room, 0)
+            if self._break_due and self._room >= len(_BREAK):
+                self._break_due = False
+                out.append(_BREAK)
+                self._room -= len(_BREAK)
+            if not self._break_due:
+                out.extend(spaces(self._room))
+                self._room = min(self._room, 0)
         return len(data)
 
     def _malformed(self, reason: str) -> MalformedForm:

@@ -65,6 +65,24 @@ class PromiseTests(SynchronousTestCase):
                     self.assertTrue(0 < more <= MIN_BOUNDARY * (MAX_PARTS + 1), (size, length, more))
 
 
+class EarlyTests(SynchronousTestCase):
+    """The rewritten form is complete only when the original is."""
+
+    def test_bytewise(self) -> None:
+        """Byte by byte, something of the promised length is missing until the last byte has come."""
+        for tail in (b"", b"\r\n", b"\r\n\r\n", b"\n", b" " * 5):
+            for fields in ({}, {"a": None}, {"a": "x"}, {"$default": {"z": "1"}}):
+                body = form(field("a", b"1"), field("file", b"RIFF")).removesuffix(b"\r\n") + tail
+                rewriter = MultipartRewriter(Evaluation(rules_for(**fields)), BOUNDARY, len(body))
+                assert rewriter.length is not None
+                sent = 0
+                for at in range(len(body) - 1):
+                    sent += sum(map(len, rewriter.feed(body[at : at + 1])))
+                    self.assertLess(sent, rewriter.length, (tail, fields, at))
+                sent += sum(map(len, [*rewriter.feed(body[-1:]), *rewriter.finish()]))
+                self.assertEqual(sent, rewriter.length, (tail, fields))
+
+
 class KeptTests(SynchronousTestCase):
     """The promise is met to the byte."""
 
