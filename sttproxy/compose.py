@@ -55,7 +55,7 @@ def watcher_of(reactor: Any, settings: Settings) -> ConfigWatcher:
     :raises StartError: when the configuration cannot be used, or when the user of --uid and --gid cannot read it.
     """
     watcher = ConfigWatcher(
-        settings.source, reactor, lambda judge: deferToThreadPool(reactor, reactor.getThreadPool(), judge)
+        settings.source, reactor, lambda check: deferToThreadPool(reactor, reactor.getThreadPool(), check)
     )
     try:
         watcher.load()

@@ -194,13 +194,13 @@ class ConfigWatcher(Service):
         self._wall = wall
         self._since_date = wall()
         self._seen: Look = {}
-        self._judged: Look | None = None
+        self._checked: Look | None = None
         self._stale = False
         #: Paths of mounted files that were replaced outside of their mounts.
         self._detached: list[str] = []
         #: The time since which each look sees other bytes; None if the last two looks saw the same.
         self._restless_since: float | None = None
-        self._judging = False
+        self._checking = False
         self._asked_again = False
         self._next: IDelayedCall | None = None
 
@@ -264,19 +264,19 @@ class ConfigWatcher(Service):
 
     def reload(self) -> None:
         """Read the files at once, and use them without waiting for a second look that sees the same."""
-        if self._judging:
+        if self._checking:
             self._asked_again = True  # the check in progress may be of older bytes
             return
         log.info("Reading {path} again, as requested.", path=self.path)
-        self._judge(self._source.read, _Urgency.ASKED)
+        self._check(self._source.read, _Urgency.ASKED)
 
     def _look(self) -> None:
         try:
-            if not self._judging:
+            if not self._checking:
                 self._look_at_files()
                 self._look_at_mounts()
         finally:
-            settled = self._seen == self._judged
+            settled = self._seen == self._checked
             self._next = self._clock.callLater(LOOK_EVERY_S if settled else LOOK_AGAIN_S, self._look)
 
     def _look_at_files(self) -> None:
@@ -285,14 +285,14 @@ class ConfigWatcher(Service):
         self._seen = found
         if not moves:
             self._restless_since = None
-            if found != self._judged:
-                self._judge(functools.partial(self._judge_seen, found), _Urgency.SETTLED)
+            if found != self._checked:
+                self._check(functools.partial(self._check_seen, found), _Urgency.SETTLED)
         elif self._restless_since is None:
             self._restless_since = self._clock.seconds()  # the file may be half-written; the next look shows
         elif self._clock.seconds() - self._restless_since >= RESTLESS_S and look(found) == found:
-            self._judge(functools.partial(self._judge_seen, found), _Urgency.RESTLESS)
+            self._check(functools.partial(self._check_seen, found), _Urgency.RESTLESS)
 
-    def _judge_seen(self, seen: Look) -> tuple[Judgement, Look]:
+    def _check_seen(self, seen: Look) -> tuple[Judgement, Look]:
         return self._source.judge(seen), seen
 
     def _look_at_mounts(self) -> None:
@@ -307,27 +307,27 @@ class ConfigWatcher(Service):
                 log.error("{fault}", fault=_DETACHED.format(path))
         self._detached = detached
 
-    def _judge(self, judge: Callable[[], tuple[Judgement, Look]], urgency: _Urgency) -> None:
+    def _check(self, check: Callable[[], tuple[Judgement, Look]], urgency: _Urgency) -> None:
         """
         Check the files and compare them with the configuration in force, elsewhere; then adopt or refuse them.
 
-        :param judge: does the check.
+        :param check: does the check.
         """
-        self._judging = True
+        self._checking = True
         current = self.current
 
         def compare() -> tuple[Judgement, Look, list[str]]:
-            judgement, seen = judge()
+            judgement, seen = check()
             found = judgement.found
             return judgement, seen, [] if isinstance(found, ConfigError) else current.changes(found)
 
-        judging = self._elsewhere(compare)
-        judging.addCallback(self._conclude, urgency)
-        judging.addErrback(self._failed)
+        checking = self._elsewhere(compare)
+        checking.addCallback(self._conclude, urgency)
+        checking.addErrback(self._failed)
 
-    def _conclude(self, judged: tuple[Judgement, Look, list[str]], urgency: _Urgency) -> None:
-        self._judging = False
-        judgement, seen, changes = judged
+    def _conclude(self, checked: tuple[Judgement, Look, list[str]], urgency: _Urgency) -> None:
+        self._checking = False
+        judgement, seen, changes = checked
         found = judgement.found
         if not self.running:
             return
@@ -340,7 +340,7 @@ class ConfigWatcher(Service):
             if urgency is _Urgency.ASKED and not changes:
                 log.info("Nothing has changed (generation {generation}).", generation=self.current.generation)
         elif urgency is not _Urgency.RESTLESS:
-            self._seen = self._judged = seen
+            self._seen = self._checked = seen
             self._refuse(found)
         if self._asked_again:
             self._asked_again = False
@@ -348,8 +348,8 @@ class ConfigWatcher(Service):
 
     def _failed(self, failure: Failure) -> None:
         """Log an unexpected exception in the check.  The same files are not checked again."""
-        self._judging = False
-        self._judged = self._seen
+        self._checking = False
+        self._checked = self._seen
         log.failure("Checking {path} failed", failure, path=self.path)
 
     def _refuse(self, error: ConfigError) -> None:
@@ -367,7 +367,7 @@ class ConfigWatcher(Service):
 
         :param changes: what differs from the configuration in force.
         """
-        self._judged = self._seen
+        self._checked = self._seen
         if isinstance(self._seen[self._source.path], bytes):
             # The file exists, so a missing file later is a deleted file, which is an error.
             self._source = attrs.evolve(self._source, required=True)
