@@ -11,9 +11,10 @@ import os
 from twisted.logger import LogLevel, formatEvent
 
 from sttproxy.errors import ConfigError
-from sttproxy.watch import LOOK_AGAIN_S, LOOK_EVERY_S, ConfigWatcher, Source
+from sttproxy.watch import ConfigWatcher, Source
+from sttproxy.watch.watcher import LOOK_AGAIN_S, LOOK_EVERY_S
 
-from .test_watch import EN, ZH, WatcherTestCase
+from .test_watcher import EN, ZH, WatcherTestCase
 
 INCLUDING = b'{"prompt": {"$file": "prompts/a.txt"}}'
 OTHER = b'{"prompt": {"$file": "prompts/b.txt"}}'
