@@ -171,7 +171,7 @@ class StopTests(DaemonTestCase):
         self.assertEqual(self.events, ["started", "stopped"])
         self.assertFalse(self.daemon.running)
 
-    def test_turn(self) -> None:
+    def test_end_of_iteration(self) -> None:
         """What is scheduled for the end of the reactor iteration is done, because no other iteration may follow."""
         self.start()
         self.site.scheduler.add(lambda: self.events.append("logged"))

@@ -40,14 +40,14 @@ class UnreadableTests(SynchronousTestCase):
             pass
         os.chmod(path, 0o600)
         nobody = pwd.getpwnam("nobody")
-        told = privileges.unreadable([__file__, path], nobody.pw_uid, nobody.pw_gid)
-        self.assertTrue(told and told.endswith(": Permission denied"), told)
+        problem = privileges.unreadable([__file__, path], nobody.pw_uid, nobody.pw_gid)
+        self.assertTrue(problem and problem.endswith(": Permission denied"), problem)
 
     test_unreadable.skip = NOT_ROOT  # type: ignore[attr-defined]
 
     def test_not_root(self) -> None:
         """A failure to switch to the user is reported."""
-        told = privileges.unreadable([], os.geteuid() + 1, os.getegid())
-        self.assertEqual(told, "cannot switch to this user")
+        problem = privileges.unreadable([], os.geteuid() + 1, os.getegid())
+        self.assertEqual(problem, "cannot switch to this user")
 
     test_not_root.skip = None if NOT_ROOT else "root can"  # type: ignore[attr-defined]

@@ -278,8 +278,8 @@ class ServiceTests(OptionsTestCase):
         ):
             with capturedLogs() as logs:
                 self.assertEqual(self.make(*arguments)._site.limits.clients, clients)
-            said = "".join(str(formatEvent(event)) for event in logs)
-            self.assertEqual("are enough for 50. Raise the limit" in said, warns, said)
+            text = "".join(str(formatEvent(event)) for event in logs)
+            self.assertEqual("are enough for 50. Raise the limit" in text, warns, text)
         self.start("--max-clients", "7")
         shown = json.loads(self.ask(get(b"/stats")).received.partition(b"\r\n\r\n")[2])
         self.assertEqual((shown["max_clients"], shown["clients_refused"]), (7, 0))

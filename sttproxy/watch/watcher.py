@@ -149,9 +149,7 @@ class ConfigWatcher(Service):
         if isinstance(judgement.found, ConfigError):
             raise judgement.found
         if isinstance(self._seen[self._source.path], str):
-            log.warn(
-                "There is no configuration at {path}: transcriptions pass unchanged until there is one.", path=self.path
-            )
+            log.warn("Found no configuration at {path}: transcriptions pass unchanged until it exists.", path=self.path)
         self._adopt(judgement.found, self.current.changes(judgement.found))
         self._look_at_mounts()
 

@@ -202,9 +202,9 @@ class FullDiskTests(LogTestCase):
         self.assertLess(sum(map(len, self.log._pending)), MAX_PENDING + 100)
         self.patch(os, "write", type(self)._originals_write)
         self.clock.advance(RETRY_S)
-        *lines, told = self.read().splitlines()
+        *lines, notice = self.read().splitlines()
         self.assertEqual([int(line) for line in lines], [*range(len(lines))])
-        self.assertIn(f" {count - len(lines)} lines of the log were lost here", told)
+        self.assertIn(f" {count - len(lines)} lines of the log were lost here", notice)
         self.log.write(LINE)
         self.assertTrue(self.read().endswith(LINE))
 
@@ -262,9 +262,9 @@ class StreamTests(SynchronousTestCase):
                 received += os.read(reading, 1 << 20)
             except BlockingIOError:
                 break
-        *lines, told = received.decode().splitlines()
+        *lines, notice = received.decode().splitlines()
         self.assertEqual([int(line) for line in lines], [*range(len(lines))])
-        self.assertIn(f" {count - len(lines)} lines of the log were lost here", told)
+        self.assertIn(f" {count - len(lines)} lines of the log were lost here", notice)
         self.assertGreater(len(lines) * 51, MAX_PENDING)
         stream.write("more\n")
         self.assertEqual(os.read(reading, 100), b"more\n")

@@ -296,11 +296,11 @@ class RefusalTests(FilesTestCase):
         )
         self.write(b"secret5", self.a)
         self.looks()
-        said = self.watcher.snapshot()
-        self.assertEqual((said["fields"], said["profiles"]), (["language", "model"], {"p": ["prompt", "model"]}))
-        self.assertEqual((said["hash"], said["generation"]), (self.watcher.current.digest, 2))
-        self.assertEqual(len(said["warnings"]), 1)
-        self.assertNotIn("secret", json.dumps(said))
+        state = self.watcher.snapshot()
+        self.assertEqual((state["fields"], state["profiles"]), (["language", "model"], {"p": ["prompt", "model"]}))
+        self.assertEqual((state["hash"], state["generation"]), (self.watcher.current.digest, 2))
+        self.assertEqual(len(state["warnings"]), 1)
+        self.assertNotIn("secret", json.dumps(state))
 
     def test_warnings_logged(self) -> None:
         """A warning is logged when it is new, not with each change."""
