@@ -1,7 +1,8 @@
 """
-The benchmark: sttproxy and its peers in turn, on loopback, in one run.
+The benchmark: measures sttproxy and its peers on loopback, one after the other, in one run.
 
-`__main__` is the command line and goes through the rounds; `peers` says how each proxy is set up, `processes` starts
-and stops it, `workloads` says what is done to it, by `load` (wrk) and `clients` (our own), and `measure` reads what it
-cost.  `table` prints, `targets` judges, `profiling` shows where the time goes.  Nothing here decides over a test.
+`__main__` is the command line and runs the rounds.  `peers` configures each proxy, and `processes` starts and stops it.
+`workloads` defines the measurements; they use `load` (wrk), `clients` (our own clients) and `measure` (CPU and memory).
+`table` prints the results, `targets` compares them with the targets, `profiling` profiles sttproxy.  No test depends on
+the results.
 """

@@ -27,9 +27,9 @@ class Bench:
     """
     One run.
 
-    :param folder: a temporary one.
-    :param scale: how much of everything.
-    :param core: where the proxies are pinned; None: nowhere.
+    :param folder: a temporary folder.
+    :param scale: the sizes and durations of the workloads.
+    :param core: the core that the proxies are pinned to; None if they are not pinned.
     """
 
     def __init__(self, folder: Path, scale: Scale, core: int | None) -> None:
@@ -42,9 +42,9 @@ class Bench:
     @contextlib.contextmanager
     def sink(self) -> Iterator[None]:
         """
-        The upstream, on the core that we are on ourselves.
+        Run the sink, which is the upstream, on the core of this process.
 
-        :raises Unable: when it cannot be compiled or does not listen.
+        :raises Unable: when the sink cannot be compiled or does not listen.
         """
         place = self._folder / "sink"
         place.mkdir()
@@ -54,7 +54,7 @@ class Bench:
 
     @contextlib.contextmanager
     def _subject(self, peer: Peer, turn: int) -> Iterator[Subject]:
-        """A peer that has just started and answered rightly."""
+        """Start a peer and run it during the block."""
         with tempfile.TemporaryDirectory(dir=self._folder, prefix=peer.name) as name:
             folder = Path(name)
             if isinstance(peer, Direct):
@@ -68,7 +68,7 @@ class Bench:
                 yield Subject(port, program.pid, peer.rewrites, folder)
 
     def measure(self, workload: str, peer: Peer, turn: int) -> None:
-        """Do one workload to one peer; what goes wrong stands in the results."""
+        """Run one workload on one peer, and add values and faults to the results."""
         if peer.workloads is not None and workload not in peer.workloads:
             return
         faults = self.results.faults[workload, peer.name]
@@ -87,7 +87,7 @@ class Bench:
 
 
 def _commit() -> str:
-    """The commit that is measured, and whether files differ from it."""
+    """The commit of the checkout, and whether its files have changes."""
 
     def git(*words: str) -> str:
         return subprocess.run(["git", "-C", str(CHECKOUT), *words], capture_output=True, text=True).stdout.strip()
@@ -107,7 +107,7 @@ def _heading(rounds: int, pair: tuple[int, int] | None, load: float) -> str:
 
 
 def _chosen(names: Sequence[str]) -> list[Peer]:
-    """The peers that were asked for and can run; says of each other one why not."""
+    """The requested peers that can run here.  Prints for each other peer why it cannot."""
     chosen = []
     for peer in PEERS:
         if names and peer.name.lower() not in names:
@@ -121,13 +121,13 @@ def _chosen(names: Sequence[str]) -> list[Peer]:
 
 
 def _prepare(core: int | None) -> None:
-    """Have descriptors for all clients, go to the core of the load, and make SIGTERM clean up as Ctrl-C does."""
+    """Raise the limit of descriptors, pin this process to `core`, and handle SIGTERM like Ctrl-C."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     if core is not None:
         os.sched_setaffinity(0, {core})
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    # A collection of ours would stand in somebody's p99.
+    # A garbage collection in this process would increase the p99 of a peer.
     gc.disable()
 
 
@@ -154,7 +154,7 @@ def _arguments() -> argparse.Namespace:
 
 
 def main() -> int:
-    """Run it; return the exit status."""
+    """Run the benchmark; return the exit status."""
     arguments = _arguments()
     if platform.system() != "Linux":
         print("The sink and the accounting need Linux.", file=sys.stderr)

@@ -1,7 +1,7 @@
 """
-Clients for what wrk cannot do: large uploads, one request at a time, events, and connections that are idle or slow.
+Clients for measurements that wrk does not support: large uploads, single requests, events, idle and slow connections.
 
-They speak over plain blocking sockets: with one thing at a time, nothing of ours stands in the time that is taken.
+They use blocking sockets, one operation at a time, so that the measured time has little overhead of our own.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 from . import forms
 
-#: Seconds after which a peer that says nothing is given up.
+#: Socket timeout in seconds.
 SILENCE_S = 60.0
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 _STATUS = re.compile(rb"HTTP/1\.1 (\d{3})")
@@ -23,11 +23,11 @@ GET = b"GET / HTTP/1.1\r\nHost: bench.test\r\n\r\n"
 
 
 class Wrong(Exception):
-    """An answer is not what it should be; the message says how."""
+    """A response is wrong; the message says how."""
 
 
 def connect(port: int) -> socket.socket:
-    """A connection over loopback that sends at once what it is given."""
+    """Connect over loopback, with TCP_NODELAY."""
     connection = socket.create_connection(("127.0.0.1", port), SILENCE_S)
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return connection
@@ -35,9 +35,9 @@ def connect(port: int) -> socket.socket:
 
 def answer(connection: socket.socket) -> bytes:
     """
-    The body of the next answer, which has a length.
+    Read the next response, which must have a Content-Length; return its body.
 
-    :raises Wrong: when its status is not 200, or when it ends early.
+    :raises Wrong: when the status is not 200, there is no length, or the response ends early.
     """
     data = connection.recv(65536)
     while (end := data.find(b"\r\n\r\n")) < 0:
@@ -60,7 +60,7 @@ def _more(connection: socket.socket, so_far: bytes) -> bytes:
 
 
 def _count(body: bytes) -> int:
-    """The bytes of body that the sink says it got."""
+    """The number of body bytes that the sink reports in its response."""
     count = _COUNT.search(body)
     if not count:
         raise Wrong(f"answered {body[:200]!r}, which has no count of bytes")
@@ -69,10 +69,10 @@ def _count(body: bytes) -> int:
 
 def check(port: int, rewritten: bool) -> None:
     """
-    Send one form; see what the sink got.
+    Send one form and one GET, and check the form that the sink received.
 
-    :param rewritten: whether the configuration must be in it; else it must be unchanged.
-    :raises Wrong: when anything else came there.
+    :param rewritten: whether the form must contain the configured fields; if not, it must be unchanged.
+    :raises Wrong: when the form or a response is wrong.
     """
     file = forms.recording(16_000)
     with connect(port) as connection:
@@ -86,9 +86,9 @@ def check(port: int, rewritten: bool) -> None:
 
 def upload(port: int, size: int, rewritten: bool) -> float:
     """
-    Send one recording of `size` bytes as fast as it is taken; return the seconds until the answer.
+    Send one recording of `size` bytes as fast as possible; return the seconds until the complete response.
 
-    :raises Wrong: when the sink did not get all of it.
+    :raises Wrong: when the sink did not receive the whole form.
     """
     block = forms.recording(1 << 20)
     with connect(port) as connection:
@@ -107,7 +107,7 @@ def upload(port: int, size: int, rewritten: bool) -> float:
 
 
 def latencies(port: int, seconds: float, message: bytes) -> list[float]:
-    """Send one request after the other on one connection, for so long; the seconds that each took, sorted."""
+    """Send requests one after the other on one connection, for `seconds`; return the latencies in seconds, sorted."""
     taken: list[float] = []
     with connect(port) as connection:
         end = time.perf_counter() + seconds
@@ -120,9 +120,9 @@ def latencies(port: int, seconds: float, message: bytes) -> list[float]:
 
 def events(port: int, count: int) -> list[float]:
     """
-    Take a stream of so many events; the seconds from the sending of each until it was here, sorted.
+    Receive a stream of `count` events; return their delays from sink to client in seconds, sorted.
 
-    :raises Wrong: when not all of them come.
+    :raises Wrong: when the stream ends early.
     """
     delays: list[float] = []
     seen = b""
@@ -142,9 +142,9 @@ def events(port: int, count: int) -> list[float]:
 
 def idle(port: int, count: int, measure: Callable[[], float]) -> float:
     """
-    Have so many clients ask once and stay; return what `measure` says while they are there.
+    Connect `count` clients, each with one request, and keep them idle; return the result of `measure` meanwhile.
 
-    :raises Wrong: when one of them cannot ask again afterwards, on the same connection.
+    :raises Wrong: when a second request on one of the connections fails afterwards.
     """
     waiting: list[socket.socket] = []
 
@@ -167,9 +167,9 @@ def idle(port: int, count: int, measure: Callable[[], float]) -> float:
 
 def slow(port: int, count: int, pause_s: float, measure: Callable[[], float], rewritten: bool) -> tuple[float, int]:
     """
-    Have so many clients upload at once, 4 KiB in turn, with a pause between turns.
+    Let `count` clients upload concurrently: each sends 4 KiB in each turn, with a pause of `pause_s` between turns.
 
-    :returns: what `measure` says before the last turn, and how many clients were not answered rightly.
+    :returns: the result of `measure` before the last turn, and the number of clients that got no correct response.
     """
     piece, turns = forms.recording(4096), 8
     clients: list[socket.socket] = []

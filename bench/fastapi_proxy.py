@@ -1,5 +1,5 @@
 """
-The proxy that one writes in an afternoon, with FastAPI and httpx: it does what sttproxy does, in memory.
+A minimal proxy with FastAPI and httpx, for comparison: it rewrites the form like sttproxy, but in memory.
 
     UPSTREAM=http://localhost:10240 FORCED='{"language": "zh"}' uvicorn bench.fastapi_proxy:app
 """
@@ -24,7 +24,7 @@ def _response(answer: httpx.Response) -> Response:
 
 @app.post("/v1/audio/transcriptions")
 async def transcriptions(request: Request) -> Response:
-    """Parse the form, put the forced fields in, send it on as a new one."""
+    """Parse the form, set the forced fields, and send a new form to the upstream."""
     data: dict[str, str] = {}
     files: dict[str, tuple[str | None, bytes, str | None]] = {}
     async with request.form() as form:
@@ -39,7 +39,7 @@ async def transcriptions(request: Request) -> Response:
 
 @app.api_route("/{path:path}", methods=["GET", "POST", "PUT", "PATCH", "DELETE"])
 async def pass_on(request: Request, path: str) -> Response:
-    """Send anything else on as it is."""
+    """Pass all other requests on unchanged."""
     kept = {
         name: value for name, value in request.headers.items() if name in ("accept", "authorization", "content-type")
     }

@@ -1,5 +1,5 @@
 """
-The transcription requests that are sent, and the configuration that sttproxy has to put into them.
+The transcription requests that the clients send, and the configuration that sttproxy applies to them.
 """
 
 from __future__ import annotations
@@ -8,8 +8,8 @@ import json
 import random
 
 PATH = "/v1/audio/transcriptions"
-#: What every transcription shall carry: one field that replaces the client's, one too long for a single byte each
-#: letter, two that agree with what clients send.
+#: The configured fields: language and model replace the client's values, prompt has multi-byte characters, and
+#: prompt and response_format are added.
 CONFIGURED = {
     "language": "zh",
     "prompt": "以下是普通话的会议记录。",
@@ -20,7 +20,7 @@ CONFIG = json.dumps(CONFIGURED, ensure_ascii=False)
 BOUNDARY = "0123456789abcdef0123456789abcdef"
 CONTENT_TYPE = f"multipart/form-data; boundary={BOUNDARY}"
 
-#: What stands before the recording, and after it.
+#: The bytes of the form before and after the recording.
 BEFORE = (
     f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="model"\r\n\r\nwhisper-1\r\n'
     f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="language"\r\n\r\nen\r\n'
@@ -31,12 +31,12 @@ AFTER = f"\r\n--{BOUNDARY}--\r\n".encode()
 
 
 def recording(size: int) -> bytes:
-    """So many bytes of noise, the same each time: no proxy finds a shortcut in it, nor a delimiter."""
+    """`size` pseudo-random bytes, the same at each call.  They cannot be compressed and contain no delimiter."""
     return random.Random(size).randbytes(size)
 
 
 def head(file_size: int, target: str = PATH) -> bytes:
-    """The head of a request whose form holds a recording of so many bytes."""
+    """The head of a request whose form has a recording of `file_size` bytes."""
     length = len(BEFORE) + file_size + len(AFTER)
     return (
         f"POST {target} HTTP/1.1\r\nHost: bench.test\r\n"
@@ -45,17 +45,17 @@ def head(file_size: int, target: str = PATH) -> bytes:
 
 
 def request(file: bytes, target: str = PATH) -> bytes:
-    """A whole request."""
+    """A complete request."""
     return head(len(file), target) + BEFORE + file + AFTER
 
 
 def arrived_right(sent: bytes, received: bytes, rewritten: bool) -> bool:
     """
-    Whether the sink got what it should have.
+    Whether the sink received the correct form.
 
     :param sent: the recording.
-    :param received: the body that the sink saw.
-    :param rewritten: whether the peer puts the configuration in; else nothing may have changed.
+    :param received: the body that the sink received.
+    :param rewritten: whether the peer applies the configuration; if not, the form must be unchanged.
     """
     if not rewritten:
         return received == BEFORE + sent + AFTER
@@ -65,9 +65,10 @@ def arrived_right(sent: bytes, received: bytes, rewritten: bool) -> bool:
 
 def length_right(file_size: int, received: int, rewritten: bool) -> bool:
     """
-    Whether a body of so many bytes may be that of a form with such a recording.
+    Whether the length of a received body is plausible for a recording of `file_size` bytes.
 
-    :param rewritten: whether the peer puts the configuration in, and may write the form anew.
+    :param received: the length of the body.
+    :param rewritten: whether the peer applies the configuration, so that the length may differ.
     """
     framing = received - file_size
     return 0 < framing < 4096 if rewritten else framing == len(BEFORE) + len(AFTER)

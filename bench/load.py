@@ -1,5 +1,5 @@
 """
-wrk: as many requests as the proxy takes, over connections that are kept.
+Runs wrk: as many requests as the proxy can process, over persistent connections.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from .processes import Unable
 @dataclass(frozen=True)
 class Rate:
     """
-    What wrk saw.
+    The result of wrk.
 
-    :ivar requests: how many were answered.
-    :ivar seconds: for how long it asked.
-    :ivar faults: what went wrong, in wrk's words; empty where nothing did.
+    :ivar requests: the number of completed requests.
+    :ivar seconds: the duration of the run.
+    :ivar faults: wrk's messages about errors; empty if there were no errors.
     """
 
     requests: int
@@ -30,12 +30,12 @@ class Rate:
 
     @property
     def per_second(self) -> float:
-        """Requests answered in each second."""
+        """Completed requests per second."""
         return self.requests / self.seconds
 
 
 def script(folder: Path, file_size: int) -> Path:
-    """Write the script that has wrk post forms with a recording of so many bytes."""
+    """Write a script that makes wrk send forms with a recording of `file_size` bytes."""
     (folder / "form").write_bytes(forms.BEFORE + forms.recording(file_size) + forms.AFTER)
     lua = folder / "form.lua"
     lua.write_text(
@@ -53,9 +53,9 @@ _UNITS = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0}
 
 def wrk(port: int, target: str, seconds: float, connections: int, lua: Path | None = None) -> Rate:
     """
-    Ask for so many seconds, in whole ones and at least one.
+    Run wrk for `seconds`, rounded to whole seconds, at least 1.
 
-    :raises Unable: when wrk is not here, or says something else than what it always does.
+    :raises Unable: when wrk is not installed, fails, or prints an unknown format.
     """
     if shutil.which("wrk") is None:
         raise Unable("there is no program wrk on the PATH")

@@ -1,7 +1,7 @@
 """
-What a process costs, as Linux accounts for it in ``/proc``.
+CPU time and memory of a process, from Linux's ``/proc``.
 
-A process here is always that with its descendants: nginx has a worker, others may have threads.
+All figures include the descendants of the process, because nginx, for example, has a worker process.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ _TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 
 
 def _stat(pid: int) -> list[str]:
-    """The fields of ``/proc/PID/stat`` from the third on; the second may hold spaces."""
+    """The fields of ``/proc/PID/stat`` from the third on.  The second field may contain spaces."""
     return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
 
 
 def family(pid: int) -> list[int]:
-    """The process and all its descendants that live."""
+    """The process and all its running descendants."""
     children: dict[int, list[int]] = {}
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
@@ -32,7 +32,7 @@ def family(pid: int) -> list[int]:
 
 
 def cpu_s(pid: int) -> float:
-    """Seconds of CPU used so far, in user and kernel mode; they come in ticks of 10 ms."""
+    """CPU time so far in seconds, user and kernel mode, with a resolution of 10 ms (a tick)."""
     ticks = 0
     for member in family(pid):
         fields = _stat(member)
@@ -41,7 +41,7 @@ def cpu_s(pid: int) -> float:
 
 
 def fine_cpu_s(pid: int) -> float:
-    """Seconds of CPU that the threads that live have used so far, by the scheduler's count, which has no ticks."""
+    """CPU time of the running threads so far in seconds, from the scheduler, in nanosecond resolution."""
     spent_ns = 0
     for member in family(pid):
         for task in Path(f"/proc/{member}/task").iterdir():
@@ -59,9 +59,9 @@ def _status_bytes(pid: int, field: str) -> int:
 
 class Memory:
     """
-    How far the resident memory of a process rises above what it is now.
+    Measures how far the resident memory of a process grows from now on.
 
-    The kernel's high-water mark is set back to the present; growth between two looks is not lost.
+    Resets the kernel's high-water mark (`VmHWM`), which then includes short peaks.
     """
 
     def __init__(self, pid: int) -> None:
@@ -71,5 +71,5 @@ class Memory:
         self._before = sum(_status_bytes(member, "VmRSS") for member in self._members)
 
     def growth(self) -> int:
-        """Bytes from the beginning to the peak since."""
+        """The growth in bytes, from the memory at the beginning to the peak since then."""
         return max(0, sum(_status_bytes(member, "VmHWM") for member in self._members) - self._before)

@@ -1,8 +1,8 @@
 """
-The proxies: how each is set up to do the same, and what it needs.
+The proxies that are compared, with equivalent configurations and their requirements.
 
-All run with one worker on one core, keep connections to the sink, pass an upload on as it comes where they can, and
-write no log of requests but sttproxy, which always does.
+All run with one worker on one core, keep connections to the sink open, and stream uploads if they can.  Only sttproxy
+writes an access log, because it always does.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ CHECKOUT = Path(__file__).resolve().parent.parent
 
 class Peer:
     """
-    What stands between client and sink.
+    A proxy between client and sink.
 
-    :cvar name: its column in the table.
-    :cvar rewrites: whether it puts the configuration into transcriptions, as sttproxy does.
-    :cvar transparent: whether its answers are the sink's, so that they can be checked.
-    :cvar workloads: those that it can take; None: all.
+    :cvar name: the name of its column in the table.
+    :cvar rewrites: whether it applies the configuration to transcriptions, like sttproxy.
+    :cvar transparent: whether it passes the sink's responses on, so that they can be checked.
+    :cvar workloads: the workloads that it supports; None means all.
     """
 
     name = ""
@@ -35,21 +35,21 @@ class Peer:
     workloads: frozenset[str] | None = None
 
     def missing(self) -> str | None:
-        """Why it cannot run here, as the end of a sentence; None where it can."""
+        """Why the peer cannot run here, as the end of a sentence; None if it can."""
         return None
 
     def command(self, folder: Path, port: int, upstream: int) -> list[str]:
         """
-        Write its configuration; return its command line.
+        Write the configuration of the peer; return its command line.
 
-        :param folder: an empty folder of its own.
-        :param port: where on loopback it shall listen.
-        :param upstream: where the sink listens.
+        :param folder: an empty folder for the peer.
+        :param port: the port on loopback to listen on.
+        :param upstream: the port of the sink.
         """
         raise NotImplementedError
 
     def environment(self, folder: Path, upstream: int) -> dict[str, str]:
-        """What it finds in its environment besides our own."""
+        """Environment variables of the peer, in addition to those of this process."""
         return {}
 
 
@@ -63,7 +63,7 @@ def _modules(*names: str) -> str | None:
 
 
 class Direct(Peer):
-    """Nothing: the client talks to the sink."""
+    """No proxy: the clients connect to the sink."""
 
     name = "direct"
 
@@ -75,7 +75,7 @@ class Nginx(Peer):
         return _program("nginx")
 
     def command(self, folder: Path, port: int, upstream: int) -> list[str]:
-        # Started by root, workers become another user, who may not enter our folder.
+        # If root starts nginx, its workers run as another user, who cannot read the folder.
         user = "user root;" if os.geteuid() == 0 else ""
         temporary = "\n".join(
             f"  {kind}_temp_path {folder}/{kind};" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
@@ -123,7 +123,7 @@ class HAProxy(Peer):
         return _program("haproxy")
 
     def command(self, folder: Path, port: int, upstream: int) -> list[str]:
-        # Without http-no-delay it lets the kernel gather events for up to 200 ms.
+        # Without http-no-delay, the kernel may delay small events by up to 200 ms.
         (folder / "haproxy.cfg").write_text(
             f"""\
 global
@@ -188,7 +188,7 @@ class FastAPI(Peer):
 
 
 class LiteLLM(Peer):
-    """It writes requests anew from what it understood, and answers itself: transcriptions are all that can be asked."""
+    """It creates new requests and responses from the parsed ones, so only transcriptions can be measured."""
 
     name = "LiteLLM"
     transparent = False
@@ -214,13 +214,13 @@ model_list:
         return ["litellm", "--config", str(folder / "config.yaml"), *options]
 
     def environment(self, folder: Path, upstream: int) -> dict[str, str]:
-        # It refuses to start without a key, which our clients do not send; only loopback can reach it.
+        # By default it requires an API key, which our clients do not send.  Only loopback can connect to it.
         unlocked = {"LITELLM_DANGEROUSLY_PERMIT_WEAK_OR_UNSET_MASTER_KEY": "true"}
         return {**unlocked, "LITELLM_LOCAL_MODEL_COST_MAP": "True", "LITELLM_LOG": "ERROR"}
 
 
 class Sttproxy(Peer):
-    """The checkout that this file stands in, as its users run it."""
+    """The checkout that contains this file, started like users start it."""
 
     name = "sttproxy"
     rewrites = True
@@ -239,5 +239,5 @@ class Sttproxy(Peer):
         return {"PYTHONPATH": str(CHECKOUT)}
 
 
-#: In the order of the table.
+#: All peers, in the order of the table's columns.
 PEERS: tuple[Peer, ...] = (Direct(), Nginx(), HAProxy(), Caddy(), FastAPI(), LiteLLM(), Sttproxy())

@@ -1,5 +1,5 @@
 """
-Starting programs, on a core of their own, and ending them whatever happens.
+Starts programs, pinned to a core, and always ends them.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-#: Seconds that a program is given to listen, and to end before it is killed.
+#: Maximum seconds until a program listens, and until it ends after SIGTERM; then it is killed.
 START_S = 60.0
 END_S = 3.0
 
@@ -24,7 +24,7 @@ class Unable(Exception):
 
 
 def cores() -> tuple[int, int] | None:
-    """The core of the proxies, and that of everything else; None where there is but one, or no pinning."""
+    """The core of the proxies and the core of all other programs; None if there is one core only, or no taskset."""
     if not hasattr(os, "sched_getaffinity") or shutil.which("taskset") is None:
         return None
     allowed = sorted(os.sched_getaffinity(0))
@@ -32,7 +32,7 @@ def cores() -> tuple[int, int] | None:
 
 
 def free_port() -> int:
-    """A port of loopback that nobody listens on."""
+    """A free TCP port on loopback."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
@@ -46,10 +46,10 @@ def _listens(port: int) -> bool:
 
 class Program:
     """
-    A program that listens.
+    A running program that listens.
 
-    :ivar pid: its process, the first of its group.
-    :ivar start_s: seconds from its start until it took a connection.
+    :ivar pid: the PID of its first process, which leads its process group.
+    :ivar start_s: seconds from the start until it accepted a connection.
     """
 
     def __init__(self, process: subprocess.Popen[bytes], port: int, log: Path) -> None:
@@ -76,11 +76,12 @@ def running(
     environment: Mapping[str, str] | None = None,
 ) -> Iterator[Program]:
     """
-    A program, from when it listens on `port` until the end of the block.
+    Start a program, wait until it listens on `port`, and end it after the block.
 
-    :param folder: where it runs and where its log goes.
-    :param core: where it is pinned; None: nowhere.
-    :raises Unable: when it ends, or does not listen within START_S.
+    :param folder: its working directory, which also gets its log.
+    :param core: the core that it is pinned to; None if it is not pinned.
+    :param environment: additional environment variables.
+    :raises Unable: when the program ends, or does not listen within START_S seconds.
     """
     pinned = [*([] if core is None else ["taskset", "-c", str(core)]), *command]
     log = folder / "log"
@@ -92,7 +93,7 @@ def running(
             stderr=output,
             cwd=folder,
             env={**os.environ, **(environment or {})},
-            # A group of its own: Ctrl-C reaches us alone, and we end the whole group in order.
+            # A new process group: Ctrl-C then signals only this process, which ends the group itself.
             start_new_session=True,
         )
     try:
@@ -102,12 +103,12 @@ def running(
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """Have a program and its group end; kill them after END_S."""
+    """End a program and its process group with SIGTERM; kill them after END_S seconds."""
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGTERM)
     with contextlib.suppress(subprocess.TimeoutExpired):
         process.wait(END_S)
-    # Also where the first process is gone: a worker may have outlived it.
+    # Needed even if the first process has ended, because a worker may still run.
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()
@@ -115,9 +116,9 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 def compiled_sink(folder: Path) -> Path:
     """
-    The sink's program, made in a folder.
+    Compile the sink into a folder; return the path of the program.
 
-    :raises Unable: when it cannot be compiled.
+    :raises Unable: when there is no compiler, or when compiling fails.
     """
     compiler = shutil.which("cc") or shutil.which("gcc")
     if compiler is None:

@@ -1,8 +1,8 @@
 """
-Where the time of sttproxy goes, by function, under one workload: cProfile inside twistd, while the load runs.
+Profiles sttproxy under one workload, by function, with cProfile inside twistd.
 
-The profiler makes each call of a Python function dearer, so that many small functions look worse here than they are;
-compare lines with each other and two runs with each other, and take rates from the table of ``python -m bench``.
+The profiler adds a cost to each call of a Python function, so small functions seem more expensive than they are.
+Compare lines with each other, or two runs with each other.  For rates, use ``python -m bench``.
 """
 
 from __future__ import annotations
@@ -19,8 +19,7 @@ from . import clients, forms, load
 from .peers import CHECKOUT, Sttproxy
 from .processes import Unable, compiled_sink, cores, free_port, running
 
-#: Functions by file, line and name; what pstats knows of each: calls, calls that were not recursive, seconds of its
-#: own, seconds with all that it called.
+#: By function (file, line, name), the figures of pstats: calls, primitive calls, own seconds, seconds with callees.
 Profile = dict[tuple[str, int, str], tuple[int, int, float, float]]
 
 
@@ -40,7 +39,7 @@ def _upload(port: int, seconds: int, folder: Path) -> tuple[float, str]:
     return sent / 1e6, "MB"
 
 
-#: Each loads a port for so many seconds; it returns how much was done, and the unit of that.
+#: Each function creates load on a port for some seconds, and returns the amount of work and its unit.
 LOADS: dict[str, Callable[[int, int, Path], tuple[float, str]]] = {"get": _get, "form": _form, "upload": _upload}
 
 
@@ -48,8 +47,8 @@ def record(name: str, seconds: int) -> tuple[Profile, float, str]:
     """
     Profile sttproxy under a load.
 
-    :returns: what each function took, how much was done, and the unit of that.
-    :raises Unable: when something that is needed is missing.
+    :returns: the profile, the amount of work, and its unit.
+    :raises Unable: when a required program is missing, or when no profile was written.
     """
     pair = cores()
     if pair:
@@ -61,7 +60,7 @@ def record(name: str, seconds: int) -> tuple[Profile, float, str]:
         there.mkdir()
         sink_port, port = free_port(), free_port()
         peer = Sttproxy()
-        # The peer's own arguments, behind those of twistd.
+        # The arguments of sttproxy, which follow those of twistd.
         own = peer.command(here, port, sink_port)[3:]
         daemon = ["--nodaemon", "--pidfile=", f"--profile={stats}", "--profiler=cprofile", "--savestats"]
         main = "from twisted.scripts.twistd import run; run()"
@@ -71,7 +70,7 @@ def record(name: str, seconds: int) -> tuple[Profile, float, str]:
             with running(command, port, here, pair[0] if pair else None, environment):
                 clients.check(port, rewritten=True)
                 done, unit = LOADS[name](port, seconds, folder)
-            # It writes them as it ends.
+            # twistd writes the profile when it ends.
             if not stats.exists():
                 raise Unable(f"there is no profile: {(here / 'log').read_text(errors='replace')[-400:]}")
             found: Profile = {
@@ -99,9 +98,13 @@ def _place(function: tuple[str, int, str]) -> str:
 
 def report(found: Profile, done: float, unit: str, top: int, cumulative: bool) -> str:
     """
-    The dearest functions, a line each.
+    A table of the most expensive functions.
 
-    :param cumulative: whether those that they call count with them.
+    :param found: the profile.
+    :param done: the amount of work.
+    :param unit: the unit of the work.
+    :param top: the number of functions.
+    :param cumulative: whether to sort by time with callees, not by own time.
     """
     rows = {
         function: values

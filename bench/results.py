@@ -1,5 +1,5 @@
 """
-What a run has found so far.
+The results of a run.
 """
 
 from __future__ import annotations
@@ -9,9 +9,9 @@ from collections import defaultdict
 
 class Results:
     """
-    Values by metric, peer and round, and the faults that belong to them.
+    Values by metric, peer and round, and faults by workload and peer.
 
-    :ivar faults: sentences, by metric's group (the key up to its point) and peer.
+    :ivar faults: messages, by workload (the part of a metric's key before the point) and peer.
     """
 
     def __init__(self) -> None:
@@ -19,17 +19,17 @@ class Results:
         self.faults: dict[tuple[str, str], list[str]] = defaultdict(list)
 
     def add(self, metric: str, peer: str, turn: int, value: float) -> None:
-        """Keep a value; several of one round count as their mean."""
+        """Add a value.  Several values of one round are averaged."""
         self._values[metric, peer].setdefault(turn, []).append(value)
 
     def _rounds(self, metric: str, peer: str) -> dict[int, float]:
         return {turn: sum(values) / len(values) for turn, values in self._values.get((metric, peer), {}).items()}
 
     def values(self, metric: str, peer: str) -> list[float]:
-        """One value for each round that has any."""
+        """One value for each round that has values."""
         return list(self._rounds(metric, peer).values())
 
     def pairs(self, metric: str, peer: str, other: str) -> list[tuple[float, float]]:
-        """The values of two peers, for each round that has both: machines drift between rounds, less within one."""
+        """The values of two peers, for each round with both: machines drift less within a round."""
         ours, theirs = self._rounds(metric, peer), self._rounds(metric, other)
         return [(value, theirs[turn]) for turn, value in ours.items() if turn in theirs]

@@ -1,5 +1,5 @@
 """
-Results as tables of Markdown.
+Prints the results as Markdown tables.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from .workloads import Metric
 
 
 def spread(values: Sequence[float]) -> float:
-    """Half of the way from the lowest value to the highest, as a percentage of the median."""
+    """Half of the range from the lowest to the highest value, in percent of the median."""
     middle = median(values)
     return (max(values) - min(values)) / 2 / middle * 100 if middle else 0.0
 
@@ -28,7 +28,7 @@ def _rows(rows: Sequence[Sequence[str]]) -> str:
 
 
 def _cell(results: Results, metric: Metric, peer: str) -> str:
-    """Median, spread, and multiple of the peer compared with; "!" where something went wrong."""
+    """Median, spread, and ratio to the reference peer; "!" if there was a fault."""
     values = results.values(metric.key, peer)
     fault = "!" if results.faults.get((metric.key.partition(".")[0], peer)) else ""
     if not values:
@@ -47,12 +47,12 @@ def figures(results: Results, metrics: Sequence[Metric], peers: Sequence[str]) -
     """A line for each metric, a column for each peer."""
     header = ["", *peers]
     body = [[metric.title, *(_cell(results, metric, peer) for peer in peers)] for metric in metrics]
-    # A workload that was not asked for has nothing but dashes.
+    # Workloads that were not run have only dashes.
     return _rows([header, *(row for row in body if set(row[1:]) != {"–"})])
 
 
 def verdicts(results: Results) -> str:
-    """A line for each target of sttproxy that the run has figures for."""
+    """A line for each target of sttproxy for which the run has values."""
     rows = [["sttproxy", "wanted", "median", "lowest … highest", ""]]
     for target in TARGETS:
         seen = target.seen(results)
@@ -65,7 +65,7 @@ def verdicts(results: Results) -> str:
 
 
 def faults(results: Results) -> str:
-    """Everything that went wrong, a line each."""
+    """A line for each fault."""
     return "\n".join(
         f"- ! {peer}, {group}: {fault}"
         for (group, peer), each in results.faults.items()

@@ -1,5 +1,5 @@
 """
-What sttproxy is held to, and whether a run shows it.  Nothing depends on the verdict: machines differ.
+The performance targets of sttproxy.  No test depends on them, because machines differ.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ class Target:
     """
     A bound on one metric of sttproxy.
 
-    :ivar text: what it is about.
-    :ivar metric: the metric's key.
-    :ivar limit: the bound, in the metric's unit, or as a multiple.
-    :ivar most: whether it may not be exceeded; else it has to be reached.
-    :ivar against: the peer to compare with, in the same round; None: none.
-    :ivar compare: how to.
+    :ivar text: the description in the table.
+    :ivar metric: the key of the metric.
+    :ivar limit: the bound, in the unit of the metric or as a ratio.
+    :ivar most: whether the bound is a maximum; if not, it is a minimum.
+    :ivar against: the reference peer, in the same round; None if the value itself is compared.
+    :ivar compare: combines the value with that of the reference peer: a ratio or a difference.
     """
 
     text: str
@@ -34,7 +34,7 @@ class Target:
     compare: Callable[[float, float], float] = operator.truediv
 
     def seen(self, results: Results) -> list[float]:
-        """What each round says that has the figures for it."""
+        """The compared value of each round that has the required values."""
         if self.against is None:
             return results.values(self.metric, SUBJECT)
         pairs = results.pairs(self.metric, SUBJECT, self.against)

@@ -1,8 +1,8 @@
 """
-What is done to each peer, and what is read off.
+The workloads and their metrics.
 
-Every measurement has a fresh process, which has answered one form and one GET before: what one workload leaves behind
-in memory does not make the next one look better or worse.
+Each measurement starts a new process of the peer, which first handles one form and one GET.  So the memory that one
+workload leaves does not affect the next one.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from .processes import Unable
 @dataclass(frozen=True)
 class Scale:
     """
-    How much of everything.
+    The sizes and durations of the workloads.
 
-    :ivar seconds: how long each rate is measured.
-    :ivar upload_bytes: size of the large upload.
-    :ivar crowd: how many clients are idle or slow at once.
-    :ivar events: how many events there are in a stream.
-    :ivar rest_s: seconds over which CPU at rest is counted.
+    :ivar seconds: the duration of each measurement of a rate, in seconds.
+    :ivar upload_bytes: the size of the large upload, in bytes.
+    :ivar crowd: the number of clients that are idle or slow at the same time.
+    :ivar events: the number of events in a stream.
+    :ivar rest_s: the duration of the measurement of an idle proxy's CPU time, in seconds.
     """
 
     seconds: float = 2.0
@@ -40,10 +40,10 @@ class Subject:
     """
     The peer under load.
 
-    :ivar port: where it listens.
-    :ivar pid: its process; None where there is no proxy.
-    :ivar rewrites: whether it puts the configuration in.
-    :ivar folder: where files of the load may be put.
+    :ivar port: the port that it listens on.
+    :ivar pid: the PID of its process; None if there is no proxy.
+    :ivar rewrites: whether it applies the configuration.
+    :ivar folder: a folder for temporary files of the load.
     """
 
     port: int
@@ -55,10 +55,10 @@ class Subject:
 @dataclass(frozen=True)
 class Outcome:
     """
-    What came out.
+    The result of one workload.
 
-    :ivar values: by the key of the metric.
-    :ivar faults: what went wrong meanwhile; empty where nothing did.
+    :ivar values: the values by the key of the metric.
+    :ivar faults: a message about errors during the workload; empty if there were none.
     """
 
     values: dict[str, float]
@@ -70,10 +70,10 @@ class Metric:
     """
     A line of the table.
 
-    :ivar key: its name among the values.
+    :ivar key: the key of its values.
     :ivar title: what is measured, with its unit.
-    :ivar digits: how many stand after the point.
-    :ivar against: the peer whose value others are shown as a multiple of; None: no multiples.
+    :ivar digits: the number of decimal places.
+    :ivar against: the reference peer for the ratios; None if no ratios are shown.
     """
 
     key: str
@@ -83,7 +83,7 @@ class Metric:
 
 
 def _rate(subject: Subject, scale: Scale, name: str, target: str, lua: Path | None) -> Outcome:
-    # Pools fill, and Go's and Python's memory settles.
+    # Warm up: connection pools fill, and the memory of Go and Python settles.
     load.wrk(subject.port, target, 1, 16, lua)
     before = measure.cpu_s(subject.pid) if subject.pid else 0.0
     seen = load.wrk(subject.port, target, scale.seconds, 16, lua)
@@ -141,7 +141,7 @@ def events(subject: Subject, scale: Scale) -> Outcome:
 
 
 def idle(subject: Subject, scale: Scale) -> Outcome:
-    """Clients that asked once and stay."""
+    """Idle clients, which have sent one request and stay connected."""
     if not subject.pid:
         return Outcome({})
     memory = measure.Memory(subject.pid)
@@ -149,7 +149,7 @@ def idle(subject: Subject, scale: Scale) -> Outcome:
 
 
 def slow(subject: Subject, scale: Scale) -> Outcome:
-    """Clients that upload slowly, all at once."""
+    """Clients that upload slowly and concurrently."""
     if not subject.pid:
         return Outcome({})
     memory = measure.Memory(subject.pid)
@@ -158,7 +158,7 @@ def slow(subject: Subject, scale: Scale) -> Outcome:
 
 
 def rest(subject: Subject, scale: Scale) -> Outcome:
-    """Nothing at all."""
+    """No clients: the CPU usage of the idle proxy."""
     if not subject.pid:
         return Outcome({})
     time.sleep(0.5)

@@ -1,8 +1,8 @@
 """
-The reactor's clock, made monotonic.
+Makes the reactor's clock monotonic.
 
-On POSIX, `twisted.python.runtime.seconds` is `time.time`, so Twisted's timers follow the wall clock: when NTP, a
-resumed virtual machine or a person sets it back by an hour, each timer fires an hour late, and durations become
+On POSIX, `twisted.python.runtime.seconds` is `time.time`, so Twisted's timers follow the wall clock.  If NTP, a resumed
+virtual machine or a person sets the wall clock back by an hour, each timer fires an hour late, and durations become
 negative.
 """
 
@@ -16,12 +16,12 @@ from twisted.python import runtime
 
 def make_monotonic(reactor: Any) -> None:
     """
-    Have a reactor that goes by the wall clock count seconds by one that is never set.
+    Replace the wall clock of a reactor by the monotonic clock.
 
-    From then on its `seconds` tells no date.  Pending delayed calls keep the time that is left to them.  A reactor with
-    another clock is left alone.
+    Afterwards, `reactor.seconds()` is not a date.  Pending delayed calls keep their remaining time.  A reactor that
+    already has another clock does not change.
 
-    :param reactor: a `twisted.internet.base.ReactorBase`; its delayed calls ask it for the time when they are made.
+    :param reactor: a `twisted.internet.base.ReactorBase`.  New delayed calls take the time from its `seconds`.
     """
     if reactor.seconds is not runtime.seconds:
         return

@@ -1,5 +1,5 @@
 """
-Puts the rooms together, one part of the daemon a function.
+Creates the parts of the daemon from the settings and connects them: one function for each part.
 """
 
 from __future__ import annotations
@@ -44,18 +44,18 @@ from .writer import FlushScheduler
 
 log = Logger()
 
-#: Connections that may wait to be accepted; Twisted's 50 are less than one burst of clients.
+#: Maximum number of connections that wait to be accepted.  Twisted's default of 50 is too small for a burst of clients.
 BACKLOG = 1024
 
 
 def watcher_of(reactor: Any, settings: Settings) -> ConfigWatcher:
     """
-    What keeps the configuration, which is read.
+    The watcher of the configuration, which is loaded.
 
-    :raises StartError: when it cannot be used, or the user that the daemon will be cannot read it.
+    :raises StartError: when the configuration cannot be used, or when the user of --uid and --gid cannot read it.
     """
     watcher = ConfigWatcher(
-        settings.source, reactor, lambda judge: deferToThreadPool(reactor, reactor.getThreadPool(), judge)
+        settings.source, reactor, lambda check: deferToThreadPool(reactor, reactor.getThreadPool(), check)
     )
     try:
         watcher.load()
@@ -64,13 +64,13 @@ def watcher_of(reactor: Any, settings: Settings) -> ConfigWatcher:
     if settings.process.user is not None:
         problem = privileges.unreadable(watcher.files, *settings.process.user)
         if problem is not None:
-            raise StartError(f"the user of --uid and --gid cannot read {printable(problem)}")
+            raise StartError(f"the user of --uid and --gid cannot read the configuration: {printable(problem)}")
     return watcher
 
 
 def observer_of(reactor: Any, settings: Settings, scheduler: FlushScheduler) -> TextObserver | None:
     """
-    What writes the log; None where twistd logs in another way.
+    The log observer; None if twistd uses another one (``--logger``, ``--syslog``).
 
     :raises StartError: when the log file cannot be opened.
     """
@@ -93,9 +93,9 @@ def observer_of(reactor: Any, settings: Settings, scheduler: FlushScheduler) -> 
 
 def engine_of(reactor: Any, settings: Settings) -> Any:
     """
-    The speech engine of --embedded; None without it.
+    The speech engine of --embedded; None without the option.
 
-    :raises StartError: when it is not installed.
+    :raises StartError: when the engine is not installed.
     """
     if not settings.embedded:
         return None
@@ -109,9 +109,9 @@ def engine_of(reactor: Any, settings: Settings) -> Any:
 @attrs.frozen
 class Behind:
     """
-    What stands behind the proxy, and the way there.
+    The upstream, and the objects that connect to it.
 
-    :ivar name: of the upstream, for messages.
+    :ivar name: names the upstream in messages.
     """
 
     name: str
@@ -124,9 +124,9 @@ def behind_of(
     reactor: Any, settings: Settings, scheduler: FlushScheduler, engine: IStreamClientEndpoint | None
 ) -> Behind:
     """
-    The way to the upstream.
+    The upstream and the objects that connect to it.
 
-    :param engine: the upstream, where it is inside.
+    :param engine: the endpoint of the embedded engine; None if the upstream is a server.
     """
     where = settings.destination
     if engine is not None:
@@ -150,16 +150,16 @@ def behind_of(
 
 def limits_of(settings: Settings, open_files: int) -> Limits:
     """
-    How much clients may send, and how many there may be.
+    The limits of inbound connections: the size of a body and the number of clients.
 
-    :param open_files: descriptors that the process may have.
+    :param open_files: the number of descriptors that the process can use.
     """
     wanted = settings.max_clients
     allowed = descriptors.clients(open_files, settings.max_connections)
     if wanted > allowed:
         log.warn(
-            "--max-clients {wanted}: with {limit} open files, two for each client, there is room for {allowed}. "
-            "Raise the limit (ulimit -n), or bound those to the server by --max-connections.",
+            "--max-clients {wanted} is too high: {limit} open files, two for each client, are enough for {allowed}. "
+            "Raise the limit (ulimit -n), or limit the connections to the server with --max-connections.",
             wanted=wanted,
             limit=open_files,
             allowed=allowed,
@@ -173,7 +173,7 @@ def tree_of(
     """
     The Resource tree.
 
-    :param snapshot: what ``/stats`` tells besides the counters and the configuration.
+    :param snapshot: returns the members of ``/stats`` that are neither counters nor the configuration.
     """
     admission = Admission(settings.max_transcriptions, settings.max_queue)
     transcriptions = Transcriptions(
@@ -200,7 +200,7 @@ def tree_of(
 def site_of(
     reactor: Any, settings: Settings, scheduler: FlushScheduler, watcher: ConfigWatcher, behind: Behind
 ) -> Site:
-    """The factory of inbound connections, with all that they need."""
+    """The factory of inbound connections, with its resources, timeouts and limits."""
     stats = Stats()
     open_files = descriptors.usable(descriptors.raise_limit(), reactor)
     limits = limits_of(settings, open_files)
@@ -228,7 +228,7 @@ def site_of(
 def daemon_of(
     reactor: Any, settings: Settings, site: Site, behind: Behind, watcher: ConfigWatcher, observer: TextObserver | None
 ) -> Daemon:
-    """The service that all others belong to."""
+    """The daemon, with its listeners and the watcher as children."""
     where = settings.destination
     leads_to = functools.partial(loops.leads_to, where.host, where.port)
     upstream = behind.name + where.prefix
@@ -241,9 +241,9 @@ def daemon_of(
 
 def endpoints_of(reactor: Any, settings: Settings) -> Iterator[tuple[IStreamServerEndpoint, str]]:
     """
-    What to listen at, and how messages call each.
+    The endpoints to listen at, each with its name in messages.
 
-    :raises StartError: when something is not an endpoint.
+    :raises StartError: when a description is not a valid endpoint.
     """
     for description in settings.listen:
         yield _endpoint(reactor, _with_mode(description, settings.socket_mode), description), printable(description)
@@ -258,21 +258,21 @@ def endpoints_of(reactor: Any, settings: Settings) -> Iterator[tuple[IStreamServ
 
 def _endpoint(reactor: Any, description: str, given: str) -> IStreamServerEndpoint:
     """
-    What to listen at.
+    The endpoint of a description.
 
-    :param given: the description as it was given.
-    :raises StartError: when it is none.
+    :param given: the description as the user wrote it, for messages.
+    :raises StartError: when the description is not a valid endpoint.
     """
     if description.startswith("systemd:") and not os.environ.get("LISTEN_FDS"):
-        raise StartError(f"--listen {given!r} takes a socket from systemd, which gave none: LISTEN_FDS is not set")
+        raise StartError(f"--listen {given!r} needs a socket from systemd, but LISTEN_FDS is not set")
     try:
         endpoint: IStreamServerEndpoint = endpoints.serverFromString(reactor, description)
-    except Exception as error:  # endpoint parsers are plugins and raise what they like
-        hint = "systemd gave no socket of that number or name" if description.startswith("systemd:") else str(error)
+    except Exception as error:  # endpoint parsers are plugins, which may raise any exception
+        hint = "systemd passed no socket with this number or name" if description.startswith("systemd:") else str(error)
         raise StartError(f"--listen {given!r} is not an endpoint: {hint}") from None
     return endpoint
 
 
 def _with_mode(description: str, mode: int) -> str:
-    """The description of an endpoint, with a mode if it is that of a Unix socket; its own comes later and beats it."""
+    """Add a mode to the description of a Unix socket.  A mode in the description comes later and overrides it."""
     return re.sub(r"\A((?:haproxy:)?unix:)", rf"\g<1>mode={mode:o}:", description)

@@ -1,5 +1,5 @@
 """
-The command ``sttproxy``: the same as ``twistd -n sttproxy``, and commands that need no daemon.
+The command ``sttproxy``: runs ``twistd -n sttproxy``, or a command that needs no daemon.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ from .signals import signals
 
 def main() -> None:
     """
-    Run a command, or else the daemon in the foreground, which leaves no pidfile behind then.
+    Run the command that the first argument names; without one, run the daemon in the foreground, without a pidfile.
     """
     signals.catch()
-    # These take a while.
+    # These imports are slow, so they follow after the signal handlers.
     from twisted.scripts import twistd
 
     from . import commands

@@ -1,5 +1,5 @@
 """
-The daemon as one service: what starts with it, what ends with it and in which order, and what signals mean to it.
+The daemon as one Twisted service: it listens, shuts down in order, and handles signals.
 """
 
 from __future__ import annotations
@@ -27,15 +27,15 @@ from .upstream.pool import Pool
 log = Logger()
 
 
-#: How often whoever has connected is accepted before a port is closed; a flood must not keep it open.
+#: Maximum number of accept rounds before a port is closed.  The limit lets it close during a flood of connections.
 ACCEPT_ROUNDS = 100
 
 
 class StartError(SystemExit, Exception):
     """
-    Why the daemon cannot start: one line on stderr and exit status 1.
+    The daemon cannot start: prints one line to stderr and exits with status 1.
 
-    As a SystemExit it comes without a traceback; as an Exception it has twistd take its pidfile away.
+    Because it is a SystemExit, Python prints no traceback.  Because it is an Exception, twistd removes its pidfile.
     """
 
     def __init__(self, reason: str) -> None:
@@ -44,15 +44,17 @@ class StartError(SystemExit, Exception):
 
 class Listener(Service):
     """
-    Listens at an endpoint, or refuses to start.
+    Listens at an endpoint, or raises `StartError`.
 
-    The service of `twisted.application.strports` keeps its port to itself, and at the end the port is needed: whoever
-    has connected and not been accepted yet would be reset by a mere close.
+    The service of `twisted.application.strports` does not give access to its port.  We need the port at shutdown, to
+    accept the connections in its backlog: closing the port would reset them.
     """
 
     def __init__(self, endpoint: IStreamServerEndpoint, name: str, site: Site) -> None:
         """
-        :param name: the endpoint as messages call it.
+        :param endpoint: where to listen.
+        :param name: names the endpoint in messages.
+        :param site: the factory of the connections.
         """
         self._name = name
         self._endpoint = endpoint
@@ -61,9 +63,9 @@ class Listener(Service):
 
     def open(self) -> None:
         """
-        Listen, if it does not yet.
+        Listen.  Does nothing if it listens already.
 
-        :raises StartError: when the address cannot be had.
+        :raises StartError: when the endpoint cannot listen, for example because the address is in use.
         """
         if self._port is not None:
             return
@@ -80,9 +82,11 @@ class Listener(Service):
 
     def check(self, upstream: str, leads_to: Callable[[str, int], bool]) -> None:
         """
-        Look whether requests would come back.
+        Check that the target is not this listener.  Such a target would make each request loop.
 
-        :raises StartError: when they go to what is listened on.
+        :param upstream: names the target in messages.
+        :param leads_to: tells whether requests to the target arrive at a host and port.
+        :raises StartError: when the target is this listener.
         """
         address = self._port.getHost() if self._port is not None else None
         if isinstance(address, IPv4Address | IPv6Address) and leads_to(address.host, address.port):
@@ -92,7 +96,7 @@ class Listener(Service):
             )
 
     def stopService(self) -> Deferred[None] | None:
-        """Listen no more; fires when the port is closed."""
+        """Accept the connections in the backlog, then close the port.  Fires when it is closed."""
         super().stopService()
         if self._port is None:
             return None
@@ -102,7 +106,7 @@ class Listener(Service):
                 if not readable(port):
                     break
                 port.doRead()
-            # At once: stopListening would leave it open for another reactor iteration, without accepting clients.
+            # Not stopListening: it closes the port an iteration later and resets connections that arrive until then.
             port.connectionLost(Failure(ConnectionDone()))
             return None
         stopped: Deferred[None] | None = port.stopListening()
@@ -111,9 +115,9 @@ class Listener(Service):
 
 class Daemon(MultiService):
     """
-    Its children are what listens and whatever else starts and stops with the daemon.
+    The service of the whole process.  Its children are the listeners and all services that start and stop with it.
 
-    It stops in order: it listens no more, requests in flight end, and then the rest.
+    Shutdown has an order: close the ports, wait for requests in flight, close the pool, stop the other children.
     """
 
     def __init__(
@@ -128,11 +132,13 @@ class Daemon(MultiService):
         observer: TextObserver | None = None,
     ) -> None:
         """
-        :param upstream: what requests go to, for the log.
-        :param grace_s: seconds that requests in flight are given after SIGTERM; None: any time.
+        :param site: the factory of inbound connections.
+        :param pool: the connections to the upstream.
+        :param upstream: names the target of requests in messages.
+        :param grace_s: maximum seconds that requests in flight may take after SIGTERM; None: no limit.
         :param reload: called on SIGHUP.
-        :param leads_to: whether requests go to an address and port that is listened on.
-        :param observer: writes the log; None: twistd has another one do so.
+        :param leads_to: tells whether requests to the target arrive at a host and port.
+        :param observer: writes the log; None if twistd uses another observer.
         """
         super().__init__()
         self._reactor = reactor
@@ -147,26 +153,27 @@ class Daemon(MultiService):
 
     def setServiceParent(self, parent: Any) -> None:
         if self._observer is not None and isinstance(parent, Componentized):
-            # Where twistd looks for an observer before it makes one of its own.
+            # twistd uses the observer that this component names, and creates its own one only without it.
             parent.setComponent(ILogObserver, self._observer)
         super().setServiceParent(parent)
 
     def listen(self, endpoint: IStreamServerEndpoint, name: str) -> None:
         """
-        Listen at an endpoint too.
+        Add a listener.
 
-        :param name: the endpoint as messages call it.
+        :param endpoint: where to listen.
+        :param name: names the endpoint in messages.
         """
         Listener(endpoint, name, self._site).setServiceParent(self)
 
     def open(self) -> None:
         """
-        Listen.
+        Make all listeners listen.
 
-        It may be called before the daemon starts: once twistd has gone into the background, it says of an error little
-        more than that there is one.
+        May be called before the daemon starts.  In the background, twistd reports an error without its message, so the
+        daemon has to listen before twistd forks.
 
-        :raises StartError: when an address cannot be had, or is the one that requests go to.
+        :raises StartError: when a listener cannot listen, or is itself the target of requests.
         """
         for listener in self._listeners():
             listener.open()
@@ -177,28 +184,28 @@ class Daemon(MultiService):
 
     def privilegedStartService(self) -> None:
         """
-        Listen, and whatever else needs the rights that the daemon is started with.
+        Listen, and start what needs the privileges of the user that started the daemon.
 
-        :raises StartError: as `open` does.
+        :raises StartError: as in `open`.
         """
         try:
             self.open()
             super().privilegedStartService()
         except StartError as error:
             if sys.stderr is not sys.__stderr__:
-                # By now twistd has turned stderr into log entries.
+                # twistd has replaced stderr by the log, so print to the real one.
                 print(error, file=sys.__stderr__)
             raise
 
     def startService(self) -> None:
         super().startService()
         log.info("Requests go to {upstream}.", upstream=self._upstream)
-        # The reactor puts its own handlers in place as it starts to run; ours come after them.
+        # The reactor installs its own signal handlers when it starts to run.  Ours must replace them.
         self._reactor.callWhenRunning(self._handle_signals)
 
     def stopService(self) -> Deferred[None]:
         stopped = ensureDeferred(self._stop())
-        # Whoever called drops a failure without a word.
+        # Twisted ignores the failure of a service that stops.
         stopped.addErrback(lambda failure: log.failure("The daemon did not stop in order", failure))
         return stopped
 
@@ -214,11 +221,11 @@ class Daemon(MultiService):
         await self._site.drain(self._grace_s)
         self._pool.close()
         await maybeDeferred(super().stopService)
-        # The reactor may not run another iteration.
+        # The reactor may not run another iteration, so flush now.
         self._site.scheduler.end()
 
     def _handle_signals(self) -> None:
-        # twistd would end with the status of the signal; a daemon that was told to stop and did so has succeeded.
+        # With Twisted's handlers, twistd kills itself with the same signal.  A requested stop should exit with 0.
         signals.act(lambda number: self._reactor.callFromThread(self._signalled, number))
 
     def _signalled(self, number: int) -> None:
@@ -229,7 +236,7 @@ class Daemon(MultiService):
             if number == signal.SIGHUP:
                 self._reload()
         else:
-            log.info("The signal {name} means nothing here.", name=signal.Signals(number).name)
+            log.info("Ignoring the signal {name}: sttproxy does not use it.", name=signal.Signals(number).name)
 
     def _reopen_log(self) -> None:
         if self._observer is None:
@@ -237,11 +244,11 @@ class Daemon(MultiService):
         try:
             self._observer.destination.reopen()
         except OSError as error:
-            log.error("The log file cannot be opened again: {reason}.", reason=error.strerror)
+            log.error("Cannot reopen the log file: {reason}.", reason=error.strerror)
 
     def _terminate(self) -> None:
         if self._terminated:
-            log.info("Told to stop again.")
+            log.info("Stop signal again: ending the requests in flight now.")
             self._site.stop()
         else:
             self._terminated = True

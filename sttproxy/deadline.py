@@ -1,5 +1,5 @@
 """
-A time limit that is cheap to move.
+A timer that is cheap to move.
 """
 
 from __future__ import annotations
@@ -11,22 +11,26 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 class Deadline:
     """
-    Calls back once when a moment passes, unless it was moved or cleared before.
+    Calls a function once at a moment, unless the deadline is moved or cleared before.
 
-    Moving it later costs an assignment: the delayed call underneath stays where it is and, when it fires too early,
-    is set anew.  A busy connection moves its limit at each request.
+    Moving it later costs one assignment: the delayed call stays scheduled, and when it fires too early, it is scheduled
+    again.  This makes a difference for connections, which move their timeouts at each request.
     """
 
     def __init__(self, clock: IReactorTime, expired: Callable[[], None]) -> None:
+        """
+        :param clock: schedules the delayed call.
+        :param expired: called when the deadline passes.
+        """
         self._clock = clock
         self._expired = expired
         self._moment: float | None = None
         self._call: IDelayedCall | None = None
-        #: When the pending call fires.
+        #: When the pending call fires, in seconds of the clock.
         self._due = 0.0
 
     def set(self, seconds: float | None) -> None:
-        """Expire so many seconds from now; None: never."""
+        """Expire in that many seconds from now; None means never."""
         if seconds is None:
             self._moment = None
             return
@@ -39,11 +43,11 @@ class Deadline:
             self._call.reset(seconds)
 
     def clear(self) -> None:
-        """Do not expire; a pending call stays until it fires for nothing."""
+        """Do not expire.  The delayed call stays scheduled and does nothing when it fires."""
         self._moment = None
 
     def cancel(self) -> None:
-        """Do not expire, and leave nothing pending."""
+        """Do not expire, and cancel the delayed call."""
         self._moment = None
         if self._call is not None:
             self._call.cancel()

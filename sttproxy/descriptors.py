@@ -1,8 +1,8 @@
 """
-File descriptors: how many the process may have, how many it has, and how many clients that allows.
+File descriptors: the limit of the process, the number in use, and the number of clients that the limit allows.
 
-A client needs one for its own connection, and one for the server's while a request of it is under way.  Where clients
-could take all, their requests would fail for want of the second, and so would whatever else opens a file.
+A client needs one descriptor for its connection, and during a request a second one for the upstream connection.  If
+clients used all descriptors, requests would fail without the second one, and so would everything else that opens files.
 """
 
 from __future__ import annotations
@@ -12,22 +12,22 @@ import resource
 from contextlib import suppress
 from typing import Any
 
-#: Descriptors beyond which the limit is not raised: each may come to cost some KB of memory.
+#: The limit is not raised above this number of descriptors, because each connection costs some KB of memory.
 ENOUGH = 65536
-#: What macOS allows (OPEN_MAX) where its hard limit says that any number is allowed.
+#: The real maximum on macOS (OPEN_MAX) when its hard limit is "unlimited".
 OPEN_MAX = 10240
-#: The first descriptor that select() does not take (FD_SETSIZE).  Twisted uses it on macOS, unless told otherwise.
+#: select() accepts only descriptors below this number (FD_SETSIZE).  Twisted's default reactor on macOS uses select().
 FD_SETSIZE = 1024
-#: Descriptors that clients and the server's side leave free: for what every process has open, listening ports, log and
-#: configuration files, name resolution, the probes of /health, and clients that are being turned away.
+#: Descriptors that are reserved for other uses than clients and their upstream connections: standard streams, listening
+#: ports, log and configuration files, name resolution, the probes of /health, and clients that get 503.
 RESERVE = 32
 
 
 def raise_limit() -> int:
     """
-    Raise the soft limit as far as the system lets us.
+    Raise the soft limit of the process up to the hard limit, at most to `ENOUGH`.
 
-    :return: the limit that is in force then.
+    :return: the soft limit that is now in force.
     """
     soft, hard = (ENOUGH if limit == resource.RLIM_INFINITY else limit for limit in _limits())
     for wanted in (min(hard, ENOUGH), min(hard, OPEN_MAX)):
@@ -43,24 +43,25 @@ def _limits() -> tuple[int, int]:
 
 
 def usable(limit: int, reactor: Any) -> int:
-    """Of the descriptors that the system allows, those that a reactor can wait for."""
+    """The number of descriptors that a reactor can use, at most `limit`."""
     selects = type(reactor).__module__ == "twisted.internet.selectreactor"
     return min(limit, FD_SETSIZE) if selects else limit
 
 
 def clients(limit: int, connections: int) -> int:
     """
-    The clients that a number of descriptors is enough for, one at least.
+    The number of clients that a number of descriptors is enough for, at least 1.
 
-    :param connections: to the server that may exist at all; 0: any number, so that each client may need one.
+    :param limit: the number of descriptors.
+    :param connections: the maximum number of upstream connections; 0 means no maximum, so each client may need one.
     """
     free = limit - RESERVE
     return max(1, free // 2, free - connections if connections else 0)
 
 
 def open_now() -> int | None:
-    """The descriptors that are open; None where the system does not tell."""
+    """The number of open descriptors; None if the system does not provide it."""
     try:
-        return len(os.listdir("/dev/fd")) - 1  # one of them was for the folder
+        return len(os.listdir("/dev/fd")) - 1  # listing the folder opens one itself
     except OSError:
         return None

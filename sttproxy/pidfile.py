@@ -1,8 +1,8 @@
 """
-The pidfile: whether what one says keeps the daemon from starting.
+The check of an existing pidfile before the daemon starts.
 
-twistd refuses to start where a process has the number in it, whatever that process is.  In a container each start has
-the same few numbers, so that a daemon that was killed would find its own.
+twistd refuses to start if any process has the PID from the file, even another program.  In a container, PIDs repeat at
+each start, so after a kill the file would name the new daemon itself.
 """
 
 from __future__ import annotations
@@ -11,23 +11,25 @@ import os
 import subprocess
 from contextlib import suppress
 
-#: Seconds that ps may take.
+#: Maximum seconds that ps may take.
 _PS_S = 5.0
 
 
 class PidfileError(Exception):
-    """Why a pidfile keeps the daemon from starting, and what to do."""
+    """The pidfile prevents the start.  The message says why, and what to do."""
 
 
 def clear(path: str) -> None:
     """
-    Take away a pidfile that is left over, of a process that was killed.
+    Remove a stale pidfile, which a killed process has left.
 
-    :raises PidfileError: when a daemon runs that it names, when it is no pidfile, or when none can be written there.
+    :param path: the absolute path of the pidfile.
+    :raises PidfileError: when the file names a running daemon, when it is not a pidfile, or when a pidfile cannot be
+        written there.
     """
     folder = os.path.dirname(path)
     if not os.path.isdir(folder):
-        raise PidfileError(f"the folder of the pidfile {path} does not exist; make it, or name another --pidfile")
+        raise PidfileError(f"the folder of the pidfile {path} does not exist; create it, or choose another --pidfile")
     try:
         with open(path, "rb") as file:
             text = file.read(64).strip()
@@ -37,22 +39,23 @@ def clear(path: str) -> None:
         return
     except OSError as error:
         raise PidfileError(f"the pidfile {path} cannot be read: {error.strerror}") from None
-    # It is empty where the disk was full, or the machine went down before it was written.
+    # The file is empty if the disk was full, or if the machine crashed before it was written.
     if text and not (text.isdigit() and 0 < int(text) < 1 << 31):
         shown = text[:20].decode("ascii", "backslashreplace")
-        raise PidfileError(f"{path} holds {shown!r}, so it is no pidfile; remove it, or name another --pidfile")
+        raise PidfileError(f"{path} contains {shown!r}, so it is not a pidfile; remove it, or choose another --pidfile")
     if text and int(text) != os.getpid() and _is_ours(int(text)):
         raise PidfileError(
-            f"sttproxy runs already, as process {int(text)}; stop it (kill {int(text)}), or name another --pidfile"
+            f"sttproxy is already running as process {int(text)}; "
+            f"stop it (kill {int(text)}), or choose another --pidfile"
         )
     try:
         os.unlink(path)
     except OSError as error:
-        raise PidfileError(f"the pidfile {path} is left over and cannot be removed: {error.strerror}") from None
+        raise PidfileError(f"the pidfile {path} is stale and cannot be removed: {error.strerror}") from None
 
 
 def _is_ours(pid: int) -> bool:
-    """Whether a process runs that may be this daemon; another program may have got the number since."""
+    """Whether the PID belongs to a running sttproxy, and not to another program that has got the same PID."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
@@ -64,10 +67,10 @@ def _is_ours(pid: int) -> bool:
 
 
 def _command(pid: int) -> bytes | None:
-    """The command line of a process; None where the system does not tell."""
+    """The command line of a process; None if the system does not provide it."""
     with suppress(OSError), open(f"/proc/{pid}/cmdline", "rb") as file:
         return file.read()
     with suppress(OSError, subprocess.SubprocessError):
-        told = subprocess.run(["ps", "-o", "command=", "-p", str(pid)], capture_output=True, timeout=_PS_S, check=True)
-        return told.stdout
+        shown = subprocess.run(["ps", "-o", "command=", "-p", str(pid)], capture_output=True, timeout=_PS_S, check=True)
+        return shown.stdout
     return None

@@ -1,5 +1,5 @@
 """
-What another user may do, for a daemon that is started by root and gives its rights away.
+Checks for a daemon that root starts and that then switches to another user.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from twisted.python.util import switchUID
 
 
 def ids(uid: int | None, gid: int | None) -> tuple[int, int] | None:
-    """The uid and gid that twistd will switch to; None where it does not."""
+    """The uid and gid that twistd switches to after the start; None if it does not switch."""
     if uid is None:
         return None if gid is None else (os.geteuid(), gid)
     return uid, pwd.getpwuid(uid).pw_gid if gid is None else gid
@@ -20,17 +20,18 @@ def ids(uid: int | None, gid: int | None) -> tuple[int, int] | None:
 
 def unreadable(paths: Iterable[str], uid: int, gid: int) -> str | None:
     """
-    The first of some files that another user cannot read, and why; None where all can be.
+    The first of some files that another user cannot read, with the reason; None if all can be read.
 
-    A child process tries it, since what counts is the system's word: groups, folders on the way, access lists.
+    A child process switches to the user and opens the files, because the result depends on groups, parent folders and
+    access lists.  Missing files are skipped.
     """
     reading, writing = os.pipe()
     child = os.fork()
     if not child:
-        told = b"the user cannot be switched to"
+        problem = b"cannot switch to this user"
         try:
             switchUID(uid, gid)
-            told = b""
+            problem = b""
             for path in paths:
                 try:
                     with open(path, "rb"):
@@ -38,13 +39,13 @@ def unreadable(paths: Iterable[str], uid: int, gid: int) -> str | None:
                 except FileNotFoundError:
                     continue
                 except OSError as error:
-                    told = os.fsencode(f"{path}: {error.strerror}")
+                    problem = os.fsencode(f"{path}: {error.strerror}")
                     break
         finally:
-            os.write(writing, told[:4096])
+            os.write(writing, problem[:4096])
             os._exit(0)
     os.close(writing)
-    with open(reading, "rb") as answer:
-        told = answer.read()
+    with open(reading, "rb") as pipe:
+        problem = pipe.read()
     os.waitpid(child, 0)
-    return os.fsdecode(told) or None
+    return os.fsdecode(problem) or None

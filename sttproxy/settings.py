@@ -1,5 +1,5 @@
 """
-What the daemon was told: by the command line, by the environment, or by default, in this order of precedence.
+The validated settings, from the command line, the environment and the defaults, in this order of precedence.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from .watch import Source
 
 
 class Level(enum.IntEnum):
-    """Where a value comes from.  The higher one wins."""
+    """Where a value comes from.  A higher level overrides a lower one."""
 
     DEFAULT = 0
     ENVIRONMENT = 1
@@ -31,9 +31,10 @@ class Level(enum.IntEnum):
 @attrs.frozen
 class Given:
     """
-    An option's value as it was given.
+    The texts of an option from one source.
 
-    :ivar texts: one for each time that the option was given; a flag on the command line has the text ``1``.
+    :ivar texts: one text for each occurrence of the option; a flag on the command line has the text ``1``.
+    :ivar level: the kind of source.
     :ivar label: names the source in messages: ``--port`` or ``STTPROXY_PORT``.
     """
 
@@ -44,9 +45,9 @@ class Given:
 
     def value(self) -> Any:
         """
-        The value; None where there is none.
+        The parsed value; None if there are no texts.  An option that repeats has a tuple, a flag has a bool.
 
-        :raises UsageError: when it is wrong.
+        :raises UsageError: when a text is not valid.
         """
         try:
             found = tuple(self.option.kind.read(text) for text in self.texts)
@@ -62,20 +63,21 @@ class Given:
 class Sources:
     """The command line and the environment, with the table's defaults below them."""
 
-    def __init__(self, said: Mapping[str, Any], environment: Mapping[str, str]) -> None:
+    def __init__(self, command_line: Mapping[str, Any], environment: Mapping[str, str]) -> None:
         """
-        :param said: what the command line says, by the names of the options; None, 0 or an empty list where it says
-            nothing.
+        :param command_line: the parsed command line, by the names of the options.  None, 0 or an empty list means that
+            an option is not given.
+        :param environment: the environment variables.
         """
-        self._said = said
+        self._command_line = command_line
         self._environment = environment
 
     def given(self, name: str) -> Given:
-        """What was said of an option.  An empty variable of the environment says nothing."""
+        """The texts of an option from the highest level that gives it.  An empty environment variable gives nothing."""
         option = BY_NAME[name]
-        said = self._said.get(name)
-        if said is not None and said != [] and not (option.is_flag and not said):
-            texts = tuple(said) if option.repeats else (str(said),)
+        parsed = self._command_line.get(name)
+        if parsed is not None and parsed != [] and not (option.is_flag and not parsed):
+            texts = tuple(parsed) if option.repeats else (str(parsed),)
             return Given(option, texts, Level.COMMAND_LINE, f"--{name}")
         for variable in filter(None, (option.variable, option.also)):
             text = self._environment.get(variable, "")
@@ -86,9 +88,9 @@ class Sources:
 
     def value(self, name: str) -> Any:
         """
-        The value of an option.
+        The parsed value of an option.
 
-        :raises UsageError: when it is wrong.
+        :raises UsageError: when the value is not valid.
         """
         return self.given(name).value()
 
@@ -96,11 +98,11 @@ class Sources:
 @attrs.frozen
 class Process:
     """
-    What twistd itself was told.
+    The settings from twistd's own options.
 
-    :ivar background: the daemon goes into the background.
-    :ivar log_file: the absolute path of the log; ``-`` for standard output; None where twistd logs in another way.
-    :ivar user: the uid and gid that the daemon changes to once it listens; None: it does not change them.
+    :ivar background: whether the daemon runs in the background.
+    :ivar log_file: the absolute path of the log; ``-`` for standard output; None if twistd uses another observer.
+    :ivar user: the uid and gid that the daemon switches to when it listens; None if it does not switch.
     """
 
     background: bool = False
@@ -111,12 +113,14 @@ class Process:
 @attrs.frozen(kw_only=True)
 class Settings:
     """
-    All that the daemon was told, read and judged.
+    All settings of the daemon, parsed and validated.
 
-    Attributes are named like the options of the table, which says what they mean; times are in seconds, sizes in bytes.
+    The attributes have the names of the options in `options.OPTIONS`, which describes them.  Times are in seconds,
+    sizes in bytes.
 
-    :ivar destination: the upstream; with `embedded` an address that is not used.
-    :ivar source: the configuration, the file of API keys and the profile.
+    :ivar destination: the address of the upstream; not used with `embedded`.
+    :ivar source: the paths of the configuration and of the file of API keys, and the profile.
+    :ivar process: the settings from twistd's own options.
     """
 
     host: str
@@ -151,7 +155,7 @@ class Settings:
     process: Process = Process()
 
 
-#: Options that several of together make one setting.
+#: Options without an attribute of the same name in `Settings`: several of them together make one setting.
 _COMBINED = frozenset(
     {"target", "target-host", "target-port", "config", "profile", "profile-by-key", "embedded", "embedded-model"}
 )
@@ -159,15 +163,15 @@ _COMBINED = frozenset(
 
 def settings_of(sources: Sources, process: Process = Process()) -> Settings:
     """
-    Read and judge what the daemon was told.
+    Parse and validate all settings.
 
-    :raises UsageError: when it is wrong.
+    :raises UsageError: when a value is not valid, or when options exclude each other.
     """
     values = {option.attribute: sources.value(option.name) for option in OPTIONS if option.name not in _COMBINED}
     embedded, destination = _served_by(sources)
     model = sources.given("embedded-model")
     if model.texts and not embedded:
-        raise usage.UsageError(f"{model.label} is for --embedded")
+        raise usage.UsageError(f"{model.label} needs --embedded")
     return Settings(
         **values,
         destination=destination,
@@ -179,7 +183,7 @@ def settings_of(sources: Sources, process: Process = Process()) -> Settings:
 
 
 def source_of(sources: Sources) -> Source:
-    """Where the configuration is.  Paths become absolute, for twistd changes directory in the background."""
+    """The source of the configuration.  Paths become absolute, because in the background twistd changes directory."""
     config, keys = sources.given("config"), sources.value("profile-by-key")
     return Source(
         os.path.abspath(config.value()),
@@ -191,9 +195,11 @@ def source_of(sources: Sources) -> Source:
 
 def _served_by(sources: Sources) -> tuple[bool, Destination]:
     """
-    Whether the embedded engine serves, and else which server does.  What is given on a higher level excludes the rest.
+    Whether the embedded engine is the upstream, and the address of the server otherwise.
 
-    :raises UsageError: when two of them are given on one level, or the one that counts is wrong.
+    An option on a higher level overrides the others.
+
+    :raises UsageError: when options on the same level exclude each other, or when a value is not valid.
     """
     engine, url = sources.given("embedded"), sources.given("target")
     parts = [sources.given("target-host"), sources.given("target-port")]
@@ -201,11 +207,11 @@ def _served_by(sources: Sources) -> tuple[bool, Destination]:
     if engine.value():
         rival = max(url, single, key=lambda part: part.level)
         if rival.level is engine.level:
-            raise usage.UsageError(f"{engine.label} serves from inside; it excludes {rival.label}")
+            raise usage.UsageError(f"{engine.label} replaces the server; give either it or {rival.label}")
         if rival.level < engine.level:
             return True, Destination("127.0.0.1", 0)
     if url.level is single.level is not Level.DEFAULT:
-        raise usage.UsageError(f"{url.label} stands for host and port; give either it or {single.label}")
+        raise usage.UsageError(f"{url.label} contains host and port; give either it or {single.label}")
     if url.level > single.level:
         return False, url.value()
     host, number = (part.value() for part in parts)
@@ -213,7 +219,7 @@ def _served_by(sources: Sources) -> tuple[bool, Destination]:
 
 
 def unknown_variables(environment: Mapping[str, str]) -> Iterator[str]:
-    """Warnings of variables that look like those of options and are none."""
+    """Warnings about environment variables that begin with `PREFIX` and belong to no option."""
     known = {option.variable.removeprefix(PREFIX) for option in OPTIONS}
     for variable in sorted(environment):
         name = variable.removeprefix(PREFIX)

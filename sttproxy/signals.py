@@ -1,8 +1,8 @@
 """
-Signals, from the first moment of the process on.
+Signal handling from the start of the process on.
 
-They are caught before anything slow is imported, and acted on when the daemon runs: a process that does nothing about
-SIGHUP or SIGUSR1 is killed by it, and a reload may well come right after the start.
+By default, SIGHUP and SIGUSR1 kill a process, and a supervisor may send them right after the start.  So the handlers
+are installed before the slow imports.  They store the signals that arrive before the daemon runs.
 """
 
 from __future__ import annotations
@@ -12,17 +12,17 @@ from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
-#: What ends the daemon.
+#: Signals that stop the daemon.
 ENDING = (signal.SIGTERM, signal.SIGINT)
-#: What has it read again, and reopen.
+#: Signals that reopen the log file.  SIGHUP reloads the configuration, too.
 REOPENING = (signal.SIGHUP, signal.SIGUSR1)
-#: What would kill a process that does not know it.
+#: Signals without a meaning for the daemon.  They would kill a process without a handler.
 MEANINGLESS = (signal.SIGUSR2, signal.SIGALRM, signal.SIGVTALRM, signal.SIGIO)
 
 
 class Signals:
     """
-    Keeps the signals that come before somebody acts on them.
+    Stores signals until a callback is set, and then calls it for each signal.
     """
 
     def __init__(self) -> None:
@@ -31,13 +31,18 @@ class Signals:
         self._before: dict[int, Any] = {}
 
     def catch(self) -> None:
-        """From now on no signal does what the system does by default; but a second one that ends the process does."""
+        """
+        Install the handlers.
+
+        Until a callback is set, the second of several equal signals in `ENDING` ends the process, so that a start that
+        hangs can be interrupted.
+        """
         for number in (*ENDING, *REOPENING, *MEANINGLESS):
             self._before.setdefault(number, signal.getsignal(number))
             signal.signal(number, self._caught)
 
     def release(self) -> None:
-        """Let all be as it was, and forget what came."""
+        """Restore the previous handlers, and drop the callback and the stored signals."""
         self._act = None
         self._early.clear()
         while self._before:
@@ -45,9 +50,11 @@ class Signals:
 
     def act(self, act: Callable[[int], None]) -> None:
         """
-        Have something called for each signal, in its handler, and now for those that came before.
+        Set the callback, and call it at once for the stored signals, in their order.
 
-        Others may have put handlers of their own in place meanwhile, as the reactor does.
+        Installs the handlers again, because other code, such as the reactor, may have replaced them.
+
+        :param act: called with the number of each signal, inside of the signal handler.
         """
         self._act = act
         self.catch()
@@ -64,5 +71,5 @@ class Signals:
             signal.signal(number, signal.SIG_DFL)
 
 
-#: Those of this process.
+#: The signals of this process.
 signals = Signals()

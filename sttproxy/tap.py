@@ -1,5 +1,5 @@
 """
-What twistd asks of a plugin: the options, and the service that they describe.
+The parts of the twistd plugin: `Options` reads the command line, `makeService` creates the daemon.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from .writer import FlushScheduler
 
 log = Logger()
 
-#: The pidfile that twistd has unless it is told another.
+#: twistd's default for --pidfile.
 _DEFAULT_PIDFILE = "twistd.pid"
 
 
@@ -30,7 +30,7 @@ class Options(TableOptions):
     """
     The options of ``twistd sttproxy``.
 
-    :ivar settings: what they say, once they are parsed.
+    :ivar settings: the validated settings, set when the command line is parsed.
     """
 
     table = OPTIONS
@@ -49,7 +49,7 @@ class Options(TableOptions):
         """
         Read the command line.
 
-        :raises StartError: when it is wrong, in one line.
+        :raises StartError: when the command line is wrong.  The message is one line.
         """
         try:
             super().parseOptions(options)
@@ -57,10 +57,14 @@ class Options(TableOptions):
             raise StartError(f"{error} (see --help)") from None
 
     def parseArgs(self, *arguments: str) -> None:
-        """Takes no positional arguments."""
+        """
+        Takes no positional arguments.
+
+        :raises UsageError: when there is one.
+        """
         if arguments:
             hint = suggestion(arguments[0], COMMANDS)
-            raise usage.UsageError(f"the argument {arguments[0]!r} belongs to no option{hint}")
+            raise usage.UsageError(f"unexpected argument {arguments[0]!r}{hint}")
 
     def postOptions(self) -> None:
         self._check_pidfile()
@@ -68,9 +72,9 @@ class Options(TableOptions):
 
     def _check_pidfile(self) -> None:
         """
-        In the foreground none is needed, so there is none, unless it is named.
+        Check an existing pidfile.  In the foreground, turn off twistd's default pidfile.
 
-        :raises StartError: when one keeps the daemon from starting; twistd would take several lines for that.
+        :raises StartError: when the pidfile prevents the start.  twistd's own message would have several lines.
         """
         twistd: Any = self.parent
         if twistd is None or not twistd["pidfile"]:
@@ -85,9 +89,9 @@ class Options(TableOptions):
 
     def _process(self) -> Process:
         """
-        What twistd itself was told.
+        The settings from twistd's own options.
 
-        :raises StartError: when the daemon may not become another user.
+        :raises StartError: when --uid or --gid is given, and the user is not root.
         """
         twistd: Any = self.parent
         if twistd is None:
@@ -95,20 +99,20 @@ class Options(TableOptions):
         background = not twistd["nodaemon"]
         path = twistd["logfile"] or ("twistd.log" if background else "-")
         if twistd["logger"] or twistd["syslog"] or (path == "-" and background):
-            path = None  # for the last one twistd refuses to start
+            path = None  # with "-" in the background, twistd refuses to start
         elif path != "-":
             path = os.path.abspath(path)
         user = privileges.ids(twistd["uid"], twistd["gid"])
         if user is not None and os.geteuid():
-            raise StartError("--uid and --gid are for root, who alone may become another user")
+            raise StartError("--uid and --gid need root: only root can switch to another user")
         return Process(background, path, user)
 
 
 def makeService(options: Options) -> Daemon:
     """
-    Put the daemon together.
+    Create the daemon.  In the background, make it listen, too, because twistd reports later errors badly.
 
-    :raises StartError: when the configuration cannot be used, or an endpoint cannot be understood.
+    :raises StartError: when the configuration, an endpoint, the log file or the embedded engine cannot be used.
     """
     from twisted.internet import reactor
 

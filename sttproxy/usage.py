@@ -1,5 +1,5 @@
 """
-Command lines: options of the table in Twisted's form, help in groups, and suggestions for what is misspelt.
+Command lines: converts the table of options for Twisted's parser, prints the help in groups, suggests names for typos.
 """
 
 from __future__ import annotations
@@ -23,18 +23,17 @@ _HELP_COLUMN = 30
 
 class HelpfulOptions(usage.Options):
     """
-    A command line that prints the version of sttproxy, where Twisted's would print its own, and names what a wrong
-    option probably means.
+    A command line that prints the version of sttproxy, not Twisted's, and suggests an option for an unknown one.
     """
 
-    #: An invocation, for the end of the help.
+    #: An example command line, which the help shows at the end.
     example: ClassVar[str] = ""
 
     def parseOptions(self, options: list[str] | None = None) -> None:
         """
         Read a command line.
 
-        :raises UsageError: when it is wrong, with the name that is probably meant.
+        :raises UsageError: when the command line is wrong.  The message suggests a name for an unknown option.
         """
         try:
             super().parseOptions(options)
@@ -55,14 +54,14 @@ class HelpfulOptions(usage.Options):
 
 class TableOptions(HelpfulOptions):
     """
-    A command line whose options stand in a table.
+    A command line whose options come from a table.
 
-    A subclass names its `table`; Twisted's parser and the completion of shells are given it in their form.  None is the
-    value of an option that is not given, so that the environment can say something about it.
+    A subclass sets `table`.  This class converts it for Twisted's parser and for shell completion.  An option that is
+    not given has the value None, so that the environment or the default can supply it.
     """
 
     table: ClassVar[tuple[Option, ...]] = ()
-    #: Paragraphs for the beginning of the help.
+    #: The paragraphs at the beginning of the help, separated by blank lines.
     longdesc: ClassVar[str] = ""
     optParameters: ClassVar[list[list[Any]]] = []
     optFlags: ClassVar[list[list[Any]]] = []
@@ -89,7 +88,7 @@ class TableOptions(HelpfulOptions):
                 self[option.name] = []
 
     def getUsage(self, width: int | None = None) -> str:
-        """The help: what it is for, and the options in their groups."""
+        """The help: the description, and the options in their groups."""
         width = width or int(os.environ.get("COLUMNS", "80"))
         paragraphs = ["", *(textwrap.fill(each, width) for each in self.longdesc.split("\n\n"))]
         for group in dict.fromkeys(option.group for option in self.table):
@@ -101,12 +100,12 @@ class TableOptions(HelpfulOptions):
 
 
 def parameter(option: Option) -> list[Any]:
-    """An option with a value, as Twisted's `optParameters` hold it."""
+    """An option with a value, as an element of Twisted's `optParameters`."""
     return [option.name, None, None, option.plain_help]
 
 
 def _appender(option: Option) -> Callable[[Any, str], None]:
-    """The method by which Twisted's parser tells that an option was given."""
+    """The method that Twisted's parser calls for each occurrence of an option that repeats."""
 
     def append(self: Any, text: str) -> None:
         self[option.name].append(text)
@@ -116,7 +115,7 @@ def _appender(option: Option) -> Callable[[Any, str], None]:
 
 
 def _described(option: Option, width: int) -> str:
-    """An option in the help."""
+    """The lines of one option in the help."""
     shown = f"--{option.name}={option.placeholder}" if option.placeholder else f"--{option.name}"
     default = f"default: {option.default}; " if option.default else ""
     variables = " or ".join(filter(None, (option.variable, option.also)))
@@ -124,7 +123,7 @@ def _described(option: Option, width: int) -> str:
 
 
 def _row(left: str, right: str, width: int) -> str:
-    """Two columns, of which the second wraps; it begins on a line of its own where the first is too wide."""
+    """Two columns.  The second one wraps, and begins on a new line if the first one is too wide."""
     indent = " " * _HELP_COLUMN
     lines = textwrap.wrap(right, max(width - _HELP_COLUMN, 20), break_long_words=False, break_on_hyphens=False)
     text = "\n".join(indent + line for line in lines)
@@ -136,9 +135,11 @@ def _row(left: str, right: str, width: int) -> str:
 
 def suggestion(wrong: str, known: Iterable[str], before: str = "") -> str:
     """
-    Which of some names is probably meant, as the end of a message; empty where none is.
+    The end of a message that suggests the most similar of some names; empty if no name is similar.
 
-    :param before: what all names begin with, and is not compared.
+    :param wrong: the unknown name.
+    :param known: the valid names, without `before`.
+    :param before: a prefix of the valid names, which is shown and not compared.
     """
     by_spelling = {name.lower().replace("_", "-"): name for name in known}
     close = difflib.get_close_matches(wrong.lower().replace("_", "-"), by_spelling, 1, 0.6)

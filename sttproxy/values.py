@@ -1,7 +1,7 @@
 """
-How the values of options are read: one function for each kind, from text to a Python value.
+Parsers of option values: one function for each kind of value, from text to a Python value.
 
-Each raises `ValueError` with a message that names what is wrong and what would be right.
+Each function raises `ValueError` with a message that says what is wrong and what would be right.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ import attrs
 
 from .headers import UNIX, Trusted
 
-#: An address without its scheme.
+#: An address of a server without the scheme.
 _AUTHORITY = re.compile(r"[\w.\-]+(:[0-9]+)?(/\S*)?")
-#: Paths that requests ask for, which are not part of a server's address.
+#: Paths of API endpoints, which users add to the server's address by mistake.
 _ENDPOINT = re.compile(
     r"(?:/v1)?/(?:audio/(?:transcriptions|translations|speech)|(?:chat/)?completions|embeddings|models|responses"
     r"|images/\w+|realtime|messages)\Z"
@@ -31,9 +31,9 @@ class Kind:
     """
     A kind of value.
 
-    :ivar read: makes the value of a text.
-    :ivar placeholder: stands for the value in the help; empty for a flag, which has none on the command line.
-    :ivar files: whether a shell completes it as the name of a file.
+    :ivar read: parses the text.
+    :ivar placeholder: shown for the value in the help; empty for a flag, which has no value on the command line.
+    :ivar files: whether shells complete the value as the name of a file.
     """
 
     read: Callable[[str], Any]
@@ -46,7 +46,7 @@ class Destination:
     """
     The upstream's address.
 
-    :ivar prefix: goes before every path there; without a slash at its end.
+    :ivar prefix: the path before the path of each request, without a slash at its end.
     """
 
     host: str
@@ -60,14 +60,14 @@ class Destination:
 
 
 def port(text: str) -> int:
-    """A TCP port; 0 lets the system choose."""
+    """A TCP port; with 0 the system chooses one."""
     if not (text.isascii() and text.isdigit() and int(text) <= 65535):
         raise ValueError(f"{text!r} is not a port; it must be a number from 0 to 65535")
     return int(text)
 
 
 def seconds(text: str) -> float:
-    """A time, in seconds."""
+    """A time in seconds, greater than 0."""
     try:
         number = float(text)
     except ValueError:
@@ -78,7 +78,7 @@ def seconds(text: str) -> float:
 
 
 def limit(text: str) -> float | None:
-    """A limit in seconds; 0 is None, no limit."""
+    """A time limit in seconds; 0 means no limit, and becomes None."""
     return None if text == "0" else seconds(text)
 
 
@@ -88,21 +88,21 @@ def duration(text: str) -> float:
 
 
 def count(text: str) -> int:
-    """A number of things."""
+    """A whole number, 0 or more."""
     if not (text.isascii() and text.isdigit()):
         raise ValueError(f"{text!r} is not a count; it must be a whole number, 0 or more")
     return int(text)
 
 
 def mode(text: str) -> int:
-    """The permissions of a file."""
+    """The permissions of a file, in octal."""
     if not re.fullmatch("0?[0-7]{3}", text):
         raise ValueError(f"{text!r} is not a file mode; it must be three octal digits, like 0660")
     return int(text, 8)
 
 
 def trusted(text: str) -> Trusted:
-    """Peers whose forwarded headers are believed: an address, a network, or the peers of Unix sockets."""
+    """Peers whose forwarded headers are trusted: an address, a network, or all peers at Unix sockets."""
     if text == UNIX:
         return UNIX
     try:
@@ -115,7 +115,7 @@ def trusted(text: str) -> Trusted:
 
 
 def flag(text: str) -> bool:
-    """Yes or no, as the environment says it."""
+    """True or false, from an environment variable."""
     word = text.lower()
     if word not in _TRUE | _FALSE:
         raise ValueError(f"{text!r} is neither true nor false; write 1 or 0")
@@ -130,12 +130,12 @@ def path(text: str) -> str:
 
 
 def host(text: str) -> str:
-    """A host name or an address; an IPv6 address may stand in brackets, which are taken off."""
+    """A host name or an IP address.  The brackets of an IPv6 address are optional, and are removed."""
     name = text[1:-1] if text.startswith("[") and text.endswith("]") else text
     try:
         if not name or not name.isprintable() or " " in name or "/" in name:
             raise UnicodeError
-        # What `socket.getaddrinfo` makes of it; that takes underscores.
+        # The same encoding as in `socket.getaddrinfo`, which accepts underscores.
         name.encode("idna")
     except UnicodeError:
         raise ValueError(f"{name!r} is not a host name or address") from None
@@ -150,17 +150,17 @@ def target(text: str) -> Destination:
     except ValueError as error:
         raise ValueError(f"{text!r}: {error}") from None
     if parts.scheme == "https":
-        raise ValueError(f"{text!r}: TLS to the server is not offered yet; give its http:// address")
+        raise ValueError(f"{text!r}: TLS to the server is not supported yet; give its http:// address")
     if parts.scheme != "http" or not parts.hostname:
         hint = f"; did you mean http://{text}?" if _AUTHORITY.fullmatch(text) else ""
         raise ValueError(f"{text!r} must be a URL like http://host:10240/prefix{hint}")
     if parts.username is not None or parts.query or parts.fragment:
-        raise ValueError(f"{text!r} must not hold a user, a query or a fragment")
+        raise ValueError(f"{text!r} must not contain a user, a query or a fragment")
     prefix = parts.path.rstrip("/")
     endpoint = _ENDPOINT.search(prefix)
     if endpoint is not None:
         base = f"http://{parts.netloc}{prefix[: endpoint.start()]}"
-        raise ValueError(f"{text!r} names an endpoint; it must be what stands before: {base}")
+        raise ValueError(f"{text!r} names an endpoint; give the address before it: {base}")
     if not prefix.isascii() or not prefix.isprintable() or " " in prefix:
         raise ValueError(f"{text!r}: the path must be percent-encoded")
     return Destination(host(parts.hostname), 80 if number is None else number, prefix)

@@ -16,19 +16,19 @@ from sttproxy.clock import make_monotonic
 
 
 class MonotonicTests(SynchronousTestCase):
-    """A reactor of Twisted's, which does not run."""
+    """A reactor of Twisted that does not run."""
 
     def setUp(self) -> None:
         self.reactor: Any = SelectReactor()
         self.addCleanup(self.reactor.removeAll)
 
     def test_needed(self) -> None:
-        """Twisted still counts by the wall clock on POSIX; once it does not, `sttproxy.clock` can go."""
+        """Twisted uses the wall clock on POSIX.  If this fails, `sttproxy.clock` is no longer needed."""
         self.assertIs(runtime.seconds, time.time)
         self.assertIs(self.reactor.seconds, time.time)
 
     def test_monotonic(self) -> None:
-        """Seconds come from the monotonic clock, and so do the times of new calls."""
+        """The times of new delayed calls come from the monotonic clock."""
         make_monotonic(self.reactor)
         before = time.monotonic()
         call: DelayedCall = self.reactor.callLater(5, int)
@@ -37,7 +37,7 @@ class MonotonicTests(SynchronousTestCase):
         self.assertTrue(4 < self.reactor.timeout() <= 5)
 
     def test_pending(self) -> None:
-        """Calls that are pending keep their order and the time that is left to them, and none is due in the past."""
+        """Pending delayed calls keep their order and their remaining time."""
         calls = [self.reactor.callLater(seconds, int) for seconds in (30, 10, 0, 20)]
         self.reactor._insertNewDelayedCalls()
         calls.append(self.reactor.callLater(15, int))

@@ -24,7 +24,7 @@ class ConsoleTests(SynchronousTestCase):
         self.addCleanup(signals.release)
 
     def test_signals(self) -> None:
-        """Signals are caught before the daemon starts; a command, which may be interrupted, has those of the system."""
+        """Signal handlers are installed before the daemon starts; commands run with the default handlers."""
         before = signal.getsignal(signal.SIGINT)
         self.patch(sys, "argv", ["sttproxy"])
         self.patch(twistd, "run", lambda: None)
@@ -35,7 +35,7 @@ class ConsoleTests(SynchronousTestCase):
         self.assertRaises(SystemExit, console.main)
 
     def test_same_as_twistd(self) -> None:
-        """It is ``twistd -n sttproxy`` with the same options, and leaves no pidfile."""
+        """Without a command it runs ``twistd -n sttproxy`` with the same options."""
         seen: list[list[str]] = []
         self.patch(sys, "argv", ["/somewhere/bin/sttproxy", "--port", "1", "--config", "a b.json"])
         self.patch(twistd, "run", lambda: seen.append(sys.argv))
@@ -44,7 +44,7 @@ class ConsoleTests(SynchronousTestCase):
         self.assertEqual(seen, [["twistd", "--nodaemon", "sttproxy", *arguments]])
 
     def test_commands(self) -> None:
-        """The first word may be a command, which has the others, and whose status is the exit status."""
+        """The first argument may name a command; it gets the other arguments, and its result is the exit status."""
         seen: list[tuple[str, list[str]]] = []
 
         def run(name: str, arguments: list[str]) -> int:
@@ -59,7 +59,7 @@ class ConsoleTests(SynchronousTestCase):
             self.assertEqual(seen[-1], (name, ["--config", "check"]))
 
     def test_not_commands(self) -> None:
-        """A command's name anywhere else is none."""
+        """The name of a command in any other place does not run it."""
         self.patch(commands, "run", lambda *_: self.fail("a command was run"))
         for arguments in ([], ["--config", "check"], ["checks"], ["--help"], [""]):
             self.patch(sys, "argv", ["sttproxy", *arguments])

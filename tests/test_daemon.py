@@ -1,5 +1,5 @@
 """
-Tests for :mod:`sttproxy.daemon`: starting, stopping in order, and signals.
+Tests for :mod:`sttproxy.daemon`: start, shutdown in order, and signals.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from .support.stage import ScriptedTestCase, error_of, get
 
 
 class Child(Service):
-    """Another service of the daemon; notes what happens to it."""
+    """Another child of the daemon; records its starts and stops."""
 
     def __init__(self, events: list[str]) -> None:
         self.events = events
@@ -47,7 +47,7 @@ class Child(Service):
 
 
 class DaemonTestCase(ScriptedTestCase):
-    """Tests of a daemon."""
+    """A test with a daemon on a reactor in memory."""
 
     def setUp(self) -> None:
         super().setUp()
@@ -60,7 +60,7 @@ class DaemonTestCase(ScriptedTestCase):
         self.daemon = Daemon(self.reactor, self.site, self.pool, "h:1", 30.0, lambda: self.events.append("reload"))
 
     def start(self, *ports: FakePort) -> None:
-        """Start it on ports, with another child."""
+        """Start the daemon with listeners on `ports`, and with another child."""
         for port in ports:
             self.daemon.listen(FakeEndpoint(port), "h:80")
         Child(self.events).setServiceParent(self.daemon)
@@ -73,17 +73,17 @@ class DaemonTestCase(ScriptedTestCase):
 
 
 class ListenTests(DaemonTestCase):
-    """Listening, or not starting."""
+    """The start: the daemon listens, or raises StartError."""
 
     def test_interfaces(self) -> None:
-        """The daemon and what listens are services; the fakes of these tests are what they stand for."""
+        """Daemon and Listener are services; the fakes of these tests provide the interfaces that they replace."""
         self.assertTrue(verifyObject(IService, self.daemon))
         self.assertTrue(verifyObject(IService, Listener(FakeEndpoint(FakePort()), "h:80", self.site)))
         self.assertTrue(verifyObject(IStreamServerEndpoint, FakeEndpoint(FakePort())))
         self.assertTrue(verifyObject(IReadDescriptor, SocketPort()))
 
     def test_listens(self) -> None:
-        """It listens with its site at each endpoint before it starts anything."""
+        """The daemon listens with its site at each endpoint before it starts its children."""
         endpoints = [FakeEndpoint(FakePort()), FakeEndpoint(FakePort())]
         for endpoint in endpoints:
             self.daemon.listen(endpoint, "h:80")
@@ -96,12 +96,12 @@ class ListenTests(DaemonTestCase):
         self.assertIn("Requests go to h:1.", [formatEvent(event) for event in self.logs])
 
     def refused(self, error: Exception) -> str:
-        """What is said where an address cannot be had."""
+        """The message of the StartError when listening fails with `error`."""
         self.daemon.listen(FakeEndpoint(error), "unix:/run/x")
         return str(self.assertRaises(StartError, self.daemon.privilegedStartService))
 
     def test_cannot_be_had(self) -> None:
-        """An address that cannot be had is one line that names it and the reason, of whatever kind."""
+        """A failure to listen is one line with the endpoint and the reason, for each type of error."""
         for error, reason in (
             (CannotListenError("", 80, OSError(errno.EADDRINUSE, "Address already in use")), "Address already in use"),
             (CannotListenError("x", 80, socket.gaierror(-2, "Name or service not known")), "Name or service not known"),
@@ -113,7 +113,7 @@ class ListenTests(DaemonTestCase):
             self.assertEqual(self.refused(error), f"sttproxy: cannot listen on unix:/run/x: {reason}")
 
     def test_itself(self) -> None:
-        """It does not start where requests would come back to what it listens on; a Unix socket is no target."""
+        """The daemon refuses to start if a listener is the target of its requests; Unix sockets are not checked."""
         asked: list[tuple[str, int]] = []
 
         def leads_to(host: str, port: int) -> bool:
@@ -132,7 +132,7 @@ class ListenTests(DaemonTestCase):
         self.assertEqual(asked, [("::", 81)] * 2 + [("192.0.2.1", 80)])
 
     def test_where_it_is_said(self) -> None:
-        """It is said on the real stderr, where twistd has put a log in its place, and only there twice."""
+        """A StartError is printed to the real stderr if twistd has replaced sys.stderr, and only then."""
         real = StringIO()
         self.patch(sys, "__stderr__", real)
         self.patch(sys, "stderr", StringIO())
@@ -146,10 +146,10 @@ class ListenTests(DaemonTestCase):
 
 
 class StartErrorTests(DaemonTestCase):
-    """Why the daemon cannot start."""
+    """The exception that ends a failed start."""
 
     def test_kinds(self) -> None:
-        """It ends the process without a traceback, with a status that is not 0, and is an error to whoever asks."""
+        """It is a SystemExit with a message, so the process exits with status 1; and it is an Exception."""
         error = StartError("no")
         self.assertIsInstance(error, SystemExit)
         self.assertIsInstance(error, Exception)
@@ -157,7 +157,7 @@ class StartErrorTests(DaemonTestCase):
 
 
 class StopTests(DaemonTestCase):
-    """Stopping: listen no more, then let requests end, then all the rest."""
+    """Shutdown: close the ports, wait for requests in flight, then stop the other children."""
 
     def test_idle(self) -> None:
         """A daemon without connections stops at once."""
@@ -171,8 +171,8 @@ class StopTests(DaemonTestCase):
         self.assertEqual(self.events, ["started", "stopped"])
         self.assertFalse(self.daemon.running)
 
-    def test_turn(self) -> None:
-        """What waits for the end of the reactor's turn is done: there may be no other turn."""
+    def test_end_of_iteration(self) -> None:
+        """What is scheduled for the end of the reactor iteration is done, because no other iteration may follow."""
         self.start()
         self.site.scheduler.add(lambda: self.events.append("logged"))
         self.successResultOf(self.daemon.stopService())
@@ -180,7 +180,7 @@ class StopTests(DaemonTestCase):
         self.reactor.settle()
 
     def test_order(self) -> None:
-        """No port is open while requests end, and no other child is stopped before they have."""
+        """All ports close before requests in flight end, and the other children stop afterwards."""
         ports = [FakePort(), FakePort()]
         self.start(*ports)
         client = self.client(get())
@@ -199,7 +199,7 @@ class StopTests(DaemonTestCase):
         self.successResultOf(stopped)
 
     def test_pool(self) -> None:
-        """Resting connections are closed, but not before the requests that could need them have ended."""
+        """Idle upstream connections are closed after the requests in flight, which may need them."""
         self.start()
         connection = self.successResultOf(self.pool.acquire())
         self.client(get())
@@ -212,7 +212,7 @@ class StopTests(DaemonTestCase):
         connection.abort()
 
     def test_grace(self) -> None:
-        """Requests that do not end in time are answered with 503, and the daemon stops."""
+        """Requests that last longer than the grace time get 503, and the daemon stops."""
         self.start()
         client = self.client(get())
         stopped = self.daemon.stopService()
@@ -223,7 +223,7 @@ class StopTests(DaemonTestCase):
         self.assertEqual((error_of(client.received), client.ending), ((503, "shutting_down"), Ending.CLOSED))
 
     def test_accepted_at_the_end(self) -> None:
-        """Who has connected, and was not accepted yet when the end began, is not reset but answered."""
+        """Connections that wait to be accepted when the shutdown begins are accepted and get responses."""
         port = SocketPort()
         self.start(port)
         for _ in range(3):
@@ -238,7 +238,7 @@ class StopTests(DaemonTestCase):
         self.successResultOf(stopped)
 
     def test_accepting_ends(self) -> None:
-        """A port that stays ready, for want of descriptors or for a flood, does not keep the daemon from its end."""
+        """A port that stays readable, without free descriptors or in a flood, does not block the shutdown."""
         port = SocketPort()
         self.start(port)
         port.socket.arriving.append(b"x")
@@ -247,7 +247,7 @@ class StopTests(DaemonTestCase):
         self.successResultOf(stopped)
 
     def test_port_that_does_not_close(self) -> None:
-        """A port that cannot be closed is logged; requests in flight end in peace all the same."""
+        """A failure to close a port is logged; requests in flight still end normally."""
         port = FakePort()
         self.start(port)
         client = self.client(get())
@@ -263,7 +263,7 @@ class StopTests(DaemonTestCase):
 
 
 class RecordingDestination(Destination):
-    """Counts how often it is opened again, which fails where a test says so."""
+    """Counts calls of `reopen`, which raises `problem` if the test sets it."""
 
     reopened = 0
     problem: OSError | None = None
@@ -275,7 +275,7 @@ class RecordingDestination(Destination):
 
 
 class SignalTests(DaemonTestCase):
-    """Signals, by their handlers."""
+    """Signals, through the handlers that the daemon installs."""
 
     def setUp(self) -> None:
         super().setUp()
@@ -288,7 +288,7 @@ class SignalTests(DaemonTestCase):
             call(*args, **settings)
 
     def receive(self, number: int) -> bool:
-        """Have a signal come, which does nothing in its handler itself; whether it then stops the reactor."""
+        """Deliver a signal; its handler must do nothing at once.  Returns whether the reactor then stops."""
         before = list(self.events), self.reactor.hasStopped
         self.handlers[number](number, None)
         self.assertEqual((self.events, self.reactor.hasStopped), before)
@@ -297,11 +297,11 @@ class SignalTests(DaemonTestCase):
         return self.reactor.hasStopped
 
     def test_installed(self) -> None:
-        """All are handled, once the reactor runs and has put its own handlers in place."""
+        """Handlers for all signals are installed after the reactor has installed its own."""
         self.assertEqual(self.handlers.keys(), {*ENDING, *REOPENING, *MEANINGLESS})
 
     def test_reopen(self) -> None:
-        """SIGHUP and SIGUSR1 have the log file opened again; where that fails, the log says so and goes on."""
+        """SIGHUP and SIGUSR1 reopen the log file; a failure is logged and changes nothing."""
         destination = RecordingDestination(self.reactor)
         self.daemon._observer = TextObserver(destination, FlushScheduler(self.reactor))
         for number in REOPENING:
@@ -309,29 +309,29 @@ class SignalTests(DaemonTestCase):
         self.assertEqual((destination.reopened, self.events), (2, ["reload"]))
         destination.problem = PermissionError(errno.EACCES, "Permission denied")
         self.receive(signal.SIGUSR1)
-        self.assertIn("cannot be opened again: Permission denied", str(formatEvent(self.logs[-1])))
+        self.assertIn("Cannot reopen the log file: Permission denied", str(formatEvent(self.logs[-1])))
 
     def test_meaningless(self) -> None:
-        """Others are named in the log, and do nothing else."""
+        """Other signals are logged by name and have no other effect."""
         for number in MEANINGLESS:
             self.assertFalse(self.receive(number))
-            self.assertIn(f"The signal {number.name} means nothing here", str(formatEvent(self.logs[-1])))
+            self.assertIn(f"Ignoring the signal {number.name}:", str(formatEvent(self.logs[-1])))
         self.assertEqual(self.events, [])
 
     def test_reload(self) -> None:
-        """SIGHUP reloads, each time, and stops nothing."""
+        """Each SIGHUP reloads the configuration and does not stop the daemon."""
         self.assertEqual([self.receive(signal.SIGHUP) for _ in range(2)], [False, False])
         self.assertEqual(self.events, ["reload", "reload"])
 
     def test_stop(self) -> None:
-        """SIGTERM stops the reactor, which stops the daemon; so does an interrupt."""
+        """SIGTERM and SIGINT stop the reactor, which stops the daemon."""
         for number in (signal.SIGTERM, signal.SIGINT):
             self.setUp()
             self.assertTrue(self.receive(number))
             self.assertEqual(self.events, [])
 
     def test_again(self) -> None:
-        """A second one ends what is left, says so, and stops nothing twice."""
+        """A second stop signal ends the requests in flight, is logged, and does not stop the reactor again."""
         client = self.client(get())
         stopped = self.daemon.stopService()
         self.assertTrue(self.receive(signal.SIGTERM))
@@ -339,4 +339,4 @@ class SignalTests(DaemonTestCase):
         self.assertFalse(self.receive(signal.SIGINT))
         self.assertEqual(client.ending, Ending.CLOSED)
         self.successResultOf(stopped)
-        self.assertIn("again", " ".join(map(str, map(formatEvent, self.logs))))
+        self.assertIn("Stop signal again:", " ".join(map(str, map(formatEvent, self.logs))))

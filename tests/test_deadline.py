@@ -11,7 +11,7 @@ from sttproxy.deadline import Deadline
 
 
 class DeadlineTests(SynchronousTestCase):
-    """A limit that can be moved."""
+    """A deadline that is set, moved, cleared and cancelled."""
 
     def setUp(self) -> None:
         self.clock = Clock()
@@ -19,24 +19,24 @@ class DeadlineTests(SynchronousTestCase):
         self.deadline = Deadline(self.clock, lambda: self.expired.append(self.clock.seconds()))
 
     def step(self, seconds: float) -> None:
-        """Let time pass in steps of a tenth of a second."""
+        """Advance the clock in steps of 0.125 seconds."""
         self.clock.pump([0.125] * round(seconds / 0.125))
 
     def test_once(self) -> None:
-        """It expires once, when its moment comes, and then nothing is left."""
+        """It expires once, at its moment, and leaves no delayed call."""
         self.deadline.set(2)
         self.step(10)
         self.assertEqual(self.expired, [2])
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
     def test_unset(self) -> None:
-        """One that was never set does nothing."""
+        """A deadline that was never set schedules nothing."""
         self.assertEqual(self.clock.getDelayedCalls(), [])
         self.deadline.clear()
         self.deadline.cancel()
 
     def test_later(self) -> None:
-        """It can be moved later any number of times, with one delayed call."""
+        """It can be moved later many times, with a single delayed call."""
         for _ in range(50):
             self.deadline.set(2)
             self.assertEqual(len(self.clock.getDelayedCalls()), 1)
@@ -61,14 +61,14 @@ class DeadlineTests(SynchronousTestCase):
         self.assertEqual(self.expired, [4])
 
     def test_never(self) -> None:
-        """Set to None it does not expire."""
+        """After it is set to None, it does not expire."""
         self.deadline.set(2)
         self.deadline.set(None)
         self.step(10)
         self.assertEqual(self.expired, [])
 
     def test_clear(self) -> None:
-        """Cleared it does not expire, and can be set again, earlier or later than before."""
+        """After it is cleared, it does not expire, and it can be set again, earlier or later than before."""
         for seconds in (1, 5):
             self.deadline.set(3)
             self.deadline.clear()
@@ -79,7 +79,7 @@ class DeadlineTests(SynchronousTestCase):
             self.assertEqual(self.expired, [])
 
     def test_cancel(self) -> None:
-        """Cancelled it leaves nothing pending, and can be set again."""
+        """After it is cancelled, no delayed call is pending, and it can be set again."""
         self.deadline.set(3)
         self.deadline.cancel()
         self.assertEqual(self.clock.getDelayedCalls(), [])
@@ -88,7 +88,7 @@ class DeadlineTests(SynchronousTestCase):
         self.assertEqual(self.expired, [1])
 
     def test_set_when_expired(self) -> None:
-        """It can be set anew, or cancelled, by what it calls."""
+        """The function that it calls can set or cancel it."""
         steps = [lambda: self.deadline.set(1), lambda: self.deadline.set(0), self.deadline.cancel]
         deadline = self.deadline = Deadline(
             self.clock, lambda: (self.expired.append(self.clock.seconds()), steps.pop(0)())
@@ -99,7 +99,7 @@ class DeadlineTests(SynchronousTestCase):
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
     def test_late_clock(self) -> None:
-        """It expires also where the clock jumps far over the moment."""
+        """It expires even if the clock jumps far beyond its moment."""
         self.deadline.set(2)
         self.deadline.set(5)
         self.clock.advance(100)

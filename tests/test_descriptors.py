@@ -1,5 +1,5 @@
 """
-Tests for :mod:`sttproxy.descriptors`, with limits of the test's own.
+Tests for :mod:`sttproxy.descriptors`, with fake limits.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ ANY = resource.RLIM_INFINITY
 
 
 class LimitTests(SynchronousTestCase):
-    """The soft limit is raised as far as it may be."""
+    """Raising the soft limit."""
 
     def raised(self, soft: int, hard: int, most: int = 1 << 30) -> tuple[int, tuple[int, int]]:
         """
-        What is said of a limit, and what it is then.
+        The returned limit, and the limits that are then set.
 
-        :param most: more than this the system does not grant, whatever the hard limit says.
+        :param most: the maximum that the system accepts, whatever the hard limit is.
         """
         limits = soft, hard
 
@@ -37,27 +37,27 @@ class LimitTests(SynchronousTestCase):
         return descriptors.raise_limit(), limits
 
     def test_raised(self) -> None:
-        """To the hard one, within reason, which stays as it is."""
+        """The soft limit rises to the hard limit or to ENOUGH; the hard limit does not change."""
         self.assertEqual(self.raised(256, 4096), (4096, (4096, 4096)))
         self.assertEqual(self.raised(1024, 1 << 20), (ENOUGH, (ENOUGH, 1 << 20)))
         self.assertEqual(self.raised(1024, ANY), (ENOUGH, (ENOUGH, ANY)))
 
     def test_high_enough(self) -> None:
-        """A limit that is as high is left alone."""
+        """A limit that is high enough does not change."""
         for soft, hard in ((64, 64), (ENOUGH + 1, ENOUGH + 2), (1 << 20, ANY)):
             self.assertEqual(self.raised(soft, hard), (soft, (soft, hard)))
         self.assertEqual(self.raised(ANY, ANY), (ENOUGH, (ANY, ANY)))
 
     def test_macos(self) -> None:
-        """macOS says that any number is allowed, and means OPEN_MAX."""
+        """On macOS, an unlimited hard limit means OPEN_MAX."""
         self.assertEqual(self.raised(256, ANY, OPEN_MAX), (OPEN_MAX, (OPEN_MAX, ANY)))
 
     def test_not_granted(self) -> None:
-        """Where nothing more is granted, it is what it was."""
+        """If the system accepts no higher limit, it does not change."""
         self.assertEqual(self.raised(256, ANY, 256), (256, (256, ANY)))
 
     def test_select(self) -> None:
-        """select() takes no descriptor beyond a constant; the other reactors take all."""
+        """select() accepts descriptors below FD_SETSIZE only; other reactors accept all."""
         selecting = type("SelectReactor", (), {"__module__": "twisted.internet.selectreactor"})()
         self.assertEqual(descriptors.usable(5000, selecting), FD_SETSIZE)
         self.assertEqual(descriptors.usable(256, selecting), 256)
@@ -65,29 +65,29 @@ class LimitTests(SynchronousTestCase):
 
 
 class ClientsTests(SynchronousTestCase):
-    """What the clients get."""
+    """The number of clients that a limit allows."""
 
     def test_two_each(self) -> None:
-        """Each client may need a connection to the server too."""
+        """Each client may need a second descriptor for an upstream connection."""
         self.assertEqual(descriptors.clients(RESERVE + 200, 0), 100)
 
     def test_bounded_connections(self) -> None:
-        """Where those are bounded, the clients get the rest."""
+        """With a maximum of upstream connections, the clients get the remaining descriptors."""
         self.assertEqual(descriptors.clients(RESERVE + 200, 20), 180)
         self.assertEqual(descriptors.clients(RESERVE + 200, 150), 100)
 
     def test_at_least_one(self) -> None:
-        """However few there are, one client is let in."""
+        """Even with too few descriptors, one client is allowed."""
         for limit in (RESERVE, RESERVE + 1, 8):
             self.assertEqual(descriptors.clients(limit, 0), 1)
             self.assertEqual(descriptors.clients(limit, 50), 1)
 
 
 class OpenTests(SynchronousTestCase):
-    """What is open."""
+    """The number of open descriptors."""
 
     def test_counted(self) -> None:
-        """Each one counts."""
+        """Each open descriptor counts."""
         before = descriptors.open_now()
         assert before is not None
         reading, writing = os.pipe()
@@ -96,7 +96,7 @@ class OpenTests(SynchronousTestCase):
         os.close(writing)
 
     def test_not_told(self) -> None:
-        """Where the system does not tell, or has no descriptor for looking, nothing is said."""
+        """The number is None if the system does not provide it, or has no free descriptor to find it out."""
 
         def fail(path: str) -> list[str]:
             raise OSError(24, "Too many open files")

@@ -15,10 +15,10 @@ NOT_ROOT = None if os.geteuid() == 0 else "only root can become another user"
 
 
 class IdsTests(SynchronousTestCase):
-    """Whom twistd switches to."""
+    """The user and group that twistd switches to."""
 
     def test_ids(self) -> None:
-        """The group is the user's own, unless it is named."""
+        """Without --gid, the group is the primary group of the user."""
         own = pwd.getpwuid(os.getuid())
         self.assertIsNone(privileges.ids(None, None))
         self.assertEqual(privileges.ids(own.pw_uid, None), (own.pw_uid, own.pw_gid))
@@ -27,27 +27,27 @@ class IdsTests(SynchronousTestCase):
 
 
 class UnreadableTests(SynchronousTestCase):
-    """What another user cannot read."""
+    """Files that another user cannot read."""
 
     def test_readable(self) -> None:
-        """Files that can be read, and those that are not there, are no reason."""
+        """Readable files and missing files are not reported."""
         self.assertIsNone(privileges.unreadable([__file__, self.mktemp()], os.geteuid(), os.getegid()))
 
     def test_unreadable(self) -> None:
-        """The first one that cannot is named, with the system's reason."""
+        """The first unreadable file is reported with the reason from the system."""
         path = os.path.abspath(self.mktemp())
         with open(path, "w"):
             pass
         os.chmod(path, 0o600)
         nobody = pwd.getpwnam("nobody")
-        told = privileges.unreadable([__file__, path], nobody.pw_uid, nobody.pw_gid)
-        self.assertTrue(told and told.endswith(": Permission denied"), told)
+        problem = privileges.unreadable([__file__, path], nobody.pw_uid, nobody.pw_gid)
+        self.assertTrue(problem and problem.endswith(": Permission denied"), problem)
 
     test_unreadable.skip = NOT_ROOT  # type: ignore[attr-defined]
 
     def test_not_root(self) -> None:
-        """Who may not become that user is told so."""
-        told = privileges.unreadable([], os.geteuid() + 1, os.getegid())
-        self.assertEqual(told, "the user cannot be switched to")
+        """A failure to switch to the user is reported."""
+        problem = privileges.unreadable([], os.geteuid() + 1, os.getegid())
+        self.assertEqual(problem, "cannot switch to this user")
 
     test_not_root.skip = None if NOT_ROOT else "root can"  # type: ignore[attr-defined]

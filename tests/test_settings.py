@@ -1,5 +1,5 @@
 """
-Tests for :mod:`sttproxy.settings` and :mod:`sttproxy.values`: what the command line and the environment say.
+Tests for :mod:`sttproxy.settings` and :mod:`sttproxy.values`: settings from the command line and the environment.
 """
 
 from __future__ import annotations
@@ -19,20 +19,20 @@ from sttproxy.values import Destination
 
 
 class OptionsTestCase(SynchronousTestCase):
-    """Tests of command lines."""
+    """A test of command lines."""
 
     def setUp(self) -> None:
         self.environment: dict[str, str] = {}
         self.patch(os, "environ", self.environment)
 
     def options(self, *arguments: str) -> Options:
-        """A command line, parsed."""
+        """Parse a command line."""
         options = Options()
         options.parseOptions(arguments)
         return options
 
     def settings(self, *arguments: str) -> Settings:
-        """What a command line says."""
+        """The settings of a command line."""
         return self.options(*arguments).settings
 
     def value(self, name: str, text: str) -> Any:
@@ -40,7 +40,7 @@ class OptionsTestCase(SynchronousTestCase):
         return getattr(self.settings(f"--{name}", text), name.replace("-", "_"))
 
     def refused(self, *arguments: str) -> str:
-        """Why a command line is wrong: one line."""
+        """The error message of a wrong command line, which must be one line."""
         message = str(self.assertRaises(StartError, self.options, *arguments))
         self.assertTrue(message.startswith("sttproxy: "), message)
         self.assertEqual(len(message.splitlines()), 1)
@@ -48,10 +48,10 @@ class OptionsTestCase(SynchronousTestCase):
 
 
 class DefaultTests(OptionsTestCase):
-    """What holds unless told otherwise, and what beats what."""
+    """The defaults, and which source overrides which."""
 
     def test_defaults(self) -> None:
-        """Without a word."""
+        """Without options and variables, the settings have their defaults."""
         settings = self.settings()
         self.assertEqual((settings.host, settings.port, settings.listen), ("0.0.0.0", 10241, ()))
         self.assertEqual(settings.destination, Destination("localhost", 10240, ""))
@@ -75,14 +75,14 @@ class DefaultTests(OptionsTestCase):
         self.assertEqual({name: getattr(settings, name.replace("-", "_")) for name in expected}, expected)
 
     def test_environment(self) -> None:
-        """The environment beats the defaults."""
+        """The environment overrides the defaults."""
         self.environment.update(TARGET_HOST="h", TARGET_PORT="1", STT_CONFIG_PATH="c.json")
         settings = self.settings()
         self.assertEqual(settings.destination, Destination("h", 1))
         self.assertEqual((settings.source.path, settings.source.required), (os.path.abspath("c.json"), True))
 
     def test_options(self) -> None:
-        """Options beat the environment, each for itself."""
+        """Each option overrides its own variable only."""
         self.environment.update(TARGET_HOST="h", TARGET_PORT="1", STT_CONFIG_PATH="c.json")
         self.assertEqual(self.settings("--target-host", "o").destination, Destination("o", 1))
         self.assertEqual(self.settings("--target-port", "2").destination, Destination("h", 2))
@@ -91,13 +91,13 @@ class DefaultTests(OptionsTestCase):
         self.assertEqual((settings.source.path, settings.source.required), (os.path.abspath("o.json"), True))
 
     def test_empty_environment(self) -> None:
-        """A variable that is empty says nothing."""
+        """An empty variable counts as not set."""
         self.environment.update(TARGET_HOST="", TARGET_PORT="", STT_CONFIG_PATH="")
         settings = self.settings()
         self.assertEqual((settings.destination, settings.source.required), (Destination("localhost", 10240), False))
 
     def test_wrong_environment(self) -> None:
-        """One that is wrong is named; where it is not needed it is not even read."""
+        """An error names a wrong variable; a variable that is overridden is not read."""
         self.environment.update(TARGET_PORT="x")
         self.assertIn("TARGET_PORT", self.refused())
         self.assertEqual(self.settings("--target-port", "2").destination.port, 2)
@@ -105,10 +105,10 @@ class DefaultTests(OptionsTestCase):
 
 
 class EnvironmentTests(OptionsTestCase):
-    """Each option can be set by a variable of its own."""
+    """Each option has its own environment variable."""
 
     def test_every_option(self) -> None:
-        """A variable says what its option would say on the command line."""
+        """A variable has the same effect as its option on the command line."""
         texts = {
             values.FLAG: "yes",
             values.PORT: "7",
@@ -131,14 +131,14 @@ class EnvironmentTests(OptionsTestCase):
             self.assertEqual(self.settings(*embedded), expected, option.name)
 
     def test_precedence(self) -> None:
-        """An option beats its variable, and that beats the older name."""
+        """An option overrides its variable, which overrides the older variable."""
         self.environment.update(STTPROXY_PORT="1", STTPROXY_TARGET_HOST="new", TARGET_HOST="old", STTPROXY_CONFIG="c")
         settings = self.settings("--port", "2")
         self.assertEqual((settings.port, settings.destination.host), (2, "new"))
         self.assertEqual((os.path.basename(settings.source.path), settings.source.required), ("c", True))
 
     def test_lists(self) -> None:
-        """Commas part the values of an option that repeats; the command line replaces all of them."""
+        """Commas separate the values of an option that repeats; the command line overrides all of them."""
         self.environment.update(STTPROXY_LISTEN="tcp:1, unix:/x,", STTPROXY_TRUST_FORWARDED="10.0.0.1,unix")
         settings = self.settings()
         self.assertEqual(settings.listen, ("tcp:1", "unix:/x"))
@@ -155,24 +155,24 @@ class EnvironmentTests(OptionsTestCase):
         self.assertIn("STTPROXY_EXPLAIN_HEADER: 'maybe'", self.refused())
 
     def test_wrong(self) -> None:
-        """What is wrong is named by its variable."""
+        """The error for a wrong value names the variable."""
         self.environment.update(STTPROXY_TARGET="h:1")
         self.assertIn("STTPROXY_TARGET: 'h:1' must be a URL", self.refused())
         self.assertEqual(self.settings("--target-host", "h").destination, Destination("h", 10240))
 
     def test_exclusive(self) -> None:
-        """What excludes each other does so where it was said in one place; else the command line wins."""
+        """Options exclude each other on the same level only; a higher level overrides a lower one."""
         self.environment.update(STTPROXY_TARGET="http://h:1", TARGET_HOST="old")
-        self.assertIn("STTPROXY_TARGET stands for host and port; give either it or TARGET_HOST", self.refused())
+        self.assertIn("STTPROXY_TARGET contains host and port; give either it or TARGET_HOST", self.refused())
         self.assertEqual(self.settings("--target-port", "2").destination, Destination("old", 2))
         self.assertTrue(self.settings("--embedded").embedded)
         self.environment.update(TARGET_HOST="", STTPROXY_EMBEDDED="1")
-        self.assertIn("STTPROXY_EMBEDDED serves from inside; it excludes STTPROXY_TARGET", self.refused())
+        self.assertIn("STTPROXY_EMBEDDED replaces the server; give either it or STTPROXY_TARGET", self.refused())
         settings = self.settings("--target", "http://o:3")
         self.assertEqual((settings.embedded, settings.destination), (False, Destination("o", 3)))
 
     def test_unknown(self) -> None:
-        """A variable that looks like ours and is none is told, with what is probably meant."""
+        """An unknown variable with our prefix gives a warning, with a suggestion if a name is similar."""
         environment = {"STTPROXY_PROT": "1", "STTPROXY_PORT": "1", "STTPROXY_ZZZZ": "1", "TARGET_HOSE": "1"}
         prot, zzzz = unknown_variables(environment)
         self.assertTrue(prot.endswith("STTPROXY_PROT belongs to no option; did you mean STTPROXY_PORT?"), prot)
@@ -180,28 +180,28 @@ class EnvironmentTests(OptionsTestCase):
 
 
 class ProfileTests(OptionsTestCase):
-    """Profiles, and who has them."""
+    """The options of profiles."""
 
     def test_defaults(self) -> None:
-        """Unless told, requests have no profile, no key is bound to one, and responses tell nothing."""
+        """By default, there is no profile, no file of keys and no explaining header."""
         settings = self.settings()
         self.assertFalse(settings.source.profile or settings.source.keys or settings.explain_header)
 
     def test_given(self) -> None:
-        """A profile is taken as it stands, the keys' file by its absolute path, for the daemon changes its folder."""
+        """A profile is used as given; the path of the keys' file becomes absolute."""
         settings = self.settings("--profile", "medical", "--profile-by-key", "keys.json", "--explain-header")
         self.assertEqual(settings.source.profile, "medical")
         self.assertEqual(settings.source.keys, os.path.abspath("keys.json"))
         self.assertTrue(settings.explain_header)
 
     def test_independent(self) -> None:
-        """Neither makes the configuration one that has to be there; naming it does."""
+        """Only --config makes the configuration required; the options of profiles do not."""
         self.assertFalse(self.settings("--profile", "p", "--profile-by-key", "k").source.required)
         self.assertTrue(self.settings("--profile", "p", "--config", "c").source.required)
 
 
 class TargetTests(OptionsTestCase):
-    """Where the upstream is."""
+    """The options of the upstream's address."""
 
     def test_urls(self) -> None:
         """A URL gives host, port and prefix."""
@@ -217,7 +217,7 @@ class TargetTests(OptionsTestCase):
             self.assertEqual(self.settings("--target", url).destination, Destination(*expected), url)
 
     def test_wrong_urls(self) -> None:
-        """One that cannot be used is refused and quoted."""
+        """A URL that cannot be used is an error of --target."""
         for url in (
             "h:1",
             "https://h",
@@ -237,17 +237,17 @@ class TargetTests(OptionsTestCase):
             self.assertIn("--target", self.refused("--target", url), url)
 
     def test_nearly_right_urls(self) -> None:
-        """What people write for the server's address is refused with what would be right."""
+        """The error for a common mistake in the URL suggests the right URL."""
         for url, hint in (
             ("localhost:10240", "http://localhost:10240?"),
             ("10.0.0.1", "http://10.0.0.1?"),
             ("h:1/v1", "http://h:1/v1?"),
             ("https://h:1", "http:// address"),
-            ("http://h:1/v1/audio/transcriptions", "before: http://h:1 "),
-            ("http://h/audio/transcriptions/", "before: http://h "),
-            ("http://h/stt/v1/audio/translations", "before: http://h/stt "),
-            ("http://h/v1/chat/completions", "before: http://h "),
-            ("http://h/v1/models", "before: http://h "),
+            ("http://h:1/v1/audio/transcriptions", "before it: http://h:1 "),
+            ("http://h/audio/transcriptions/", "before it: http://h "),
+            ("http://h/stt/v1/audio/translations", "before it: http://h/stt "),
+            ("http://h/v1/chat/completions", "before it: http://h "),
+            ("http://h/v1/models", "before it: http://h "),
         ):
             self.assertIn(hint, self.refused("--target", url) + " ", url)
         for url, prefix in (
@@ -266,7 +266,7 @@ class TargetTests(OptionsTestCase):
             self.refused("--target-host", host)
 
     def test_exclusive(self) -> None:
-        """A URL excludes the two others, and the embedded engine all of them."""
+        """--target excludes host and port; --embedded excludes all three."""
         for other in (("--target-host", "h"), ("--target-port", "1")):
             self.assertIn("--target", self.refused("--target", "http://h", *other))
             self.assertIn("--embedded", self.refused("--embedded", *other))
@@ -276,7 +276,7 @@ class TargetTests(OptionsTestCase):
 
 
 class ValueTests(OptionsTestCase):
-    """Values of other settings."""
+    """The values of other options."""
 
     def test_ports(self) -> None:
         """A port is a number from 0 to 65535."""
@@ -301,14 +301,14 @@ class ValueTests(OptionsTestCase):
                 self.assertIn(f"--{name}", self.refused(f"--{name}", text))
 
     def test_unlimited(self) -> None:
-        """Where there need not be a limit, 0 says so."""
+        """For an optional time limit, 0 means no limit."""
         for name in ("pool-wait", "send-timeout", "answer-timeout", "body-timeout", "grace"):
             self.assertIsNone(self.value(name, "0"))
             self.assertEqual(self.value(name, "2"), 2.0)
             self.assertIn(f"--{name}", self.refused(f"--{name}", "-1"))
 
     def test_networks(self) -> None:
-        """Trusted peers are addresses or networks, any number of them."""
+        """Trusted peers are addresses, networks, or the word unix; the option repeats."""
         settings = self.settings("--trust-forwarded", "10.0.0.1", "--trust-forwarded", "fd00::/8")
         self.assertEqual(settings.trust_forwarded, (ip_network("10.0.0.1"), ip_network("fd00::/8")))
         self.assertEqual(self.settings("--trust-forwarded", "unix").trust_forwarded, ("unix",))
@@ -318,7 +318,7 @@ class ValueTests(OptionsTestCase):
             self.assertIn("the word 'unix'", message)
 
     def test_modes(self) -> None:
-        """A mode is three octal digits, with the zero in front that C and Python write, or without."""
+        """A mode is three octal digits, with or without a leading 0."""
         self.assertEqual(self.settings().socket_mode, 0o660)
         for text, mode in (("600", 0o600), ("0666", 0o666), ("000", 0)):
             self.assertEqual(self.settings("--socket-mode", text).socket_mode, mode)
@@ -326,6 +326,6 @@ class ValueTests(OptionsTestCase):
             self.assertIn("--socket-mode", self.refused("--socket-mode", text))
 
     def test_listen(self) -> None:
-        """Endpoints can be given any number of times."""
+        """--listen repeats."""
         self.assertEqual(self.settings("--listen", "tcp:1", "--listen", "unix:/x").listen, ("tcp:1", "unix:/x"))
         self.assertEqual(self.settings().listen, ())

@@ -1,5 +1,5 @@
 """
-Tests for :mod:`sttproxy.signals`, the system's handlers in the test's hands.
+Tests for :mod:`sttproxy.signals`, with a fake of `signal.signal`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ ALL = (*ENDING, *REOPENING, *MEANINGLESS)
 
 
 class SignalsTests(SynchronousTestCase):
-    """Signals that come at any time."""
+    """Signals before and after the callback is set."""
 
     def setUp(self) -> None:
         self.handlers: dict[int, Any] = dict.fromkeys(ALL, signal.SIG_DFL)
@@ -25,12 +25,12 @@ class SignalsTests(SynchronousTestCase):
         self.signals.catch()
 
     def receive(self, number: int) -> None:
-        """Have a signal come."""
+        """Deliver a signal to its handler."""
         self.assertTrue(callable(self.handlers[number]), f"{number} kills")
         self.handlers[number](number, None)
 
     def test_early(self) -> None:
-        """Those that come early are acted on in their order as soon as somebody does, and those that come later too."""
+        """The callback is called for signals that came before it was set, in their order, and for later ones."""
         acted: list[int] = []
         early = [signal.SIGHUP, signal.SIGUSR2, signal.SIGHUP, signal.SIGTERM]
         for number in early:
@@ -42,7 +42,7 @@ class SignalsTests(SynchronousTestCase):
         self.assertEqual(acted, [*early, *ALL])
 
     def test_impatience(self) -> None:
-        """A start that hangs can be ended: the second signal of those that end does it."""
+        """The second equal stop signal ends a start that hangs."""
         for number in ENDING:
             self.receive(number)
             self.assertEqual(self.handlers[number], signal.SIG_DFL)
@@ -51,7 +51,7 @@ class SignalsTests(SynchronousTestCase):
             self.receive(number)
 
     def test_others_handlers(self) -> None:
-        """What others have put in place meanwhile is replaced when somebody acts."""
+        """Handlers that other code has installed are replaced when the callback is set."""
         self.handlers[signal.SIGTERM] = signal.SIG_IGN
         acted: list[int] = []
         self.signals.act(acted.append)
@@ -59,7 +59,7 @@ class SignalsTests(SynchronousTestCase):
         self.assertEqual(acted, [signal.SIGTERM])
 
     def test_release(self) -> None:
-        """All can be as it was before."""
+        """Release restores the previous handlers and drops stored signals."""
         self.receive(signal.SIGHUP)
         self.signals.catch()
         self.signals.release()

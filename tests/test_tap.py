@@ -1,5 +1,5 @@
 """
-Tests for :mod:`sttproxy.tap`: the whole daemon, on a reactor in memory.
+Tests for :mod:`sttproxy.tap`: the whole daemon on a reactor in memory.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from .test_settings import OptionsTestCase
 
 @implementer(IHostnameResolver)
 class Names:
-    """Knows all names, and that all of them are here."""
+    """Resolves each name to 127.0.0.1."""
 
     def resolveHostName(
         self,
@@ -54,11 +54,11 @@ class Names:
 
 
 class ServiceTests(OptionsTestCase):
-    """The daemon, put together."""
+    """The daemon that makeService creates."""
 
     def setUp(self) -> None:
         super().setUp()
-        importlib.import_module("twisted.internet.reactor")  # there must be one to put another in its place
+        importlib.import_module("twisted.internet.reactor")  # patch() needs an existing attribute
         self.reactor = FakeReactor()
         self.reactor.nameResolver = Names()
         alsoProvides(self.reactor, IReactorPluggableNameResolver)
@@ -68,11 +68,11 @@ class ServiceTests(OptionsTestCase):
             file.write('{"language": "zh"}')
 
     def make(self, *arguments: str) -> Daemon:
-        """The daemon of a command line."""
+        """Create the daemon of a command line."""
         return makeService(self.options("--config", self.path, *arguments))
 
     def start(self, *arguments: str) -> Daemon:
-        """The same, running."""
+        """Create the daemon and start it."""
         daemon = self.make(*arguments)
         daemon.privilegedStartService()
         daemon.startService()
@@ -80,7 +80,7 @@ class ServiceTests(OptionsTestCase):
         return daemon
 
     def ask(self, data: bytes) -> Peer:
-        """A client of the port that was opened first, and what it asks."""
+        """Connect a client to the first port, and send `data`."""
         factory: Any = self.reactor.tcpServers[0][1]
         peer = Peer(self.reactor, factory.buildProtocol(None))
         peer.send(data)
@@ -88,7 +88,7 @@ class ServiceTests(OptionsTestCase):
         return peer
 
     def test_plugin(self) -> None:
-        """twistd finds it, by a maker that does nothing but name this module."""
+        """twistd finds the plugin, whose maker only names this module."""
         from twisted.plugins import sttproxy_plugin
 
         maker = sttproxy_plugin.sttproxy
@@ -97,12 +97,12 @@ class ServiceTests(OptionsTestCase):
         self.assertEqual((maker.tapname, maker.options, maker.makeService), ("sttproxy", Options, makeService))
 
     def test_nothing_before_start(self) -> None:
-        """Putting it together opens nothing and schedules nothing."""
+        """makeService opens no port and schedules no call."""
         self.make()
         self.assertEqual((self.reactor.tcpServers, self.reactor.pending()), ([], []))
 
     def test_listens(self) -> None:
-        """It listens where it was told to: at host and port, or at each endpoint instead."""
+        """It listens at host and port, or at each endpoint of --listen."""
         for arguments, expected in (
             ((), [(10241, "0.0.0.0")]),
             (("--host", "::1", "--port", "1"), [(1, "::1")]),
@@ -114,7 +114,7 @@ class ServiceTests(OptionsTestCase):
             self.assertEqual([(each[0], each[3]) for each in self.reactor.tcpServers], expected)
 
     def test_socket_modes(self) -> None:
-        """A Unix socket has the mode of the option, unless its description names one; others have none."""
+        """A Unix socket has the mode of --socket-mode, unless its description names another one."""
         listen = (
             "unix:/a",
             "unix:/b:mode=600",
@@ -133,13 +133,13 @@ class ServiceTests(OptionsTestCase):
             )
 
     def test_trusted(self) -> None:
-        """The peers of the command line are trusted."""
+        """The peers of --trust-forwarded are trusted, and no others."""
         site = self.make("--trust-forwarded", "unix", "--trust-forwarded", "10.0.0.0/8")._site
         self.assertTrue("unix" in site.trusted and "10.0.0.1" in site.trusted)
         self.assertFalse("192.0.2.7" in site.trusted or "unix" in self.make()._site.trusted)
 
     def test_odd_paths(self) -> None:
-        """Paths that are not UTF-8, or have more than one line, are shown escaped: in the statistics and in the log."""
+        """Paths that are not UTF-8 or contain line breaks are escaped in the statistics and in the log."""
         folder = os.fsencode(self.mktemp())
         os.mkdir(folder)
         shown = "c\\xff\\n.json"
@@ -162,7 +162,7 @@ class ServiceTests(OptionsTestCase):
             self.assertEqual((text.encode().decode(), text.splitlines()), (text, [text]))
 
     def test_wrong_endpoint(self) -> None:
-        """An endpoint that cannot be understood, or used, is one line that quotes it."""
+        """An endpoint that is not valid, or cannot be used, gives one line that quotes it."""
         for description in (
             "nonsense:1",
             "tcp:x",
@@ -177,7 +177,7 @@ class ServiceTests(OptionsTestCase):
             self.assertEqual(len(str(error).splitlines()), 1)
 
     def test_itself(self) -> None:
-        """It is no target for itself, as far as that can be seen."""
+        """The daemon refuses to start if its target is one of its own listeners."""
         for arguments in (
             ("--port", "10240"),
             ("--host", "127.0.0.1", "--port", "1", "--target", "http://localhost:1/x"),
@@ -188,7 +188,7 @@ class ServiceTests(OptionsTestCase):
             self.assertEqual(len(error.splitlines()), 1)
 
     def test_configuration(self) -> None:
-        """A configuration that cannot be used, or was named and is missing, is one line with its path."""
+        """An invalid configuration, or a missing one that --config names, gives one line with its path."""
         for content in ("{", "[]", None):
             if content is None:
                 os.unlink(self.path)
@@ -200,7 +200,7 @@ class ServiceTests(OptionsTestCase):
             self.assertEqual(len(error.splitlines()), 1)
 
     def test_default_configuration(self) -> None:
-        """The one at the default path may be missing."""
+        """The configuration at the default path may be missing."""
         folder = self.mktemp()
         os.mkdir(folder)
         self.addCleanup(os.chdir, os.getcwd())
@@ -208,7 +208,7 @@ class ServiceTests(OptionsTestCase):
         self.assertIsInstance(makeService(self.options()), Daemon)
 
     def test_stats(self) -> None:
-        """The statistics tell what runs, where requests go and which configuration is in force, without its values."""
+        """The statistics show the version, the upstream and the configuration in force, without its values."""
         self.start("--target", "http://h:1/x")
         self.reactor.advance(5)
         shown = json.loads(self.ask(get(b"/stats")).received.partition(b"\r\n\r\n")[2])
@@ -231,7 +231,7 @@ class ServiceTests(OptionsTestCase):
         self.assertEqual(shown["config"], expected)
 
     def test_configuration_watched(self) -> None:
-        """The file is watched while the daemon runs, and not after."""
+        """The file is watched while the daemon runs, and not afterwards."""
         daemon = self.start()
         with open(self.path, "w") as file:
             file.write("{")
@@ -245,7 +245,7 @@ class ServiceTests(OptionsTestCase):
         self.assertEqual(self.reactor.pending(), [])
 
     def test_upstream(self) -> None:
-        """A request goes to the upstream that was named, below the prefix, and its answer comes back."""
+        """A request goes to the target, below its prefix, and the response comes back."""
         self.start("--target", "http://127.0.0.1:1/api")
         client = self.ask(get(b"/v1/models"))
         (host, port, factory, *_), *_ = self.reactor.tcpClients
@@ -267,7 +267,7 @@ class ServiceTests(OptionsTestCase):
         self.assertIsNone(self.make()._site.limits.body)
 
     def test_clients(self) -> None:
-        """As many clients as descriptors allow, or as the command line does; where that is more, a warning says so."""
+        """The descriptors limit the number of clients; a higher --max-clients gives a warning."""
         self.patch(descriptors, "raise_limit", lambda: descriptors.RESERVE + 100)
         for arguments, clients, warns in (
             ((), 50, False),
@@ -278,15 +278,15 @@ class ServiceTests(OptionsTestCase):
         ):
             with capturedLogs() as logs:
                 self.assertEqual(self.make(*arguments)._site.limits.clients, clients)
-            said = "".join(str(formatEvent(event)) for event in logs)
-            self.assertEqual("there is room for 50. Raise the limit" in said, warns, said)
+            text = "".join(str(formatEvent(event)) for event in logs)
+            self.assertEqual("are enough for 50. Raise the limit" in text, warns, text)
         self.start("--max-clients", "7")
         shown = json.loads(self.ask(get(b"/stats")).received.partition(b"\r\n\r\n")[2])
         self.assertEqual((shown["max_clients"], shown["clients_refused"]), (7, 0))
         self.assertEqual(shown["descriptors"], {"open": descriptors.open_now(), "limit": descriptors.RESERVE + 100})
 
     def test_embedded_missing(self) -> None:
-        """The embedded engine, where it is not installed, is one line that says how to install it."""
+        """Without the packages of the engine, --embedded gives one line that says how to install them."""
 
         def missing() -> None:
             raise embedded.EmbeddedError("install it with: pip install 'sttproxy[embedded]'")

@@ -1,5 +1,5 @@
 """
-Tests for :mod:`sttproxy.usage`: what is no option, and the help.
+Tests for :mod:`sttproxy.usage`: unknown options, suggestions, help and shell completion.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ class UsageTests(OptionsTestCase):
     """Command lines."""
 
     def test_unknown(self) -> None:
-        """What is no option is refused in one line that says where to look."""
+        """The error for an unknown option or argument is one line that names it or refers to --help."""
         self.assertIn("--help", self.refused("--nonsense"))
         self.assertIn("stray", self.refused("stray"))
 
     def test_suggestions(self) -> None:
-        """What is nearly an option, or nearly a command, is named."""
+        """The error suggests a similar option or command."""
         for wrong, meant in (
             (("--prot", "1"), "--port?"),
             (("--max_body", "1"), "--max-body?"),
@@ -40,14 +40,14 @@ class UsageTests(OptionsTestCase):
         self.assertIn("--help", self.refused("--port"))
 
     def test_version(self) -> None:
-        """The version is printed, and that is all."""
+        """--version prints the version and exits with 0."""
         printed: list[Any] = []
         self.patch(__import__("builtins"), "print", lambda *args, **settings: printed.extend(args))
         self.assertEqual(self.assertRaises(SystemExit, self.options, "--version").code, 0)
         self.assertEqual(printed, [f"sttproxy {__version__}"])
 
     def test_help(self) -> None:
-        """The help has each group once, and in it each option with its default and its variables."""
+        """The help shows each group and each option once, with default and variables."""
         help = str(Options())
         self.assertTrue(help.startswith("Usage: sttproxy "), help[:40])
         places = [help.index(f"\n{group.title}:\n") for group in Group]
@@ -61,12 +61,12 @@ class UsageTests(OptionsTestCase):
             self.assertIn(name, text)
 
     def test_width(self) -> None:
-        """No line is wider than the terminal says that it is."""
+        """No line of the help is wider than the terminal."""
         for width in (60, 80, 132):
             self.assertLessEqual(max(map(len, Options().getUsage(width).splitlines())), width)
 
     def test_command_help(self) -> None:
-        """The help of each command has an example that the command understands."""
+        """The help of each command has an example that the command accepts."""
         for name, (options_of, _) in commands.COMMANDS.items():
             text = str(options_of())
             example = text[text.index("Example: ") :].split()
@@ -74,7 +74,7 @@ class UsageTests(OptionsTestCase):
             options_of().parseOptions([word for word in example[3:] if word != ">" and "schema" not in word])
 
     def test_completion(self) -> None:
-        """zsh is told the options, also below twistd, which of them name files, and which may come again."""
+        """zsh completes the options, also below twistd, and gets which of them take files and which repeat."""
         for options, words in ((Options(), []), (ServerOptions(), ["sttproxy"])):
             options._shellCompFile = found = io.BytesIO()
             arguments = [*words, "--p", "--_shell-completion", f"zsh:{2 + len(words)}"]

@@ -1,3 +1,3 @@
 """
-The text log: how its lines look, and where they go.
+The text log: `observer` formats the lines, `destination` writes them to a file or a stream.
 """

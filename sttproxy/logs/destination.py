@@ -1,9 +1,9 @@
 """
-Where the lines of the log go: to a file that rotates, or to a stream such as standard output.
+Destinations of the log: a file that rotates, or a stream such as standard output.
 
-A destination never blocks.  While a disk is full, or nobody reads the other end of a pipe, it keeps some lines and
-drops the others.  As soon as it can write again, it completes the line that it had begun, and one line says how many
-are lost.
+A destination never blocks.  While a disk or a pipe is full, it keeps up to `MAX_PENDING` bytes of lines and drops
+further lines.  When it can write again, it completes a partly written line, writes the kept lines, and logs how many
+lines it dropped.
 """
 
 from __future__ import annotations
@@ -21,45 +21,49 @@ from typing import Any, Protocol
 from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import formatTime
 
-#: Most bytes of lines that are kept while nothing can be written.
+#: Maximum bytes of lines that are kept while nothing can be written.
 MAX_PENDING = 256 * 1024
-#: Seconds between two attempts meanwhile; each further line is one, too.
+#: Seconds between two attempts to write the kept lines.  Each new line causes an attempt, too.
 RETRY_S = 0.5
-#: Seconds that lines are tried for when the process ends.
+#: Maximum seconds that the end of the process waits for the kept lines to be written.
 CLOSE_S = 1.0
-#: Bytes of a log file beyond which it is renamed, and a new one begun; Twisted's own figure.
+#: Maximum size of a log file in bytes, the same as in Twisted.  A larger file is rotated.
 ROTATE_BYTES = 1_000_000
-#: Errors after which a stream takes no bytes any more.
-_OVER = frozenset({errno.EPIPE, errno.ECONNRESET, errno.EIO, errno.ENXIO, errno.EBADF})
+#: Errors that mean that a stream is closed or broken.  It accepts no bytes afterwards.
+_CLOSED = frozenset({errno.EPIPE, errno.ECONNRESET, errno.EIO, errno.ENXIO, errno.EBADF})
 
 
 class Clock(Protocol):
-    """Of the reactor, what a destination needs."""
+    """The part of the reactor that a destination uses."""
 
     def callLater(self, delay: float, call: Any) -> IDelayedCall: ...
 
 
 def line_of_ours(text: str) -> str:
-    """A line that tells of the log itself."""
+    """A log line about the log itself, with timestamp and line break."""
     return f"{formatTime(time.time())} [sttproxy.logs#warn] {text}\n"
 
 
 class Destination:
     """
-    Takes lines, and writes them as far as it can at once.
+    Accepts lines, writes what it can write without blocking, and retries the rest later.
     """
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._pending: deque[bytes] = deque()
         self._size = 0
-        #: Bytes of the first line that are written already.
+        #: Number of bytes of the first pending chunk that are already written.
         self._begun = 0
         self._lost = 0
         self._retry: IDelayedCall | None = None
 
     def write(self, lines: str) -> None:
-        """Take lines, each with its line break.  They are kept or dropped together."""
+        """
+        Write lines, each with its line break.
+
+        If they cannot be written now, all of them are kept or all of them are dropped.
+        """
         data = lines.encode("utf-8", "backslashreplace")
         if self._size + len(data) > MAX_PENDING and self._pending:
             self._lost += lines.count("\n")
@@ -69,7 +73,7 @@ class Destination:
         self.flush()
 
     def flush(self) -> None:
-        """Write what can be written at once, and try again later where that is not all."""
+        """Write what can be written without blocking.  Retry after `RETRY_S` if bytes are left."""
         while self._pending:
             data = self._pending[0]
             self._begun += self._put(data, self._begun)
@@ -81,7 +85,7 @@ class Destination:
             self._size -= len(self._pending.popleft())
             if not self._pending and self._lost:
                 lost, self._lost = self._lost, 0
-                self.write(line_of_ours(f"{lost} lines of the log were lost here, for it could not be written."))
+                self.write(line_of_ours(f"{lost} lines of the log were lost here, because they could not be written."))
 
     def _again(self) -> None:
         self._retry = None
@@ -89,13 +93,13 @@ class Destination:
 
     def reopen(self) -> None:
         """
-        Write to whatever has the name now, where there is one.
+        Open the path again, because the file may have been renamed.  Does nothing for streams.
 
-        :raises OSError: when it cannot be opened; then nothing changes.
+        :raises OSError: when the path cannot be opened.  The file that is open stays in use.
         """
 
     def close(self) -> None:
-        """Write what is left, for `CLOSE_S` at most."""
+        """Write the kept lines.  Gives up after `CLOSE_S` seconds."""
         end = time.monotonic() + CLOSE_S
         self.flush()
         while self._pending and time.monotonic() < end:
@@ -103,7 +107,11 @@ class Destination:
             self.flush()
 
     def _put(self, data: bytes, start: int) -> int:
-        """Write bytes from a place on; how many were written, which may be none."""
+        """
+        Write `data` from the index `start` on, without blocking.
+
+        :return: the number of bytes that were written, possibly 0.
+        """
         raise NotImplementedError
 
 
@@ -111,9 +119,11 @@ class Stream(Destination):
     """
     A pipe, a terminal, a socket or a device.
 
-    It is asked whether it takes bytes before it is given any.  To make it non-blocking instead would do that to all
-    processes that have it from the same place, such as the shell that started this one.  A terminal says that it takes
-    bytes when it takes a single one; but it can be opened once more, by its name, for this process alone.
+    The descriptor stays in blocking mode, and `select` tells whether a write would block.  ``O_NONBLOCK`` would change
+    the mode for all processes that share the descriptor, for example the shell that started this process.
+
+    For a terminal, `select` reports it writable when a single byte fits, so a longer write can still block.  A terminal
+    is therefore opened again by its name, non-blocking, for this process only.
     """
 
     def __init__(self, clock: Clock, fd: int) -> None:
@@ -122,47 +132,48 @@ class Stream(Destination):
         if os.isatty(fd):
             with suppress(OSError):
                 self._fd = os.open(os.ttyname(fd), os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
-        self._over = False
+        self._closed = False
 
     def _put(self, data: bytes, start: int) -> int:
-        if self._over:
+        if self._closed:
             return len(data) - start
         at = start
         try:
-            # Not poll(): that of macOS does not know terminals.
+            # Not poll(), which does not support terminals on macOS.
             while at < len(data) and select.select((), (self._fd,), (), 0)[1]:
                 at += os.write(self._fd, data[at : at + select.PIPE_BUF])
         except OSError as error:
-            if error.errno in _OVER:
-                self._over = True
+            if error.errno in _CLOSED:
+                self._closed = True
                 return len(data) - start
         return at - start
 
 
 class File(Destination):
     """
-    A file that is renamed when it is full: to its name with ``.1`` behind it, and those before it to the next numbers.
+    A file that is rotated when it reaches `ROTATE_BYTES`.
 
-    A new file has the owner and the mode of the one before.
+    The full file gets the suffix ``.1``; the numbers of older files rise by one.  The new file has the owner and the
+    mode of the full one.
     """
 
     def __init__(self, clock: Clock, path: str, keep: int, owner: tuple[int, int] | None = None) -> None:
         """
-        :param path: absolute.
-        :param keep: how many full ones are kept; 0: all.
-        :param owner: uid and gid of whoever will write it.
-        :raises OSError: when it cannot be opened.
+        :param path: the absolute path of the file.
+        :param keep: the number of rotated files to keep; 0 keeps all.
+        :param owner: uid and gid of the user that the process switches to; None: the owner is not changed.
+        :raises OSError: when the file cannot be opened.
         """
         super().__init__(clock)
         self._path = path
         self._keep = keep
-        self._fd, _ = self._open(0o666)  # and the umask, for a first file
+        self._fd, _ = self._open(0o666)  # the umask applies to the first file
         if owner is not None:
             os.fchown(self._fd, *owner)
         self._length = os.fstat(self._fd).st_size
 
     def _open(self, mode: int) -> tuple[int, bool]:
-        """The file, made if it is not there, and whether it was made."""
+        """Open the file, and create it if it does not exist.  Returns the descriptor and whether it was created."""
         flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
         with suppress(FileExistsError):
             return os.open(self._path, flags | os.O_EXCL, mode), True
@@ -179,7 +190,7 @@ class File(Destination):
         return written
 
     def _rotate(self) -> None:
-        # Whether it can be renamed or not: the next attempt is as many bytes away.
+        # If renaming fails, the next attempt follows after another `ROTATE_BYTES`.
         self._length = 0
         folder, name = os.path.split(self._path)
         try:
@@ -205,18 +216,18 @@ class File(Destination):
         os.close(self._fd)
         self._fd = fd
         self._length = os.fstat(fd).st_size
-        # What was begun in the one is written as a whole to the other.
+        # A partly written line is written again, completely, to the new file.
         self._begun = 0
 
 
 def open_file(clock: Clock, path: str, keep: int, owner: tuple[int, int] | None) -> Destination:
     """
-    The destination of a path: a `File`, unless something is there that is none, like ``/dev/stdout``.
+    The destination for a path: a `Stream` if the path is not a regular file, like ``/dev/stdout``, else a `File`.
 
-    :raises OSError: when it cannot be opened.
+    :raises OSError: when the path cannot be opened.
     """
     with suppress(FileNotFoundError):
         if not stat.S_ISREG(os.stat(path).st_mode):
-            # Non-blocking, for a pipe that nobody reads must not keep the start waiting.
+            # Non-blocking: to open a FIFO without a reader would block the start.
             return Stream(clock, os.open(path, os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC))
     return File(clock, path, keep, owner)

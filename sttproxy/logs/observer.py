@@ -1,5 +1,5 @@
 """
-The observer that makes lines of Twisted's log events.
+The log observer that formats Twisted's log events as lines of text.
 """
 
 from __future__ import annotations
@@ -10,23 +10,23 @@ from zope.interface import implementer
 from ..writer import FlushScheduler
 from .destination import Destination
 
-#: The key of an event whose text is ready: one line, which `log_system` goes before.
+#: The key of an event's finished text: one line, without timestamp and `log_system`, which the observer adds.
 READY = "sttproxy_line"
 
 
 @implementer(ILogObserver)
 class TextObserver:
     """
-    Writes events as Twisted's own observer does.
+    Writes events in the format of Twisted's own text log.
 
-    Requests come with their line ready.  Their lines are written together at the end of the reactor iteration, which
-    takes a quarter of the time.
+    Events of requests bring their finished line (`READY`).  These lines are written together at the end of the reactor
+    iteration, which takes a quarter of the time of single writes.
     """
 
     def __init__(self, destination: Destination, scheduler: FlushScheduler) -> None:
         self.destination = destination
         self._scheduler = scheduler
-        #: Lines that will be written at the end of the iteration.
+        #: Lines that are written at the end of the reactor iteration.
         self._lines: list[str] = []
         self._second = -1
         self._time = ""
@@ -50,7 +50,7 @@ class TextObserver:
         self._lines.append(f"{self._time} [{event['log_system']}] {line}\n")
 
     def flush(self) -> None:
-        """Write the lines that wait."""
+        """Write the collected lines now."""
         if self._lines:
             lines, self._lines = self._lines, []
             self.destination.write("".join(lines))

@@ -127,7 +127,7 @@ class Background(StagedTestCase):
         port = self.start()
         done = self.twistd()
         self.assertEqual((done.returncode, done.stdout, len(done.stderr.splitlines())), (1, "", 1), done.stderr)
-        self.assertIn(f"sttproxy runs already, as process {self.pid}", done.stderr)
+        self.assertIn(f"sttproxy is already running as process {self.pid}", done.stderr)
         self.assertTrue(answers(str(port)))
         os.kill(self.pid, signal.SIGTERM)
         self.wait_for_the_end()

@@ -1,5 +1,5 @@
 """
-Tests for :mod:`sttproxy.logs.destination`, with files of the test's own, and writes that the test lets fail.
+Tests for :mod:`sttproxy.logs.destination`, with temporary files, and with writes that fail when the test says so.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ LINE = "2026-11-22T17:59:00+0000 [a#info] ä\n"
 
 
 class LogTestCase(SynchronousTestCase):
-    """Tests of one file."""
+    """A test with a log file in a temporary folder."""
 
     def setUp(self) -> None:
         self.clock = Clock()
@@ -30,18 +30,18 @@ class LogTestCase(SynchronousTestCase):
         self.path = os.path.join(self.folder, "stt.log")
 
     def file(self, keep: int = 0, owner: tuple[int, int] | None = None) -> File:
-        """The file, opened."""
+        """Open the log file."""
         log = File(self.clock, self.path, keep, owner)
         self.addCleanup(os.close, os.dup(log._fd))
         return log
 
     def read(self, suffix: str = "") -> str:
-        """What is in it, or in a rotated one."""
+        """The content of the log file, or of a rotated one."""
         with open(self.path + suffix, encoding="utf-8") as file:
             return file.read()
 
     def limit_writes(self, room: Callable[[], int]) -> None:
-        """Have writes take so many bytes, and fail where these are none."""
+        """Limit each write to `room()` bytes; it raises ENOSPC if these are 0."""
         write = os.write
 
         def limited(fd: int, data: bytes) -> int:
@@ -54,10 +54,10 @@ class LogTestCase(SynchronousTestCase):
 
 
 class FileTests(LogTestCase):
-    """A file, its turns and its rights."""
+    """A log file: writing, rotation, owner and mode."""
 
     def test_append(self) -> None:
-        """Lines go behind what was there, at once, in UTF-8; what has no UTF-8 is escaped."""
+        """Lines are appended at once, in UTF-8; characters that UTF-8 cannot encode are escaped."""
         with open(self.path, "w") as file:
             file.write("before\n")
         log = self.file()
@@ -67,13 +67,13 @@ class FileTests(LogTestCase):
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
     def fill(self, log: File, times: int) -> None:
-        """Write so many files full, each of its own letter."""
+        """Fill `times` files, each with another letter."""
         for number in range(times):
             for _ in range(4):
                 log.write(chr(ord("a") + number) * (ROTATE_BYTES // 4 - 1) + "\n")
 
     def test_rotate(self) -> None:
-        """A full file gets a number, and those before it the next; no line is parted."""
+        """A full file gets the suffix .1, and the numbers of older files rise by one; no line is split."""
         for keep, names in ((0, ["", ".1", ".2", ".3", ".4"]), (2, ["", ".1", ".2"]), (1, ["", ".1"])):
             log = self.file(keep)
             self.fill(log, 5)
@@ -85,7 +85,7 @@ class FileTests(LogTestCase):
                 os.unlink(self.path + name)
 
     def test_others_are_left_alone(self) -> None:
-        """Only names that are made here are renamed or removed."""
+        """Rotation renames and removes only files whose names it has given."""
         others = {"stt.log.01", "stt.log.gz", "stt.log.1.gz", "stt.log1", "xstt.log.7"}
         for name in others:
             with open(os.path.join(self.folder, name), "w"):
@@ -94,7 +94,7 @@ class FileTests(LogTestCase):
         self.assertEqual({*os.listdir(self.folder)}, {*others, "stt.log", "stt.log.1"})
 
     def test_mode(self) -> None:
-        """A new file has the mode of the one before, whatever the umask is by then."""
+        """A new file has the mode of the previous one, whatever the umask is."""
         log = self.file()
         os.chmod(self.path, 0o644)
         log = self.file()
@@ -106,7 +106,7 @@ class FileTests(LogTestCase):
         self.assertEqual(stat.S_IMODE(os.stat(self.path).st_mode), 0o644)
 
     def test_owner(self) -> None:
-        """It belongs to whoever will write it, and so does the next one."""
+        """The file, and each file after a rotation, belongs to the given user and group."""
         log = self.file(owner=(12345, 23456))
         self.fill(log, 2)
         for name in ("", ".1"):
@@ -116,7 +116,7 @@ class FileTests(LogTestCase):
     test_owner.skip = None if os.geteuid() == 0 else "only root gives files away"  # type: ignore[attr-defined]
 
     def test_cannot_rotate(self) -> None:
-        """Where it cannot be renamed it grows, loses nothing, and says so, once for each time that it would be full."""
+        """A file that cannot be renamed grows and loses no line; each failed rotation is logged once."""
 
         def rename(old: str, new: str) -> None:
             raise PermissionError(errno.EACCES, "Permission denied")
@@ -131,7 +131,7 @@ class FileTests(LogTestCase):
         self.assertEqual((text.count("a" * 999 + "\n"), text.count(LINE)), (4, 2))
 
     def test_reopen(self) -> None:
-        """After a rename lines go to the file that has the name now; one that is there keeps its mode."""
+        """After a rename and a reopen, lines go to the file at the path; an existing file keeps its mode."""
         log = self.file()
         log.write("one\n")
         os.rename(self.path, self.path + ".old")
@@ -146,7 +146,7 @@ class FileTests(LogTestCase):
         self.assertEqual(stat.S_IMODE(os.stat(self.path).st_mode), 0o640)
 
     def test_cannot_reopen(self) -> None:
-        """Where that fails it goes on as before."""
+        """When reopening fails, the open file stays in use."""
         log = self.file()
         os.rename(self.folder, self.folder + "2")
         self.assertRaises(OSError, log.reopen)
@@ -155,7 +155,7 @@ class FileTests(LogTestCase):
         self.assertEqual(self.read(), LINE)
 
     def test_kinds(self) -> None:
-        """A path may name a device, or a pipe that somebody reads."""
+        """A path may name a regular file or a device; a FIFO without a reader is an error."""
         self.assertIsInstance(open_file(self.clock, self.path, 0, None), File)
         self.assertIsInstance(open_file(self.clock, "/dev/null", 0, None), Stream)
         os.unlink(self.path)
@@ -164,7 +164,7 @@ class FileTests(LogTestCase):
 
 
 class FullDiskTests(LogTestCase):
-    """A disk that is full for a while."""
+    """A disk that is full for some time."""
 
     def setUp(self) -> None:
         super().setUp()
@@ -173,12 +173,12 @@ class FullDiskTests(LogTestCase):
         self.limit_writes(self.take)
 
     def take(self) -> int:
-        """What a write takes: what is left, once."""
+        """How many bytes the next write may write; later writes may write none."""
         room, self.room = self.room, 0
         return room
 
     def test_torn_line(self) -> None:
-        """A line of which a part was written is completed later, by itself, and nothing is lost."""
+        """A partly written line is completed later without a further line, and no line is lost."""
         self.log.write("a" * 20 + "\n")
         self.log.write("next\n")
         self.assertEqual(self.read(), "a" * 10)
@@ -194,7 +194,7 @@ class FullDiskTests(LogTestCase):
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
     def test_lost(self) -> None:
-        """Of very many some are lost, in bounded memory; one line says how many, where they would stand."""
+        """Lines beyond MAX_PENDING bytes are dropped; one line in their place says how many."""
         count = 3 * MAX_PENDING // len(LINE)
         self.room = 0
         for number in range(count):
@@ -202,16 +202,16 @@ class FullDiskTests(LogTestCase):
         self.assertLess(sum(map(len, self.log._pending)), MAX_PENDING + 100)
         self.patch(os, "write", type(self)._originals_write)
         self.clock.advance(RETRY_S)
-        *lines, told = self.read().splitlines()
+        *lines, notice = self.read().splitlines()
         self.assertEqual([int(line) for line in lines], [*range(len(lines))])
-        self.assertIn(f" {count - len(lines)} lines of the log were lost here", told)
+        self.assertIn(f" {count - len(lines)} lines of the log were lost here", notice)
         self.log.write(LINE)
         self.assertTrue(self.read().endswith(LINE))
 
     _originals_write = staticmethod(os.write)
 
     def test_reopened(self) -> None:
-        """What was begun in one file is whole in the next."""
+        """After a reopen, a partly written line is written completely to the new file."""
         self.log.write("a" * 20 + "\n")
         os.rename(self.path, self.path + ".old")
         self.log.reopen()
@@ -220,7 +220,7 @@ class FullDiskTests(LogTestCase):
         self.assertEqual((self.read(".old"), self.read()), ("a" * 10, "a" * 20 + "\n"))
 
     def test_end(self) -> None:
-        """At the end of the process what is left is tried for a while, and not for ever."""
+        """Closing retries the kept lines for CLOSE_S seconds, and then gives up."""
         slept: list[float] = []
         self.patch(time, "sleep", slept.append)
         self.patch(time, "monotonic", lambda: sum(slept))
@@ -234,19 +234,19 @@ class FullDiskTests(LogTestCase):
 
 
 class StreamTests(SynchronousTestCase):
-    """A pipe, and a terminal."""
+    """Pipes and terminals."""
 
     def setUp(self) -> None:
         self.clock = Clock()
 
     def pipe(self) -> tuple[int, Stream]:
-        """A pipe: its end for reading, and the stream at the other."""
+        """A pipe: its read end, and a stream that writes to it."""
         reading, writing = os.pipe()
         self.addCleanup(os.close, writing)
         return reading, Stream(self.clock, writing)
 
     def test_stopped_reader(self) -> None:
-        """A reader that stops reading stops nothing; when it goes on, it gets whole lines, and how many are missing."""
+        """A reader that stops reading blocks nothing; later it gets whole lines, and the number of lost ones."""
         reading, stream = self.pipe()
         self.addCleanup(os.close, reading)
         count = 20_000
@@ -262,15 +262,15 @@ class StreamTests(SynchronousTestCase):
                 received += os.read(reading, 1 << 20)
             except BlockingIOError:
                 break
-        *lines, told = received.decode().splitlines()
+        *lines, notice = received.decode().splitlines()
         self.assertEqual([int(line) for line in lines], [*range(len(lines))])
-        self.assertIn(f" {count - len(lines)} lines of the log were lost here", told)
+        self.assertIn(f" {count - len(lines)} lines of the log were lost here", notice)
         self.assertGreater(len(lines) * 51, MAX_PENDING)
         stream.write("more\n")
         self.assertEqual(os.read(reading, 100), b"more\n")
 
     def test_gone_reader(self) -> None:
-        """When nobody can ever read again nothing is kept."""
+        """After the read end is closed, no line is kept and no retry is scheduled."""
         reading, stream = self.pipe()
         os.close(reading)
         for _ in range(3):
@@ -278,7 +278,7 @@ class StreamTests(SynchronousTestCase):
         self.assertEqual((len(stream._pending), self.clock.getDelayedCalls()), (0, []))
 
     def test_left_as_it_was(self) -> None:
-        """Other processes that have the same pipe still wait for it."""
+        """The pipe stays in blocking mode for other processes that share it."""
         reading, stream = self.pipe()
         self.addCleanup(os.close, reading)
         for _ in range(5000):
@@ -286,7 +286,7 @@ class StreamTests(SynchronousTestCase):
         self.assertTrue(os.get_blocking(stream._fd))
 
     def test_terminal(self) -> None:
-        """A terminal that is stopped (Ctrl-S) stops nothing either."""
+        """A stopped terminal (Ctrl-S) blocks nothing."""
         reading, writing = pty.openpty()
         self.addCleanup(os.close, reading)
         self.addCleanup(os.close, writing)

@@ -1,5 +1,5 @@
 """
-Tests for :mod:`sttproxy.logs.observer`: what it writes is what Twisted's own observer does.
+Tests for :mod:`sttproxy.logs.observer`: it writes the same text as Twisted's own observer.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from sttproxy.writer import FlushScheduler
 
 
 class Lines(Destination):
-    """Keeps lines."""
+    """A destination that keeps the lines in memory."""
 
     def __init__(self) -> None:
         super().__init__(Clock())
@@ -31,7 +31,7 @@ class Lines(Destination):
 
 
 class ObserverTests(SynchronousTestCase):
-    """One event, one text."""
+    """Our observer and Twisted's get the same events."""
 
     def setUp(self) -> None:
         self.lines = Lines()
@@ -41,12 +41,12 @@ class ObserverTests(SynchronousTestCase):
         self.stock = textFileLogObserver(self.theirs)
 
     def see(self, event: Any) -> None:
-        """An event, for both."""
+        """Give an event to both observers."""
         self.observer(dict(event))
         self.stock(dict(event))
 
     def test_same(self) -> None:
-        """Whatever the event: text with fields, several lines, a failure, an old one of t.p.log, none at all."""
+        """Both write the same for fields, several lines, a failure, an event of t.p.log and an empty event."""
         self.assertTrue(verifyObject(ILogObserver, self.observer))
         log = Logger("some.name", observer=self.see)
         log.info("a {b} {{c}}", b="x\ny")
@@ -62,7 +62,7 @@ class ObserverTests(SynchronousTestCase):
         self.assertIn("ValueError: why", self.lines.text)
 
     def test_requests(self) -> None:
-        """The lines of requests, which come ready, as well, whenever they come."""
+        """Both write the same for events of requests, at any time."""
         self.patch(accesslog, "log", Logger("sttproxy.inbound.request", observer=self.see))
         for now in (0.0, 0.999, 1.0, 86400.5, 86400.9, 3.0):
             self.patch(accesslog.time, "time", lambda now=now: now)
@@ -73,7 +73,7 @@ class ObserverTests(SynchronousTestCase):
         self.assertEqual(self.lines.text.count("/{a} 200 5 B 0.100 s a"), 12)
 
     def test_together(self) -> None:
-        """Lines of requests are written at the end of the reactor iteration, before any line that comes later."""
+        """Lines of requests are written at the end of the reactor iteration, and before the line of a later event."""
         self.patch(accesslog, "log", Logger("sttproxy.inbound.request", observer=self.observer))
         for path in ("/1", "/2"):
             accesslog.write(LogLevel.info, "192.0.2.7", "GET", path, 200, 5, 0.1, "")

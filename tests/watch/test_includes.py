@@ -11,9 +11,10 @@ import os
 from twisted.logger import LogLevel, formatEvent
 
 from sttproxy.errors import ConfigError
-from sttproxy.watch import LOOK_AGAIN_S, LOOK_EVERY_S, ConfigWatcher, Source
+from sttproxy.watch import ConfigWatcher, Source
+from sttproxy.watch.watcher import LOOK_AGAIN_S, LOOK_EVERY_S
 
-from .test_watch import EN, ZH, WatcherTestCase
+from .test_watcher import EN, ZH, WatcherTestCase
 
 INCLUDING = b'{"prompt": {"$file": "prompts/a.txt"}}'
 OTHER = b'{"prompt": {"$file": "prompts/b.txt"}}'
@@ -295,11 +296,11 @@ class RefusalTests(FilesTestCase):
         )
         self.write(b"secret5", self.a)
         self.looks()
-        said = self.watcher.snapshot()
-        self.assertEqual((said["fields"], said["profiles"]), (["language", "model"], {"p": ["prompt", "model"]}))
-        self.assertEqual((said["hash"], said["generation"]), (self.watcher.current.digest, 2))
-        self.assertEqual(len(said["warnings"]), 1)
-        self.assertNotIn("secret", json.dumps(said))
+        state = self.watcher.snapshot()
+        self.assertEqual((state["fields"], state["profiles"]), (["language", "model"], {"p": ["prompt", "model"]}))
+        self.assertEqual((state["hash"], state["generation"]), (self.watcher.current.digest, 2))
+        self.assertEqual(len(state["warnings"]), 1)
+        self.assertNotIn("secret", json.dumps(state))
 
     def test_warnings_logged(self) -> None:
         """A warning is logged when it is new, not with each change."""

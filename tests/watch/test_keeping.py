@@ -15,7 +15,7 @@ from twisted.logger import LogLevel, formatEvent
 
 from sttproxy.watch import ConfigWatcher, Source
 
-from .test_watch import BAD, EN, ZH, WatcherTestCase
+from .test_watcher import BAD, EN, ZH, WatcherTestCase
 
 
 class KeepingTests(WatcherTestCase):
@@ -85,7 +85,7 @@ class KeepingTests(WatcherTestCase):
     def test_goes_on_after_a_fault(self) -> None:
         """An unexpected exception in one look does not stop the looks."""
         self.watch()
-        with mock.patch("sttproxy.watch.look", side_effect=RuntimeError):
+        with mock.patch("sttproxy.watch.watcher.look", side_effect=RuntimeError):
             self.assertRaises(RuntimeError, self.looks)
         self.write(EN)
         self.looks()
@@ -212,7 +212,7 @@ class ElsewhereTests(WatcherTestCase):
     def test_fault(self) -> None:
         """An unexpected exception in a check is logged once, and watching continues."""
         self.watch()
-        with mock.patch("sttproxy.watch.Source.judge", side_effect=RuntimeError):
+        with mock.patch("sttproxy.watch.source.Source.judge", side_effect=RuntimeError):
             self.write(EN)
             self.looks(10)
         self.assertEqual(len(self.flushLoggedErrors(RuntimeError)), 1)
@@ -226,7 +226,7 @@ class MountTests(WatcherTestCase):
 
     def stat(self, links: int) -> Any:
         """Patch ``os.stat`` to report this number of links."""
-        return mock.patch("sttproxy.watch.os.stat", return_value=mock.Mock(st_nlink=links))
+        return mock.patch("sttproxy.watch.files.os.stat", return_value=mock.Mock(st_nlink=links))
 
     def test_told(self) -> None:
         """The log has it once, the error has it while it lasts, and the configuration stays in force."""

@@ -1,5 +1,5 @@
 """
-Tests for :mod:`sttproxy.watch`, with real files: reading, and ways of editing.
+Tests for :mod:`sttproxy.watch.watcher`, with real files: reading, and ways of editing.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from zope.interface.verify import verifyObject
 
 from sttproxy.config import MAX_BYTES
 from sttproxy.errors import ConfigError
-from sttproxy.watch import LOOK_AGAIN_S, LOOK_EVERY_S, ConfigWatcher, Source
+from sttproxy.watch import ConfigWatcher, Source
+from sttproxy.watch.watcher import LOOK_AGAIN_S, LOOK_EVERY_S
 
 ZH, EN = b'{"language": "zh"}', b'{"language": "en"}'
 #: Unusable files, and a part of the reason.

@@ -1,5 +1,5 @@
 """
-Reads and watches the configuration while the daemon runs, and keeps the last good one.
+The service that watches the configuration while the daemon runs, and keeps the last good one.
 
 Each look reads the files again and compares their bytes, because only the bytes show every change: a write in place, a
 rename, a swapped link, a write of the same size within the same tick of the clock.  The files are small, and a read
@@ -9,12 +9,9 @@ takes some microseconds.
 from __future__ import annotations
 
 import enum
-import errno
 import functools
-import os
-import stat
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from datetime import datetime, timezone
 from typing import Any
 
@@ -25,11 +22,13 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
-from . import config
-from .config import Config, Finding
-from .errors import ConfigError, printable
+from ..config import Config
+from ..errors import ConfigError, printable
+from .files import Look, has_no_name, look
+from .source import Judgement, Source
 
-log = Logger()
+#: The namespace, which the log shows, is that of the package, without the module.
+log = Logger(namespace="sttproxy.watch")
 
 #: Seconds between two looks while the files do not change.  Each look wakes up an idle machine.
 LOOK_EVERY_S = 0.5
@@ -44,102 +43,6 @@ MAX_CHANGES = 100
 _DETACHED = (
     "{}: the file was replaced outside of its mount, so edits do not arrive here; mount the folder instead of the file"
 )
-#: Largest number of looks in a row until two see the same bytes.  Included files need one more than the file itself.
-_MOST_LOOKS = 10
-
-#: The bytes of files by path; a message instead of the bytes says why a file cannot be read.
-Look = dict[str, "bytes | str"]
-
-
-def look(paths: Iterable[str], known: Look | None = None) -> Look:
-    """
-    Read files.
-
-    :param known: an earlier look.  It supplies a file that cannot be opened because too many descriptors are in use,
-        which says nothing about the file.
-    """
-    seen: Look = {}
-    for path in paths:
-        try:
-            seen[path] = _read(path)
-        except _NoDescriptor as error:
-            seen[path] = known[path] if known and path in known else str(error)
-    return seen
-
-
-@attrs.frozen
-class Judgement:
-    """
-    The result of checking a configuration.
-
-    :ivar found: the configuration, or its errors.  It is final only if the look had all of `files`.
-    :ivar files: the paths of all files that belong to the configuration.
-    """
-
-    found: Config | ConfigError
-    files: frozenset[str]
-
-
-@attrs.frozen
-class Source:
-    """
-    Where the configuration comes from.
-
-    :ivar path: the absolute path of the configuration file.
-    :ivar keys: the absolute path of the file that gives API keys their profiles; empty if keys have no profiles.
-    :ivar profile: the profile of requests that name no profile; empty for the base.
-    :ivar required: whether a missing configuration file is an error; if not, it counts as ``{}``.
-    """
-
-    path: str
-    keys: str = ""
-    profile: str = ""
-    required: bool = True
-
-    def read(self) -> tuple[Judgement, Look]:
-        """
-        Read the configuration with all included files, and check it.
-
-        :return: the result, and the look that it comes from.
-        """
-        seen = look((self.path,))
-        for _ in range(_MOST_LOOKS):
-            judgement = self.judge(seen)
-            # A second look: if a link is swapped between two reads, the first look mixes old and new files.
-            again = look(judgement.files)
-            if again == seen:
-                return judgement, seen
-            seen = again
-        error = ConfigError([Finding("the files change faster than they can be read", self.path)])
-        return Judgement(error, frozenset(seen)), seen
-
-    def judge(self, seen: Look) -> Judgement:
-        """
-        Check the configuration in files that a look has read.
-
-        An included file that the look does not have counts as empty; the result names it in `Judgement.files`.
-        """
-        files = {self.path}
-
-        def read(path: str) -> bytes | str:
-            files.add(path)
-            return seen.get(path, b"")
-
-        found: Config | ConfigError
-        data = seen[self.path]
-        if isinstance(data, str) and not self.required and not os.path.lexists(self.path):
-            data = b"{}"
-        try:
-            if isinstance(data, str):
-                raise ConfigError([Finding(data, self.path)])
-            found = config.parse(data, file=self.path, read=read, keys=self.keys, profile=self.profile)
-        except ConfigError as error:
-            found = error
-        return Judgement(found, frozenset(files))
-
-
-class _NoDescriptor(Exception):
-    """A file cannot be opened, because too many descriptors are in use."""
 
 
 class _Urgency(enum.Enum):
@@ -194,13 +97,13 @@ class ConfigWatcher(Service):
         self._wall = wall
         self._since_date = wall()
         self._seen: Look = {}
-        self._judged: Look | None = None
+        self._checked: Look | None = None
         self._stale = False
         #: Paths of mounted files that were replaced outside of their mounts.
         self._detached: list[str] = []
         #: The time since which each look sees other bytes; None if the last two looks saw the same.
         self._restless_since: float | None = None
-        self._judging = False
+        self._checking = False
         self._asked_again = False
         self._next: IDelayedCall | None = None
 
@@ -246,9 +149,7 @@ class ConfigWatcher(Service):
         if isinstance(judgement.found, ConfigError):
             raise judgement.found
         if isinstance(self._seen[self._source.path], str):
-            log.warn(
-                "There is no configuration at {path}: transcriptions pass unchanged until there is one.", path=self.path
-            )
+            log.warn("Found no configuration at {path}: transcriptions pass unchanged until it exists.", path=self.path)
         self._adopt(judgement.found, self.current.changes(judgement.found))
         self._look_at_mounts()
 
@@ -264,19 +165,19 @@ class ConfigWatcher(Service):
 
     def reload(self) -> None:
         """Read the files at once, and use them without waiting for a second look that sees the same."""
-        if self._judging:
+        if self._checking:
             self._asked_again = True  # the check in progress may be of older bytes
             return
         log.info("Reading {path} again, as requested.", path=self.path)
-        self._judge(self._source.read, _Urgency.ASKED)
+        self._check(self._source.read, _Urgency.ASKED)
 
     def _look(self) -> None:
         try:
-            if not self._judging:
+            if not self._checking:
                 self._look_at_files()
                 self._look_at_mounts()
         finally:
-            settled = self._seen == self._judged
+            settled = self._seen == self._checked
             self._next = self._clock.callLater(LOOK_EVERY_S if settled else LOOK_AGAIN_S, self._look)
 
     def _look_at_files(self) -> None:
@@ -285,14 +186,14 @@ class ConfigWatcher(Service):
         self._seen = found
         if not moves:
             self._restless_since = None
-            if found != self._judged:
-                self._judge(functools.partial(self._judge_seen, found), _Urgency.SETTLED)
+            if found != self._checked:
+                self._check(functools.partial(self._check_seen, found), _Urgency.SETTLED)
         elif self._restless_since is None:
             self._restless_since = self._clock.seconds()  # the file may be half-written; the next look shows
         elif self._clock.seconds() - self._restless_since >= RESTLESS_S and look(found) == found:
-            self._judge(functools.partial(self._judge_seen, found), _Urgency.RESTLESS)
+            self._check(functools.partial(self._check_seen, found), _Urgency.RESTLESS)
 
-    def _judge_seen(self, seen: Look) -> tuple[Judgement, Look]:
+    def _check_seen(self, seen: Look) -> tuple[Judgement, Look]:
         return self._source.judge(seen), seen
 
     def _look_at_mounts(self) -> None:
@@ -301,33 +202,33 @@ class ConfigWatcher(Service):
 
         Such a mount still shows the old file, which has no name in its file system.
         """
-        detached = [path for path in self._seen if _has_no_name(path)]
+        detached = [path for path in self._seen if has_no_name(path)]
         for path in detached:
             if path not in self._detached:
                 log.error("{fault}", fault=_DETACHED.format(path))
         self._detached = detached
 
-    def _judge(self, judge: Callable[[], tuple[Judgement, Look]], urgency: _Urgency) -> None:
+    def _check(self, check: Callable[[], tuple[Judgement, Look]], urgency: _Urgency) -> None:
         """
         Check the files and compare them with the configuration in force, elsewhere; then adopt or refuse them.
 
-        :param judge: does the check.
+        :param check: does the check.
         """
-        self._judging = True
+        self._checking = True
         current = self.current
 
         def compare() -> tuple[Judgement, Look, list[str]]:
-            judgement, seen = judge()
+            judgement, seen = check()
             found = judgement.found
             return judgement, seen, [] if isinstance(found, ConfigError) else current.changes(found)
 
-        judging = self._elsewhere(compare)
-        judging.addCallback(self._conclude, urgency)
-        judging.addErrback(self._failed)
+        checking = self._elsewhere(compare)
+        checking.addCallback(self._conclude, urgency)
+        checking.addErrback(self._failed)
 
-    def _conclude(self, judged: tuple[Judgement, Look, list[str]], urgency: _Urgency) -> None:
-        self._judging = False
-        judgement, seen, changes = judged
+    def _conclude(self, checked: tuple[Judgement, Look, list[str]], urgency: _Urgency) -> None:
+        self._checking = False
+        judgement, seen, changes = checked
         found = judgement.found
         if not self.running:
             return
@@ -340,7 +241,7 @@ class ConfigWatcher(Service):
             if urgency is _Urgency.ASKED and not changes:
                 log.info("Nothing has changed (generation {generation}).", generation=self.current.generation)
         elif urgency is not _Urgency.RESTLESS:
-            self._seen = self._judged = seen
+            self._seen = self._checked = seen
             self._refuse(found)
         if self._asked_again:
             self._asked_again = False
@@ -348,8 +249,8 @@ class ConfigWatcher(Service):
 
     def _failed(self, failure: Failure) -> None:
         """Log an unexpected exception in the check.  The same files are not checked again."""
-        self._judging = False
-        self._judged = self._seen
+        self._checking = False
+        self._checked = self._seen
         log.failure("Checking {path} failed", failure, path=self.path)
 
     def _refuse(self, error: ConfigError) -> None:
@@ -367,7 +268,7 @@ class ConfigWatcher(Service):
 
         :param changes: what differs from the configuration in force.
         """
-        self._judged = self._seen
+        self._checked = self._seen
         if isinstance(self._seen[self._source.path], bytes):
             # The file exists, so a missing file later is a deleted file, which is an error.
             self._source = attrs.evolve(self._source, required=True)
@@ -397,44 +298,6 @@ def _listed(changes: list[str]) -> str:
     return ", ".join(changes[:MAX_CHANGES]) + (f" and {more} more" if more > 0 else "") or "nothing"
 
 
-def _has_no_name(path: str) -> bool:
-    """Whether a path leads to a file without a name in its file system.  Only a mount can lead to one."""
-    try:
-        return not os.stat(path).st_nlink
-    except (OSError, ValueError):
-        return False
-
-
 def _iso(moment: float) -> str:
     """A date and time in UTC (RFC 3339), from seconds since 1970."""
     return datetime.fromtimestamp(moment, timezone.utc).isoformat(timespec="milliseconds")
-
-
-def _pieces(fd: int) -> Iterator[bytes]:
-    """The bytes of a file in pieces.  Stops when they are more than a configuration may have."""
-    size = 0
-    while size <= config.MAX_BYTES and (piece := os.read(fd, 65536)):
-        size += len(piece)
-        yield piece
-
-
-def _read(path: str) -> bytes | str:
-    """
-    The bytes of a file, or a message that says why it cannot be read.
-
-    :raises _NoDescriptor: when too many descriptors are in use.
-    """
-    try:
-        # Non-blocking, because the path may lead to a pipe, whose opening blocks.
-        fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        try:
-            if not stat.S_ISREG(os.fstat(fd).st_mode):
-                return "it is not a regular file"
-            return b"".join(_pieces(fd))
-        finally:
-            os.close(fd)
-    except (OSError, ValueError) as error:  # ValueError: the file system's encoding does not have the name
-        reason = f"it cannot be read: {getattr(error, 'strerror', error)}"
-        if getattr(error, "errno", None) in (errno.EMFILE, errno.ENFILE):
-            raise _NoDescriptor(reason) from None
-        return reason
