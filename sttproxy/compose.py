@@ -107,7 +107,7 @@ def engine_of(reactor: Any, settings: Settings) -> Any:
 
 
 @attrs.frozen
-class Behind:
+class Backend:
     """
     The upstream, and the objects that connect to it.
 
@@ -120,9 +120,9 @@ class Behind:
     target: Target
 
 
-def behind_of(
+def backend_of(
     reactor: Any, settings: Settings, scheduler: FlushScheduler, engine: IStreamClientEndpoint | None
-) -> Behind:
+) -> Backend:
     """
     The upstream and the objects that connect to it.
 
@@ -145,7 +145,7 @@ def behind_of(
     pool = Pool(reactor, dialer.connect, limits, scheduler)
     upstream = Upstream(UpstreamAgent(pool), reactor, f"http://{where.name}")
     host = where.name.encode()
-    return Behind(name, dialer, pool, Target(upstream, where.prefix.encode(), host, settings.answer_timeout))
+    return Backend(name, dialer, pool, Target(upstream, where.prefix.encode(), host, settings.answer_timeout))
 
 
 def limits_of(settings: Settings, open_files: int) -> Limits:
@@ -168,7 +168,7 @@ def limits_of(settings: Settings, open_files: int) -> Limits:
 
 
 def tree_of(
-    settings: Settings, watcher: ConfigWatcher, behind: Behind, stats: Stats, snapshot: Callable[[], dict[str, Any]]
+    settings: Settings, watcher: ConfigWatcher, backend: Backend, stats: Stats, snapshot: Callable[[], dict[str, Any]]
 ) -> IResource:
     """
     The Resource tree.
@@ -177,7 +177,7 @@ def tree_of(
     """
     admission = Admission(settings.max_transcriptions, settings.max_queue)
     transcriptions = Transcriptions(
-        behind.target,
+        backend.target,
         stats,
         lambda: watcher.current,
         admission,
@@ -189,16 +189,16 @@ def tree_of(
     def all_stats() -> dict[str, Any]:
         return {**snapshot(), **stats.snapshot(), "queued": admission.waiting, "config": watcher.snapshot()}
 
-    about = {"upstream": behind.name, "version": __version__}
+    about = {"upstream": backend.name, "version": __version__}
     pages: dict[bytes, IResource] = {
-        b"/health": Health(Probe(behind.dialer.attempt, behind.pool), about),
+        b"/health": Health(Probe(backend.dialer.attempt, backend.pool), about),
         b"/stats": StatsPage(all_stats),
     }
-    return Root(pages, behind.target, transcriptions, PassThrough(behind.target, stats), lambda: watcher.current)
+    return Root(pages, backend.target, transcriptions, PassThrough(backend.target, stats), lambda: watcher.current)
 
 
 def site_of(
-    reactor: Any, settings: Settings, scheduler: FlushScheduler, watcher: ConfigWatcher, behind: Behind
+    reactor: Any, settings: Settings, scheduler: FlushScheduler, watcher: ConfigWatcher, backend: Backend
 ) -> Site:
     """The factory of inbound connections, with its resources, timeouts and limits."""
     stats = Stats()
@@ -210,7 +210,7 @@ def site_of(
         return {
             "version": __version__,
             "uptime_s": round(reactor.seconds() - started, 3),
-            "upstream": behind.name,
+            "upstream": backend.name,
             "max_clients": limits.clients,
             "descriptors": {"open": descriptors.open_now(), "limit": open_files},
         }
@@ -221,18 +221,23 @@ def site_of(
         idle=settings.idle_timeout,
         drain=settings.drain_timeout,
     )
-    tree = tree_of(settings, watcher, behind, stats, snapshot)
+    tree = tree_of(settings, watcher, backend, stats, snapshot)
     return Site(tree, reactor, scheduler, stats, timeouts, limits, TrustedPeers(settings.trust_forwarded))
 
 
 def daemon_of(
-    reactor: Any, settings: Settings, site: Site, behind: Behind, watcher: ConfigWatcher, observer: TextObserver | None
+    reactor: Any,
+    settings: Settings,
+    site: Site,
+    backend: Backend,
+    watcher: ConfigWatcher,
+    observer: TextObserver | None,
 ) -> Daemon:
     """The daemon, with its listeners and the watcher as children."""
     where = settings.destination
     leads_to = functools.partial(loops.leads_to, where.host, where.port)
-    upstream = behind.name + where.prefix
-    daemon = Daemon(reactor, site, behind.pool, upstream, settings.grace, watcher.reload, leads_to, observer)
+    upstream = backend.name + where.prefix
+    daemon = Daemon(reactor, site, backend.pool, upstream, settings.grace, watcher.reload, leads_to, observer)
     watcher.setServiceParent(daemon)
     for endpoint, name in endpoints_of(reactor, settings):
         daemon.listen(endpoint, name)

@@ -124,9 +124,9 @@ def makeService(options: Options) -> Daemon:
     scheduler = FlushScheduler(reactor)
     observer = compose.observer_of(reactor, settings, scheduler)
     engine = compose.engine_of(reactor, settings)
-    behind = compose.behind_of(reactor, settings, scheduler, engine)
-    site = compose.site_of(reactor, settings, scheduler, watcher, behind)
-    daemon = compose.daemon_of(reactor, settings, site, behind, watcher, observer)
+    backend = compose.backend_of(reactor, settings, scheduler, engine)
+    site = compose.site_of(reactor, settings, scheduler, watcher, backend)
+    daemon = compose.daemon_of(reactor, settings, site, backend, watcher, observer)
     if engine is not None:
         engine.setServiceParent(daemon)
     if settings.process.background:

@@ -6,10 +6,10 @@ go on the wire, values as text, and one set of rules for each profile.
 """
 
 from .files import MAX_BYTES, Reader
-from .judge import parse
 from .members import MAX_KEY
 from .model import Config, Default, Field, Finding, Map, Rules, Text, multipart_parts
 from .names import fold, names_of
+from .parser import parse
 
 __all__ = [
     "MAX_BYTES",

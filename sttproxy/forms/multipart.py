@@ -316,8 +316,8 @@ class MultipartRewriter:
             out.append(_BREAK)
             self._room -= len(_BREAK)
         else:
-            # Later, in place of bytes that are still to come: the upstream must not have a complete form, and respond to
-            # it, before the client has sent all of its own.
+            # Later, in place of bytes that are still to come: the upstream must not have a complete form, and respond
+            # to it, before the client has sent all of its own.
             self._break_due = True
         self._step = MultipartRewriter._epilogue
 

@@ -18,7 +18,7 @@ _MOST_LOOKS = 10
 
 
 @attrs.frozen
-class Judgement:
+class CheckResult:
     """
     The result of checking a configuration.
 
@@ -46,7 +46,7 @@ class Source:
     profile: str = ""
     required: bool = True
 
-    def read(self) -> tuple[Judgement, Look]:
+    def read(self) -> tuple[CheckResult, Look]:
         """
         Read the configuration with all included files, and check it.
 
@@ -54,20 +54,20 @@ class Source:
         """
         seen = look((self.path,))
         for _ in range(_MOST_LOOKS):
-            judgement = self.judge(seen)
+            result = self.check(seen)
             # A second look: if a link is swapped between two reads, the first look mixes old and new files.
-            again = look(judgement.files)
+            again = look(result.files)
             if again == seen:
-                return judgement, seen
+                return result, seen
             seen = again
         error = ConfigError([Finding("the files change faster than they can be read", self.path)])
-        return Judgement(error, frozenset(seen)), seen
+        return CheckResult(error, frozenset(seen)), seen
 
-    def judge(self, seen: Look) -> Judgement:
+    def check(self, seen: Look) -> CheckResult:
         """
         Check the configuration in files that a look has read.
 
-        An included file that the look does not have counts as empty; the result names it in `Judgement.files`.
+        An included file that the look does not have counts as empty; the result names it in `CheckResult.files`.
         """
         files = {self.path}
 
@@ -85,4 +85,4 @@ class Source:
             found = config.parse(data, file=self.path, read=read, keys=self.keys, profile=self.profile)
         except ConfigError as error:
             found = error
-        return Judgement(found, frozenset(files))
+        return CheckResult(found, frozenset(files))

@@ -25,7 +25,7 @@ from twisted.python.failure import Failure
 from ..config import Config
 from ..errors import ConfigError, printable
 from .files import Look, has_no_name, look
-from .source import Judgement, Source
+from .source import CheckResult, Source
 
 #: The namespace, which the log shows, is that of the package, without the module.
 log = Logger(namespace="sttproxy.watch")
@@ -145,12 +145,12 @@ class ConfigWatcher(Service):
 
         :raises ConfigError: when the configuration cannot be used.
         """
-        judgement, self._seen = self._source.read()
-        if isinstance(judgement.found, ConfigError):
-            raise judgement.found
+        result, self._seen = self._source.read()
+        if isinstance(result.found, ConfigError):
+            raise result.found
         if isinstance(self._seen[self._source.path], str):
             log.warn("Found no configuration at {path}: transcriptions pass unchanged until it exists.", path=self.path)
-        self._adopt(judgement.found, self.current.changes(judgement.found))
+        self._adopt(result.found, self.current.changes(result.found))
         self._look_at_mounts()
 
     def startService(self) -> None:
@@ -193,8 +193,8 @@ class ConfigWatcher(Service):
         elif self._clock.seconds() - self._restless_since >= RESTLESS_S and look(found) == found:
             self._check(functools.partial(self._check_seen, found), _Urgency.RESTLESS)
 
-    def _check_seen(self, seen: Look) -> tuple[Judgement, Look]:
-        return self._source.judge(seen), seen
+    def _check_seen(self, seen: Look) -> tuple[CheckResult, Look]:
+        return self._source.check(seen), seen
 
     def _look_at_mounts(self) -> None:
         """
@@ -208,7 +208,7 @@ class ConfigWatcher(Service):
                 log.error("{fault}", fault=_DETACHED.format(path))
         self._detached = detached
 
-    def _check(self, check: Callable[[], tuple[Judgement, Look]], urgency: _Urgency) -> None:
+    def _check(self, check: Callable[[], tuple[CheckResult, Look]], urgency: _Urgency) -> None:
         """
         Check the files and compare them with the configuration in force, elsewhere; then adopt or refuse them.
 
@@ -217,23 +217,23 @@ class ConfigWatcher(Service):
         self._checking = True
         current = self.current
 
-        def compare() -> tuple[Judgement, Look, list[str]]:
-            judgement, seen = check()
-            found = judgement.found
-            return judgement, seen, [] if isinstance(found, ConfigError) else current.changes(found)
+        def compare() -> tuple[CheckResult, Look, list[str]]:
+            result, seen = check()
+            found = result.found
+            return result, seen, [] if isinstance(found, ConfigError) else current.changes(found)
 
         checking = self._elsewhere(compare)
         checking.addCallback(self._conclude, urgency)
         checking.addErrback(self._failed)
 
-    def _conclude(self, checked: tuple[Judgement, Look, list[str]], urgency: _Urgency) -> None:
+    def _conclude(self, checked: tuple[CheckResult, Look, list[str]], urgency: _Urgency) -> None:
         self._checking = False
-        judgement, seen, changes = checked
-        found = judgement.found
+        result, seen, changes = checked
+        found = result.found
         if not self.running:
             return
-        if judgement.files != seen.keys() and urgency is not _Urgency.ASKED:
-            self._seen = look(judgement.files)  # newly included files may be half-written, too
+        if result.files != seen.keys() and urgency is not _Urgency.ASKED:
+            self._seen = look(result.files)  # newly included files may be half-written, too
         elif not isinstance(found, ConfigError):
             self._seen = seen
             self._restless_since = None

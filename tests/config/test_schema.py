@@ -169,47 +169,47 @@ def complaints(file: JSON) -> list[str]:
     return [error.message for error in VALIDATOR.iter_errors(file)]
 
 
-class JudgementTests(SynchronousTestCase):
+class CheckResultTests(SynchronousTestCase):
     """The schema and the proxy find the same files wrong."""
 
-    def judged(self, file: JSON, good: bool) -> None:
+    def checked(self, file: JSON, good: bool) -> None:
         """Check that both agree about a file, and that it is valid or not as expected."""
         self.assertEqual((not faults(file), not complaints(file)), (good, good), ascii(file)[:200])
 
     def test_example(self) -> None:
         """The example in the README is valid, and it is the same as the one in the tests."""
-        self.judged(EXAMPLE, True)
+        self.checked(EXAMPLE, True)
         with open(os.path.join(os.path.dirname(__file__), os.pardir, os.pardir, "README.md"), encoding="utf-8") as file:
             shown = [part.partition("```")[0] for part in file.read().split("```json\n")[1:]]
         self.assertIn(EXAMPLE, map(json.loads, shown))
         for each in shown:
-            self.judged(json.loads(each), True)
+            self.checked(json.loads(each), True)
 
     def test_rules(self) -> None:
         """Both agree on files that keep a rule and on files that break it."""
         for file, good in RULES:
-            self.judged(file, good)
+            self.checked(file, good)
 
     def test_names(self) -> None:
         """Both agree on names of fields, at each place where one is allowed."""
         for section in SECTIONS:
             value: JSON = {"x": "y"} if section[-1:] == ("$map",) else "y"
             for name in NAMES:
-                self.judged(within((*section, name), value), True)
+                self.checked(within((*section, name), value), True)
             for name in BAD_NAMES:
-                self.judged(within((*section, name), value), False)
+                self.checked(within((*section, name), value), False)
 
     def test_profile_names(self) -> None:
         """Both agree on names of profiles."""
         for name in PROFILES:
-            self.judged({"$profiles": {name: {}}}, True)
+            self.checked({"$profiles": {name: {}}}, True)
         for name in BAD_PROFILES:
-            self.judged({"$profiles": {name: {}}}, False)
+            self.checked({"$profiles": {name: {}}}, False)
 
     @given(GOOD)
     def test_good(self, file: JSON) -> None:
         """Both accept files without errors."""
-        self.judged(file, True)
+        self.checked(file, True)
 
     def test_bent(self) -> None:
         """Both agree on mutated files and on any JSON; many of these files are valid and many are not."""

@@ -214,7 +214,7 @@ def number_of(read: list[tuple[str, str]], profile: bool) -> int | None:
 class EditsTests(StagedTestCase):
     """Edits under load."""
 
-    def test_judgement(self) -> None:
+    def test_result(self) -> None:
         """A form of two configurations, or of none, is seen to be one."""
         fields = [("language", "000001"), ("prompt", "xx000001"), ("numbers[]", "000001"), ("numbers[]", "000001")]
         fields += [("folder", "3"), ("included", "3 7"), ("mapped", "000001"), ("default", "000001")]

@@ -35,7 +35,7 @@ class Tally:
         self.accepted = 0
         self.refused: Counter[str] = Counter()
 
-    def judge(self, attempt: Attempt) -> None:
+    def check(self, attempt: Attempt) -> None:
         """Hold everything of a form."""
         rules = parse(attempt.configuration).base
         self.bodies += 1
@@ -61,10 +61,10 @@ def run_round(tally: Tally, number: int, examples: int) -> None:
         suppress_health_check=list(HealthCheck),
     )
     @given(attempts())
-    def judge(attempt: Attempt) -> None:
-        tally.judge(attempt)
+    def check(attempt: Attempt) -> None:
+        tally.check(attempt)
 
-    judge()
+    check()
 
 
 def main() -> None:

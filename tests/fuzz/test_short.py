@@ -26,9 +26,9 @@ class ShortTests(SynchronousTestCase):
             suppress_health_check=list(HealthCheck),
         )
         @given(attempts())
-        def judge(attempt: Attempt) -> None:
-            tally.judge(attempt)
+        def check(attempt: Attempt) -> None:
+            tally.check(attempt)
 
-        judge()
+        check()
         self.assertGreater(tally.accepted, 100, "the strategies reach nothing but refusals")
         self.assertGreater(tally.bodies - tally.accepted, 50, "the strategies reach no refusal")

@@ -165,10 +165,10 @@ class ElsewhereTests(WatcherTestCase):
         """Start a watcher whose checks wait until the test runs them."""
         waiting: list[Callable[[], None]] = []
 
-        def elsewhere(judge: Callable[[], Any]) -> Deferred[Any]:
-            judged: Deferred[Any] = Deferred()
-            waiting.append(lambda: maybeDeferred(judge).chainDeferred(judged))
-            return judged
+        def elsewhere(check: Callable[[], Any]) -> Deferred[Any]:
+            checked: Deferred[Any] = Deferred()
+            waiting.append(lambda: maybeDeferred(check).chainDeferred(checked))
+            return checked
 
         self.write(ZH)
         self.watcher = ConfigWatcher(Source(self.path), self.clock, elsewhere)
@@ -212,7 +212,7 @@ class ElsewhereTests(WatcherTestCase):
     def test_fault(self) -> None:
         """An unexpected exception in a check is logged once, and watching continues."""
         self.watch()
-        with mock.patch("sttproxy.watch.source.Source.judge", side_effect=RuntimeError):
+        with mock.patch("sttproxy.watch.source.Source.check", side_effect=RuntimeError):
             self.write(EN)
             self.looks(10)
         self.assertEqual(len(self.flushLoggedErrors(RuntimeError)), 1)

@@ -1,5 +1,5 @@
 """
-Tests for :mod:`sttproxy.config.judge` and for the readers behind it: errors and their places, included texts, and keys.
+Tests for :mod:`sttproxy.config.parser` and its readers: errors and their places, included texts, and keys.
 """
 
 from __future__ import annotations
@@ -166,7 +166,7 @@ def reader(**files: bytes | str) -> Reader:
     return lambda path: files.get(path.removeprefix("/etc/stt/"), "it is gone")
 
 
-class JudgeTestCase(SynchronousTestCase):
+class ParserTestCase(SynchronousTestCase):
     """Tests that read ``/etc/stt/stt.json``."""
 
     def parsed(self, data: bytes, keys: str = "", profile: str = "", **files: bytes | str) -> Config:
@@ -179,7 +179,7 @@ class JudgeTestCase(SynchronousTestCase):
         return list(error.findings)
 
 
-class FaultTests(JudgeTestCase):
+class FaultTests(ParserTestCase):
     """Errors and their places."""
 
     def test_each(self) -> None:
@@ -256,7 +256,7 @@ class FaultTests(JudgeTestCase):
         self.assertEqual(finding.where, "$.profiles.r")
 
 
-class IncludedTests(JudgeTestCase):
+class IncludedTests(ParserTestCase):
     """Texts in files of their own."""
 
     def test_line_break(self) -> None:
@@ -354,7 +354,7 @@ class IncludedTests(JudgeTestCase):
             self.assertNotEqual(config.digest, other.digest)
 
 
-class KeysTests(JudgeTestCase):
+class KeysTests(ParserTestCase):
     """The file that gives API keys their profiles."""
 
     CONFIG = b'{"$profiles": {"p": {}, "q": {}}}'

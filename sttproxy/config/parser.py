@@ -47,7 +47,7 @@ def parse(
     :raises ConfigError: when the configuration cannot be used; it has all errors.
     """
     files = Files(file, read)
-    config = _Judge(files).config(data)
+    config = _Parser(files).config(data)
     if keys:
         config = attrs.evolve(config, keys=read_keys(files, keys, None if files.errors else config))
     if profile and profile not in config.profiles and not files.errors:
@@ -91,7 +91,7 @@ class _Draft:
         )
 
 
-class _Judge:
+class _Parser:
     """Reads the configuration file itself, with the texts that it includes."""
 
     def __init__(self, files: Files) -> None:
