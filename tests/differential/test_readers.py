@@ -1,5 +1,5 @@
 """
-Every parser reads a form that left the rewriter as the configured values, the client's other fields, and the files.
+Every parser reads the rewriter's output as the configured values, the client's other fields, and the files.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ from .reading import Reading, reading_of
 #: Reads many forms at once.
 Batch = Callable[[Sequence[Rewritten]], list["Reading | Refused"]]
 
-#: Names on which no two parsers differ; what they make of others is not compared, but for configured fields.
+#: Names that all parsers read the same; other names are compared only for configured fields.
 _PLAIN = re.compile(r"\w([\w. -]*\w)?(\[\w*\])?")
 
 
 @functools.cache
 def cases() -> list[Case]:
-    """The tables, and forms that were generated: the same in every run."""
+    """The tables, and generated forms: the same in every run."""
     found = all_cases()
 
     @settings(max_examples=200, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
@@ -56,7 +56,7 @@ def cases() -> list[Case]:
 
 @functools.cache
 def attempts_that_pass() -> list[tuple[Rules, Rewritten]]:
-    """Forms made to deceive of which the rewriter has made something: the same in every run."""
+    """Deceptive forms that the rewriter accepts: the same in every run."""
     found: list[tuple[Rules, Rewritten]] = []
 
     @settings(max_examples=400, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
@@ -76,9 +76,10 @@ class ReaderTests(SynchronousTestCase):
 
     def held(self, reader: str, batch: Batch) -> None:
         """
-        Hold that a parser reads all forms as they are meant, and of ruled fields in deceiving ones what is configured.
+        Check that a parser reads all forms as expected, and in deceptive forms only configured values of ruled
+        fields.
 
-        All that it does not are named.
+        All failures are listed.
         """
         wrong = []
         deceiving = attempts_that_pass()
@@ -103,7 +104,7 @@ class ReaderTests(SynchronousTestCase):
             self.fail("\n".join([f"{reader} reads {len(wrong)} of {len(readings)} forms otherwise:", *wrong]))
 
     def held_here(self, reader: str) -> None:
-        """Likewise, of a parser of this Python."""
+        """The same for a parser of this Python."""
         package, read = READERS[reader]
         if importlib.util.find_spec(package) is None:
             raise SkipTest(f"{package} is not installed; pip install {package}")
@@ -120,11 +121,11 @@ class ReaderTests(SynchronousTestCase):
         self.held(reader, batch)
 
     def test_starlette(self) -> None:
-        """Starlette with the python-multipart of today."""
+        """The current Starlette and python-multipart."""
         self.held_here("starlette")
 
     def test_old_starlette(self) -> None:
-        """Starlette and python-multipart as they were in early 2024."""
+        """Starlette and python-multipart of early 2024."""
         self.held("old starlette", installed.by_old_starlette)
 
     def test_multipart(self) -> None:
@@ -132,7 +133,7 @@ class ReaderTests(SynchronousTestCase):
         self.held_here("multipart")
 
     def test_email(self) -> None:
-        """The standard library's reader of mail."""
+        """The standard library's mail parser."""
         self.held_here("email")
 
     def test_werkzeug(self) -> None:
