@@ -1,5 +1,5 @@
 """
-The agent below the proxy, as anybody who uses treq or Twisted can have it, before a real server.
+The agent of the proxy, used directly by treq and Twisted, with a real server.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from .upstream import shared_echo
 
 
 class StockClient(TestCase):
-    """treq as it comes, with Twisted's own body producer."""
+    """Unmodified treq, with Twisted's own body producer."""
 
     timeout = LIMIT_S
 
@@ -55,7 +55,7 @@ class StockClient(TestCase):
         self.assertEqual((heard["method"], heard["path"], heard["query"]), ("GET", "/v1/models", "a=b&c=d"))
 
     async def test_layers(self) -> None:
-        """What treq does above an agent works: it decodes, follows redirects, and keeps cookies."""
+        """treq's features on top of an agent work: it decodes, follows redirects, and keeps cookies."""
         response = await self.client.get(self.url + "/gzip")
         self.assertEqual(await response.content(), b"compressed " * 100)
         response = await self.client.get(self.url + "/moved")
