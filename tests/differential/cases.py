@@ -27,19 +27,19 @@ class Case:
     """
 
     name: str
-    left: Rewritten
+    output: Rewritten
     expected: tuple[Item, ...]
 
     @property
     def behind(self) -> bytes:
         """Return the bytes after its closing boundary."""
-        return self.left.body.rpartition(b"--" + self.left.boundary + b"--")[2]
+        return self.output.body.rpartition(b"--" + self.output.boundary + b"--")[2]
 
 
 def _case(name: str, rules: Rules, boundary: bytes, body: bytes, counted: bool, expected: tuple[Item, ...]) -> Case:
     open_ended = not body.rstrip(b"\r\n").endswith(b"--")
-    left = rewrite(rules, boundary, [body], counted, open_ended)
-    return Case(f"{name}, {'counted' if counted else 'chunked'}", left, expected)
+    output = rewrite(rules, boundary, [body], counted, open_ended)
+    return Case(f"{name}, {'counted' if counted else 'chunked'}", output, expected)
 
 
 def from_vectors() -> list[Case]:

@@ -82,7 +82,7 @@ def may_refuse(reader: str, case: Case) -> bool:
         return True  # they require at least one part
     if reader == "undici":
         # It accepts no epilogue, and no head without the optional white space.
-        return behind not in (b"", b"\r\n") or b"\r\nContent-Disposition:form-data;" in case.left.body
+        return behind not in (b"", b"\r\n") or b"\r\nContent-Disposition:form-data;" in case.output.body
     if reader == "django":
         return len(behind) > _DJANGO_HEAD
     return reader == "httplib" and not behind.startswith(b"\r\n")  # it requires a line break there

@@ -43,12 +43,12 @@ def cases() -> list[Case]:
     @given(forms(min_boundary=16), configurations().filter(accepted), st.booleans())
     def generate(form: Form, configuration: bytes, counted: bool) -> None:
         rules = parse(configuration).base
-        left = outcome(rules, form.boundary, [form.body], counted)
+        output = outcome(rules, form.boundary, [form.body], counted)
         sent = [Item(part.name, part.filename, part.content_type, part.value) for part in form.parts]
         kept = [item for item in sent if not drops(rules, item.name)]
         plain_names = (name for item in kept for name in (item.name, (item.filename or b"x").decode()))
-        if isinstance(left, Rewritten) and all(map(_PLAIN.fullmatch, plain_names)):
-            found.append(Case(f"generated {len(found)}", left, tuple(Oracle.of(configuration).items(sent))))
+        if isinstance(output, Rewritten) and all(map(_PLAIN.fullmatch, plain_names)):
+            found.append(Case(f"generated {len(found)}", output, tuple(Oracle.of(configuration).items(sent))))
 
     generate()
     return found
@@ -63,9 +63,9 @@ def attempts_that_pass() -> list[tuple[Rules, Rewritten]]:
     @given(attempts())
     def generate(attempt: Attempt) -> None:
         rules = parse(attempt.configuration).base
-        left = outcome(rules, attempt.boundary, attempt.pieces, attempt.counted)
-        if isinstance(left, Rewritten):
-            found.append((rules, left))
+        output = outcome(rules, attempt.boundary, attempt.pieces, attempt.counted)
+        if isinstance(output, Rewritten):
+            found.append((rules, output))
 
     generate()
     return found
@@ -83,7 +83,7 @@ class ReaderTests(SynchronousTestCase):
         """
         wrong = []
         deceiving = attempts_that_pass()
-        readings = batch([*(case.left for case in cases()), *(left for _, left in deceiving)])
+        readings = batch([*(case.output for case in cases()), *(output for _, output in deceiving)])
         for case, reading in zip(cases(), readings, strict=False):
             if isinstance(reading, Refused):
                 if not may_refuse(reader, case):
@@ -91,7 +91,7 @@ class ReaderTests(SynchronousTestCase):
             elif not same(reader, case, reading):
                 meant = reading_of(case.expected)
                 wrong.append(f"{case.name}: {str(reading)[:600]}\n    and not {str(meant)[:600]}")
-        for (rules, left), reading in zip(deceiving, readings[len(cases()) :], strict=True):
+        for (rules, output), reading in zip(deceiving, readings[len(cases()) :], strict=True):
             if isinstance(reading, Refused):
                 continue
             seen, files = ruled(rules, reading)
@@ -99,7 +99,7 @@ class ReaderTests(SynchronousTestCase):
                 {name: each[name] for name in each if plain(reader, name)} for each in (seen, forced(rules))
             )
             if read != written or files:
-                wrong.append(f"{left.body!r}: {read} {files}\n    and not {written}")
+                wrong.append(f"{output.body!r}: {read} {files}\n    and not {written}")
         if wrong:
             self.fail("\n".join([f"{reader} reads {len(wrong)} of {len(readings)} forms otherwise:", *wrong]))
 
@@ -111,9 +111,9 @@ class ReaderTests(SynchronousTestCase):
 
         def batch(lefts: Sequence[Rewritten]) -> list[Reading | Refused]:
             readings: list[Reading | Refused] = []
-            for left in lefts:
+            for output in lefts:
                 try:
-                    readings.append(read(left))
+                    readings.append(read(output))
                 except Exception as error:
                     readings.append(Refused(repr(error)))
             return readings

@@ -20,7 +20,7 @@ from .raw import Listener, Peer, connect
 from .upstream import Echo, shared_echo
 
 
-class _Standing:
+class _CurrentStage:
     """
     The current stage.  trial has no fixtures for classes, but runs one class after the other.
 
@@ -53,7 +53,7 @@ class _Standing:
         stack.close()
 
 
-atexit.register(_Standing.leave)
+atexit.register(_CurrentStage.leave)
 
 
 class StagedTestCase(SynchronousTestCase):
@@ -74,7 +74,7 @@ class StagedTestCase(SynchronousTestCase):
             raise
 
     def setUp(self) -> None:
-        _Standing.enter(type(self))
+        _CurrentStage.enter(type(self))
 
     def start_daemon(self, *options: str, **settings: Any) -> Daemon:
         """Start a daemon for this test only."""

@@ -51,8 +51,8 @@ class StockClient(TestCase):
         """A GET, its query and its JSON."""
         response = await self.client.get(self.url + "/v1/models?a=b", params={"c": "d"})
         self.assertEqual(response.code, 200)
-        heard = await response.json()
-        self.assertEqual((heard["method"], heard["path"], heard["query"]), ("GET", "/v1/models", "a=b&c=d"))
+        echoed = await response.json()
+        self.assertEqual((echoed["method"], echoed["path"], echoed["query"]), ("GET", "/v1/models", "a=b&c=d"))
 
     async def test_layers(self) -> None:
         """treq's features on top of an agent work: it decodes, follows redirects, and keeps cookies."""
@@ -69,6 +69,6 @@ class StockClient(TestCase):
         data = bytes(range(256)) * 20_000
         for _ in range(2):
             response = await self.client.post(self.url + "/v1/files", FileBodyProducer(io.BytesIO(data)))
-            heard = await response.json()
-            self.assertEqual(heard["sha256"], hashlib.sha256(data).hexdigest())
+            echoed = await response.json()
+            self.assertEqual(echoed["sha256"], hashlib.sha256(data).hexdigest())
         self.assertEqual(len(self.made), 1)

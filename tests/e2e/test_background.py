@@ -248,14 +248,14 @@ class Ends(RawTestCase):
         upstream.read_head()
         return client, upstream
 
-    def assert_told(self, client: Peer) -> None:
+    def assert_stopping_error(self, client: Peer) -> None:
         """Check that a waiting client gets an error that says that the daemon stops, and that it may retry."""
         answer = client.read_message()
         self.assertEqual((answer.status, answer.values(b"Retry-After")), (503, [b"1"]))
         self.assertIn(b'"code": "shutting_down"', answer.body)
         self.assertEqual(client.read_to_end(), b"")
 
-    def tell_to_end(self, number: signal.Signals = signal.SIGTERM) -> None:
+    def signal_and_wait(self, number: signal.Signals = signal.SIGTERM) -> None:
         """Send a signal, and wait until no more connections are accepted."""
         self.own.signal(number)
         until(lambda: not opens(self.own.addresses[0]), "a closed port")
@@ -277,7 +277,7 @@ class Ends(RawTestCase):
     def test_answer_in_flight(self) -> None:
         """A response in flight is completed, with ``Connection: close``."""
         client, upstream = self.begin(request("GET", "/"))
-        self.tell_to_end()
+        self.signal_and_wait()
         upstream.send(OK)
         answer = client.read_message()
         self.assertEqual((answer.body, answer.values(b"Connection")), (b"ok", [b"close"]))
@@ -288,7 +288,7 @@ class Ends(RawTestCase):
         body = form([("file", File(bytes(50_000)))])
         sent = transcription(body)
         client, upstream = self.begin(sent[:-30_000])
-        self.tell_to_end()
+        self.signal_and_wait()
         client.send(sent[-30_000:])
         upstream.read_until(b"--\r\n")
         upstream.send(OK)
@@ -300,7 +300,7 @@ class Ends(RawTestCase):
         client, upstream = self.begin(request("GET", "/"))
         upstream.send(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\ndata: 1\n\n")
         client.read_until(b"data: 1\n\n")
-        self.tell_to_end()
+        self.signal_and_wait()
         upstream.send(b"data: 2\n\n")
         client.read_until(b"data: 2\n\n")
         upstream.close()
@@ -314,15 +314,15 @@ class Ends(RawTestCase):
         begun = time.monotonic()
         self.assertEqual(self.own.stop(), 0)
         self.assertGreaterEqual(time.monotonic() - begun, 0.2)
-        self.assert_told(client)
+        self.assert_stopping_error(client)
 
     def test_second_signal(self) -> None:
         """A second signal aborts the requests in flight."""
         client, _ = self.begin(request("GET", "/"))
-        self.tell_to_end()
+        self.signal_and_wait()
         self.own.signal(signal.SIGTERM)
         self.assertEqual(self.own.wait(), 0)
-        self.assert_told(client)
+        self.assert_stopping_error(client)
 
     def test_nothing_is_left(self) -> None:
         """It leaves no new files in its working directory."""

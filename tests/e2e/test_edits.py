@@ -65,7 +65,7 @@ class Editor:
     def edit(self, kind: str = "") -> None:
         """Make an edit, of a random kind if none is given."""
         kind = kind or self._random.choice(list(self._kinds))
-        self._mend()
+        self._undo()
         self._kinds[kind]()
         self.done[kind] += 1
 
@@ -87,7 +87,7 @@ class Editor:
         self._random.shuffle(members)
         return json.dumps(dict(members), indent=self._random.choice((None, 1))).encode()
 
-    def _mend(self) -> None:
+    def _undo(self) -> None:
         """Undo what would prevent the next edit."""
         if os.path.isdir(self.path):
             os.rmdir(self.path)

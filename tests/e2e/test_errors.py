@@ -32,7 +32,7 @@ def unused_port() -> int:
 
 
 @contextmanager
-def deaf_port() -> Iterator[int]:
+def full_backlog_port() -> Iterator[int]:
     """A port that neither accepts nor refuses connections: its backlog is full."""
     callers = []
     with socket.socket() as deaf:
@@ -129,12 +129,12 @@ class NoUpstream(ErrorTestCase):
                 self.assertEqual(self.ask(daemon, request("GET", "/health")).status, 200)
 
 
-class DeafUpstream(ErrorTestCase):
+class FullBacklog(ErrorTestCase):
     """Connections to the upstream are neither accepted nor refused."""
 
     def test_timeout(self) -> None:
         """After the connect timeout the response is 504, which names the upstream and the time."""
-        with deaf_port() as port:
+        with full_backlog_port() as port:
             daemon = self.before(port, "--connect-timeout", "0.3")
             for sent in (request("GET", "/v1/models"), transcription(form([("file", AUDIO)]))):
                 answer = self.ask(daemon, sent)

@@ -65,10 +65,10 @@ class AtOnce(EchoTestCase):
                 return await asyncio.gather(*sending, return_exceptions=True)
 
         before = self.daemon.stats()["stt_requests"]
-        answers = asyncio.run(send_all())
-        failures = Counter(repr(answer) for answer in answers if isinstance(answer, BaseException))
+        responses = asyncio.run(send_all())
+        failures = Counter(repr(answer) for answer in responses if isinstance(answer, BaseException))
         self.assertEqual(failures, {})
-        for number, (status, form, file) in enumerate(answers):
+        for number, (status, form, file) in enumerate(responses):
             self.assertEqual(status, 200)
             forced = [("language", "zh"), ("prompt", "以下是普通话的会议记录。")]
             self.assertEqual(form, echoed([*forced, ("user", str(number)), ("file", file)]))

@@ -138,10 +138,10 @@ class Pipes(LogFileTestCase):
         self.addCleanup(daemon.kill)
         assert daemon.stdout is not None
         self.addCleanup(daemon.stdout.close)
-        said = b""
-        while not listeners(said.decode()):
-            said += os.read(daemon.stdout.fileno(), 65536)
-        self.port = int(listeners(said.decode())[0])
+        output = b""
+        while not listeners(output.decode()):
+            output += os.read(daemon.stdout.fileno(), 65536)
+        self.port = int(listeners(output.decode())[0])
         until(lambda: opens(str(self.port)), "a daemon that answers")
         self.ask_much()
         self.assertTrue(answers(str(self.port)))

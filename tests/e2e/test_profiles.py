@@ -72,7 +72,7 @@ class ProfileTests(ProfileTestCase):
     def test_each(self) -> None:
         """Each profile has its rules, the upstream gets its own path, and the response lists the changes."""
         large = ["model", "mlx-community/whisper-large-v3-turbo"]
-        for profile, items, told in (
+        for profile, items, explanation in (
             (
                 "",
                 [["language", "zh"], large, ECHOED, ["temperature", "0.2"], ["prompt", "default"]],
@@ -89,7 +89,7 @@ class ProfileTests(ProfileTestCase):
                 read, header = self.transcribe_with(client)
                 self.assertEqual(read["path"], "/v1/audio/transcriptions")
                 self.assertCountEqual(read["form"], items)
-                self.assertEqual(header, told)
+                self.assertEqual(header, explanation)
                 self.assertIsNotNone(read["content_length"])
 
     def test_sent(self) -> None:
@@ -97,12 +97,12 @@ class ProfileTests(ProfileTestCase):
         A default does not replace what the client sends; only a default for empty fields replaces an empty prompt.
         """
         with self.client() as client:
-            read, told = self.transcribe_with(client, temperature=1, prompt="", language="en", model="other")
+            read, explanation = self.transcribe_with(client, temperature=1, prompt="", language="en", model="other")
             self.assertCountEqual(
                 read["form"],
                 [["language", "zh"], ["model", "other"], ECHOED, ["temperature", "1"], ["prompt", "default"]],
             )
-            self.assertEqual(told, "1; forced=language; defaulted=prompt")
+            self.assertEqual(explanation, "1; forced=language; defaulted=prompt")
         with self.client("open") as client:
             read, _ = self.transcribe_with(client, temperature=0, prompt="", language="en")
             sent = [["language", "en"], ["model", "small"], ECHOED, ["temperature", "0"], ["prompt", ""]]
@@ -181,6 +181,6 @@ class DefaultProfileTests(ProfileTestCase):
             json.dump({"language": "zh", "$profiles": {"open": {}}}, file)
         own.wait_for_log("--profile asks for 'medical'")
         with self.client(daemon=own) as client:
-            read, told = self.transcribe_with(client)
+            read, explanation = self.transcribe_with(client)
         self.assertIn(["language", "de"], read["form"])
-        self.assertTrue(told.startswith("1; "), told)
+        self.assertTrue(explanation.startswith("1; "), explanation)

@@ -115,9 +115,9 @@ class Speech(DaemonTestCase):
             with open(self.daemon.path, "w") as file:
                 json.dump({"response_format": form}, file)
             self.daemon.wait_for_generation(number)
-            said = self.curl("response_format=json")
-            self.assertRegex(said, pattern)
-            self.assert_said(cues(said))
+            output = self.curl("response_format=json")
+            self.assertRegex(output, pattern)
+            self.assert_said(cues(output))
 
     def test_forced_prompt(self) -> None:
         """A forced prompt reaches the model and determines the spelling of a name, whatever the client's prompt is."""

@@ -68,19 +68,19 @@ class Refusals(StartTestCase):
         process = Process(foreground(*options), self.folder, "refused", env=env)
         self.addCleanup(process.end)
         status = process.wait()
-        said = read(process.err)
-        self.assertEqual(status, 1, said)
-        self.assertEqual(len(said.splitlines()), 1, said)
-        self.assertNotIn("Traceback", said + read(process.out))
+        output = read(process.err)
+        self.assertEqual(status, 1, output)
+        self.assertEqual(len(output.splitlines()), 1, output)
+        self.assertNotIn("Traceback", output + read(process.out))
         self.assertEqual(os.listdir(self.folder).count("twistd.pid"), 0)
-        return said
+        return output
 
     def assert_refused(self, words: tuple[str, ...], *options: str, **env: str) -> None:
         """Check that the line names the error."""
         with self.naming(options):
-            said = self.refusal(*options, **env)
+            output = self.refusal(*options, **env)
             for word in words:
-                self.assertIn(word, said)
+                self.assertIn(word, output)
 
     def test_port_in_use(self) -> None:
         """A port that another program listens on, in each way of naming it."""

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from sttproxy.config import parse
 from sttproxy.errors import ConfigError
 
-from ..forms.strategies import Form, bent, boundaries, configurations, cuts, forms
+from ..forms.strategies import Form, boundaries, configurations, cuts, forms, mutated
 from ..vectors import envelopes, parameters, parts, spellings
 from ..vectors.vector import BOUNDARY, CONFIG, MULTIPART
 
@@ -140,6 +140,6 @@ def accepted(configuration: bytes) -> bool:
 def attempts(draw: st.DrawFn) -> Attempt:
     """Forms of all kinds, unchanged or mutated once more."""
     form = draw(st.one_of(forms(), forms(min_boundary=16), disguised(), _seeds))
-    body = draw(bent(form)) if draw(st.booleans()) else form.body
+    body = draw(mutated(form)) if draw(st.booleans()) else form.body
     configuration = draw(configurations().filter(accepted) | st.just(CONFIG))
     return Attempt(form.boundary, configuration, draw(cuts(body)), draw(st.booleans()))

@@ -106,7 +106,7 @@ class SecureRefusalTests(RefusalTestCase, TLSTestCase):
         """It gets the response as soon as possible, and is closed."""
         client = self.secure_client()
         self.assertEqual(error_of(client.received), (503, "out_of_descriptors"))
-        self.assertTrue(client.told_end)
+        self.assertTrue(client.got_close_alert)
         client.peer.close()
         self.assertNotEqual(client.peer.ending, Ending.OPEN)
 

@@ -65,7 +65,7 @@ class ViewTests(RequestTestCase):
         self.assertEqual((request.responded, request.over), (True, True))
 
 
-class OwnAnswerTests(RequestTestCase):
+class OwnResponseTests(RequestTestCase):
     """Responses written through Twisted's interface."""
 
     def test_nothing_added(self) -> None:
@@ -150,7 +150,7 @@ class BodilessTests(RequestTestCase):
                 self.assertEqual(client.ending, Ending.OPEN)
 
 
-class PassedAnswerTests(RequestTestCase):
+class RelayedResponseTests(RequestTestCase):
     """Relaying another server's response."""
 
     def test_as_it_came(self) -> None:

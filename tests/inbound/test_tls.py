@@ -46,13 +46,13 @@ class SecureClient:
     A client that speaks TLS, with another implementation than the server's.
 
     :ivar received: the decrypted bytes from the server.
-    :ivar told_end: whether the server has sent the TLS close alert.
+    :ivar got_close_alert: whether the server has sent the TLS close alert.
     """
 
     def __init__(self, reactor: FakeReactor, protocol: Any) -> None:
         self.peer = Peer(reactor, protocol)
         self.received = b""
-        self.told_end = False
+        self.got_close_alert = False
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
@@ -72,11 +72,11 @@ class SecureClient:
         try:
             while piece := self._tls.read(65_536):
                 self.received += piece
-            self.told_end = True
+            self.got_close_alert = True
         except ssl.SSLWantReadError:
             pass
         except ssl.SSLZeroReturnError:
-            self.told_end = True
+            self.got_close_alert = True
 
     def _exchange(self) -> None:
         self.peer.send(self._outgoing.read())
@@ -121,7 +121,7 @@ class TLSTests(TLSTestCase):
         self.assertEqual(client.peer.ending, Ending.OPEN)
         self.reactor.pass_time(2)
         client.send(b"")
-        self.assertTrue(client.told_end)
+        self.assertTrue(client.got_close_alert)
 
     def test_drained(self) -> None:
         """When the daemon stops, idle connections do not delay it."""
@@ -129,13 +129,13 @@ class TLSTests(TLSTestCase):
         self.site.drain(30)
         self.reactor.pass_time(2)
         client.send(b"")
-        self.assertTrue(client.told_end)
+        self.assertTrue(client.got_close_alert)
 
     def test_last_answer(self) -> None:
         """The TLS close alert is sent after the last response."""
         client = self.secure_client(get(b"/now", b"Connection: close"))
         self.assertTrue(client.received.endswith(b"\r\n\r\n/now"))
-        self.assertTrue(client.told_end)
+        self.assertTrue(client.got_close_alert)
 
     def test_refused(self) -> None:
         """A refusal reaches the client, and what the client does after it logs no error."""

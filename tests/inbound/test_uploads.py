@@ -148,7 +148,7 @@ class UploadTests(ScriptedTestCase):
         self.assertIsInstance(taken.error, BodyTooLarge)
 
 
-class EarlyAnswerTests(ScriptedTestCase):
+class EarlyResponseTests(ScriptedTestCase):
     """A response that is complete before the upload is."""
 
     def answered(self, *segments: bytes) -> Peer:
@@ -254,10 +254,10 @@ class EarlyAnswerTests(ScriptedTestCase):
         self.assertEqual(client.ending, Ending.OPEN)
 
 
-class DepartureTests(ScriptedTestCase):
+class DisconnectTests(ScriptedTestCase):
     """When a client disconnects, the request is notified at once and only once, in every state."""
 
-    def departures(self, *segments: bytes, within: float = 0.0) -> None:
+    def disconnects(self, *segments: bytes, within: float = 0.0) -> None:
         """Return clients that sent something and then disconnect in each way."""
         for leave in (Peer.close, Peer.reset):
             client = self.client(*segments)
@@ -272,7 +272,7 @@ class DepartureTests(ScriptedTestCase):
 
     def test_waiting(self) -> None:
         """It disconnects while it waits for its response."""
-        self.departures(get())
+        self.disconnects(get())
 
     def test_uploading(self) -> None:
         """It disconnects in the middle of its upload."""
@@ -284,11 +284,11 @@ class DepartureTests(ScriptedTestCase):
 
     def test_held_back(self) -> None:
         """It disconnects while it is paused; this is noticed within a second."""
-        self.departures(post(1_000_000, body=b"ab"), b"x" * 100_000, within=1.0)
+        self.disconnects(post(1_000_000, body=b"ab"), b"x" * 100_000, within=1.0)
 
     def test_pipelining(self) -> None:
         """It disconnects while its pipelined requests are paused; this is noticed within a second."""
-        self.departures(get(), get(b"/now") * 20_000, get(b"/now"), within=1.0)
+        self.disconnects(get(), get(b"/now") * 20_000, get(b"/now"), within=1.0)
         self.assertEqual(len(self.requests), 2)
 
     def test_held_back_and_staying(self) -> None:

@@ -110,7 +110,7 @@ def after_chunks(received: bytes) -> tuple[bytes, int]:
     return b"", 1
 
 
-def taken_for_whole(received: bytes, closed: bool) -> int:
+def complete_responses(received: bytes, closed: bool) -> int:
     """
     Return how many responses a client takes for complete.
 
@@ -181,13 +181,13 @@ class AnyOrderTests(ProxyTestCase):
                 STEPS[name](self)
                 self.check_counts()
             self.check_answers()
-            self.come_to_rest()
+            self.run_to_end()
             self.tearDown()
         except Exception as error:
             error.args = (f"{names}: {error}",)
             raise
 
-    def come_to_rest(self) -> None:
+    def run_to_end(self) -> None:
         """Finish: all peers read everything and the upstream ends what it began; then our limits end the rest."""
         self.upstream.at_once = True
         for client in self.peers:
@@ -211,7 +211,7 @@ class AnyOrderTests(ProxyTestCase):
     def check_answers(self) -> None:
         """Check that no client got more responses than were counted."""
         whole = sum(
-            taken_for_whole(peer.received, peer.ending is Ending.CLOSED and not peer.left) for peer in self.peers
+            complete_responses(peer.received, peer.ending is Ending.CLOSED and not peer.left) for peer in self.peers
         )
         given = sum(number for kind, number in self.stats.answers.items() if kind != "1xx")
         self.assertLessEqual(whole, given + self.stats.refused_requests)

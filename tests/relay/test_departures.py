@@ -15,7 +15,7 @@ from .test_failures import CHUNKED, LEAVE, EndingTestCase
 MALFORMED = post(None, FORM_TYPE, target=PATH, body=chunked(b"no ", b"form", b"at all", last=False))
 
 
-class ClientGoneTests(EndingTestCase):
+class ClientDisconnectTests(EndingTestCase):
     """When the client disconnects, the upstream request is aborted, and never looks complete."""
 
     def test_connecting(self) -> None:
@@ -41,7 +41,7 @@ class ClientGoneTests(EndingTestCase):
             for data in (post(1 << 30, body=b"x" * 1000), post(None, body=chunked(b"ab", last=False))):
                 client = self.client(data)
                 leave(client)
-                self.assert_given_up()
+                self.assert_aborted()
 
     def test_held_back(self) -> None:
         """It disconnects while its upload is paused; this is noticed within a second."""
@@ -52,14 +52,14 @@ class ClientGoneTests(EndingTestCase):
                 client.send(b"x" * 50_000)
             leave(client)
             self.reactor.pass_time(1)
-            self.assert_given_up()
+            self.assert_aborted()
 
     def test_waiting(self) -> None:
         """It disconnects while the upstream processes the request."""
         for leave in LEAVE:
             client = self.client(get())
             leave(client)
-            self.assert_given_up()
+            self.assert_aborted()
 
     def test_reading(self) -> None:
         """It disconnects in the middle of the response."""
@@ -68,7 +68,7 @@ class ClientGoneTests(EndingTestCase):
                 client = self.client(get())
                 self.server.send(begun)
                 leave(client)
-                self.assert_given_up()
+                self.assert_aborted()
 
     def test_reading_slowly(self) -> None:
         """It disconnects while it does not read and the upstream is paused."""
@@ -78,7 +78,7 @@ class ClientGoneTests(EndingTestCase):
             self.server.send(message(b"HTTP/1.1 200 OK", b"Content-Length: 1000000"), *[b"x" * 50_000] * 4)
             self.assertFalse(self.server.heard)
             leave(client)
-            self.assert_given_up()
+            self.assert_aborted()
 
     def test_crossing(self) -> None:
         """It disconnects at the moment when the response arrives."""
@@ -103,7 +103,7 @@ class BodyFailedTests(EndingTestCase):
         client.send(b"zzz\r\n")
         self.assertEqual(error_of(client.received), (400, "bad_request"))
         self.assertEqual(client.ending, Ending.HALF)
-        self.assert_given_up()
+        self.assert_aborted()
 
     def test_malformed_form(self) -> None:
         """A form is malformed, whether it arrived before or after the upstream connection was made."""
@@ -113,20 +113,20 @@ class BodyFailedTests(EndingTestCase):
             if not at_once:
                 self.upstream.accept()
             self.assertEqual(error_of(client.received), (400, "malformed_form"), at_once)
-            self.assert_given_up()
+            self.assert_aborted()
 
     def test_incomplete_form(self) -> None:
         """The body ends before the form's end."""
         client = self.client(MALFORMED.replace(chunked(b"no ", b"form", b"at all", last=False), chunked(b"--b\r\n")))
         self.assertEqual(error_of(client.received), (400, "malformed_form"))
-        self.assert_given_up()
+        self.assert_aborted()
 
     def test_too_long(self) -> None:
         """A chunked body turns out to be longer than allowed."""
         self.proxy(body=10)
         client = self.client(post(None, body=chunked(b"x" * 10, last=False)), chunked(b"x", last=False))
         self.assertEqual(error_of(client.received), (413, "body_too_large"))
-        self.assert_given_up()
+        self.assert_aborted()
 
     def test_too_slow(self) -> None:
         """The client sends the body too slowly."""
@@ -134,7 +134,7 @@ class BodyFailedTests(EndingTestCase):
         client = self.client(post(4, body=b"ab"))
         self.reactor.pass_time(11)
         self.assertEqual(error_of(client.received), (408, "request_timeout"))
-        self.assert_given_up()
+        self.assert_aborted()
 
     def test_held_back_is_not_slow(self) -> None:
         """If the upstream reads nothing for minutes, the paused client does not time out."""
@@ -154,7 +154,7 @@ class BodyFailedTests(EndingTestCase):
         self.server.send(ok(b"hello")[:-1])
         client.send(b"zzz\r\n")
         self.assertEqual(client.ending, Ending.RESET)
-        self.assert_given_up()
+        self.assert_aborted()
 
     def test_not_the_upstreams_error(self) -> None:
         """A failed body is not counted as an upstream error."""

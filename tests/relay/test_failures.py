@@ -18,7 +18,7 @@ LEAVE = (Peer.close, Peer.reset)
 class EndingTestCase(ProxyTestCase):
     """Base class for tests of failed requests."""
 
-    def assert_given_up(self) -> None:
+    def assert_aborted(self) -> None:
         """Check that the upstream connection was aborted, and that the request it got looks incomplete."""
         self.assertEqual(self.server.ending, Ending.RESET)
         self.assertFalse(self.server.received.endswith(chunked()))
@@ -111,7 +111,7 @@ class UpstreamFailedTests(EndingTestCase):
         self.assertEqual(client.news(), ok())
 
 
-class UpstreamBrokeTests(EndingTestCase):
+class PrematureCloseTests(EndingTestCase):
     """After a premature close in the middle of the response, the client's connection is reset too."""
 
     def broken(self, begun: bytes, request: bytes = get()) -> None:
@@ -167,7 +167,7 @@ class UpstreamBrokeTests(EndingTestCase):
         self.assertEqual(client.ending, Ending.RESET)
 
 
-class EarlyAnswerTests(EndingTestCase):
+class EarlyResponseTests(EndingTestCase):
     """The upstream responds before it has read the request: the client gets exactly that response."""
 
     def test_every_way(self) -> None:
@@ -200,7 +200,7 @@ class EarlyAnswerTests(EndingTestCase):
         self.server.send(REFUSAL)
         self.assertTrue(client.received.endswith(b"no"))
         self.assertEqual((client.ending, client.socket.arriving), (Ending.HALF, type(client.socket.arriving)()))
-        self.assert_given_up()
+        self.assert_aborted()
 
     def test_success(self) -> None:
         """
@@ -220,10 +220,10 @@ class EarlyAnswerTests(EndingTestCase):
         client = self.client(post(1 << 30, body=b"x" * 1000))
         self.server.send(ok())
         self.assertEqual(client.received, ok(b"hi", b"Connection: close"))
-        self.assert_given_up()
+        self.assert_aborted()
 
 
-class AnswerTimeoutTests(EndingTestCase):
+class ResponseTimeoutTests(EndingTestCase):
     """The response timeout."""
 
     def setUp(self) -> None:
@@ -240,7 +240,7 @@ class AnswerTimeoutTests(EndingTestCase):
         self.assertIn(b"\r\nx-should-retry: false\r\n", client.received)
         self.assertEqual(self.stats.upstream_errors, {"upstream_timeout": 1})
         self.assertEqual(client.ending, Ending.OPEN)
-        self.assert_given_up()
+        self.assert_aborted()
 
     def test_not_while_uploading(self) -> None:
         """The time starts at the end of the upload."""

@@ -27,23 +27,23 @@ class StoppingReceiver:
     """
     Stops an upload at its first bytes.
 
-    :ivar told: the calls that it received.
+    :ivar calls: the calls that it received.
     """
 
     upload: Upload
 
     def __init__(self) -> None:
-        self.told: list[object] = []
+        self.calls: list[object] = []
 
     def body_received(self, data: bytes) -> None:
-        self.told.append(data)
+        self.calls.append(data)
         self.upload.stopProducing()
 
     def body_ended(self) -> None:
-        self.told.append("ended")
+        self.calls.append("ended")
 
     def body_failed(self, error: ProxyError) -> None:
-        self.told.append(error)
+        self.calls.append(error)
 
 
 class UploadTests(ProxyTestCase):
@@ -64,7 +64,7 @@ class UploadTests(ProxyTestCase):
             request, WholeBody(b"x"), OutgoingHead(b"POST", b"/", [], False, False), Untouched(), 1
         )
         receiver.upload.deliver(receiver)
-        self.assertEqual(receiver.told, [b"x"])
+        self.assertEqual(receiver.calls, [b"x"])
 
     def test_head_before_body(self) -> None:
         """The upstream gets the head before the client has sent any of the body, and each byte as it comes."""

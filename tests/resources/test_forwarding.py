@@ -73,15 +73,15 @@ class TargetTests(ProxyTestCase):
     def test_forwarded(self) -> None:
         """Forwarded headers name the client's address, protocol and host; the client's own values are not trusted."""
         received = self.asked(get(b"/x", b"X-Forwarded-For: 9.9.9.9", b"x-forwarded-proto: https"))
-        told = (b"X-Forwarded-For: 192.0.2.7", b"X-Forwarded-Proto: http", b"X-Forwarded-Host: h", MARK)
-        self.assertEqual(received, message(b"GET /x HTTP/1.1", b"Host: h", *told))
+        forwarded = (b"X-Forwarded-For: 192.0.2.7", b"X-Forwarded-Proto: http", b"X-Forwarded-Host: h", MARK)
+        self.assertEqual(received, message(b"GET /x HTTP/1.1", b"Host: h", *forwarded))
 
     def test_trusted(self) -> None:
         """The values of a trusted proxy are extended."""
         self.proxy(trusted=TrustedPeers([ip_network("192.0.2.0/24")]))
         received = self.asked(get(b"/x", b"X-Forwarded-For: 9.9.9.9", b"X-Forwarded-Proto: https"))
-        told = (b"X-Forwarded-For: 9.9.9.9, 192.0.2.7", b"X-Forwarded-Proto: https", b"X-Forwarded-Host: h", MARK)
-        self.assertEqual(received, message(b"GET /x HTTP/1.1", b"Host: h", *told))
+        forwarded = (b"X-Forwarded-For: 9.9.9.9, 192.0.2.7", b"X-Forwarded-Proto: https", b"X-Forwarded-Host: h", MARK)
+        self.assertEqual(received, message(b"GET /x HTTP/1.1", b"Host: h", *forwarded))
 
 
 class ContinueTests(ProxyTestCase):

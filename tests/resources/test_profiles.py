@@ -338,7 +338,7 @@ class QueryTests(ProfileTestCase):
 class ExplanationTests(ProxyTestCase):
     """The response header that lists the changes to a form."""
 
-    def told(self, fields: object, request: bytes, answer: bytes = b"") -> list[bytes]:
+    def explained(self, fields: object, request: bytes, answer: bytes = b"") -> list[bytes]:
         """Return the values of the header that the client gets."""
         self.proxy(fields=json.dumps(fields).encode(), explains=True)
         client = self.client(request)
@@ -359,19 +359,19 @@ class ExplanationTests(ProxyTestCase):
             "$default": {"model": "m"},
             "$map": {"language": {"en": "de", "zh": "fr"}, "other": {"*": "y"}},
         }
-        told = self.told(fields, transcription())
-        self.assertEqual(told, [b"0; forced=prompt; defaulted=model; mapped=language"])
+        explained = self.explained(fields, transcription())
+        self.assertEqual(explained, [b"0; forced=prompt; defaulted=model; mapped=language"])
         body = b"x=1&language=it&model=&prompt=2"
-        self.assertEqual(self.told(fields, transcription(body, URLENCODED)), [b"0; forced=prompt; removed=x"])
+        self.assertEqual(self.explained(fields, transcription(body, URLENCODED)), [b"0; forced=prompt; removed=x"])
         self.assertEqual(
-            self.told(fields, transcription(b"{}", b"Content-Type: application/json")),
+            self.explained(fields, transcription(b"{}", b"Content-Type: application/json")),
             [b"0; forced=prompt; defaulted=model"],
         )
 
     def test_nothing_done(self) -> None:
         """If nothing was changed, it has only the generation."""
-        self.assertEqual(self.told({}, transcription()), [b"0"])
-        self.assertEqual(self.told({"$map": {"language": {"zh": "x"}}, "x": None}, transcription()), [b"0"])
+        self.assertEqual(self.explained({}, transcription()), [b"0"])
+        self.assertEqual(self.explained({"$map": {"language": {"zh": "x"}}, "x": None}, transcription()), [b"0"])
 
     def test_generation(self) -> None:
         """The generation is that of the request's configuration, even after a reload."""
@@ -388,18 +388,18 @@ class ExplanationTests(ProxyTestCase):
         """Names in it are ASCII, and cannot contain a separator or end the header."""
         fields = {"naïve": 1, "a,b": 2, "会议[]": [3], "a b": 4, "x:y": 5, "e@f": 6}
         self.assertEqual(
-            self.told(fields, transcription()),
+            self.explained(fields, transcription()),
             [b"0; forced=na%C3%AFve,a%2Cb,%E4%BC%9A%E8%AE%AE[],a%20b,x%3Ay,e%40f"],
         )
 
     def test_profile(self) -> None:
         """It describes the profile's rules."""
         fields = {"language": "zh", "$profiles": {"p": {"$unset": ["language"], "prompt": "x"}}}
-        self.assertEqual(self.told(fields, transcription(target=b"/profiles/p" + PATH)), [b"0; forced=prompt"])
+        self.assertEqual(self.explained(fields, transcription(target=b"/profiles/p" + PATH)), [b"0; forced=prompt"])
 
     def test_not_asked(self) -> None:
         """Without the option, or for a request that is not a transcription, the header is not added."""
-        self.assertEqual(self.told({"a": 1}, get()), [])
+        self.assertEqual(self.explained({"a": 1}, get()), [])
         self.proxy(fields=b'{"a": 1}')
         client = self.client(transcription())
         self.server.send(ok())

@@ -190,9 +190,9 @@ class HealthTests(ProxyTestCase):
                     if trouble is not None:
                         self.upstream.refuse(UpstreamUnreachable(trouble))
         lines = [(event["log_level"].name, formatEvent(event).split(" ", 7)) for event in logs]
-        told = [(level, words[2], words[3], words[7][2:]) for level, words in lines]
+        logged = [(level, words[2], words[3], words[7][2:]) for level, words in lines]
         self.assertEqual(
-            told,
+            logged,
             [
                 ("info", "/health", "200", ""),
                 ("warn", "/health", "503", "a"),

@@ -60,7 +60,7 @@ class Client:
 
     :ivar requests: how many it has begun.
     :ivar faults: unexpected results.
-    :ivar deeds: how many times it ran each action.
+    :ivar actions: how many times it ran each action.
     """
 
     def __init__(self, port: int, seed: str) -> None:
@@ -68,31 +68,31 @@ class Client:
         self._random = random.Random(seed)
         self.requests = 0
         self.faults: list[str] = []
-        self.deeds: Counter[str] = Counter()
+        self.actions: Counter[str] = Counter()
         self._last: list[bytes] = []
 
     def step(self) -> None:
         """Run one action."""
-        deeds: list[Callable[[Peer], int]] = [
+        actions: list[Callable[[Peer], int]] = [
             *[self.ask] * 8,
             *[self.keep_asking] * 3,
             self.pipeline,
-            *[self.leave] * 4,
-            self.leave_megabytes,
+            *[self.disconnect] * 4,
+            self.disconnect_unread,
             self.refused,
             self.tunnel,
             self.part_of_a_head,
         ]
-        deed = self._random.choice(deeds)
-        self.deeds[deed.__name__] += 1
+        action = self._random.choice(actions)
+        self.actions[action.__name__] += 1
         peer = connect(self._port)
         try:
-            sent = deed(peer)
+            sent = action(peer)
             self.requests += sent
-            if deed != self.tunnel and len(answers := _STATUS.findall(bytes(peer.received))) > sent:
-                self.faults.append(f"{deed.__name__}: {len(answers)} answers to {sent} requests")
+            if action != self.tunnel and len(responses := _STATUS.findall(bytes(peer.received))) > sent:
+                self.faults.append(f"{action.__name__}: {len(responses)} responses to {sent} requests")
         except Exception as error:
-            self.faults.append(f"{deed.__name__}: {error!r} after {self._last!r}, {bytes(peer.received[-300:])!r}")
+            self.faults.append(f"{action.__name__}: {error!r} after {self._last!r}, {bytes(peer.received[-300:])!r}")
         finally:
             peer.close()
 
@@ -109,10 +109,10 @@ class Client:
         ]
         return b"".join(parts) + b"--%b--\r\n" % boundary
 
-    def request(self, deed: bytes, *headers: Header) -> tuple[bytes, bytes]:
+    def request(self, action: bytes, *headers: Header) -> tuple[bytes, bytes]:
         """Head and body of a request."""
-        do = (b"X-Do", deed)
-        self._last = [*self._last[-3:], deed]
+        do = (b"X-Do", action)
+        self._last = [*self._last[-3:], action]
         kind = self._random.randrange(5)
         if kind == 0:
             return request("GET", "/v1/models", do, *headers), b""
@@ -133,7 +133,7 @@ class Client:
         size = len(data) // count + 1
         peer.send_while_taken(data[at : at + size] for at in range(0, len(data), size))
 
-    def expect(self, peer: Peer, deed: bytes) -> bool:
+    def expect(self, peer: Peer, action: bytes) -> bool:
         """Read a response and check it; return whether the connection persists."""
         status: int | None = None
         going_on = False
@@ -143,44 +143,46 @@ class Client:
                 message = peer.read_message()
             status = message.status
             going_on = message.values(b"Connection") == []
-        if status not in EXPECTED[deed]:
-            self.faults.append(f"{deed.decode()}: {status}, {bytes(peer.received[:300])!r}")
+        if status not in EXPECTED[action]:
+            self.faults.append(f"{action.decode()}: {status}, {bytes(peer.received[:300])!r}")
         return going_on
 
     # Actions; each returns how many requests it has sent.
 
     def ask(self, peer: Peer) -> int:
         """One request, with a random behaviour of the upstream."""
-        deed = self._random.choice(list(EXPECTED))
-        head, body = self.request(deed, *self._random.choice([[], [(b"Connection", b"close")]]))
+        action = self._random.choice(list(EXPECTED))
+        head, body = self.request(action, *self._random.choice([[], [(b"Connection", b"close")]]))
         self.send(peer, head + body)
-        if not self.expect(peer, deed):
+        if not self.expect(peer, action):
             rest = peer.read_to_end()
-            if rest and deed in KEPT:
-                self.faults.append(f"{deed.decode()}: {rest[:100]!r} behind the last answer")
+            if rest and action in KEPT:
+                self.faults.append(f"{action.decode()}: {rest[:100]!r} after the last response")
         return 1
 
     def keep_asking(self, peer: Peer) -> int:
         """Some requests on one connection."""
         count = self._random.randrange(2, 8)
         for number in range(count):
-            deed = self._random.choice(KEPT)
-            head, body = self.request(deed)
+            action = self._random.choice(KEPT)
+            head, body = self.request(action)
             self.send(peer, head + body)
-            if not self.expect(peer, deed):
+            if not self.expect(peer, action):
                 return number + 1
         return count
 
     def pipeline(self, peer: Peer) -> int:
         """Some pipelined requests."""
-        deeds = [self._random.choice(KEPT) for _ in range(5)]
-        data = b"".join(request("POST", "/v1/files", (b"X-Do", deed), counted(b"whole")) + b"whole" for deed in deeds)
+        actions = [self._random.choice(KEPT) for _ in range(5)]
+        data = b"".join(
+            request("POST", "/v1/files", (b"X-Do", action), counted(b"whole")) + b"whole" for action in actions
+        )
         self.send(peer, data)
-        for deed in deeds:
-            self.expect(peer, deed)
-        return len(deeds)
+        for action in actions:
+            self.expect(peer, action)
+        return len(actions)
 
-    def leave(self, peer: Peer) -> int:
+    def disconnect(self, peer: Peer) -> int:
         """A request whose client disconnects at any point."""
         head, body = self.request(self._random.choice([b"answer", b"large", b"wait", b"stall", b"early, read on"]))
         data = head + body
@@ -192,7 +194,7 @@ class Client:
         self._random.choice([Peer.close, Peer.reset, Peer.shut])(peer)
         return 1
 
-    def leave_megabytes(self, peer: Peer) -> int:
+    def disconnect_unread(self, peer: Peer) -> int:
         """An unread upload whose client closes; only a reader that reads to the close can see it."""
         (_, value) = content_type()
         begin = b"--%b\r\nContent-Disposition: form-data; name=file\r\n\r\n" % value.partition(b"boundary=")[2]

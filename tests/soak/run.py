@@ -58,7 +58,7 @@ class Report:
     clock: str
     memory: tuple[int, int]
     files: tuple[int, int]
-    deeds: dict[str, int]
+    actions: dict[str, int]
     faults: list[str]
 
     def __str__(self) -> str:
@@ -66,7 +66,7 @@ class Report:
         lines = [
             f"{self.requests} requests in {self.seconds:.1f} s; memory {before} -> {after} MiB, "
             f"open files {self.files[0]} -> {self.files[1]}; {self.clock}",
-            ", ".join(f"{name} {count}" for name, count in sorted(self.deeds.items())),
+            ", ".join(f"{name} {count}" for name, count in sorted(self.actions.items())),
             *[f"FAULT {fault}" for fault in self.faults[:50]],
         ]
         return "\n".join(lines)
@@ -95,12 +95,12 @@ def soak(requests: int, seed: int, clients: int = 16) -> Report:
         env = None if clock is None else clock.env
         daemon = Daemon(*target, *OPTIONS, config=_config(0), env=env, open_files=OPEN_FILES)
         try:
-            with _setting(clock, seed) as told:
+            with _setting(clock, seed) as clock_steps:
                 report = _soak(daemon, requests, seed, clients)
         finally:
             daemon.close()
     report.seconds = time.monotonic() - begun
-    report.clock = MISSING or f"the wall clock was set {len(told)} times"
+    report.clock = MISSING or f"the wall clock was set {len(clock_steps)} times"
     return report
 
 
@@ -157,9 +157,9 @@ def _soak(daemon: Daemon, requests: int, seed: int, clients: int) -> Report:
         if sign in log:
             at = log.index(sign)
             faults.append(f"the log says: {log[max(0, at - 500) : at + 3000]}")
-    deeds = sum((client.deeds for client in done), Counter())
+    actions = sum((client.actions for client in done), Counter())
     count = sum(client.requests for client in done)
-    return Report(count, 0.0, "", (before[0], after[0]), (before[1], after[1]), dict(deeds), faults)
+    return Report(count, 0.0, "", (before[0], after[0]), (before[1], after[1]), dict(actions), faults)
 
 
 def _run(daemon: Daemon, requests: int, seed: str, clients: int) -> list[Client]:

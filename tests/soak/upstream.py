@@ -20,7 +20,7 @@ LARGE = b"large answer " * 50_000
 HOLD_S = 60.0
 
 #: Handles a request whose head has been read; returns True if the connection persists.
-Deed = Callable[[Peer, Message], bool]
+Action = Callable[[Peer, Message], bool]
 
 
 def _read(peer: Peer, message: Message) -> None:
@@ -32,23 +32,23 @@ def _read(peer: Peer, message: Message) -> None:
         peer.read_exactly(message.length or 0)
 
 
-def answering(answer: bytes, keep: bool = True, wait_s: float = 0.0) -> Deed:
+def answering(answer: bytes, keep: bool = True, wait_s: float = 0.0) -> Action:
     """Read the request and respond."""
 
-    def deed(peer: Peer, message: Message) -> bool:
+    def action(peer: Peer, message: Message) -> bool:
         _read(peer, message)
         if wait_s:
             time.sleep(wait_s)
         peer.send(answer)
         return keep
 
-    return deed
+    return action
 
 
-def early(answer: bytes, end: Callable[[Peer], None] | None) -> Deed:
+def early(answer: bytes, end: Callable[[Peer], None] | None) -> Action:
     """Respond before reading the request; then close the connection, or read on and serve the next one."""
 
-    def deed(peer: Peer, message: Message) -> bool:
+    def action(peer: Peer, message: Message) -> bool:
         peer.send(answer)
         if end is None:
             _read(peer, message)
@@ -56,19 +56,19 @@ def early(answer: bytes, end: Callable[[Peer], None] | None) -> Deed:
         end(peer)
         return False
 
-    return deed
+    return action
 
 
-def breaking(part: bytes, end: Callable[[Peer], None]) -> Deed:
+def breaking(part: bytes, end: Callable[[Peer], None]) -> Action:
     """Read the request, send a part of a response, and close the connection."""
 
-    def deed(peer: Peer, message: Message) -> bool:
+    def action(peer: Peer, message: Message) -> bool:
         _read(peer, message)
         peer.send(part)
         end(peer)
         return False
 
-    return deed
+    return action
 
 
 def linger(peer: Peer) -> None:
@@ -101,7 +101,7 @@ def stall(peer: Peer, message: Message) -> bool:
 WHOLE = head(OK, [counted(BODY)]) + BODY
 REFUSAL = head(b"HTTP/1.1 413 Content Too Large", [counted(b"too large")]) + b"too large"
 
-DEEDS: dict[bytes, Deed] = {
+DEEDS: dict[bytes, Action] = {
     b"answer": answering(WHOLE),
     b"chunks": answering(head(OK, [CHUNKED]) + chunked([BODY[:5], BODY[5:]])),
     b"large": answering(head(OK, [counted(LARGE)]) + LARGE),
@@ -133,8 +133,8 @@ def serve(peer: Peer) -> None:
     try:
         while True:
             message = peer.read_head()
-            (deed,) = message.values(b"X-Do")
-            if not DEEDS[deed](peer, message):
+            (action,) = message.values(b"X-Do")
+            if not DEEDS[action](peer, message):
                 return
             # Received bytes are not needed any more.
             del peer.received[: peer._at]

@@ -112,14 +112,14 @@ class FakeSocket:
 class FakeThreadPool:
     """A thread pool that calls at once."""
 
-    def callInThreadWithCallback(self, told: Any, call: Any, *arguments: Any) -> None:
+    def callInThreadWithCallback(self, report: Any, call: Any, *arguments: Any) -> None:
         """Report whether a call succeeded, and its result."""
         try:
             result = call(*arguments)
         except BaseException:
-            told(False, Failure())
+            report(False, Failure())
         else:
-            told(True, result)
+            report(True, result)
 
 
 class FakeReactor(MemoryReactorClock):

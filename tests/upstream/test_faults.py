@@ -214,7 +214,7 @@ class StallTests(ConnectionTestCase):
         self.assertTrue(self.body(self.answer).whole)
 
 
-class EarlyAnswerTests(ConnectionTestCase):
+class EarlyResponseTests(ConnectionTestCase):
     """A server that responds before it has read the request."""
 
     REFUSAL = message(b"HTTP/1.1 413 Too much", b"Content-Length: 2", body=b"no")

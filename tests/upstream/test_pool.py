@@ -37,7 +37,7 @@ class PoolTestCase(MemoryTestCase):
         """Return the upstream's end of a connection."""
         return next(peer for peer in self.upstream.peers if peer.protocol is connection)
 
-    def give_back(self, *connections: UpstreamConnection) -> None:
+    def use_and_release(self, *connections: UpstreamConnection) -> None:
         """Let each connection carry a request, so that it is released."""
         for connection in connections:
             connection.request(FakeOutgoing()).addCallback(Body)
@@ -55,7 +55,7 @@ class PoolTestCase(MemoryTestCase):
         self.assert_nothing_left()
 
 
-class LendingTests(PoolTestCase):
+class AcquireTests(PoolTestCase):
     """Which connection is acquired."""
 
     def test_new(self) -> None:
@@ -67,7 +67,7 @@ class LendingTests(PoolTestCase):
     def test_again(self) -> None:
         """A released connection is acquired again."""
         connection = self.acquire()
-        self.give_back(connection)
+        self.use_and_release(connection)
         self.assertFalse(self.pool.busy)
         self.assertIs(self.acquire(), connection)
         self.assertEqual(len(self.upstream.peers), 1)
@@ -77,10 +77,10 @@ class LendingTests(PoolTestCase):
         self.assertIsNone(self.pool.acquire_idle())
         connection = self.acquire()
         self.assertIsNone(self.pool.acquire_idle())
-        self.give_back(connection)
+        self.use_and_release(connection)
         self.assertIs(self.pool.acquire_idle(), connection)
         self.assertTrue(self.pool.busy)
-        self.give_back(connection)
+        self.use_and_release(connection)
         self.peer(connection).socket.arriving.append(b"")
         self.assertIsNone(self.pool.acquire_idle())
         self.assertEqual(len(self.upstream.peers), 1)
@@ -89,7 +89,7 @@ class LendingTests(PoolTestCase):
         """The most recently used connection is acquired first: the others are closer to their timeout."""
         one, two, three = (self.acquire() for _ in range(3))
         for connection in (two, three, one):
-            self.give_back(connection)
+            self.use_and_release(connection)
             self.reactor.advance(0.1)
         self.assertEqual([self.acquire(), self.acquire(), self.acquire()], [one, three, two])
 
@@ -104,7 +104,7 @@ class LendingTests(PoolTestCase):
         """A connection that the upstream closed while idle is not acquired, whether or not the close has been read."""
         for read in (True, False):
             connection = self.acquire()
-            self.give_back(connection)
+            self.use_and_release(connection)
             self.reactor.advance(2)
             if read:
                 self.peer(connection).close()
@@ -119,7 +119,7 @@ class LendingTests(PoolTestCase):
     def test_spoken_to(self) -> None:
         """A connection with unsolicited bytes is not acquired."""
         connection = self.acquire()
-        self.give_back(connection)
+        self.use_and_release(connection)
         self.peer(connection).socket.arriving.append(ok())
         other = self.acquire()
         self.assertIsNot(other, connection)
@@ -129,7 +129,7 @@ class LendingTests(PoolTestCase):
     def test_only_the_bad_ones(self) -> None:
         """A usable connection below unusable ones is found."""
         one, two = self.acquire(), self.acquire()
-        self.give_back(one, two)
+        self.use_and_release(one, two)
         self.peer(two).socket.arriving.append(b"")
         self.assertIs(self.acquire(), one)
 
@@ -155,7 +155,7 @@ class LendingTests(PoolTestCase):
         self.acquire()
 
 
-class RestTests(PoolTestCase):
+class IdleTests(PoolTestCase):
     """How long connections are idle, and how many."""
 
     def test_defaults(self) -> None:
@@ -165,9 +165,9 @@ class RestTests(PoolTestCase):
     def test_expiry(self) -> None:
         """Each connection is closed after its idle timeout."""
         one, two = self.acquire(), self.acquire()
-        self.give_back(one)
+        self.use_and_release(one)
         self.reactor.advance(2)
-        self.give_back(two)
+        self.use_and_release(two)
         self.reactor.advance(1.9)
         self.assertEqual(self.open_peers(), 2)
         self.reactor.advance(0.2)
@@ -182,14 +182,14 @@ class RestTests(PoolTestCase):
         """
         If the upstream announces its timeout, the connection is closed a second earlier, but never later than usual.
         """
-        for announced, rests_s in ((b"timeout=3", 2), (b"timeout=60, max=9", 4), (b"max=5", 4), (b"timeout=1", 0)):
+        for announced, idle_for_s in ((b"timeout=3", 2), (b"timeout=60, max=9", 4), (b"max=5", 4), (b"timeout=1", 0)):
             self.set_up(PoolLimits())
             one, two = self.acquire(), self.acquire()
-            self.give_back(one)
+            self.use_and_release(one)
             two.request(FakeOutgoing()).addCallback(Body)
             self.peer(two).send(ok(b"", b"Keep-Alive: " + announced))
-            if rests_s:
-                self.reactor.advance(rests_s - 0.1)
+            if idle_for_s:
+                self.reactor.advance(idle_for_s - 0.1)
                 self.assertEqual(self.open_peers(), 2, announced)
                 self.reactor.advance(0.2)
             self.assertEqual((self.open_peers(), self.pool.acquire_idle()), (0, None), announced)
@@ -198,25 +198,25 @@ class RestTests(PoolTestCase):
     def test_announced_anew(self) -> None:
         """The last announcement counts."""
         connection = self.acquire()
-        for announced, rests_s in ((b"timeout=2", 1), (b"timeout=4", 3)):
+        for announced, idle_for_s in ((b"timeout=2", 1), (b"timeout=4", 3)):
             connection.request(FakeOutgoing()).addCallback(Body)
             self.peer(connection).send(ok(b"", b"Keep-Alive: " + announced))
-            self.reactor.advance(rests_s - 0.1)
+            self.reactor.advance(idle_for_s - 0.1)
             self.assertIs(self.acquire(), connection)
-        self.give_back(connection)
+        self.use_and_release(connection)
 
     def test_expiry_again(self) -> None:
         """The idle time starts at the last use."""
         connection = self.acquire()
         for _ in range(5):
-            self.give_back(connection)
+            self.use_and_release(connection)
             self.reactor.advance(3.9)
             self.assertIs(self.acquire(), connection)
 
     def test_too_old(self) -> None:
         """A connection past its timeout is not acquired, even if its timer has not fired."""
         connection = self.acquire()
-        self.give_back(connection)
+        self.use_and_release(connection)
         self.reactor.rightNow += 4.1
         self.assertIsNot(self.acquire(), connection)
         self.reactor.settle()
@@ -226,7 +226,7 @@ class RestTests(PoolTestCase):
         """The number of idle connections is limited; the one that was idle for longest is closed for another one."""
         self.set_up(PoolLimits(size=2))
         one, two, three = (self.acquire() for _ in range(3))
-        self.give_back(one, two, three)
+        self.use_and_release(one, two, three)
         self.reactor.settle()
         self.assertEqual(self.peer(one).ending, Ending.CLOSED)
         self.assertEqual([self.acquire(), self.acquire()], [three, two])
@@ -235,19 +235,19 @@ class RestTests(PoolTestCase):
         """With a size of zero each request has its own connection."""
         self.set_up(PoolLimits(size=0))
         connection = self.acquire()
-        self.give_back(connection)
+        self.use_and_release(connection)
         self.assertEqual(self.peer(connection).ending, Ending.CLOSED)
         self.assertIsNot(self.acquire(), connection)
 
     def test_close(self) -> None:
         """Closing the pool closes idle connections at once, and those in use when they are released."""
-        resting, used = self.acquire(), self.acquire()
-        self.give_back(resting)
+        idling, used = self.acquire(), self.acquire()
+        self.use_and_release(idling)
         self.pool.close()
         self.reactor.settle()
-        self.assertEqual((self.peer(resting).ending, self.peer(used).ending), (Ending.CLOSED, Ending.OPEN))
+        self.assertEqual((self.peer(idling).ending, self.peer(used).ending), (Ending.CLOSED, Ending.OPEN))
         self.assertEqual(self.reactor.pending(), [])
-        self.give_back(used)
+        self.use_and_release(used)
         self.assertEqual(self.peer(used).ending, Ending.CLOSED)
 
 
@@ -257,7 +257,7 @@ class LearningTests(PoolTestCase):
     def idle(self, seconds: float) -> Peer:
         """Return the upstream's end of a connection that was idle for this time."""
         connection = self.acquire()
-        self.give_back(connection)
+        self.use_and_release(connection)
         self.reactor.advance(seconds)
         return self.peer(connection)
 

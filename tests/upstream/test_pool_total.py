@@ -27,7 +27,7 @@ class TotalTests(PoolTestCase):
         _, two = self.acquire(), self.acquire()
         waiting = self.pool.acquire()
         self.assertNoResult(waiting)
-        self.give_back(two)
+        self.use_and_release(two)
         self.assertIs(self.successResultOf(waiting), two)
         self.assertEqual(len(self.upstream.peers), 2)
 
@@ -37,7 +37,7 @@ class TotalTests(PoolTestCase):
         taken: list[UpstreamConnection | None] = []
         waiting = [self.pool.acquire() for _ in range(2)]
         waiting[0].addCallback(lambda _: taken.append(self.pool.acquire_idle()))
-        self.give_back(one)
+        self.use_and_release(one)
         self.assertEqual(taken, [None])
         waiting[1].addErrback(lambda _: None).cancel()
 
@@ -46,7 +46,7 @@ class TotalTests(PoolTestCase):
         self.set_up(PoolLimits(size=0, total=1))
         connection = self.acquire()
         waiting = self.pool.acquire()
-        self.give_back(connection)
+        self.use_and_release(connection)
         self.assertIs(self.successResultOf(waiting), connection)
 
     def test_order(self) -> None:
@@ -54,7 +54,7 @@ class TotalTests(PoolTestCase):
         connections = [self.acquire(), self.acquire()]
         waiting = [self.pool.acquire() for _ in range(4)]
         for number in range(4):
-            self.give_back(connections[number % 2])
+            self.use_and_release(connections[number % 2])
             for turn, acquiring in enumerate(waiting):
                 self.assertEqual(acquiring.called, turn <= number)
 
@@ -104,7 +104,7 @@ class TotalTests(PoolTestCase):
         error = self.failureResultOf(first, UpstreamBusy).value
         self.assertEqual((error.status, error.headers), (503, ((b"Retry-After", b"1"),)))
         self.assertNoResult(second)
-        self.give_back(connections[0])
+        self.use_and_release(connections[0])
         self.assertIs(self.successResultOf(second), connections[0])
 
     def test_for_ever(self) -> None:
@@ -114,7 +114,7 @@ class TotalTests(PoolTestCase):
         waiting = self.pool.acquire()
         self.reactor.advance(1e6)
         self.assertNoResult(waiting)
-        self.give_back(connection)
+        self.use_and_release(connection)
         self.successResultOf(waiting)
 
     def test_limit_does_not_count_connecting(self) -> None:
@@ -135,8 +135,8 @@ class TotalTests(PoolTestCase):
         waiting[1].cancel()
         self.failureResultOf(waiting[1], CancelledError)
         self.assertEqual(len(self.reactor.pending()), 2)
-        self.give_back(connections[0])
-        self.give_back(connections[1])
+        self.use_and_release(connections[0])
+        self.use_and_release(connections[1])
         self.assertEqual([self.successResultOf(waiting[0]), self.successResultOf(waiting[2])], connections)
 
     def test_leaves_while_connecting(self) -> None:
@@ -154,7 +154,7 @@ class TotalTests(PoolTestCase):
     def test_resting_ones_make_room(self) -> None:
         """Idle connections count towards the total: they are used before new ones are made."""
         one, two = self.acquire(), self.acquire()
-        self.give_back(one, two)
+        self.use_and_release(one, two)
         self.assertEqual({self.acquire(), self.acquire()}, {one, two})
         self.assertEqual(self.open_peers(), 2)
 

@@ -35,7 +35,7 @@ class _Members(list[tuple[str, Any]]):
     """An object's members; a plain list of pairs could be an array."""
 
 
-def said_by_multipart(items: list[Item]) -> list[Item]:
+def shown_by_multipart(items: list[Item]) -> list[Item]:
     """Items as the multipart package returns them: file names without escapes and without Windows folders."""
     return [
         attrs.evolve(
@@ -46,7 +46,7 @@ def said_by_multipart(items: list[Item]) -> list[Item]:
     ]
 
 
-def said_by_starlette(items: list[Item]) -> list[Item]:
+def shown_by_starlette(items: list[Item]) -> list[Item]:
     """Items as Starlette returns them: text fields without types, file names without Windows folders."""
     return [
         attrs.evolve(each, filename=each.filename and _without_folder(each.filename)) for each in as_starlette(items)

@@ -87,7 +87,7 @@ PATHS = (
 def query(sent: bytes, left: bytes, why: str = "") -> Vector:
     """A form sent with a query, and the rest of the query that is forwarded."""
     vector = row(b"/v1/audio/transcriptions?" + sent, why or _QUERY, _REWRITTEN)
-    return attrs.evolve(vector, leaves_for=b"/v1/audio/transcriptions?" + left)
+    return attrs.evolve(vector, upstream_target=b"/v1/audio/transcriptions?" + left)
 
 
 #: Fields in the query.

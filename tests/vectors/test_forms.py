@@ -16,7 +16,7 @@ from ..forms.rewriting import Rewritten, by_multipart, by_starlette, bytewise, r
 from ..support.fakes import Ending
 from ..support.stage import ProxyTestCase
 from . import envelopes, parameters, parts, small, spellings, targets
-from .reading import by_json, by_pairs, said_by_multipart, said_by_starlette
+from .reading import by_json, by_pairs, shown_by_multipart, shown_by_starlette
 from .vector import CONFIG, FORCED, FORCED_JSON, JSON, URLENCODED, Passes, Reads, ReadsJSON, Refused, Vector
 
 FORMS = (*parameters.ROWS, *parts.ROWS, *envelopes.ROWS, *spellings.ROWS, *small.ROWS)
@@ -119,8 +119,8 @@ class VectorTests(ProxyTestCase):
             self.assertIn(verdict.word, outcome.message)
             return
         self.assertEqual((outcome.status, outcome.message), (204, ""))
-        if vector.leaves_for is not None:
-            self.assertEqual(outcome.head.split(b" ")[1], vector.leaves_for)
+        if vector.upstream_target is not None:
+            self.assertEqual(outcome.head.split(b" ")[1], vector.upstream_target)
         if isinstance(verdict, Passes):
             self.assertEqual(outcome.body, vector.body)
         elif isinstance(verdict, ReadsJSON):
@@ -133,8 +133,8 @@ class VectorTests(ProxyTestCase):
             self.assertIn(b"\r\nContent-Type: multipart/form-data; boundary==\r\n", outcome.head)
             left = Rewritten(b"multipart/form-data; boundary==", None, outcome.body)
             expected = [*FORCED, *verdict.kept]
-            self.assertEqual(by_multipart(left), said_by_multipart(expected))
-            self.assertEqual(by_starlette(left), said_by_starlette(expected))
+            self.assertEqual(by_multipart(left), shown_by_multipart(expected))
+            self.assertEqual(by_starlette(left), shown_by_starlette(expected))
 
     def hold(self, rows: tuple[Vector, ...]) -> None:
         """Check vectors in both framings, whole and byte by byte; list all failures."""

@@ -65,7 +65,7 @@ class Vector:
 
     :ivar reason: the difference between parsers, or why an honest client may send it.
     :ivar content_type: None omits it.
-    :ivar leaves_for: the target that the upstream sees; None: the same, in origin form.
+    :ivar upstream_target: the target that the upstream sees; None: the same, in origin form.
     """
 
     name: str
@@ -76,7 +76,7 @@ class Vector:
     target: bytes = PATH
     method: bytes = b"POST"
     headers: tuple[bytes, ...] = ()
-    leaves_for: bytes | None = None
+    upstream_target: bytes | None = None
 
     def head(self, counted: bool) -> bytes:
         """The request's head; a body without a length is sent chunked."""

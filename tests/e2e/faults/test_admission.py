@@ -38,9 +38,9 @@ class AdmissionTestCase(FaultTestCase):
         """Wait until /stats has these values; its own request is in flight itself."""
         until(lambda: counts.items() <= self.daemon.stats().items(), f"{counts} in /stats", SOON_S)
 
-    def arrived(self, *resting: Peer) -> tuple[Peer, bytes]:
+    def arrived(self, *idle: Peer) -> tuple[Peer, bytes]:
         """Return the upstream connection of the next transcription, new or reused, and its number."""
-        upstream = self.next_connection(*resting)
+        upstream = self.next_connection(*idle)
         (number,) = upstream.read_message().values(b"X-Number")
         return upstream, number
 
@@ -202,12 +202,12 @@ class NoQueue(AdmissionTestCase):
     def test_pipelined(self) -> None:
         """After its response a client can send the next transcription on the same connection, even pipelined."""
         client = self.ask(b"".join(transcription(n) for n in range(3)))
-        resting: list[Peer] = []
+        idle: list[Peer] = []
         for n in range(3):
-            upstream, number = self.arrived(*resting)
+            upstream, number = self.arrived(*idle)
             self.assertEqual(number, b"%d" % n)
             self.end(upstream, client)
-            resting = [upstream]
+            idle = [upstream]
 
 
 class InOrder(AdmissionTestCase):

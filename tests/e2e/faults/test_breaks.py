@@ -28,10 +28,10 @@ PARTS: dict[str, tuple[list[Header], bytes]] = {
 }
 
 
-class BrokenAnswers(FaultTestCase):
+class PrematureCloses(FaultTestCase):
     """After a premature close in the middle of a response, the client's connection fails too."""
 
-    def break_off(self, sent: bytes, headers: list[Header], part: bytes, leave: Callable[[Peer], None]) -> Peer:
+    def close_early(self, sent: bytes, headers: list[Header], part: bytes, leave: Callable[[Peer], None]) -> Peer:
         """Return the client of a failing response, once it has the beginning."""
         client = self.connect()
         client.send(sent)
@@ -55,34 +55,34 @@ class BrokenAnswers(FaultTestCase):
         """After a FIN and after a RST, in each framing: the length falls short, the last chunk is missing."""
         for leave in (Peer.close, Peer.reset):
             for headers, part in PARTS.values():
-                self.assert_broken(self.break_off(request("GET", "/"), headers, part, leave))
+                self.assert_broken(self.close_early(request("GET", "/"), headers, part, leave))
 
     def test_http_1_0_client(self) -> None:
         """An HTTP/1.0 client gets no chunks; a reset shows it that its response is incomplete."""
         for leave in (Peer.close, Peer.reset):
             for headers, part in PARTS.values():
-                client = self.break_off(b"GET / HTTP/1.0\r\n\r\n", headers, part, leave)
+                client = self.close_early(b"GET / HTTP/1.0\r\n\r\n", headers, part, leave)
                 self.assert_broken(client)
                 self.assertIs(client.ending, Ending.RESET)
 
     def test_reset_of_a_close_delimited_answer(self) -> None:
         """If a response that ends with its connection is reset, clients of both versions see an incomplete response."""
         for version in (b"HTTP/1.1", b"HTTP/1.0"):
-            client = self.break_off(b"GET / %b\r\nHost: x\r\n\r\n" % version, [], b"12345", Peer.reset)
+            client = self.close_early(b"GET / %b\r\nHost: x\r\n\r\n" % version, [], b"12345", Peer.reset)
             self.assert_broken(client)
 
     def test_end_of_a_close_delimited_answer(self) -> None:
         """If such a response ends with a FIN, it is complete for both."""
-        client = self.break_off(request("GET", "/"), [], b"12345", Peer.close)
+        client = self.close_early(request("GET", "/"), [], b"12345", Peer.close)
         self.assertEqual(client.read_until(b"0\r\n\r\n"), b"\r\n0\r\n\r\n")
-        client = self.break_off(b"GET / HTTP/1.0\r\n\r\n", [], b"12345", Peer.close)
+        client = self.close_early(b"GET / HTTP/1.0\r\n\r\n", [], b"12345", Peer.close)
         self.assert_closed(client)
 
     def test_chunks_that_make_no_sense(self) -> None:
         """Malformed chunks abort the response."""
         for part in (b"zz\r\n", b"3\r\nabcd\r\n", b"-1\r\n", b"1" * 20 + b"\r\n", b"\r\n", b"5;" + b"x" * 10_000):
             first = b"5\r\n12345\r\n"
-            client = self.break_off(request("GET", "/"), [CHUNKED], first, lambda peer, part=part: peer.send(part))
+            client = self.close_early(request("GET", "/"), [CHUNKED], first, lambda peer, part=part: peer.send(part))
             self.assert_broken(client)
             self.assert_ends(self.listener.peers[-1])
 
@@ -129,7 +129,7 @@ GARBAGE = {
 }
 
 
-class NoAnswer(FaultTestCase):
+class NoResponse(FaultTestCase):
     """An upstream without a valid response: the client gets 502 at once, also during the upload."""
 
     config = '{"language": "zh"}'
@@ -219,7 +219,7 @@ class NoAnswer(FaultTestCase):
         self.assert_works()
 
 
-class NobodyThere(FaultTestCase):
+class NoListener(FaultTestCase):
     """No server listens at the upstream's address."""
 
     def test_refused(self) -> None:

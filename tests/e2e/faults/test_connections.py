@@ -12,7 +12,7 @@ from .tools import FaultTestCase
 OK = b"HTTP/1.1 200 OK"
 
 
-class AnswerTestCase(FaultTestCase):
+class ResponseTestCase(FaultTestCase):
     """Base class: complete responses, and their connections afterwards."""
 
     def get(self, client: Peer, upstream: Peer | None, answer: bytes, target: str = "/") -> Peer:
@@ -25,7 +25,7 @@ class AnswerTestCase(FaultTestCase):
         return upstream
 
 
-class Leftovers(AnswerTestCase):
+class ExtraBytes(ResponseTestCase):
     """Extra bytes after a response, and the Connection field of an upstream."""
 
     def test_extra_bytes(self) -> None:
@@ -70,9 +70,9 @@ class Leftovers(AnswerTestCase):
             [(b"Connection", b"keep-alive"), (b"Connection", b"close")],
             [(b"Connection", b"close"), (b"Connection", b"keep-alive")],
         ]
-        answers = [head(OK, [counted(b"ok"), *headers]) + b"ok" for headers in spellings]
-        answers.append(head(b"HTTP/1.0 200 OK", [counted(b"ok")]) + b"ok")
-        for answer in answers:
+        responses = [head(OK, [counted(b"ok"), *headers]) + b"ok" for headers in spellings]
+        responses.append(head(b"HTTP/1.0 200 OK", [counted(b"ok")]) + b"ok")
+        for answer in responses:
             client = self.connect()
             upstream = self.get(client, None, answer)
             self.assert_ends(upstream)
@@ -112,7 +112,7 @@ class Leftovers(AnswerTestCase):
             self.catch_up()
 
 
-class Kept(AnswerTestCase):
+class IdleConnections(ResponseTestCase):
     """
     Idle connections; in a separate class, because a daemon keeps what it learned about an upstream's idle timeout.
     """

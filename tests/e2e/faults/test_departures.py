@@ -17,10 +17,10 @@ WAYS: tuple[Leave, ...] = (Peer.close, Peer.shut, Peer.reset)
 LENGTH = 1 << 30
 
 
-class DepartureTestCase(FaultTestCase):
+class DisconnectTestCase(FaultTestCase):
     """Base class: tests of disconnecting clients."""
 
-    def assert_given_up(self, upstream: Peer, length: int | None) -> None:
+    def assert_aborted(self, upstream: Peer, length: int | None) -> None:
         """Check that the upstream's connection ends with an incomplete request, and that no state is left."""
         self.assert_ends(upstream)
         self.assert_incomplete(upstream.received, length)
@@ -36,7 +36,7 @@ class DepartureTestCase(FaultTestCase):
         until(alone, "the end of what the client has left", SOON_S)
 
 
-class Departures(DepartureTestCase):
+class Disconnects(DisconnectTestCase):
     """The client disconnects in every phase of a request, in every way."""
 
     config = '{"language": "zh"}'
@@ -61,7 +61,7 @@ class Departures(DepartureTestCase):
                 upstream = self.listener.accept()
                 upstream.read_exactly(60_000)
                 leave(client)
-                self.assert_given_up(upstream, length)
+                self.assert_aborted(upstream, length)
 
     def test_between_two_chunks(self) -> None:
         """A chunked upload that stops between two chunks is incomplete."""
@@ -71,7 +71,7 @@ class Departures(DepartureTestCase):
             upstream = self.listener.accept()
             upstream.read_until(b"whole\r\n")
             leave(client)
-            self.assert_given_up(upstream, None)
+            self.assert_aborted(upstream, None)
 
     def test_in_the_last_chunk(self) -> None:
         """A chunked upload that stops within the last chunk is incomplete."""
@@ -82,7 +82,7 @@ class Departures(DepartureTestCase):
                 upstream = self.listener.accept()
                 upstream.read_until(b"whole\r\n")
                 leave(client)
-                self.assert_given_up(upstream, None)
+                self.assert_aborted(upstream, None)
 
     def test_one_byte_short(self) -> None:
         """A form without its last byte is incomplete."""
@@ -93,7 +93,7 @@ class Departures(DepartureTestCase):
             upstream = self.listener.accept()
             upstream.read_until(body)
             leave(client)
-            self.assert_given_up(upstream, len(body) + 1)
+            self.assert_aborted(upstream, len(body) + 1)
 
     def test_while_held_back(self) -> None:
         """A disconnect is noticed although the client is paused, because the upstream does not read."""
@@ -106,7 +106,7 @@ class Departures(DepartureTestCase):
                 still(lambda sending=sending: sending.sent)
                 reset_while_sending(client)
                 self.assert_nothing_left()
-            self.assert_given_up(upstream, length)
+            self.assert_aborted(upstream, length)
 
     def test_while_waiting(self) -> None:
         """While the upstream processes the request, its connection is closed at once, so that it can stop."""
@@ -171,7 +171,7 @@ class Departures(DepartureTestCase):
         self.assertEqual(after["upstream_errors"], {})
 
 
-class DeparturesFromTheQueue(DepartureTestCase):
+class DisconnectsInTheQueue(DisconnectTestCase):
     """The client disconnects while another request has the only allowed upstream connection."""
 
     options = ("--max-connections", "1")
@@ -201,7 +201,7 @@ class DeparturesFromTheQueue(DepartureTestCase):
         self.assertEqual(last.read_message().status, 200)
 
 
-class DeparturesAfterTheAnswer(DepartureTestCase):
+class DisconnectsAfterTheResponse(DisconnectTestCase):
     """
     The client disconnects after the response; in a separate class, because a daemon keeps what it learned about an
     upstream's idle timeout.

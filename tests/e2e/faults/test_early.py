@@ -33,7 +33,7 @@ def by_close(body: bytes) -> tuple[list[Header], bytes]:
 Framing = Callable[[bytes], tuple[list[Header], bytes]]
 
 
-class EarlyAnswers(FaultTestCase):
+class EarlyResponses(FaultTestCase):
     """Early responses to a form of 6 MB."""
 
     config = '{"language": "zh"}'

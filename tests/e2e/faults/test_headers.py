@@ -93,14 +93,14 @@ class HopByHop(FaultTestCase):
 class Forwarded(FaultTestCase):
     """The forwarded headers of a client."""
 
-    told = ((b"X-Forwarded-For", b"1.2.3.4"), (b"x-forwarded-for", b"5.6.7.8"))
+    forwarded = ((b"X-Forwarded-For", b"1.2.3.4"), (b"x-forwarded-for", b"5.6.7.8"))
     options = ("--trust-forwarded", "10.0.0.0/8")
     expected: tuple[list[bytes], ...] = ([b"127.0.0.1"], [b"http"], [b"stt.test"])
 
     def test_told(self) -> None:
         """Values of trusted peers are kept; values of other peers are replaced."""
         others = ((b"X-Forwarded-Proto", b"https"), (b"X-FORWARDED-HOST", b"outer.test"))
-        sent = request("GET", "/", *self.told, *others)
+        sent = request("GET", "/", *self.forwarded, *others)
         received, _ = self.exchange(sent, head(OK, [counted(b""), (b"Connection", b"close")]))
         self.assertEqual(tuple(received.values(name) for name in FORWARDED), self.expected)
 

@@ -57,7 +57,7 @@ class EdgeTestCase(DaemonTestCase):
 
     def run_clients(self) -> None:
         """Check that all `COUNT` transcriptions, sent near the timeout, get a response, and arrived once each."""
-        answers: list[bytes] = []
+        responses: list[bytes] = []
         failures: list[str] = []
 
         def run(number: int) -> None:
@@ -68,7 +68,7 @@ class EdgeTestCase(DaemonTestCase):
                     answer = self.ask(client, b"%d-%d" % (number, turn))
                     if answer.status != 200:
                         failures.append(f"{turn}: {answer.start!r} {answer.body!r}")
-                    answers.append(answer.body)
+                    responses.append(answer.body)
                     time.sleep(self.idle_s * gaps.uniform(0.9, 1.1))
             except (EOFError, OSError) as error:
                 failures.append(repr(error))
@@ -81,8 +81,8 @@ class EdgeTestCase(DaemonTestCase):
         for thread in threads:
             thread.join(LIMIT_S + COUNT / CLIENTS * self.idle_s * 2)
         self.assertEqual(failures, [])
-        self.assertEqual(len(set(answers)), COUNT)
-        self.assertEqual({answer.split()[1] for answer in answers}, {b"1"})
+        self.assertEqual(len(set(responses)), COUNT)
+        self.assertEqual({answer.split()[1] for answer in responses}, {b"1"})
         self.assertEqual(self.daemon.stats()["upstream_errors"], {})
 
 

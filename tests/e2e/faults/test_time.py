@@ -198,7 +198,7 @@ class Bodies(TimeTestCase):
         until(lambda: self.daemon.stats()["connections"] == 1, "the end of the connection", SOON_S)
 
 
-class Answers(TimeTestCase):
+class ResponseTimeout(TimeTestCase):
     """The upstream may take one second for its response."""
 
     options = ("--answer-timeout", "1", "--body-timeout", "2")
