@@ -40,7 +40,7 @@ class FailureTests(RequestTestCase):
             self.assertEqual(client.ending, Ending.OPEN)
 
     def test_gone(self) -> None:
-        """notifyFinish fires once when the client disconnects, and does not fail after a complete response."""
+        """The disconnect callback runs once when the client disconnects, but not after a complete response."""
         gone: list[Request] = []
         for finish in (False, True):
             client, request = self.begin()
@@ -225,7 +225,7 @@ class AccountTests(RequestTestCase):
         self.assertIn("{log_level}", self.logged()[0])
 
     def test_levels(self) -> None:
-        """Upstream failures, in its own response or in ours, are warnings; our bugs are errors; all else is info."""
+        """5xx responses and upstream failures are warnings; our own bugs are errors; everything else is info."""
         for status in (200, 404, 500, 503):
             _, request = self.begin()
             request.setResponseCode(status)

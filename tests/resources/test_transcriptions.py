@@ -261,7 +261,7 @@ class AdmissionTests(ProxyTestCase):
         self.assertEqual((waiting.heard, len(waiting.socket.arriving), asking.received), (False, 1, b""))
 
     def test_full(self) -> None:
-        """If the queue is full, the client gets an error with Retry-After at once."""
+        """If the queue is full, the client gets 503 with Retry-After at once."""
         for _ in range(3):
             self.client(transcription())
         client = self.client(transcription()[:-10])

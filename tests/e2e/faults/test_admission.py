@@ -58,7 +58,7 @@ class OneAtATime(AdmissionTestCase):
     options = ("--max-transcriptions", "1", "--max-queue", "1")
 
     def test_full(self) -> None:
-        """If the queue is full, clients get an error with Retry-After before their upload; later the queue advances."""
+        """If the queue is full, clients get 503 with Retry-After before their upload; later the queue advances."""
         first = self.ask(transcription(1))
         upstream, number = self.arrived()
         self.assertEqual(number, b"1")

@@ -216,7 +216,7 @@ class Limits(FaultTestCase):
         self.assertEqual(second.read_message().body, b"ok")
 
     def test_wait(self) -> None:
-        """A request that has waited for --pool-wait gets an error with Retry-After; its upload was not read."""
+        """A request that has waited for --pool-wait gets 503 with Retry-After; its upload was not read."""
         port = self.before("--max-connections", "1", "--pool-wait", "0.5")
         self.begin(port, "/first")
         self.listener.accept().read_message()
