@@ -1,5 +1,5 @@
 """
-The architecture's table of rooms: which of them may import which others, and which know nothing of Twisted.
+The import rules of the architecture: which rooms may import which others, and which may not import Twisted.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ import sttproxy
 PACKAGE = Path(sttproxy.__file__).parent
 ROOT = "sttproxy"
 
-#: What a room may import of ours, one row a room.  A room is a module or a folder of the package; within itself a
-#: folder may import what it likes.
+#: The rooms of ours that each room may import.  A room is a module or a folder of the package; inside a folder all
+#: imports are allowed.
 ROOMS: dict[str, frozenset[str]] = {
     room: frozenset(allowed.split())
     for room, allowed in {
@@ -62,7 +62,7 @@ ROOMS: dict[str, frozenset[str]] = {
     }.items()
 }
 
-#: Rooms that are tested with plain bytes, and the packages from elsewhere that each may import.
+#: Rooms that are tested with plain bytes, and the external packages that each may import.
 PURE: dict[str, frozenset[str]] = {
     room: frozenset(allowed.split())
     for room, allowed in {
@@ -78,19 +78,19 @@ PURE: dict[str, frozenset[str]] = {
     }.items()
 }
 
-#: Rooms that see of Twisted only its interfaces.
+#: Rooms that may import only the interfaces of Twisted.
 INTERFACES_ONLY = ("deadline", "transport", "writer")
 
 
 @attrs.frozen
 class Import:
     """
-    One import statement's one name.
+    One name in one import statement.
 
     :ivar by: the dotted name of the importing module.
     :ivar of: the dotted name of what is imported; its last part may be a module's attribute.
-    :ivar line: where.
-    :ivar at_top: whether it is run when the module is: it stands in no function.
+    :ivar line: the line number.
+    :ivar at_top: whether it runs when the module is imported, because it is not inside a function.
     """
 
     by: str
@@ -100,22 +100,22 @@ class Import:
 
     @property
     def where(self) -> str:
-        """For messages."""
+        """The place, for messages."""
         return f"{self.by}, line {self.line}, imports {self.of}"
 
     def room(self) -> str:
-        """The room of ours that is imported; empty for what comes from elsewhere, and for the package's own names."""
+        """The room of ours that is imported; empty for external packages, and for the package's own names."""
         parts = self.of.split(".")
         return parts[1] if parts[0] == ROOT and len(parts) > 1 and parts[1] in ROOMS else ""
 
     def elsewhere(self) -> str:
-        """The distribution's top package if it is neither ours nor Python's own; else empty."""
+        """The external top-level package; empty for our own and for Python's standard library."""
         top = self.of.partition(".")[0]
         return "" if top == ROOT or top in sys.stdlib_module_names else top
 
 
 def imports_of(source: str, module: str, is_package: bool) -> Iterator[Import]:
-    """Every import in a module's text, also those in functions and for type checkers only."""
+    """Return every import in a module's text, also those in functions and for type checkers only."""
     tree = ast.parse(source)
     in_functions = {
         inner
@@ -137,7 +137,7 @@ def imports_of(source: str, module: str, is_package: bool) -> Iterator[Import]:
 
 
 def all_imports() -> list[Import]:
-    """The imports of every module of the package."""
+    """Return the imports of every module of the package."""
     found = []
     for path in sorted(PACKAGE.rglob("*.py")):
         parts = [ROOT, *path.relative_to(PACKAGE).with_suffix("").parts]
@@ -148,22 +148,22 @@ def all_imports() -> list[Import]:
 
 
 def room_of(module: str) -> str:
-    """The room that a module of ours is in; empty for the package itself."""
+    """Return the room of a module of ours; empty for the package itself."""
     return module.partition(".")[2].partition(".")[0]
 
 
 class LayeringTests(SynchronousTestCase):
-    """The package keeps to the table."""
+    """The package follows the import rules."""
 
     def test_every_room(self) -> None:
-        """Every module and folder of the package has its row."""
+        """Every module and folder of the package has a row."""
         found = {path.stem for path in PACKAGE.glob("*.py")} | {
             path.parent.name for path in PACKAGE.glob("*/__init__.py")
         }
         self.assertEqual(sorted(found - {"__init__"} - ROOMS.keys()), [])
 
     def test_ours(self) -> None:
-        """No room imports another one of ours that its row does not name."""
+        """A room imports only those rooms of ours that its row names."""
         wrong = []
         for each in all_imports():
             room, other = room_of(each.by), each.room()
@@ -187,7 +187,7 @@ class LayeringTests(SynchronousTestCase):
         self.assertEqual(left, {})
 
     def test_pure(self) -> None:
-        """The pure rooms import nothing from elsewhere but what their rows name: no twisted, no treq, no zope."""
+        """Pure rooms import only the external packages that their rows name: not Twisted, treq or zope."""
         wrong = [
             each.where
             for each in all_imports()
@@ -196,11 +196,11 @@ class LayeringTests(SynchronousTestCase):
         self.assertEqual(wrong, [])
 
     def test_pure_of_pure(self) -> None:
-        """What a pure room may import of ours is pure."""
+        """A pure room imports only pure rooms of ours."""
         self.assertEqual([(room, other) for room in PURE for other in ROOMS[room] if other not in PURE], [])
 
     def test_interfaces_only(self) -> None:
-        """The rooms that need a clock or a transport as an argument know only their interfaces."""
+        """Rooms that take a clock or a transport as an argument import only their interfaces."""
         wrong = [
             each.where
             for each in all_imports()
@@ -211,26 +211,26 @@ class LayeringTests(SynchronousTestCase):
         self.assertEqual(wrong, [])
 
     def test_reactor(self) -> None:
-        """No module imports the reactor when it is imported itself, so that whoever runs it can choose one."""
+        """No module imports the reactor at import time, so that the caller can choose one."""
         wrong = [each.where for each in all_imports() if each.at_top and each.of.startswith("twisted.internet.reactor")]
         self.assertEqual(wrong, [])
 
     def test_composer(self) -> None:
-        """Nothing but the composer's own callers imports the composer."""
+        """Only the composer's own callers import the composer."""
         for room, callers in (("tap", {"tap"}), ("compose", {"compose", "tap"})):
             wrong = [each.where for each in all_imports() if each.room() == room and room_of(each.by) not in callers]
             self.assertEqual(wrong, [])
 
 
 class ImportTests(SynchronousTestCase):
-    """The walk finds what it has to find."""
+    """The search finds every import."""
 
     def found(self, source: str, module: str = "sttproxy.inbound.channel", is_package: bool = False) -> list[str]:
-        """The names that a text imports."""
+        """Return the names that a text imports."""
         return [each.of for each in imports_of(source, module, is_package)]
 
     def test_spellings(self) -> None:
-        """Each way of importing is seen under its full name."""
+        """Each spelling of an import is found under its full name."""
         for source, name in (
             ("import a.b", "a.b"),
             ("import a.b as c", "a.b"),
@@ -250,7 +250,7 @@ class ImportTests(SynchronousTestCase):
         self.assertEqual(self.found("from . import stats", "sttproxy.tap"), ["sttproxy.stats"])
 
     def test_rooms(self) -> None:
-        """A name belongs to its room, to the package itself, or to somebody else."""
+        """A name is mapped to its room, to the package itself, or to an external package."""
         for name, room, elsewhere in (
             ("sttproxy.http1.heads.Head", "http1", ""),
             ("sttproxy.errors", "errors", ""),
@@ -262,7 +262,10 @@ class ImportTests(SynchronousTestCase):
             self.assertEqual((each.room(), each.elsewhere()), (room, elsewhere), name)
 
     def test_at_top(self) -> None:
-        """An import inside a function is told from one that runs with its module, also in a class or a condition."""
+        """
+        An import inside a function is distinguished from one that runs with its module, also in a class or a
+        condition.
+        """
         for source, at_top in (
             ("import a", True),
             ("if True:\n    import a", True),

@@ -14,10 +14,10 @@ from .support.stage import TransportTestCase
 
 
 class TuneTests(TransportTestCase):
-    """What is set on sockets."""
+    """Socket options."""
 
     def test_probes(self) -> None:
-        """A silent peer is asked after a minute whether it is there, and is given up within two."""
+        """Keepalive probes start after a minute of silence, and a dead peer is detected within two minutes."""
         tune(self.transport)
         options = self.peer.socket.options
         self.assertEqual(options[socket.SOL_SOCKET, socket.SO_KEEPALIVE], 1)
@@ -28,7 +28,7 @@ class TuneTests(TransportTestCase):
         self.assertLessEqual(60 + every * count, 120)
 
     def test_unix(self) -> None:
-        """A socket that knows none of it is left alone."""
+        """A socket without these options is left unchanged."""
 
         def refuse(*arguments: object) -> None:
             raise OSError(errno.EOPNOTSUPP, "not supported")
@@ -38,21 +38,21 @@ class TuneTests(TransportTestCase):
 
 
 class PollTests(TransportTestCase):
-    """Asking the socket what the reactor has not read."""
+    """Polling the socket for what the reactor has not read."""
 
     def test_quiet(self) -> None:
-        """On a quiet connection nothing has arrived and nobody has left."""
+        """A quiet connection has no unread bytes, and its peer is connected."""
         self.assertFalse(disconnected(self.transport.getHandle()))
         self.assertFalse(readable(self.transport.getHandle()))
 
     def test_arrived(self) -> None:
-        """Bytes are no departure."""
+        """Unread bytes alone do not mean a disconnect."""
         self.peer.socket.arriving.append(b"x")
         self.assertFalse(disconnected(self.transport.getHandle()))
         self.assertTrue(readable(self.transport.getHandle()))
 
     def test_departed(self) -> None:
-        """A close or a reset is one, also behind bytes that nobody has read."""
+        """A close or a reset is detected, also after unread bytes."""
         for ending in (b"", ConnectionResetError(errno.ECONNRESET, "reset")):
             for before in ([], [b"x"]):
                 self.peer.socket.arriving.clear()
@@ -61,14 +61,14 @@ class PollTests(TransportTestCase):
                 self.assertTrue(readable(self.transport.getHandle()))
 
     def test_tune(self) -> None:
-        """Small writes leave at once, and vanished peers are found out."""
+        """Small writes are sent at once, and vanished peers are detected."""
         tune(self.transport)
         self.assertTrue(self.peer.socket.options[socket.IPPROTO_TCP, socket.TCP_NODELAY])
         self.assertTrue(self.peer.socket.options[socket.SOL_SOCKET, socket.SO_KEEPALIVE])
 
 
 class ReadPauseTests(TransportTestCase):
-    """Holding a peer back."""
+    """Pausing a peer."""
 
     def setUp(self) -> None:
         super().setUp()
@@ -78,13 +78,16 @@ class ReadPauseTests(TransportTestCase):
         self.addCleanup(self.peer.close)
 
     def test_ahead(self) -> None:
-        """With leave to read ahead a close behind megabytes is found; what was read is delivered in order otherwise."""
+        """
+        With read-ahead, a close after megabytes is detected; all that was read is delivered in order after the
+        resume.
+        """
         for ending in (b"", ConnectionResetError(errno.ECONNRESET, "reset"), None):
             self.setUp()
             ahead = ReadAhead(each=1 << 20, total=1 << 20)
             self.pause = ReadPause(self.transport, self.reactor, ahead)
             self.pause.set(True)
-            # What waits behind a full socket is seen by nobody.
+            # A close behind a full socket buffer cannot be detected.
             self.peer.socket.arriving.extend([b"x" * 65536] * 8 + ([] if ending is None else [ending]))
             self.reactor.pass_time(2 * CHECK_EVERY_S)
             if ending is not None:
@@ -98,7 +101,7 @@ class ReadPauseTests(TransportTestCase):
             self.pause.cancel()
 
     def test_ahead_limits(self) -> None:
-        """No more is read than one peer may have, nor than all may."""
+        """Read-ahead is limited, for each peer and for all peers together."""
         for each, total in ((200_000, 1 << 20), (1 << 20, 200_000)):
             self.setUp()
             ahead = ReadAhead(each, total)
@@ -111,7 +114,7 @@ class ReadPauseTests(TransportTestCase):
             self.assertEqual(ahead.left, total)
 
     def test_ahead_held_again(self) -> None:
-        """A protocol that takes a part of it, and a part of that again, gets the rest later, each byte once."""
+        """A protocol that takes a part of the bytes and pauses again, twice, gets the rest later, each byte once."""
         self.pause = ReadPause(self.transport, self.reactor, ReadAhead())
         self.pause.set(True)
         pieces = [bytes([number]) * 1000 for number in range(6)]
@@ -129,7 +132,7 @@ class ReadPauseTests(TransportTestCase):
         self.patch(self.protocol, "dataReceived", take)
         for count in range(1, 7):
             self.pause.set(False)
-            # Whoever lets it go on does the rest first.
+            # A protocol that resumes the peer first delivers the rest.
             self.assertEqual(taken, pieces[: count - 1])
             self.reactor.settle()
             self.assertEqual(taken, pieces[:count])
@@ -139,7 +142,7 @@ class ReadPauseTests(TransportTestCase):
         self.pause.cancel()
 
     def test_held(self) -> None:
-        """What a peer sends stays in its socket until it may go on; then all of it comes."""
+        """The bytes of a paused peer stay in the socket until it is resumed; then all of them are delivered."""
         self.pause.set(True)
         self.peer.send(b"a", b"b")
         self.assertEqual(self.protocol.data, b"")
@@ -148,7 +151,7 @@ class ReadPauseTests(TransportTestCase):
         self.assertEqual(self.protocol.data, b"abc")
 
     def test_again(self) -> None:
-        """Saying the same twice means nothing."""
+        """Pausing or resuming twice has no effect."""
         self.pause.set(False)
         self.pause.set(True)
         self.pause.set(True)
@@ -158,7 +161,7 @@ class ReadPauseTests(TransportTestCase):
         self.assertEqual(self.protocol.data, b"a")
 
     def test_leaves(self) -> None:
-        """A peer that leaves meanwhile is noticed within a second, although it had sent more, and broken off."""
+        """A paused peer that disconnects is noticed within a second, even after unread bytes, and is aborted."""
         self.pause.set(True)
         self.reactor.pass_time(60)
         self.peer.send(b"a")
@@ -169,14 +172,14 @@ class ReadPauseTests(TransportTestCase):
         self.assertEqual((self.peer.ending, self.protocol.lost), (Ending.RESET, 1))
 
     def test_stays(self) -> None:
-        """One that stays is not."""
+        """A paused peer that stays connected is not aborted."""
         self.pause.set(True)
         self.peer.send(b"a")
         self.reactor.pass_time(60)
         self.assertEqual(self.peer.ending, Ending.OPEN)
 
     def test_let_go(self) -> None:
-        """Nobody looks any more when it is let go: what it sent last is read before its close."""
+        """Polling stops when the peer is resumed: its last bytes are read before its close."""
         self.pause.set(True)
         self.peer.send(b"a")
         self.peer.close()
@@ -186,7 +189,7 @@ class ReadPauseTests(TransportTestCase):
         self.reactor.pass_time(2)
 
     def test_cancel(self) -> None:
-        """Nor when the connection is gone."""
+        """Polling stops after the connection is lost."""
         self.pause.set(True)
         self.pause.cancel()
         self.assertEqual(self.reactor.pending(), [])

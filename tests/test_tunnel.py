@@ -19,17 +19,17 @@ SWITCH = message(b"HTTP/1.1 101 Switching Protocols", b"Connection: Upgrade", b"
 
 
 class EndsTests(ProxyTestCase):
-    """The two ends themselves."""
+    """The two ends of a tunnel."""
 
     def test_interfaces(self) -> None:
-        """An end is a protocol and paces the other."""
+        """An end implements the protocol interface, and is the other end's producer."""
         end, other = ends(FakeReactor())
         self.assertTrue(verifyClass(IPushProducer, TunnelEnd))
         self.assertTrue(verifyObject(IPushProducer, end))
         self.assertTrue(verifyObject(IProtocol, other))
 
     def test_early(self) -> None:
-        """What had arrived at either end goes through before anything else."""
+        """Bytes that had arrived before at either end are sent first."""
         end, other = ends(self.reactor)
         here, there = Peer(self.reactor, end), Peer(self.reactor, other)
         connect(end, b"early here", b"early there")
@@ -40,10 +40,10 @@ class EndsTests(ProxyTestCase):
 
 
 class UpgradeTests(ProxyTestCase):
-    """Whether a connection becomes a tunnel."""
+    """The upgrade from a connection to a tunnel."""
 
     def test_asked(self) -> None:
-        """The upstream is asked for the protocol that the client asked for, and for nothing else of its connection."""
+        """The upstream gets the client's Upgrade field, and no other hop-by-hop field."""
         self.client(get(b"/x", *UPGRADE, b"TE: trailers"))
         received = self.server.received
         self.assertIn(b"\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n", received)
@@ -51,7 +51,7 @@ class UpgradeTests(ProxyTestCase):
         self.assertEqual((received.lower().count(b"connection:"), received.count(b"TE:")), (1, 0))
 
     def test_switched(self) -> None:
-        """The upstream's 101 reaches the client with what it says, and from then on the bytes do."""
+        """The upstream's 101 reaches the client with its fields, and then bytes pass in both directions."""
         client = self.client(get(b"/x", *UPGRADE))
         self.server.news()
         self.server.send(SWITCH.replace(b"\r\n\r\n", b"\r\nSec-WebSocket-Accept: a\r\nKeep-Alive: 5\r\n\r\n"))
@@ -72,7 +72,7 @@ class UpgradeTests(ProxyTestCase):
         self.assertTrue(client.received.endswith(b"\r\n\r\nserver first, second"))
 
     def test_many_early_bytes(self) -> None:
-        """A client that sent so much early that it was held back is heard again in the tunnel."""
+        """A client that was paused because it sent much early is resumed in the tunnel."""
         client = self.client(get(b"/x", *UPGRADE) + b"z" * 65_000, *[b"z" * 50_000] * 3)
         self.assertFalse(client.heard)
         self.server.send(SWITCH)
@@ -80,7 +80,7 @@ class UpgradeTests(ProxyTestCase):
         self.assertEqual(self.server.received.count(b"z"), 215_000)
 
     def test_any_cut(self) -> None:
-        """However the 101 and what follows it are cut."""
+        """The upgrade works however the network cuts the 101 and the bytes after it."""
         data = SWITCH + b"\x81\x05hello"
         for cut in range(1, len(data)):
             client = self.client(get(b"/x", *UPGRADE))
@@ -89,7 +89,7 @@ class UpgradeTests(ProxyTestCase):
             client.close()
 
     def test_refused(self) -> None:
-        """A refusal is a response like any other, and both connections live on."""
+        """A refusal is a response like any other, and both connections persist."""
         client = self.client(get(b"/x", *UPGRADE))
         self.server.send(ok())
         self.assertEqual(client.news(), ok())
@@ -98,7 +98,7 @@ class UpgradeTests(ProxyTestCase):
         self.assertEqual((client.news(), len(self.upstream.peers)), (ok(), 1))
 
     def test_not_asked(self) -> None:
-        """Where nobody asked, and where what was asked is not passed on, a 101 is garbage."""
+        """A 101 without an Upgrade request, or after one that is not forwarded, is an invalid response."""
         for data in (
             get(),
             get(b"/x", b"Upgrade: websocket"),
@@ -113,14 +113,14 @@ class UpgradeTests(ProxyTestCase):
             self.assertEqual(error_of(client.received), (502, "bad_gateway"))
 
     def test_upstream_gone(self) -> None:
-        """An upstream that leaves instead of switching is as broken as any."""
+        """An upstream that closes instead of switching is handled like any premature close."""
         client = self.client(get(b"/x", *UPGRADE) + b"early")
         self.server.close()
         self.assertEqual(error_of(client.news()), (502, "upstream_closed"))
 
 
 class TunnelTests(ProxyTestCase):
-    """A tunnel that stands."""
+    """An established tunnel."""
 
     def setUp(self) -> None:
         super().setUp()
@@ -128,7 +128,7 @@ class TunnelTests(ProxyTestCase):
         self.open()
 
     def open(self, protocol: bytes = b"websocket") -> None:
-        """Have a new tunnel."""
+        """Return a new tunnel."""
         self.near = self.client(get(b"/x", *(line.replace(b"websocket", protocol) for line in UPGRADE)))
         self.far = self.server
         self.far.send(SWITCH.replace(b"websocket", protocol))
@@ -136,21 +136,21 @@ class TunnelTests(ProxyTestCase):
             peer.news()
 
     def test_no_limits(self) -> None:
-        """Silence ends it as little as talk: none of the limits for requests is in force."""
+        """The limits for requests do not apply to a tunnel, whether it is silent or busy."""
         self.reactor.pass_time(600, 1)
         self.near.send(b"x" * 100)
         self.reactor.pass_time(600, 1)
         self.assertEqual((self.far.news(), self.near.ending), (b"x" * 100, Ending.OPEN))
 
     def test_counted(self) -> None:
-        """It is one request in flight, and one answered when it ends."""
+        """It is counted as one request in flight, and as one response when it ends."""
         self.assertEqual((self.stats.in_flight, self.pool.busy), (1, True))
         self.near.close()
         self.assertEqual((self.stats.in_flight, self.pool.busy, self.stats.answers), (0, False, {"1xx": 1}))
         self.assertEqual(self.stats.clients_gone, 0)
 
     def test_backpressure(self) -> None:
-        """Each side's pace is the other's; nothing is stored, and nothing is lost."""
+        """Backpressure passes through the tunnel; memory use stays bounded, and no byte is lost."""
         for source, sink in ((self.near, self.far), (self.far, self.near)):
             sink.stall()
             for _ in range(50):
@@ -163,7 +163,7 @@ class TunnelTests(ProxyTestCase):
             self.assertTrue(source.heard)
 
     def test_backpressure_is_one_way(self) -> None:
-        """A side that does not read can still be heard."""
+        """If one side does not read, its own bytes still pass."""
         self.far.stall()
         for _ in range(5):
             self.near.send(b"z" * 50_000)
@@ -171,7 +171,7 @@ class TunnelTests(ProxyTestCase):
         self.assertEqual(self.near.news(), b"hello")
 
     def test_close(self) -> None:
-        """Each side's close reaches the other, behind what it sent before."""
+        """A close of one side reaches the other one, after the bytes sent before it."""
         for leaving, staying in (("near", "far"), ("far", "near")):
             self.open()
             getattr(self, leaving).send(b"bye")
@@ -180,7 +180,7 @@ class TunnelTests(ProxyTestCase):
             self.assertEqual({self.near.ending, self.far.ending}, {Ending.CLOSED})
 
     def test_reset(self) -> None:
-        """So does each side's reset."""
+        """A reset of one side reaches the other one."""
         for leaving, staying in (("near", "far"), ("far", "near")):
             self.open()
             getattr(self, leaving).reset()
@@ -199,7 +199,7 @@ class TunnelTests(ProxyTestCase):
             self.assertEqual((slow.news(), slow.ending), (b"z" * 30_000, Ending.CLOSED))
 
     def test_leaving_while_held_back(self) -> None:
-        """A side that is held back and leaves is noticed within a second, and the other side is told."""
+        """If a paused side disconnects, this is noticed within a second, and the other side is closed."""
         for leaving, staying in (("near", "far"), ("far", "near")):
             self.open()
             getattr(self, staying).stall()
@@ -211,7 +211,7 @@ class TunnelTests(ProxyTestCase):
             self.assertEqual({self.near.ending, self.far.ending}, {Ending.RESET})
 
     def test_other_side_leaves_while_held_back(self) -> None:
-        """A side that is held back when the other one leaves is ended too."""
+        """A paused side is closed when the other side disconnects."""
         for leaving, held in (("near", "far"), ("far", "near")):
             self.open()
             getattr(self, leaving).stall()
@@ -222,14 +222,14 @@ class TunnelTests(ProxyTestCase):
             self.assertEqual(source.ending, Ending.RESET)
 
     def test_write_fails(self) -> None:
-        """A side that can be written to no more is at its end."""
+        """A write error on one side closes that side."""
         self.near.refuse_to_read()
         self.far.send(b"hello")
         self.assertNotEqual(self.near.ending, Ending.OPEN)
         self.assertNotEqual(self.far.ending, Ending.OPEN)
 
     def test_daemon_stops(self) -> None:
-        """When the daemon stops, a tunnel of a protocol that it does not know has five seconds."""
+        """When the daemon stops, a tunnel of an unknown protocol is closed after five seconds."""
         self.open(b"other")
         drained = self.site.drain(30)
         self.reactor.pass_time(4.5)
@@ -240,7 +240,7 @@ class TunnelTests(ProxyTestCase):
         self.successResultOf(drained)
 
     def test_websocket_told(self) -> None:
-        """WebSocket's peers are told at once with a frame of theirs, and the connection ends when they have closed."""
+        """WebSocket peers get a close frame at once, and the connection ends when both have closed."""
         self.far.send(b"\x81\x05hello")
         drained = self.site.drain(30)
         self.reactor.settle()
@@ -256,7 +256,7 @@ class TunnelTests(ProxyTestCase):
         self.successResultOf(drained)
 
     def test_websocket_between_frames(self) -> None:
-        """A frame that is under way is passed on to its end, wherever it is cut, before the one of ours."""
+        """A frame in transit is passed on completely, wherever it is cut, before our close frame."""
         whole = b"\x82\x7e\x01\x00" + b"z" * 256
         for cut in range(1, len(whole)):
             self.open()

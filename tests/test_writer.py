@@ -18,7 +18,7 @@ from .support.stage import Recorder, TransportTestCase
 
 
 class WriteErrorTests(TransportTestCase):
-    """Reading on when writing fails."""
+    """Reading on after a write error."""
 
     def setUp(self) -> None:
         super().setUp()
@@ -31,7 +31,7 @@ class WriteErrorTests(TransportTestCase):
         self.broken += 1
 
     def test_good(self) -> None:
-        """While writing works nothing changes, also where it is slow."""
+        """While writes succeed nothing changes, also when they are slow."""
         self.peer.stall()
         self.writer.write(b"abc")
         self.peer.read(2)
@@ -40,7 +40,7 @@ class WriteErrorTests(TransportTestCase):
         self.assertEqual((self.peer.received, self.broken), (b"abc", 0))
 
     def test_read_on(self) -> None:
-        """After a failure, told of once, what the peer has sent is still read, and the end of it is the end."""
+        """After a write error, reported once, the peer's bytes are still read until its close."""
         self.peer.refuse_to_read()
         for _ in range(3):
             self.writer.write(b"abc")
@@ -52,7 +52,7 @@ class WriteErrorTests(TransportTestCase):
         self.assertEqual(self.protocol.lost, 1)
 
     def test_close(self) -> None:
-        """A connection that cannot be written to can still be closed."""
+        """After a write error the connection can still be closed."""
         self.peer.refuse_to_read()
         self.writer.write(b"abc")
         self.transport.loseConnection()
@@ -61,7 +61,7 @@ class WriteErrorTests(TransportTestCase):
 
 
 class BufferedWriterTests(TransportTestCase):
-    """Sending at the end of the turn."""
+    """Sending at the end of the reactor iteration."""
 
     def setUp(self) -> None:
         super().setUp()
@@ -80,7 +80,10 @@ class BufferedWriterTests(TransportTestCase):
         self.addCleanup(self.peer.close)
 
     def test_together(self) -> None:
-        """What is written in one turn leaves at its end, in one piece, and the reactor is told of nothing."""
+        """
+        All writes of one reactor iteration are sent at its end, in one piece, without registering a writer at the
+        reactor.
+        """
         for _ in range(2):
             self.sent.clear()
             self.writer.write(b"ab")
@@ -91,7 +94,7 @@ class BufferedWriterTests(TransportTestCase):
             self.assertEqual(self.sent, [b"abc"])
 
     def test_slow(self) -> None:
-        """What the socket does not take waits in the transport, and all that comes later waits behind it."""
+        """Bytes that the socket does not accept wait in the transport, and later writes wait behind them."""
         self.peer.stall()
         self.peer.read(2)
         self.writer.write(b"abcd")
@@ -108,7 +111,7 @@ class BufferedWriterTests(TransportTestCase):
         self.assertEqual((self.sent, self.peer.unsent), ([b"gh"], 0))
 
     def test_much(self) -> None:
-        """A transport learns at once of what it would pause a producer for."""
+        """The transport gets a write at once if it would pause its producer because of it."""
         self.peer.stall()
         self.writer.write(bytes(MAX_PIECES))
         self.assertEqual(self.peer.unsent, 0)
@@ -116,7 +119,7 @@ class BufferedWriterTests(TransportTestCase):
         self.assertEqual(self.peer.unsent, MAX_PIECES + 1)
 
     def test_flush(self) -> None:
-        """Whoever closes the transport sends first what was written; then nothing is left for the end of the turn."""
+        """A close first flushes the buffered bytes; then nothing remains for the end of the iteration."""
         self.writer.write(b"ab")
         self.writer.flush()
         self.assertEqual(self.sent, [b"ab"])
@@ -124,14 +127,14 @@ class BufferedWriterTests(TransportTestCase):
         self.assertEqual(self.sent, [b"ab"])
 
     def test_drop(self) -> None:
-        """What is dropped never leaves."""
+        """Dropped bytes are never sent."""
         self.writer.write(b"ab")
         self.writer.drop()
         self.reactor.settle()
         self.assertEqual(self.sent, [])
 
     def test_lost(self) -> None:
-        """After the connection nothing is sent."""
+        """After the connection is lost nothing is sent."""
         self.writer.write(b"ab")
         self.peer.reset()
         self.assertEqual((self.sent, self.protocol.lost), ([], 1))
@@ -140,14 +143,14 @@ class BufferedWriterTests(TransportTestCase):
         self.assertEqual(self.sent, [])
 
     def test_error(self) -> None:
-        """A write that fails ends the connection, as it does in Twisted."""
+        """A write error closes the connection, as in Twisted."""
         self.peer.refuse_to_read()
         self.writer.write(b"ab")
         self.reactor.settle()
         self.assertEqual(self.protocol.lost, 1)
 
     def test_without_a_socket(self) -> None:
-        """A transport that writes through another one, whose attributes it passes on, gets all that is written."""
+        """A transport that wraps another one, and passes on its attributes, gets all writes."""
         above = ProtocolWrapper(WrappingFactory(Factory()), Recorder())
         above.transport = self.transport
         written: list[bytes] = []
@@ -158,7 +161,7 @@ class BufferedWriterTests(TransportTestCase):
         self.assertEqual((written, self.sent), ([b"ab"], []))
 
     def test_unexpected_transport(self) -> None:
-        """A transport without the method that is replaced gets all that is written, and keeps its attributes."""
+        """A transport without the replaced method gets all writes, and keeps its attributes."""
         transport = StringTransport()
         before = dict(vars(transport))
         writer = BufferedWriter(transport, self.scheduler)
@@ -169,7 +172,7 @@ class BufferedWriterTests(TransportTestCase):
         self.assertEqual((transport.value(), writer.waiting), (b"abc", 0))
 
     def test_twisted(self) -> None:
-        """Twisted's transports send through the method that is replaced, and through it alone, as is expected here."""
+        """Twisted's transports send only through the replaced method; the buffered writer depends on this."""
         for transport in (tcp.Server, tcp.Client, unix.Server, unix.Client):
             sending = {
                 name
@@ -182,7 +185,7 @@ class BufferedWriterTests(TransportTestCase):
             self.assertEqual(list(inspect.signature(transport.writeSomeData).parameters), ["self", "data"])
 
     def test_one_of_many(self) -> None:
-        """Work that raises something keeps no outlet from being flushed."""
+        """An exception in one buffered writer does not prevent the flush of the others."""
 
         def raises() -> None:
             raise ZeroDivisionError

@@ -1,5 +1,5 @@
 """
-The forms that all parsers are asked about: the tables of others, and what only a whole parser can get wrong.
+The forms for all parsers: the tables of other tests, and forms for complete parsers only.
 """
 
 from __future__ import annotations
@@ -21,29 +21,29 @@ from ..vectors.vector import CONFIG, FORCED, Reads
 @attrs.frozen
 class Case:
     """
-    A form as it left the rewriter.
+    A form in the rewriter's output.
 
-    :ivar expected: what it must be read as.
+    :ivar expected: the expected reading.
     """
 
     name: str
-    left: Rewritten
+    output: Rewritten
     expected: tuple[Item, ...]
 
     @property
     def behind(self) -> bytes:
-        """What stands behind its closing boundary."""
-        return self.left.body.rpartition(b"--" + self.left.boundary + b"--")[2]
+        """Return the bytes after its closing boundary."""
+        return self.output.body.rpartition(b"--" + self.output.boundary + b"--")[2]
 
 
 def _case(name: str, rules: Rules, boundary: bytes, body: bytes, counted: bool, expected: tuple[Item, ...]) -> Case:
     open_ended = not body.rstrip(b"\r\n").endswith(b"--")
-    left = rewrite(rules, boundary, [body], counted, open_ended)
-    return Case(f"{name}, {'counted' if counted else 'chunked'}", left, expected)
+    output = rewrite(rules, boundary, [body], counted, open_ended)
+    return Case(f"{name}, {'counted' if counted else 'chunked'}", output, expected)
 
 
 def from_vectors() -> list[Case]:
-    """The vectors that pass."""
+    """The accepted vectors."""
     rules = parse(CONFIG).base
     cases = []
     for vector in (*parameters.ROWS, *parts.ROWS, *envelopes.ROWS, *spellings.ROWS):
@@ -66,7 +66,7 @@ def from_forms() -> list[Case]:
 
 
 def _own(name: str, fields: dict[str, Any], *sent: bytes, kept: tuple[bytes, ...] | None = None) -> list[Case]:
-    """A form, in both framings; of it is kept what is said, or all."""
+    """A form, in both framings; the client parts in ``kept`` pass, by default all of them."""
     rules = parse(json.dumps(fields).encode()).base
     forced = [Item(key.decode(), None, None, value) for key, value in forced_parts(rules)]
     expected = (*forced, *items_of(*(sent if kept is None else kept)))
@@ -106,5 +106,5 @@ def own() -> list[Case]:
 
 
 def all_cases() -> list[Case]:
-    """All of them."""
+    """All cases."""
     return [*from_vectors(), *from_forms(), *own()]

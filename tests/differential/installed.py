@@ -1,5 +1,5 @@
 """
-Parsers that are not of this Python: found, fetched or built once, and why not where they cannot be.
+Parsers outside this Python: found, fetched or built once; a skip message says why one is not available.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ OLD = ("starlette==0.37.2", "python-multipart==0.0.9")
 
 @functools.cache
 def folder() -> str:
-    """A folder for what is fetched and built; it goes with the tests."""
+    """A folder for fetched and built files; it is removed after the tests."""
     path = tempfile.mkdtemp(prefix="stt-parsers-")
     atexit.register(shutil.rmtree, path, ignore_errors=True)
     return path
@@ -61,7 +61,7 @@ def old_starlette() -> str:
 
 
 def by_old_starlette(forms: Sequence[Rewritten]) -> list[Reading | Refused]:
-    """What they read."""
+    """The readings of the old Starlette."""
     env = {"PYTHONPATH": old_starlette()}
     return ask([sys.executable, os.path.join(_FOLDER, "old_starlette.py")], forms, env)
 
@@ -75,7 +75,7 @@ def _node() -> str:
 
 def by_undici(forms: Sequence[Rewritten]) -> list[Reading | Refused]:
     """
-    What Node's own fetch reads (Hono, Next.js, Remix).
+    The readings of Node's own fetch (Hono, Next.js, Remix).
 
     :raises SkipTest: without Node, or with one older than 20.
     """
@@ -88,7 +88,7 @@ def by_undici(forms: Sequence[Rewritten]) -> list[Reading | Refused]:
 
 def by_busboy(forms: Sequence[Rewritten]) -> list[Reading | Refused]:
     """
-    What busboy reads (Express with multer, Fastify, Nest).
+    The readings of busboy (Express with multer, Fastify, Nest).
 
     :raises SkipTest: when it is in no folder of NODE_PATH and npm cannot fetch it.
     """
@@ -109,7 +109,7 @@ def by_busboy(forms: Sequence[Rewritten]) -> list[Reading | Refused]:
 @functools.cache
 def _httplib() -> Process:
     """
-    The server on cpp-httplib, running.
+    Start the server on cpp-httplib.
 
     :raises SkipTest: without a compiler or the header.
     """
@@ -134,7 +134,7 @@ def _httplib() -> Process:
 
 
 def by_httplib(forms: Sequence[Rewritten]) -> list[Reading | Refused]:
-    """What cpp-httplib reads (whisper.cpp)."""
+    """The readings of cpp-httplib (whisper.cpp)."""
     server = _httplib()
     connection = http.client.HTTPConnection(
         "127.0.0.1", int(server.wait_for(r"^port (\d+)$").group(1)), timeout=LIMIT_S

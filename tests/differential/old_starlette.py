@@ -1,6 +1,6 @@
 """
-Reads forms with the Starlette and the python-multipart that are first on the path: lines of JSON in, a line of JSON
-out for each.  It is a program of its own, and knows nothing of this package.
+Reads forms with the first Starlette and python-multipart on the path: lines of JSON in, one line of JSON out for
+each. It is a separate program that does not import this package.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 """
-Parsers in processes of their own: they get forms as lines of JSON and answer each with a line.
+Parsers in their own processes: they read forms as lines of JSON, and write one line for each.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ LIMIT_S = 60
 
 
 class Refused(Exception):
-    """The parser did not take the form."""
+    """The parser refused the form."""
 
 
 def ask(
     argv: Sequence[str], forms: Sequence[Rewritten], env: Mapping[str, str] | None = None
 ) -> list[Reading | Refused]:
-    """What a program reads of forms."""
+    """Return a program's readings of forms."""
     lines = "".join(
         json.dumps({"type": left.content_type.decode(), "body": base64.b64encode(left.body).decode()}) + "\n"
         for left in forms
@@ -40,12 +40,12 @@ def ask(
 
 
 def _reading(answer: Any) -> Reading | Refused:
-    """What a line says: a list of name, file name or null, and contents in base64; or why there is none."""
+    """Parse a line: a list of name, file name or null, and contents in base64; or the reason of a refusal."""
     if isinstance(answer, str):
         return Refused(answer)
     reading = Reading({}, {})
     for said, filename, data in answer:
-        name, value = said or "", base64.b64decode(data)  # busboy has no empty names
+        name, value = said or "", base64.b64decode(data)  # busboy does not support empty names
         if filename is None:
             reading.fields.setdefault(name, []).append(value)
         else:

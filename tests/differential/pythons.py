@@ -23,7 +23,7 @@ def starlette(left: Rewritten) -> Reading:
 
 
 def email(left: Rewritten) -> Reading:
-    """The standard library's reader of mail; whoever used cgi before was told to take it."""
+    """The standard library's mail parser, the documented replacement for cgi."""
     message = BytesParser(policy=HTTP).parsebytes(b"Content-Type: " + left.content_type + b"\r\n\r\n" + left.body)
     reading = Reading({}, {})
     for part in message.walk():
@@ -72,7 +72,7 @@ def django(left: Rewritten) -> Reading:
     )
 
 
-#: By their names; what they are imported from says whether they are there.
+#: By name; a parser is available if its package can be imported.
 READERS: dict[str, tuple[str, Reader]] = {
     "starlette": ("starlette", starlette),
     "multipart": ("multipart", multipart),

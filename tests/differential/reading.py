@@ -1,5 +1,5 @@
 """
-What a parser reads of a form, in a shape in which parsers can be compared.
+A parser's reading of a form, in a form that can be compared.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from ..forms.rewriting import Item, Rewritten
 @attrs.frozen
 class Reading:
     """
-    Fields and files by their names, those of a name in their order; parsers keep no order between names.
+    Fields and files by name, in order within a name; parsers keep no order between names.
 
     :ivar fields: the values of text fields.
     :ivar files: name and contents of each file.
@@ -24,12 +24,12 @@ class Reading:
     files: dict[str, list[tuple[str, bytes]]]
 
 
-#: Reads a form; raises whatever it likes where it refuses one.
+#: Reads a form; raises any exception to refuse it.
 Reader = Callable[[Rewritten], Reading]
 
 
 def reading_of(items: Iterable[Item]) -> Reading:
-    """A reading of items."""
+    """Return the reading of items."""
     reading = Reading({}, {})
     for item in items:
         if item.filename is None:
@@ -40,6 +40,6 @@ def reading_of(items: Iterable[Item]) -> Reading:
 
 
 def named(filename: bytes | str) -> str:
-    """A file name; each parser has its own idea of browsers' escapes, of blanks, and of what is no UTF-8."""
+    """A normalised file name; parsers differ on browsers' escapes, on blanks, and on bytes that are not UTF-8."""
     text = filename.decode("utf-8", "replace") if isinstance(filename, bytes) else filename
     return text.replace("%22", '"').replace("%0D%0A", "\r\n").strip()

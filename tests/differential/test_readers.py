@@ -1,5 +1,5 @@
 """
-Every parser reads a form that left the rewriter as the configured values, the client's other fields, and the files.
+Every parser reads the rewriter's output as the configured values, the client's other fields, and the files.
 """
 
 from __future__ import annotations
@@ -30,25 +30,25 @@ from .reading import Reading, reading_of
 #: Reads many forms at once.
 Batch = Callable[[Sequence[Rewritten]], list["Reading | Refused"]]
 
-#: Names on which no two parsers differ; what they make of others is not compared, but for configured fields.
+#: Names that all parsers read the same; other names are compared only for configured fields.
 _PLAIN = re.compile(r"\w([\w. -]*\w)?(\[\w*\])?")
 
 
 @functools.cache
 def cases() -> list[Case]:
-    """The tables, and forms that were generated: the same in every run."""
+    """The tables, and generated forms: the same in every run."""
     found = all_cases()
 
     @settings(max_examples=200, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
     @given(forms(min_boundary=16), configurations().filter(accepted), st.booleans())
     def generate(form: Form, configuration: bytes, counted: bool) -> None:
         rules = parse(configuration).base
-        left = outcome(rules, form.boundary, [form.body], counted)
+        output = outcome(rules, form.boundary, [form.body], counted)
         sent = [Item(part.name, part.filename, part.content_type, part.value) for part in form.parts]
         kept = [item for item in sent if not drops(rules, item.name)]
         plain_names = (name for item in kept for name in (item.name, (item.filename or b"x").decode()))
-        if isinstance(left, Rewritten) and all(map(_PLAIN.fullmatch, plain_names)):
-            found.append(Case(f"generated {len(found)}", left, tuple(Oracle.of(configuration).items(sent))))
+        if isinstance(output, Rewritten) and all(map(_PLAIN.fullmatch, plain_names)):
+            found.append(Case(f"generated {len(found)}", output, tuple(Oracle.of(configuration).items(sent))))
 
     generate()
     return found
@@ -56,16 +56,16 @@ def cases() -> list[Case]:
 
 @functools.cache
 def attempts_that_pass() -> list[tuple[Rules, Rewritten]]:
-    """Forms made to deceive of which the rewriter has made something: the same in every run."""
+    """Deceptive forms that the rewriter accepts: the same in every run."""
     found: list[tuple[Rules, Rewritten]] = []
 
     @settings(max_examples=400, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
     @given(attempts())
     def generate(attempt: Attempt) -> None:
         rules = parse(attempt.configuration).base
-        left = outcome(rules, attempt.boundary, attempt.pieces, attempt.counted)
-        if isinstance(left, Rewritten):
-            found.append((rules, left))
+        output = outcome(rules, attempt.boundary, attempt.pieces, attempt.counted)
+        if isinstance(output, Rewritten):
+            found.append((rules, output))
 
     generate()
     return found
@@ -76,13 +76,14 @@ class ReaderTests(SynchronousTestCase):
 
     def held(self, reader: str, batch: Batch) -> None:
         """
-        Hold that a parser reads all forms as they are meant, and of ruled fields in deceiving ones what is configured.
+        Check that a parser reads all forms as expected, and in deceptive forms only configured values of ruled
+        fields.
 
-        All that it does not are named.
+        All failures are listed.
         """
         wrong = []
         deceiving = attempts_that_pass()
-        readings = batch([*(case.left for case in cases()), *(left for _, left in deceiving)])
+        readings = batch([*(case.output for case in cases()), *(output for _, output in deceiving)])
         for case, reading in zip(cases(), readings, strict=False):
             if isinstance(reading, Refused):
                 if not may_refuse(reader, case):
@@ -90,7 +91,7 @@ class ReaderTests(SynchronousTestCase):
             elif not same(reader, case, reading):
                 meant = reading_of(case.expected)
                 wrong.append(f"{case.name}: {str(reading)[:600]}\n    and not {str(meant)[:600]}")
-        for (rules, left), reading in zip(deceiving, readings[len(cases()) :], strict=True):
+        for (rules, output), reading in zip(deceiving, readings[len(cases()) :], strict=True):
             if isinstance(reading, Refused):
                 continue
             seen, files = ruled(rules, reading)
@@ -98,21 +99,21 @@ class ReaderTests(SynchronousTestCase):
                 {name: each[name] for name in each if plain(reader, name)} for each in (seen, forced(rules))
             )
             if read != written or files:
-                wrong.append(f"{left.body!r}: {read} {files}\n    and not {written}")
+                wrong.append(f"{output.body!r}: {read} {files}\n    and not {written}")
         if wrong:
             self.fail("\n".join([f"{reader} reads {len(wrong)} of {len(readings)} forms otherwise:", *wrong]))
 
     def held_here(self, reader: str) -> None:
-        """Likewise, of a parser of this Python."""
+        """The same for a parser of this Python."""
         package, read = READERS[reader]
         if importlib.util.find_spec(package) is None:
             raise SkipTest(f"{package} is not installed; pip install {package}")
 
         def batch(lefts: Sequence[Rewritten]) -> list[Reading | Refused]:
             readings: list[Reading | Refused] = []
-            for left in lefts:
+            for output in lefts:
                 try:
-                    readings.append(read(left))
+                    readings.append(read(output))
                 except Exception as error:
                     readings.append(Refused(repr(error)))
             return readings
@@ -120,11 +121,11 @@ class ReaderTests(SynchronousTestCase):
         self.held(reader, batch)
 
     def test_starlette(self) -> None:
-        """Starlette with the python-multipart of today."""
+        """The current Starlette and python-multipart."""
         self.held_here("starlette")
 
     def test_old_starlette(self) -> None:
-        """Starlette and python-multipart as they were in early 2024."""
+        """Starlette and python-multipart of early 2024."""
         self.held("old starlette", installed.by_old_starlette)
 
     def test_multipart(self) -> None:
@@ -132,7 +133,7 @@ class ReaderTests(SynchronousTestCase):
         self.held_here("multipart")
 
     def test_email(self) -> None:
-        """The standard library's reader of mail."""
+        """The standard library's mail parser."""
         self.held_here("email")
 
     def test_werkzeug(self) -> None:

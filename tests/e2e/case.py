@@ -20,11 +20,11 @@ from .raw import Listener, Peer, connect
 from .upstream import Echo, shared_echo
 
 
-class _Standing:
+class _CurrentStage:
     """
-    The stage that stands.  trial has no fixtures for classes, but runs one class after the other.
+    The current stage.  trial has no fixtures for classes, but runs one class after the other.
 
-    :ivar failure: why it could not be set up; its other tests need not try again.
+    :ivar failure: why it could not be set up; the other tests of the class fail with it at once.
     """
 
     owner: type[StagedTestCase] | None = None
@@ -33,7 +33,7 @@ class _Standing:
 
     @classmethod
     def enter(cls, owner: type[StagedTestCase]) -> None:
-        """Have the stage of a class stand."""
+        """Set up the stage of a class."""
         if cls.owner is not owner:
             cls.leave()
             cls.owner = owner
@@ -47,17 +47,17 @@ class _Standing:
 
     @classmethod
     def leave(cls) -> None:
-        """Take down what stands."""
+        """Tear down the current stage."""
         cls.owner = cls.failure = None
         stack, cls.stack = cls.stack, ExitStack()
         stack.close()
 
 
-atexit.register(_Standing.leave)
+atexit.register(_CurrentStage.leave)
 
 
 class StagedTestCase(SynchronousTestCase):
-    """Tests before one stage, which is set up before the first and taken down after the last of the class."""
+    """Tests on one stage, which is set up before the first and torn down after the last test of the class."""
 
     @classmethod
     def stage(cls, stack: ExitStack) -> None:
@@ -66,7 +66,7 @@ class StagedTestCase(SynchronousTestCase):
     @staticmethod
     @contextmanager
     def naming(what: object) -> Iterator[None]:
-        """Have a failure say of which of a test's cases it speaks; trial knows no subtests."""
+        """Add the name of a case to a failure; trial has no subtests."""
         try:
             yield
         except Exception as error:
@@ -74,10 +74,10 @@ class StagedTestCase(SynchronousTestCase):
             raise
 
     def setUp(self) -> None:
-        _Standing.enter(type(self))
+        _CurrentStage.enter(type(self))
 
     def start_daemon(self, *options: str, **settings: Any) -> Daemon:
-        """A daemon of the test's own."""
+        """Start a daemon for this test only."""
         daemon = Daemon(*options, **settings)
         self.addCleanup(daemon.close)
         return daemon
@@ -88,7 +88,7 @@ class DaemonTestCase(StagedTestCase):
     Tests of one daemon.
 
     :cvar config: its configuration, see `daemon.written`.
-    :cvar options: of its command line, beside its upstream's.
+    :cvar options: its command line options, in addition to its upstream's.
     """
 
     config: ClassVar[Any] = None
@@ -97,20 +97,20 @@ class DaemonTestCase(StagedTestCase):
 
     @classmethod
     def start(cls, stack: ExitStack, upstream_port: int, env: Mapping[str, str] | None = None) -> None:
-        """Start the daemon before an upstream."""
+        """Start the daemon with an upstream."""
         target = ("--target-host", "127.0.0.1", "--target-port", str(upstream_port))
         cls.daemon = Daemon(*target, *cls.options, config=cls.config, env=env)
         stack.callback(cls.daemon.close)
 
     def connect(self) -> Peer:
-        """A connection to the daemon."""
+        """Return a connection to the daemon."""
         client = connect(self.daemon.port)
         self.addCleanup(client.close)
         return client
 
 
 class EchoTestCase(DaemonTestCase):
-    """Tests of a daemon before the echo server."""
+    """Tests of a daemon with the echo server as upstream."""
 
     echo: ClassVar[Echo]
 
@@ -121,14 +121,14 @@ class EchoTestCase(DaemonTestCase):
 
     def transcribe(self, parts: list[Part], chunks: int = 0, path: str = "/v1/audio/transcriptions") -> Any:
         """
-        What the upstream read of a form.
+        Return what the upstream read of a form.
 
-        :param chunks: how many chunks to send it in; 0 sends it with its length.
+        :param chunks: the number of chunks to send it in; 0 sends it with its length.
         """
         return self.transcribe_bytes(form(parts), chunks, path)
 
     def transcribe_bytes(self, body: bytes, chunks: int = 0, path: str = "/v1/audio/transcriptions") -> Any:
-        """Likewise, of a form's bytes."""
+        """The same for the bytes of a form."""
         client = self.connect()
         client.send(transcription(body, chunks, path))
         answer = client.read_message()
@@ -136,15 +136,15 @@ class EchoTestCase(DaemonTestCase):
         return answer.json()
 
 
-#: Options with which each request to the upstream has a connection of its own.
+#: Options with which each request to the upstream has its own connection.
 UNPOOLED = ("--pool-size", "0")
 
 
 class RawTestCase(DaemonTestCase):
     """
-    Tests of a daemon before a listener: the test itself plays the upstream.
+    Tests of a daemon with a listener as upstream: the test itself plays the upstream.
 
-    :cvar listener: the upstream.  Unless the options are `UNPOOLED`, requests may come on a connection that it has
+    :cvar listener: the upstream.  Unless the options are `UNPOOLED`, a request may come on a connection that it has
         accepted for an earlier one.
     """
 
@@ -166,14 +166,14 @@ class RawTestCase(DaemonTestCase):
 
     def catch_up(self) -> None:
         """
-        Wait until the daemon has seen whatever has been sent to it on any connection.
+        Wait until the daemon has read what was sent to it on any connection.
 
-        It serves connections in the order in which they have something to say, so it has when it answers this.
+        The daemon serves connections in the order of their events, so a response to a new request shows this.
         """
         self.daemon.stats()
 
     def exchange(self, sent: bytes, answer: bytes, bodiless: bool = False) -> tuple[Message, Message]:
-        """What the upstream receives of a request, and what the client receives of an answer."""
+        """Return what the upstream receives of a request, and what the client receives of a response."""
         client = self.connect()
         self.send_apart(client, sent)
         upstream = self.listener.accept()
@@ -182,7 +182,7 @@ class RawTestCase(DaemonTestCase):
         return received, client.read_message(bodiless)
 
     def send_apart(self, peer: Peer, data: bytes) -> None:
-        """Send in a thread: it may be more than all sockets on the way hold before the other end reads."""
+        """Send in a thread: the bytes may exceed all socket buffers on the way."""
         sending = threading.Thread(target=peer.send_while_taken, args=([data],), daemon=True)
         sending.start()
         self.addCleanup(sending.join, LIMIT_S)
@@ -191,7 +191,7 @@ class RawTestCase(DaemonTestCase):
 def transcription(
     body: bytes, chunks: int = 0, path: str = "/v1/audio/transcriptions", *headers: Header, boundary: str = BOUNDARY
 ) -> bytes:
-    """A transcription request of a form's bytes, with their length or in so many chunks."""
+    """Return a transcription request with a form's bytes, with their length or in this many chunks."""
     if not chunks:
         return request("POST", path, *headers, content_type(boundary), counted(body)) + body
     size = len(body) // chunks + 1

@@ -1,5 +1,5 @@
 """
-Clients that people use, set up so that nothing of the machine's environment changes what they do.
+Common clients, set up so that the machine's environment does not influence them.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ import openai
 from .daemon import Daemon
 from .process import LIMIT_S, environment
 
-#: The command, where there is one.
+#: The command, if it is installed.
 CURL = shutil.which("curl")
 
 
 def openai_client(daemon: Daemon) -> openai.OpenAI:
-    """The OpenAI SDK before a daemon; it does not try again by itself."""
+    """Return an OpenAI SDK client for a daemon, without retries."""
     client = openai.DefaultHttpxClient(trust_env=False)
     return openai.OpenAI(
         base_url=daemon.url("/v1"), api_key="sk-test", max_retries=0, timeout=LIMIT_S, http_client=client
@@ -26,12 +26,12 @@ def openai_client(daemon: Daemon) -> openai.OpenAI:
 
 def curl(*arguments: str) -> str:
     """
-    What curl prints.
+    Return what curl prints.
 
-    :raises AssertionError: when it fails, with what it says.
+    :raises AssertionError: when it fails, with its message.
     """
     assert CURL is not None
-    # --disable has to come first: it is ~/.curlrc that is left alone.
+    # --disable must come first; it makes curl ignore ~/.curlrc.
     options = ["--disable", "--silent", "--show-error", "--noproxy", "*", "--max-time", f"{LIMIT_S:g}"]
     command = [CURL, *options, *arguments]
     done = subprocess.run(command, capture_output=True, text=True, env=environment(), timeout=2 * LIMIT_S)

@@ -1,5 +1,5 @@
 """
-The daemon under twistd, as tests start, ask, configure and stop it.
+The daemon under twistd: helpers to start, query, configure and stop it.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from .message import request
 from .process import LIMIT_S, Process, read, until
 from .raw import Peer, connect
 
-#: What a listener says in the log: a port, or the path of a socket.
+#: How the log names a listener: a port, or the path of a socket.
 _STARTING = r"Site starting on '?([^'\s]+)"
 
 
 def twistd() -> list[str]:
-    """The command twistd of the Python that runs the tests."""
+    """The twistd command of the Python that runs the tests."""
     for folder in (os.path.dirname(sys.executable), sysconfig.get_path("scripts")):
         if os.path.exists(os.path.join(folder, "twistd")):
             return [sys.executable, os.path.join(folder, "twistd")]
@@ -34,12 +34,12 @@ def twistd() -> list[str]:
 
 
 def foreground(*options: str) -> list[str]:
-    """The command line of a daemon that stays in the foreground and leaves no pidfile."""
+    """The command line of a daemon that stays in the foreground and writes no pidfile."""
     return [*twistd(), "-n", "--pidfile=", "sttproxy", *options]
 
 
 def written(fields: Any) -> bytes:
-    """A configuration file's bytes: of an object as JSON; text and bytes as they are, for what JSON cannot say."""
+    """A configuration file's bytes: an object is written as JSON; text and bytes are written unchanged."""
     if isinstance(fields, bytes):
         return fields
     return (fields if isinstance(fields, str) else json.dumps(fields, ensure_ascii=False)).encode()
@@ -47,11 +47,11 @@ def written(fields: Any) -> bytes:
 
 class Daemon:
     """
-    A daemon in the foreground, in a folder of its own that is its working directory and takes its temporary files.
+    A daemon in the foreground, with its own folder as working directory and for temporary files.
 
     :ivar folder: the folder.
-    :ivar path: of its configuration, by default where it looks for one that was not named.
-    :ivar addresses: what it listens on, in the order given: ports and paths of sockets.
+    :ivar path: the path of its configuration, by default the default path.
+    :ivar addresses: its listeners in the given order: ports and paths of sockets.
     """
 
     def __init__(
@@ -62,10 +62,10 @@ class Daemon:
         open_files: int | None = None,
     ) -> None:
         """
-        Start it and wait until it answers.
+        Start it and wait until it responds.
 
-        :param options: of sttproxy; unless they say where to listen, it does on a free port of 127.0.0.1.
-        :param config: the configuration, see `written`; None leaves the file out.
+        :param options: options of sttproxy; without a listener among them it listens on a free port of 127.0.0.1.
+        :param config: the configuration, see `written`; None omits the file.
         :param open_files: the hard limit on them; None: that of the tests.
         """
         self.folder = tempfile.mkdtemp(prefix="stt-")
@@ -88,7 +88,7 @@ class Daemon:
             count = max(1, options.count("--listen"))
             self._process.wait_for(rf"(?:{_STARTING}[^$]*?){{{count}}}")
             self.addresses = listeners(self.log())
-            # The log speaks a moment before the ports are open, and signals mean what they should only when it answers.
+            # The log line comes before the ports are open; signal handlers are installed only when it responds.
             until(lambda: answers(self.addresses[-1]), f"a daemon on {self.addresses[-1]}")
         except BaseException:
             self.close()
@@ -108,11 +108,11 @@ class Daemon:
         return f"http://127.0.0.1:{self.port}{path}"
 
     def log(self) -> str:
-        """What it has logged so far."""
+        """Its log so far."""
         return read(self._process.out)
 
     def errors(self) -> str:
-        """What it has said on its standard error."""
+        """Its standard error so far."""
         return read(self._process.err)
 
     def wait_for_log(self, pattern: str) -> None:
@@ -120,15 +120,15 @@ class Daemon:
         self._process.wait_for(pattern)
 
     def stats(self) -> Any:
-        """Its /stats."""
+        """The content of its /stats."""
         return get_json(self.port, "/stats")
 
     def edit(self, fields: Any) -> None:
-        """Replace the configuration, and leave it to the daemon to find that out."""
+        """Replace the configuration, and let the daemon notice it."""
         self._replace(written(fields))
 
     def configure(self, fields: Any) -> None:
-        """Put another configuration into force, at once and whole, and wait until it is."""
+        """Replace the configuration atomically, and wait until the new one is in force."""
         data = written(fields)
         if data == self._config:
             return
@@ -152,27 +152,27 @@ class Daemon:
         self._process.signal(number)
 
     def wait(self) -> int:
-        """Its exit status, once it has ended."""
+        """Wait for its end; return its exit status."""
         return self._process.wait()
 
     def stop(self) -> int:
-        """Tell it to end; its exit status."""
+        """Stop it; return its exit status."""
         self.signal(signal.SIGTERM)
         return self.wait()
 
     def close(self) -> None:
-        """End it by force if it still runs, and remove its folder."""
+        """Kill it if it still runs, and remove its folder."""
         self._process.end()
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
 def listeners(log: str) -> list[str]:
-    """The ports and sockets that a log says are listened on."""
+    """The ports and sockets that a log names as listeners."""
     return re.findall(_STARTING, log)
 
 
 def opens(address: str) -> bool:
-    """Whether something takes connections on a port, of either loopback address, or on a socket's path."""
+    """Whether a port, on either loopback address, or a socket's path accepts connections."""
     peer = _reach(address)
     if peer is not None:
         peer.close()
@@ -180,7 +180,7 @@ def opens(address: str) -> bool:
 
 
 def answers(address: str) -> bool:
-    """Whether a daemon answers there."""
+    """Whether a daemon responds there."""
     peer = _reach(address)
     if peer is None:
         return False
@@ -198,7 +198,7 @@ def _reach(address: str) -> Peer | None:
 
 
 def get_json(port: int, path: str) -> Any:
-    """A JSON page of 127.0.0.1, whatever its status."""
+    """Return a JSON page of 127.0.0.1, whatever its status."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=LIMIT_S)
     try:
         connection.request("GET", path)

@@ -1,8 +1,8 @@
 """
-A speech server's stand-in: Starlette on uvicorn, which answers with what it read.
+A fake speech server: Starlette on uvicorn, which responds with what it read.
 
-It is a script that serves on a free port of the address it is given and prints that port; `upstream.Echo` starts it.
-It keeps nothing between requests, so tests share one.
+It is a script that serves on a free port of the given address and prints that port; `upstream.Echo` starts it.  It
+keeps no state between requests, so tests share one.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-#: Requests that wait for company, by how many are to be there at once.
+#: Requests that wait for others, by the number that must be present at once.
 _waiting: dict[int, list[asyncio.Event]] = {}
 
 
 async def together(request: Request) -> None:
-    """Hold a request that says ``X-Together: N`` until N such requests are here."""
+    """Delay a request with ``X-Together: N`` until N such requests are present."""
     count = int(request.headers.get("x-together", "0"))
     if not count:
         return
@@ -42,7 +42,7 @@ async def together(request: Request) -> None:
 
 
 def heard(request: Request) -> dict[str, Any]:
-    """What there is to say of a request's head."""
+    """Describe a request's head."""
     return {
         "method": request.method,
         "path": request.scope["raw_path"].decode("latin-1"),
@@ -54,7 +54,7 @@ def heard(request: Request) -> dict[str, Any]:
 
 
 async def form(request: Request) -> Response:
-    """Answer with the form as Starlette's parser read it: its items in their order, files by their digest."""
+    """Respond with the form as Starlette's parser read it: its items in order, files by their digest."""
     if request.headers.get("content-type") == "application/json":
         return await json_object(request)
     items: list[list[Any]] = []
@@ -74,7 +74,7 @@ async def form(request: Request) -> Response:
 
 
 async def json_object(request: Request) -> Response:
-    """Answer with a JSON object as it was read, but for the recording in it, which is told by its digest."""
+    """Respond with a JSON object as it was read, with the digest in place of its recording."""
     read = await request.json()
     recording = base64.b64decode(read["input_audio"]["data"])
     read["input_audio"]["data"] = hashlib.sha256(recording).hexdigest()
@@ -82,7 +82,7 @@ async def json_object(request: Request) -> Response:
 
 
 async def measure(request: Request) -> Response:
-    """Answer with the size and the digest of the largest part of a form, of which nothing is stored."""
+    """Respond with the size and the digest of the largest part of a form, without storing it."""
     largest: list[Any] = [0, ""]
     now: list[Any] = []
 
@@ -109,29 +109,29 @@ async def measure(request: Request) -> Response:
 
 
 async def anything(request: Request) -> Response:
-    """Answer with the request, its body as a digest."""
+    """Respond with the request, its body as a digest."""
     body = await request.body()
     return JSONResponse({"size": len(body), "sha256": hashlib.sha256(body).hexdigest(), **heard(request)})
 
 
 async def compressed(request: Request) -> Response:
-    """Answer in gzip, whatever the client accepts."""
+    """Respond in gzip, whatever the client accepts."""
     return Response(gzip.compress(b"compressed " * 100), headers={"Content-Encoding": "gzip"}, media_type="text/plain")
 
 
 async def moved(request: Request) -> Response:
-    """Answer with a redirect to here."""
+    """Respond with a redirect to this server."""
     return Response(status_code=307, headers={"Location": "/elsewhere?a=b"})
 
 
 async def cookie(request: Request) -> Response:
-    """Answer with the cookies that came, and set one named by the query."""
+    """Respond with the cookies received, and set one named by the query."""
     headers = {"Set-Cookie": f"{request.url.query}=1; Path=/"}
     return JSONResponse({"came": request.headers.getlist("cookie")}, headers=headers)
 
 
 def main(host: str) -> None:
-    """Serve for ever."""
+    """Serve until killed."""
     app = Starlette(
         routes=[
             Route("/measure/{version:path}/audio/transcriptions", measure, methods=["POST"]),
@@ -143,7 +143,7 @@ def main(host: str) -> None:
             Route("/{path:path}", anything, methods=["DELETE", "GET", "OPTIONS", "PATCH", "POST", "PUT"]),
         ]
     )
-    # asyncio sets TCP_NODELAY only where the protocol is named.
+    # asyncio sets TCP_NODELAY only if the protocol is named.
     sock = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     sock.bind((host, 0))
     sock.listen(1024)

@@ -1,5 +1,5 @@
 """
-Forms as clients send them, built by hand so that tests decide over every byte.
+Forms as clients send them, built by hand so that tests control every byte.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class File:
     type: str = "audio/wav"
 
     def echoed(self) -> dict[str, Any]:
-        """What `echo` says of it."""
+        """Return the response of `echo` for it."""
         digest = hashlib.sha256(self.data).hexdigest()
         return {"filename": self.filename, "type": self.type, "size": len(self.data), "sha256": digest}
 
@@ -40,7 +40,7 @@ def form(parts: Iterable[Part], boundary: str = BOUNDARY) -> bytes:
 
 
 def part(name: str, value: str | File, boundary: str = BOUNDARY) -> bytes:
-    """One part, with the boundary before and the line break behind it."""
+    """One part, with the boundary before it and the line break after it."""
     opening = f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"'
     if isinstance(value, str):
         return f"{opening}\r\n\r\n{value}\r\n".encode()
@@ -49,17 +49,17 @@ def part(name: str, value: str | File, boundary: str = BOUNDARY) -> bytes:
 
 
 def content_type(boundary: str = BOUNDARY) -> tuple[bytes, bytes]:
-    """The header that goes with a form."""
+    """The Content-Type field of a form."""
     return b"Content-Type", f"multipart/form-data; boundary={boundary}".encode()
 
 
 def echoed(parts: Iterable[Part]) -> list[list[Any]]:
-    """What `echo` says of a form with these parts."""
+    """Return the response of `echo` for a form with these parts."""
     return [[name, value.echoed() if isinstance(value, File) else value] for name, value in parts]
 
 
 def noise(size: int, seed: int = 0) -> bytes:
-    """Bytes that look like audio to nobody, the same each time, with everything in them that could upset a parser."""
+    """Bytes that are not audio, the same each time, with every byte sequence that could confuse a parser."""
     data = random.Random(seed).randbytes(size)
     awkward = b"\r\n--\r\n--" + BOUNDARY[:-1].encode() + b"\r\n\r\n\0\xff\r\r\n-"
     return (awkward + data)[: size - 1] + b"\r" if size > len(awkward) else data

@@ -1,6 +1,6 @@
 """
-HTTP/1.1 messages as they are on the wire, read and written here by hand: never by the code under test, and by no
-library that tidies up.
+HTTP/1.1 messages as they are on the wire, read and written by hand: without the code under test, and without a
+library that normalises them.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 
 Header = tuple[bytes, bytes]
 
-#: Ends every head.
+#: The end of every head.
 HEAD_END = b"\r\n\r\n"
 
 
@@ -23,7 +23,7 @@ class Message:
 
     :ivar start: the first line, without its line break.
     :ivar headers: names as written and values without the blank before them, in order.
-    :ivar raw_body: as it was on the wire, chunks and all.
+    :ivar raw_body: the body as it was on the wire, with its chunked coding.
     """
 
     start: bytes
@@ -36,16 +36,16 @@ class Message:
 
     @property
     def status(self) -> int:
-        """Of a response."""
+        """The status of a response."""
         return int(self.start.split(b" ")[1])
 
     @property
     def target(self) -> bytes:
-        """Of a request."""
+        """The target of a request."""
         return self.start.split(b" ")[1]
 
     def values(self, name: bytes) -> list[bytes]:
-        """All values of a header, whatever the case of its name."""
+        """All values of a header; names are compared without regard to case."""
         return [value for key, value in self.headers if key.lower() == name.lower()]
 
     @property
@@ -54,13 +54,13 @@ class Message:
 
     @property
     def length(self) -> int | None:
-        """What its Content-Length says, if it has exactly one."""
+        """The value of Content-Length, if there is exactly one."""
         lengths = self.values(b"Content-Length")
         return int(lengths[0]) if len(lengths) == 1 else None
 
     @property
     def bodiless(self) -> bool:
-        """A response that has no body by its status."""
+        """Whether a response has no body because of its status."""
         return not self.is_request and (self.status < 200 or self.status in (204, 304))
 
     @property
@@ -69,19 +69,19 @@ class Message:
         return b"".join(split_chunks(self.raw_body)) if self.chunked else self.raw_body
 
     def json(self) -> Any:
-        """What its body says in JSON."""
+        """The body, parsed as JSON."""
         return json.loads(self.body)
 
 
 def parse_head(head: bytes) -> Message:
-    """A message of its head, to the empty line."""
+    """Parse a head, up to the empty line."""
     start, *lines = head[: -len(HEAD_END)].split(b"\r\n")
     pairs = [line.split(b":", 1) for line in lines]
     return Message(start, [(name, value.removeprefix(b" ")) for name, value in pairs])
 
 
 def chunks_end(data: bytes) -> int | None:
-    """The length of the chunked body, without trailers, that begins some data; None where it is not complete."""
+    """The length of the chunked body, without trailers, at the start of some data; None if it is incomplete."""
     at = 0
     while True:
         line_end = data.find(b"\r\n", at)
@@ -116,12 +116,12 @@ def request(method: str, target: str | bytes, *headers: Header, host: bytes = b"
 
 
 def head(start: bytes, headers: Iterable[Header]) -> bytes:
-    """A head of its first line and its headers."""
+    """A head of this first line and these headers."""
     return start + b"\r\n" + b"".join(b"%b: %b\r\n" % header for header in headers) + b"\r\n"
 
 
 def counted(body: bytes) -> Header:
-    """The header that frames a body by its length."""
+    """The Content-Length header for a body."""
     return b"Content-Length", b"%d" % len(body)
 
 
@@ -129,5 +129,5 @@ CHUNKED: Header = (b"Transfer-Encoding", b"chunked")
 
 
 def chunked(pieces: Sequence[bytes]) -> bytes:
-    """A chunked body of these pieces, complete; empty ones are left out."""
+    """A complete chunked body of these pieces; empty pieces are omitted."""
     return b"".join(b"%x\r\n%b\r\n" % (len(piece), piece) for piece in pieces if piece) + b"0\r\n\r\n"

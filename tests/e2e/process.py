@@ -1,5 +1,5 @@
 """
-Child processes that end with the tests, however these end, and waiting without sleeping for luck.
+Child processes that end with the tests in every case, and polling with a limit.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ import sttproxy
 
 T = TypeVar("T")
 
-#: Seconds that anything a test waits for may take.  Far beyond what it does take, on machines that do much else.
+#: Seconds that a test waits for any condition.  This is far longer than needed, also on a busy machine.
 LIMIT_S = 30.0
-#: Seconds between two looks at a condition.
+#: Seconds between two checks of a condition.
 LOOK_EVERY_S = 0.01
 
-#: Where the package was found: the checkout, or the site-packages it is installed in.  Computed at import, for trial
-#: changes its directory later and the module's path may be relative.
+#: Where the package was found: the checkout, or its site-packages.  Computed at import, because trial changes its
+#: directory later and the module's path may be relative.
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(sttproxy.__file__)))
 
-#: Kills what is left when the tests are killed themselves: their end of its stdin closes, whatever they died of.
+#: Kills the remaining processes when the tests are killed: its stdin is then closed, for any cause of death.
 _KEEPER = """
 import os, signal, sys
 alive = set()
@@ -44,10 +44,10 @@ _keeper: subprocess.Popen[str] | None = None
 
 
 def keep(pid: int) -> None:
-    """Have a process killed if the tests end without `release`."""
+    """Register a process to be killed if the tests end without `release`."""
     global _keeper
     if _keeper is None:
-        # A session of its own: an interrupt from the terminal must reach the tests, not their keeper.
+        # A session of its own: an interrupt from the terminal must reach the tests, but not this helper.
         _keeper = subprocess.Popen(
             [sys.executable, "-c", _KEEPER], stdin=subprocess.PIPE, text=True, start_new_session=True
         )
@@ -56,7 +56,7 @@ def keep(pid: int) -> None:
 
 
 def release(pid: int) -> None:
-    """The process has ended; its number may come to mean another one."""
+    """Unregister a process that has ended; its number may be reused."""
     _tell(f"-{pid}\n")
 
 
@@ -72,9 +72,9 @@ def _end_keeper(keeper: subprocess.Popen[str]) -> None:
 
 def until(look: Callable[[], T | None], what: str, limit_s: float = LIMIT_S) -> T:
     """
-    Look again and again; return the first true value seen.
+    Poll a function; return its first true value.
 
-    :raises AssertionError: when there is none within the limit; it says what was waited for.
+    :raises AssertionError: when the limit is over; the message says what was waited for.
     """
     end = time.monotonic() + limit_s
     while True:
@@ -87,7 +87,7 @@ def until(look: Callable[[], T | None], what: str, limit_s: float = LIMIT_S) -> 
 
 
 def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
-    """An environment for children: they find the package as the tests did, and nobody's settings but the test's."""
+    """An environment for children: they find the package as the tests did, and get only the test's settings."""
     drop = re.compile(r"STT_CONFIG_PATH|TARGET_(HOST|PORT)|(.*_)?proxy|OPENAI_.*", re.IGNORECASE)
     env = {name: value for name, value in os.environ.items() if not drop.fullmatch(name)}
     env["PYTHONPATH"] = os.pathsep.join([ROOT, *filter(None, [env.get("PYTHONPATH")])])
@@ -98,8 +98,8 @@ class Process:
     """
     A child process whose output goes to files.
 
-    :ivar pid: its number.
-    :ivar out: the path of the file that its standard output goes to; `err` likewise.
+    :ivar pid: its process ID.
+    :ivar out: the path of the file for its standard output; `err` likewise.
     """
 
     def __init__(
@@ -107,7 +107,7 @@ class Process:
     ) -> None:
         """
         :param folder: for the two files.
-        :param name: what the files' names begin with.
+        :param name: the prefix of the files' names.
         :param env: added to `environment`.
         """
         self.out = os.path.join(folder, name + ".out")
@@ -120,7 +120,7 @@ class Process:
         keep(self.pid)
 
     def wait(self, limit_s: float = LIMIT_S) -> int:
-        """Its exit status; negative where a signal ended it."""
+        """Wait for its end and return its exit status; negative if a signal ended it."""
         status = self._child.wait(limit_s)
         release(self.pid)
         return status
@@ -131,9 +131,9 @@ class Process:
 
     def wait_for(self, pattern: str, path: str | None = None) -> re.Match[str]:
         """
-        Wait for a line in its standard output, or in another file of its.
+        Wait for a line in its standard output, or in another of its files.
 
-        :raises AssertionError: when it ends without, with what it said.
+        :raises AssertionError: when it ends without this line; the message has its output.
         """
 
         def look() -> re.Match[str] | None:
@@ -146,7 +146,7 @@ class Process:
         return until(look, f"a line like {pattern!r} in {path or self.out}")
 
     def end(self) -> None:
-        """End it by force, if it has not ended."""
+        """Kill it, if it still runs."""
         with contextlib.suppress(ProcessLookupError):
             self._child.kill()
         self._child.wait()
@@ -154,7 +154,7 @@ class Process:
 
 
 def read(path: str) -> str:
-    """A file's text; empty where there is no file yet."""
+    """A file's text; empty if the file does not exist."""
     try:
         with open(path, encoding="utf-8", errors="replace") as file:
             return file.read()

@@ -1,8 +1,8 @@
 """
-Connections in the hands of a test, byte for byte, on either side of the proxy.
+Connections controlled by a test, byte for byte, on either side of the proxy.
 
-A `Peer` is one end of a connection.  A test that plays the client gets one from `connect`; one that plays the upstream
-gets one from a `Listener`, by `accept`, and can play both in turn without any thread:
+A `Peer` is one end of a connection.  A test that plays the client gets one from `connect`; one that plays the
+upstream gets one from a `Listener`, by `accept`, and can play both in turn without any thread:
 
     client = connect(daemon.port)
     client.send(b"GET / HTTP/1.1\\r\\nHost: x\\r\\n\\r\\n")
@@ -11,7 +11,7 @@ gets one from a `Listener`, by `accept`, and can play both in turn without any t
     upstream.send(b"HTTP/1.1 204 No Content\\r\\n\\r\\n")
     client.read_message()
 
-Where the client is a library that blocks, `Listener.serve` runs a script for each connection in threads.
+If the client is a library that blocks, `Listener.serve` runs a script for each connection in threads.
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ class Peer:
     """
     One end of a connection.
 
-    :ivar received: all bytes that have come, in order, whether a test has read them yet or not.
-    :ivar ending: how the other end has ended the connection; None while it has not been seen to.
+    :ivar received: all bytes received, in order, whether or not a test has read them.
+    :ivar ending: how the other end has ended the connection; None until that is seen.
     """
 
     def __init__(self, sock: socket.socket) -> None:
@@ -53,18 +53,18 @@ class Peer:
         self.ending: Ending | None = None
 
     def fileno(self) -> int:
-        """Of the socket, for `select`."""
+        """The socket's descriptor, for `select`."""
         return self._sock.fileno()
 
     # Sending.
 
     def send(self, *pieces: bytes) -> None:
-        """Send bytes; each piece goes to the system by itself."""
+        """Send bytes; each piece is a separate system call."""
         for piece in pieces:
             self._sock.sendall(piece)
 
     def send_while_taken(self, pieces: Iterable[bytes]) -> int:
-        """Send until the other end breaks off or there is no more; how many bytes the system took."""
+        """Send until the other end closes or all is sent; return how many bytes the system accepted."""
         sent = 0
         for piece in pieces:
             try:
@@ -75,28 +75,28 @@ class Peer:
         return sent
 
     def shut(self) -> None:
-        """Send no more (FIN), but go on reading."""
+        """Half-close (FIN): send no more, but go on reading."""
         self._sock.shutdown(socket.SHUT_WR)
 
     def close(self) -> None:
-        """Close; harmless when closed."""
+        """Close; has no effect on a closed connection."""
         self._sock.close()
 
     def reset(self) -> None:
-        """Break off (RST)."""
+        """Reset (RST)."""
         self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self._sock.close()
 
-    # Reading: each call goes on where the one before has ended.
+    # Reading: each call continues where the previous one ended.
 
     @property
     def unread(self) -> bytes:
-        """What has come and no call has returned yet."""
+        """The received bytes that no call has returned yet."""
         return bytes(self.received[self._at :])
 
     def read_some(self) -> bytes:
         """
-        Wait for bytes and return all that is there; empty at the end.
+        Wait for bytes and return all that have arrived; empty at the end.
 
         :raises TimeoutError: when nothing comes within `LIMIT_S`.
         """
@@ -106,7 +106,7 @@ class Peer:
 
     def read_until(self, marker: bytes) -> bytes:
         """
-        Read up to and with a marker.
+        Read up to and including a marker.
 
         :raises EOFError: when the connection ends before.
         """
@@ -118,7 +118,7 @@ class Peer:
 
     def read_exactly(self, count: int) -> bytes:
         """
-        Read so many bytes.
+        Read this many bytes.
 
         :raises EOFError: when the connection ends before.
         """
@@ -127,7 +127,7 @@ class Peer:
         return self._take(count)
 
     def read_to_end(self) -> bytes:
-        """Read until the other end ends; see `ending` for how it did."""
+        """Read until the other end closes; `ending` says how it did."""
         while self._receive():
             pass
         return self._take(len(self.unread))
@@ -138,9 +138,9 @@ class Peer:
 
     def read_message(self, bodiless: bool = False) -> Message:
         """
-        Read a message, its body as its head frames it.
+        Read a message, with the body that its head frames.
 
-        :param bodiless: it is the response to a HEAD, whatever its head says of a length.
+        :param bodiless: whether it is the response to a HEAD, which has no body.
         :raises EOFError: when the connection ends before the message does.
         """
         message = self.read_head()
@@ -168,7 +168,7 @@ class Peer:
             raise EOFError(f"the connection ended {where}; unread: {self.unread[-500:]!r}")
 
     def _receive(self) -> bool:
-        """Wait for bytes; False when there will be none."""
+        """Wait for bytes; return False at the end of the connection."""
         if self.ending is not None:
             return False
         try:
@@ -193,10 +193,10 @@ def connect(address: int | str, host: str = "127.0.0.1") -> Peer:
 
 class Listener:
     """
-    An upstream that does nothing by itself.
+    An upstream controlled by the test.
 
-    :ivar port: that it listens on.
-    :ivar peers: the connections taken so far, oldest first.
+    :ivar port: the port that it listens on.
+    :ivar peers: the accepted connections, oldest first.
     """
 
     def __init__(self, host: str = "127.0.0.1", port: int = 0) -> None:
@@ -221,7 +221,7 @@ class Listener:
 
     def accept(self) -> Peer:
         """
-        Take the next connection.
+        Accept the next connection.
 
         :raises TimeoutError: when none comes within `LIMIT_S`.
         """
@@ -230,7 +230,7 @@ class Listener:
         return peer
 
     def accept_waiting(self) -> Peer | None:
-        """Take a connection that is there already; None where there is none."""
+        """Accept a pending connection; return None if no connection is pending."""
         self._sock.settimeout(0)
         try:
             return self.accept()
@@ -240,7 +240,7 @@ class Listener:
             self._sock.settimeout(LIMIT_S)
 
     def forget(self) -> None:
-        """Close the connections taken so far and those that wait to be."""
+        """Close the accepted and the pending connections."""
         while self.accept_waiting():
             pass
         for peer in self.peers:
@@ -249,16 +249,16 @@ class Listener:
 
     def serve(self, script: Callable[[Peer], None]) -> None:
         """
-        From now on run a script for each connection, in a thread of its own, and close the connection after.
+        From now on run a script for each connection, in its own thread, and close the connection afterwards.
 
-        What a script raises is raised by `check`; the end of the connection where it wanted to read is no failure.
+        `check` raises what a script has raised; the end of the connection during a read is not an error.
         """
         thread = threading.Thread(target=self._accept_all, args=(script,), daemon=True)
         self._threads.append(thread)
         thread.start()
 
     def close(self) -> None:
-        """Listen no more and close the connections; then `check`."""
+        """Stop listening and close the connections; then `check`."""
         self._closing = True
         # Closing a socket does not wake a thread that waits on it; connecting does.
         if self._threads:
@@ -272,7 +272,7 @@ class Listener:
         self.check()
 
     def check(self) -> None:
-        """Raise what a script has raised since this was called last."""
+        """Raise what a script has raised since the last call."""
         failures, self._failures = self._failures, []
         if failures:
             raise failures[0]
@@ -286,7 +286,8 @@ class Listener:
             except OSError:
                 return
             if self._closing:
-                # The connection that woke this up; at the interpreter's end there may be no new thread for it.
+                # The connection from `close`, which only wakes this thread; at interpreter exit no new thread can
+                # start for it.
                 peer.close()
                 return
             thread = threading.Thread(target=self._run, args=(script, peer), daemon=True)

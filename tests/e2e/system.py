@@ -1,5 +1,5 @@
 """
-What the system says of a process: whether it lives, its memory, its files.  Linux tells by /proc, others by ps.
+System information about a process: whether it lives, its memory, its files.  From /proc on Linux, from ps elsewhere.
 """
 
 from __future__ import annotations
@@ -8,12 +8,12 @@ import os
 import re
 import subprocess
 
-#: Whether this system has what only Linux tells: peak memory, open files, bytes written.
+#: Whether this system has the data that only Linux provides: peak memory, open files, bytes written.
 LINUX = os.path.exists("/proc/self/io")
 
 
 def alive(pid: int) -> bool:
-    """Whether a process runs; one that has ended and that nobody has waited for does not."""
+    """Whether a process runs; a zombie does not."""
     if LINUX:
         try:
             return _status(pid, "State")[0] not in "ZX"
@@ -24,14 +24,14 @@ def alive(pid: int) -> bool:
 
 
 def peak_memory(pid: int) -> int:
-    """The most memory that a process has had at any time, in bytes; where only ps tells, what it has now."""
+    """A process's peak memory in bytes; its current memory if only ps is available."""
     if LINUX:
         return int(_status(pid, "VmHWM").split()[0]) * 1024
     return int(_ps(pid, "rss")) * 1024
 
 
 def bytes_written(pid: int) -> int:
-    """What a process has written to disks, in bytes, its log included."""
+    """The bytes that a process has written to disks, its log included."""
     with open(f"/proc/{pid}/io") as file:
         found = re.search(r"^write_bytes: (\d+)", file.read(), re.MULTILINE)
     assert found is not None
@@ -39,21 +39,21 @@ def bytes_written(pid: int) -> int:
 
 
 def open_files(pid: int) -> list[str]:
-    """Paths of the files that a process has open: no sockets, pipes or devices."""
+    """Paths of the files that a process has open, without sockets, pipes and devices."""
     folder = f"/proc/{pid}/fd"
     links = []
     for name in os.listdir(folder):
         try:
             links.append(os.readlink(os.path.join(folder, name)))
         except FileNotFoundError:
-            continue  # closed meanwhile
+            continue  # closed in the meantime
     return sorted(link for link in links if link.startswith("/") and not link.startswith("/dev/"))
 
 
 def queue_limit() -> int:
-    """How many connections may wait at a port to be taken, whatever a program asks for."""
+    """The system's maximum length of a port's backlog."""
     if not LINUX:
-        return 128  # what macOS comes with
+        return 128  # the default of macOS
     with open("/proc/sys/net/core/somaxconn") as file:
         return int(file.read())
 

@@ -1,5 +1,5 @@
 """
-The agent below the proxy, as anybody who uses treq or Twisted can have it, before a real server.
+The agent of the proxy, used directly by treq and Twisted, with a real server.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from .upstream import shared_echo
 
 
 class StockClient(TestCase):
-    """treq as it comes, with Twisted's own body producer."""
+    """Unmodified treq, with Twisted's own body producer."""
 
     timeout = LIMIT_S
 
@@ -51,11 +51,11 @@ class StockClient(TestCase):
         """A GET, its query and its JSON."""
         response = await self.client.get(self.url + "/v1/models?a=b", params={"c": "d"})
         self.assertEqual(response.code, 200)
-        heard = await response.json()
-        self.assertEqual((heard["method"], heard["path"], heard["query"]), ("GET", "/v1/models", "a=b&c=d"))
+        echoed = await response.json()
+        self.assertEqual((echoed["method"], echoed["path"], echoed["query"]), ("GET", "/v1/models", "a=b&c=d"))
 
     async def test_layers(self) -> None:
-        """What treq does above an agent works: it decodes, follows redirects, and keeps cookies."""
+        """treq's features on top of an agent work: it decodes, follows redirects, and keeps cookies."""
         response = await self.client.get(self.url + "/gzip")
         self.assertEqual(await response.content(), b"compressed " * 100)
         response = await self.client.get(self.url + "/moved")
@@ -69,6 +69,6 @@ class StockClient(TestCase):
         data = bytes(range(256)) * 20_000
         for _ in range(2):
             response = await self.client.post(self.url + "/v1/files", FileBodyProducer(io.BytesIO(data)))
-            heard = await response.json()
-            self.assertEqual(heard["sha256"], hashlib.sha256(data).hexdigest())
+            echoed = await response.json()
+            self.assertEqual(echoed["sha256"], hashlib.sha256(data).hexdigest())
         self.assertEqual(len(self.made), 1)

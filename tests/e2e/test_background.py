@@ -21,7 +21,7 @@ from .process import LIMIT_S, Process, environment, keep, read, release, until
 from .raw import Listener, Peer, connect
 from .upstream import shared_echo
 
-#: Why there can be no process of a container's here; None where there can.
+#: Why a process like a container's cannot be started here; None if it can.
 NO_NAMESPACES = (
     None
     if system.LINUX
@@ -42,14 +42,14 @@ class Background(StagedTestCase):
         self.addCleanup(self.end)
 
     def end(self) -> None:
-        """End by force what a test has left."""
+        """Kill the processes that a test has left."""
         if self.pid and system.alive(self.pid):
             os.kill(self.pid, signal.SIGKILL)
         if self.pid:
             release(self.pid)
 
     def twistd(self, *options: str, pidfile: str = "stt.pid") -> subprocess.CompletedProcess[str]:
-        """Start in the background; what the command in the foreground did."""
+        """Start in the background; return the result of the foreground command."""
         command = [*twistd(), f"--pidfile={pidfile}", "--logfile=stt.log", "sttproxy", *options]
         listen = ("--host", "127.0.0.1", "--port", "0")
         return subprocess.run(
@@ -57,7 +57,7 @@ class Background(StagedTestCase):
         )
 
     def start(self, *options: str) -> int:
-        """Start; the port that it listens on."""
+        """Start; return the port that it listens on."""
         done = self.twistd(*options)
         self.assertEqual((done.returncode, done.stdout, done.stderr), (0, "", ""))
         pidfile = os.path.join(self.folder, "stt.pid")
@@ -68,16 +68,16 @@ class Background(StagedTestCase):
         return int(address)
 
     def log(self) -> str:
-        """What it has logged."""
+        """Return its log."""
         return read(os.path.join(self.folder, "stt.log"))
 
     def wait_for_the_end(self) -> None:
-        """Wait until the process is gone; it leaves no pidfile and no socket."""
+        """Wait until the process has ended; it removes its pidfile and socket."""
         until(lambda: not system.alive(self.pid), "the end of the daemon")
         self.assertFalse(os.path.exists(os.path.join(self.folder, "stt.pid")))
 
     def test_relative_paths(self) -> None:
-        """A configuration named by a relative path is found, and found again when it changes."""
+        """A configuration named by a relative path is found, and is reloaded when it changes."""
         os.mkdir(os.path.join(self.folder, "etc"))
         path = os.path.join(self.folder, "etc", "relative.json")
         with open(path, "w") as file:
@@ -99,7 +99,7 @@ class Background(StagedTestCase):
         self.wait_for_the_end()
 
     def test_default_path(self) -> None:
-        """So is the default one, where the command was given."""
+        """The same holds for the default path, relative to the folder of the command."""
         with open(os.path.join(self.folder, "stt_config.json"), "w") as file:
             file.write('{"language": "zh"}')
         port = self.start()
@@ -108,7 +108,7 @@ class Background(StagedTestCase):
         self.wait_for_the_end()
 
     def test_request_in_flight(self) -> None:
-        """SIGTERM lets a request in flight end; then the process goes."""
+        """After SIGTERM a request in flight is completed; then the process ends."""
         with Listener() as listener:
             port = self.start("--target", f"http://127.0.0.1:{listener.port}")
             client = connect(port)
@@ -123,7 +123,7 @@ class Background(StagedTestCase):
             self.wait_for_the_end()
 
     def test_second_start(self) -> None:
-        """A second start with the same pidfile says that one runs, and leaves that one alone."""
+        """A second start with the same pidfile fails, says that a daemon runs, and does not affect it."""
         port = self.start()
         done = self.twistd()
         self.assertEqual((done.returncode, done.stdout, len(done.stderr.splitlines())), (1, "", 1), done.stderr)
@@ -133,7 +133,7 @@ class Background(StagedTestCase):
         self.wait_for_the_end()
 
     def test_refused_start(self) -> None:
-        """What keeps it from starting is said where the command was given, and no pidfile stays."""
+        """An error that prevents the start is shown on the terminal, and no pidfile remains."""
         with open(os.path.join(self.folder, "stt_config.json"), "w") as file:
             file.write("[]")
         done = self.twistd()
@@ -147,7 +147,7 @@ class Background(StagedTestCase):
         self.assertFalse(os.path.exists(os.path.join(self.folder, "stt.pid")))
 
     def test_left_over(self) -> None:
-        """A pidfile that is left over, of a process that was killed, or empty, keeps nothing from starting."""
+        """A stale pidfile, of a killed process or empty, does not prevent the start."""
         for text in ("99999999", str(os.getpid()), ""):
             with open(os.path.join(self.folder, "stt.pid"), "w") as file:
                 file.write(text)
@@ -157,21 +157,21 @@ class Background(StagedTestCase):
             os.unlink(os.path.join(self.folder, "stt.log"))
 
     def test_no_folder(self) -> None:
-        """A missing folder of the pidfile is named."""
+        """If the pidfile's folder is missing, the error names it."""
         done = self.twistd(pidfile="missing/stt.pid")
         self.assertEqual((done.returncode, done.stdout, len(done.stderr.splitlines())), (1, "", 1), done.stderr)
         self.assertIn("missing/stt.pid does not exist", done.stderr)
 
 
 class Foreground(StagedTestCase):
-    """twistd -n without a word about a pidfile."""
+    """twistd -n without an option for a pidfile."""
 
     def setUp(self) -> None:
         self.folder = tempfile.mkdtemp(prefix="stt-foreground-")
         self.addCleanup(shutil.rmtree, self.folder)
 
     def start(self) -> Process:
-        """Start one, of any number in the folder."""
+        """Start one of several daemons in the folder."""
         command = [*twistd(), "-n", "sttproxy", "--host", "127.0.0.1", "--port", "0"]
         number = len(os.listdir(self.folder))
         process = Process(command, self.folder, f"daemon{number}", env={"TMPDIR": self.folder})
@@ -179,7 +179,7 @@ class Foreground(StagedTestCase):
         return process
 
     def test_no_pidfile(self) -> None:
-        """There is none, so that two can run in one folder, and one that was left over means nothing."""
+        """It writes no pidfile, so that two can run in one folder, and it ignores a stale one."""
         pidfile = os.path.join(self.folder, "twistd.pid")
         with open(pidfile, "w") as file:
             file.write(str(os.getpid()))
@@ -205,7 +205,7 @@ class Foreground(StagedTestCase):
     test_first_process.skip = NO_NAMESPACES  # type: ignore[attr-defined]
 
     def test_early_signals(self) -> None:
-        """Signals that come while it starts kill nothing; one that ends it ends it in order, with the status 0."""
+        """Signals during the start do not kill it; a signal to stop makes it end with status 0."""
         for _ in range(3):
             process = self.start_caught()
             for number in (signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2, signal.SIGALRM):
@@ -215,7 +215,7 @@ class Foreground(StagedTestCase):
             self.assertEqual(process.wait(), 0)
 
     def start_caught(self) -> Process:
-        """The command sttproxy, from the moment on at which it catches signals."""
+        """Start the command sttproxy; return when it has installed its signal handlers."""
         script = "import sttproxy.console as c; c.signals.catch(); print('caught', flush=True); c.main()"
         command = [sys.executable, "-c", script, "--host", "127.0.0.1", "--port", "0"]
         process = Process(command, self.folder, f"early{len(os.listdir(self.folder))}", env={"TMPDIR": self.folder})
@@ -225,7 +225,7 @@ class Foreground(StagedTestCase):
 
 
 class Ends(RawTestCase):
-    """The end of a daemon in the foreground, of which each test has its own."""
+    """The end of a daemon in the foreground; each test has its own."""
 
     def setUp(self) -> None:
         self.upstreams = Listener()
@@ -233,14 +233,14 @@ class Ends(RawTestCase):
         self.own = self.before()
 
     def tearDown(self) -> None:
-        """There is no stage to tidy up."""
+        """No stage to tidy up."""
 
     def before(self, *options: str) -> Daemon:
-        """A daemon before the listener."""
+        """A daemon with the listener as upstream."""
         return self.start_daemon("--target", f"http://127.0.0.1:{self.upstreams.port}", *options)
 
     def begin(self, sent: bytes) -> tuple[Peer, Peer]:
-        """A client with a request under way, and the upstream that has its head."""
+        """Return a client with a request in flight, and the upstream that has its head."""
         client = connect(self.own.port)
         self.addCleanup(client.close)
         client.send(sent)
@@ -248,20 +248,22 @@ class Ends(RawTestCase):
         upstream.read_head()
         return client, upstream
 
-    def assert_told(self, client: Peer) -> None:
-        """A client that waits for its answer is told that the daemon stops, and may ask again."""
+    def assert_stopping_error(self, client: Peer) -> None:
+        """Check that a waiting client gets an error that says that the daemon stops, and that it may retry."""
         answer = client.read_message()
         self.assertEqual((answer.status, answer.values(b"Retry-After")), (503, [b"1"]))
         self.assertIn(b'"code": "shutting_down"', answer.body)
         self.assertEqual(client.read_to_end(), b"")
 
-    def tell_to_end(self, number: signal.Signals = signal.SIGTERM) -> None:
-        """Send a signal, and wait until no more connections are taken."""
+    def signal_and_wait(self, number: signal.Signals = signal.SIGTERM) -> None:
+        """Send a signal, and wait until no more connections are accepted."""
         self.own.signal(number)
         until(lambda: not opens(self.own.addresses[0]), "a closed port")
 
     def test_idle(self) -> None:
-        """With nothing to do it ends at once with status 0, on SIGTERM and on SIGINT, idle connections or not."""
+        """
+        Without requests it ends at once with status 0, on SIGTERM and on SIGINT, with or without idle connections.
+        """
         for number in (signal.SIGTERM, signal.SIGINT):
             idle = connect(self.own.port)
             idle.send(request("GET", "/stats"))
@@ -273,20 +275,20 @@ class Ends(RawTestCase):
             self.own = self.before()
 
     def test_answer_in_flight(self) -> None:
-        """An answer under way comes to its end, and says that the connection does, too."""
+        """A response in flight is completed, with ``Connection: close``."""
         client, upstream = self.begin(request("GET", "/"))
-        self.tell_to_end()
+        self.signal_and_wait()
         upstream.send(OK)
         answer = client.read_message()
         self.assertEqual((answer.body, answer.values(b"Connection")), (b"ok", [b"close"]))
         self.assertEqual(self.own.wait(), 0)
 
     def test_upload_in_flight(self) -> None:
-        """So does an upload, and the answer to it."""
+        """An upload in flight is completed, and so is its response."""
         body = form([("file", File(bytes(50_000)))])
         sent = transcription(body)
         client, upstream = self.begin(sent[:-30_000])
-        self.tell_to_end()
+        self.signal_and_wait()
         client.send(sent[-30_000:])
         upstream.read_until(b"--\r\n")
         upstream.send(OK)
@@ -294,11 +296,11 @@ class Ends(RawTestCase):
         self.assertEqual(self.own.wait(), 0)
 
     def test_stream_in_flight(self) -> None:
-        """So does a stream of events that has begun before."""
+        """An event stream in flight is completed too."""
         client, upstream = self.begin(request("GET", "/"))
         upstream.send(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\ndata: 1\n\n")
         client.read_until(b"data: 1\n\n")
-        self.tell_to_end()
+        self.signal_and_wait()
         upstream.send(b"data: 2\n\n")
         client.read_until(b"data: 2\n\n")
         upstream.close()
@@ -306,24 +308,24 @@ class Ends(RawTestCase):
         self.assertEqual(self.own.wait(), 0)
 
     def test_limit(self) -> None:
-        """What is not done when --grace is over is broken off; the status is 0 all the same."""
+        """A request that is not complete after --grace is aborted; the status is 0 all the same."""
         self.own = self.before("--grace", "0.2")
         client, _ = self.begin(request("GET", "/"))
         begun = time.monotonic()
         self.assertEqual(self.own.stop(), 0)
         self.assertGreaterEqual(time.monotonic() - begun, 0.2)
-        self.assert_told(client)
+        self.assert_stopping_error(client)
 
     def test_second_signal(self) -> None:
-        """A second signal breaks off what the first one left to end."""
+        """A second signal aborts the requests in flight."""
         client, _ = self.begin(request("GET", "/"))
-        self.tell_to_end()
+        self.signal_and_wait()
         self.own.signal(signal.SIGTERM)
         self.assertEqual(self.own.wait(), 0)
-        self.assert_told(client)
+        self.assert_stopping_error(client)
 
     def test_nothing_is_left(self) -> None:
-        """It leaves no files where it was started but those that were there."""
+        """It leaves no new files in its working directory."""
         before = sorted(os.listdir(self.own.folder))
         client, upstream = self.begin(request("GET", "/"))
         upstream.send(OK)

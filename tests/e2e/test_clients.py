@@ -1,5 +1,5 @@
 """
-The clients that people use, with forms as they themselves write them.
+Common clients, with forms as they write them.
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ class ClientTestCase(EchoTestCase):
     config = '{"language": "zh", "temperature": 0.2}'
 
     def url(self) -> str:
-        """Where transcriptions go."""
+        """The URL of transcriptions."""
         return self.daemon.url("/v1/audio/transcriptions")
 
     def assert_form(self, answer: Any, *items: list[Any]) -> None:
-        """The upstream has read the forced fields and then these items."""
+        """Check that the upstream has read the forced fields and then these items."""
         self.assertEqual(answer["form"], [*FORCED, *items])
 
 
@@ -57,7 +57,7 @@ class Curl(ClientTestCase):
                 file.write(data)
 
     def send(self, *options: str) -> Any:
-        """The answer to a form."""
+        """Return the response to a form."""
         return json.loads(curl(self.url(), *options))
 
     def test_file_first(self) -> None:
@@ -68,7 +68,7 @@ class Curl(ClientTestCase):
         self.assertIsNone(answer["transfer_encoding"])
 
     def test_file_last(self) -> None:
-        """Fields first, and some of them repeated."""
+        """The fields first, with repeated ones."""
         form = ("-F", "language=en", "-F", "include[]=a", "-F", "language=de", "-F", "include[]=b")
         answer = self.send(*form, "-F", f"file=@{self.small};type=audio/wav")
         self.assert_form(
@@ -76,21 +76,21 @@ class Curl(ClientTestCase):
         )
 
     def test_expect_continue(self) -> None:
-        """Above 1 MB curl asks before it sends: it is told to go on, and the question stays here."""
+        """For more than 1 MB curl expects 100 Continue: it gets it, and the Expect field is not forwarded."""
         file = f"file=@{self.large};type=audio/mpeg"
         answer = self.send("-H", "Expect: 100-continue", "--expect100-timeout", f"{LIMIT_S:g}", "-F", file)
         self.assert_form(answer, ["file", File(LARGE, "groß 会议.mp3", "audio/mpeg").echoed()])
         self.assertNotIn("expect", [name.lower() for name, _ in answer["headers"]])
 
     def test_chunked(self) -> None:
-        """Told to send chunks, it does, and chunks arrive."""
+        """If curl sends chunks, they are forwarded as chunks."""
         form = ("-F", f"file=@{self.large};type=audio/mpeg", "-F", "temperature=1")
         answer = self.send("-H", "Transfer-Encoding: chunked", *form)
         self.assert_form(answer, ["file", File(LARGE, "groß 会议.mp3", "audio/mpeg").echoed()])
         self.assertEqual((answer["content_length"], answer["transfer_encoding"]), (None, "chunked"))
 
     def test_standard_input(self) -> None:
-        """A file of a size that curl does not know passes, and an empty one."""
+        """A file whose size curl does not know passes, and so does an empty one."""
         answer = self.send("-F", "file=@/dev/null;filename=empty.wav;type=audio/wav", "-F", "prompt=")
         self.assert_form(answer, ["file", File(b"", "empty.wav", "audio/wav").echoed()], ["prompt", ""])
 
@@ -99,7 +99,7 @@ class OpenAI(ClientTestCase):
     """The OpenAI SDK writes fields first, and lists as name[]."""
 
     def test_transcription(self) -> None:
-        """What it sends beside the forced fields arrives: the empty prompt, the list, the file with its name."""
+        """What it sends besides the forced fields is forwarded: the empty prompt, the list, the file with its name."""
         with openai_client(self.daemon) as client:
             answer = client.audio.transcriptions.create(
                 model="whisper-1",
@@ -127,7 +127,7 @@ class OpenAI(ClientTestCase):
         )
 
     def test_large(self) -> None:
-        """A larger file arrives whole, with its length."""
+        """A larger file arrives completely, with its length."""
         with openai_client(self.daemon) as client:
             answer = client.audio.transcriptions.create(model="m", file=("a.mp3", LARGE, "audio/mpeg"))
         read = answer.to_dict()
@@ -136,10 +136,10 @@ class OpenAI(ClientTestCase):
 
 
 class OpenAIChat(RawTestCase):
-    """Chat goes through the same proxy, untouched."""
+    """Chat requests through the same proxy are not changed."""
 
     def test_stream(self) -> None:
-        """The SDK has each piece of a streamed chat before the upstream sends the next."""
+        """The SDK gets each piece of a streamed chat before the upstream sends the next."""
         pieces = ["会", "议", "记", "录"]
         had = [threading.Event() for _ in pieces]
 
@@ -167,10 +167,10 @@ class OpenAIChat(RawTestCase):
 
 
 class HTTPX(ClientTestCase):
-    """httpx, whole and streaming."""
+    """httpx, with complete and streamed bodies."""
 
     def test_form(self) -> None:
-        """A form with fields and two files, one of them without a content type of its own."""
+        """A form with fields and two files, one of them without its own content type."""
         with httpx.Client(trust_env=False, timeout=LIMIT_S) as client:
             answer = client.post(
                 self.url(),
@@ -186,7 +186,7 @@ class HTTPX(ClientTestCase):
         )
 
     def test_streamed(self) -> None:
-        """A form that comes out of a generator is chunked, and arrives chunked."""
+        """A form from a generator is sent chunked, and forwarded chunked."""
         with httpx.Client(trust_env=False, timeout=LIMIT_S) as client:
             whole = client.build_request("POST", self.url(), data={"language": "en"}, files={"file": ("a.wav", LARGE)})
             body = whole.read()
@@ -204,7 +204,7 @@ class HTTPX(ClientTestCase):
 
 
 class Requests(ClientTestCase):
-    """requests, whole and streaming."""
+    """requests, with complete and streamed bodies."""
 
     def test_form(self) -> None:
         """A form with a field to replace, a field to keep and a file, twice on one connection."""
@@ -220,7 +220,7 @@ class Requests(ClientTestCase):
                 self.assert_form(answer, ["model", "m"], ["file", File(data, "talk.wav", "audio/wav").echoed()])
 
     def test_pass_through(self) -> None:
-        """Another request, with a body out of a generator, passes."""
+        """Another request, with a body from a generator, passes."""
         with requests.Session() as session:
             session.trust_env = False
             url = self.daemon.url("/v1/embeddings?a=b")

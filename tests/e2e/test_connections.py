@@ -1,5 +1,5 @@
 """
-Connections live on behind a response, on both sides, whatever the response was like.
+Connections persist after a response, on both sides, for every kind of response.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ OK = head(b"HTTP/1.1 200 OK", [(b"Content-Length", b"2")]) + b"ok"
 
 
 class KeptConnections(RawTestCase):
-    """Each test has a daemon of its own, with an empty pool that keeps connections for as long as the test runs."""
+    """Each test has its own daemon, with an empty pool that keeps connections for the whole test."""
 
     def setUp(self) -> None:
         listener = Listener()
@@ -25,17 +25,17 @@ class KeptConnections(RawTestCase):
         self.upstreams = listener
 
     def tearDown(self) -> None:
-        """There is no stage to tidy up."""
+        """No stage to tidy up."""
 
     def begin(self, method: str = "GET") -> Peer:
-        """The upstream's end of the first connection, with the client's request read."""
+        """Return the upstream's end of the first connection, after the client's request was read."""
         self.client.send(request(method, "/first"))
         upstream = self.upstreams.accept()
         upstream.read_message()
         return upstream
 
     def assert_kept(self, upstream: Peer) -> None:
-        """Another request goes over the same two connections, and nothing is left over."""
+        """Check that another request uses the same two connections, and that no bytes remain unread."""
         self.client.send(request("GET", "/next"))
         self.assertEqual(upstream.read_message().start, b"GET /next HTTP/1.1")
         upstream.send(OK)
@@ -44,7 +44,7 @@ class KeptConnections(RawTestCase):
         self.assertIsNone(self.upstreams.accept_waiting())
 
     def test_bodies(self) -> None:
-        """Bodies with a length and in chunks end where they end."""
+        """After bodies with a length and in chunks the connections persist."""
         upstream = self.begin()
         for headers, body in (
             ([counted(b"body")], b"body"),
@@ -62,7 +62,7 @@ class KeptConnections(RawTestCase):
         self.assert_kept(upstream)
 
     def test_large_bodies(self) -> None:
-        """So do bodies that come faster than the client takes them, so that the upstream was held back."""
+        """The same holds for bodies that come faster than the client reads, so that the upstream is paused."""
         body = noise(3_000_000)
         upstream = self.begin()
         for _ in range(3):
@@ -73,7 +73,7 @@ class KeptConnections(RawTestCase):
             upstream.read_message()
 
     def test_large_uploads(self) -> None:
-        """So do uploads that come faster than the upstream takes them."""
+        """The same holds for uploads that come faster than the upstream reads."""
         body = noise(3_000_000)
         upstream = self.begin()
         upstream.send(OK)
@@ -86,7 +86,7 @@ class KeptConnections(RawTestCase):
             self.assert_kept(upstream)
 
     def test_head(self) -> None:
-        """The answer to HEAD has the headers that GET would have, its length among them, and no body."""
+        """The response to HEAD has the headers of GET, Content-Length included, and no body."""
         upstream = self.begin("HEAD")
         headers = [(b"Content-Length", b"1234"), (b"ETag", b'"x"')]
         upstream.send(head(b"HTTP/1.1 200 OK", headers))
@@ -94,7 +94,7 @@ class KeptConnections(RawTestCase):
         self.assert_kept(upstream)
 
     def test_no_content_and_not_modified(self) -> None:
-        """204 and 304 have no body, whatever their head says of one."""
+        """204 and 304 have no body, whatever their head says."""
         cases: list[tuple[bytes, list[Header]]] = [
             (b"HTTP/1.1 204 No Content", []),
             (b"HTTP/1.1 304 Not Modified", [(b"ETag", b'"x"')]),
@@ -111,7 +111,7 @@ class KeptConnections(RawTestCase):
                 upstream.read_message()
 
     def test_two_clients(self) -> None:
-        """A connection that one client's request came on serves another client's next."""
+        """An upstream connection of one client's request is reused for another client's."""
         upstream = self.begin()
         upstream.send(OK)
         self.client.read_message()

@@ -1,5 +1,5 @@
 """
-A thousand edits of the configuration, of every kind, under load: each request carries one whole configuration.
+A thousand edits of the configuration, of every kind, under load: each request uses one complete configuration.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from .process import LIMIT_S, until
 from .upstream import shared_echo
 
 EDITS = 1000
-#: Edits after which one has to come into force before the next.
+#: Edits that must take effect before the next one is made.
 ROUND = 20
 CLIENTS = 3
 FORM = form(
@@ -32,13 +32,13 @@ CONTENT_TYPE = f"multipart/form-data; boundary={BOUNDARY}"
 
 class Editor:
     """
-    Edits a file and what it includes, which stand in a folder that a link points at.
+    Edits a file and its included file, in a folder behind a symbolic link.
 
-    The file says the same number in a forced field, a default, a table, a profile and a list, and which folder it was
-    written for; so does the included text.
+    The file has the same number in a forced field, a default, a table, a profile and a list, and the name of the
+    folder that it was written for; so does the included text.
 
-    :ivar number: of the last edit that left a whole file.
-    :ivar done: how many edits there were, by their kind.
+    :ivar number: of the last edit that left a complete file.
+    :ivar done: the number of edits by kind.
     """
 
     def __init__(self, folder: str, seed: int) -> None:
@@ -63,14 +63,14 @@ class Editor:
         self._swapped()
 
     def edit(self, kind: str = "") -> None:
-        """Make an edit, of any kind unless told."""
+        """Make an edit, of a random kind if none is given."""
         kind = kind or self._random.choice(list(self._kinds))
-        self._mend()
+        self._undo()
         self._kinds[kind]()
         self.done[kind] += 1
 
     def _text(self) -> bytes:
-        """The next whole file."""
+        """The next complete file."""
         self.number += 1
         number = f"{self.number:06d}"
         fields = {
@@ -87,8 +87,8 @@ class Editor:
         self._random.shuffle(members)
         return json.dumps(dict(members), indent=self._random.choice((None, 1))).encode()
 
-    def _mend(self) -> None:
-        """Take back what would keep the next edit from being made."""
+    def _undo(self) -> None:
+        """Undo what would prevent the next edit."""
         if os.path.isdir(self.path):
             os.rmdir(self.path)
         if os.path.exists(self.path):
@@ -102,7 +102,7 @@ class Editor:
             os.close(fd)
 
     def _in_place(self) -> None:
-        """Written over, the rest cut off; the old file with the beginning of the new one is none."""
+        """Overwrite the file and truncate it; a mix of the new beginning and the old end is not valid."""
         data = self._text()
         self._write(self.path, b"!", 0)
         self._write(self.path, data, 0)
@@ -113,7 +113,7 @@ class Editor:
         os.replace(self.path + ".new", self.path)
 
     def _swapped(self) -> None:
-        """A new folder with both files takes the old one's place."""
+        """Replace the old folder by a new one with both files."""
         self._version += 1
         folder = os.path.join(self._folder, str(self._version))
         os.mkdir(folder)
@@ -124,14 +124,14 @@ class Editor:
         shutil.rmtree(os.path.join(self._folder, str(self._version - 1)), ignore_errors=True)
 
     def _truncated(self) -> None:
-        """Emptied, and written in pieces."""
+        """Empty the file, then write it in pieces."""
         data = self._text()
         self._write(self.path, b"")
         for start in range(0, len(data), 100):
             self._write(self.path, data[start : start + 100], os.O_APPEND)
 
     def _half_written(self) -> None:
-        """Emptied and written to somewhere before its end; nobody goes on."""
+        """Empty the file and write only a part of it."""
         data = self._text()
         self._write(self.path, data[: self._random.randrange(len(data))])
 
@@ -140,7 +140,7 @@ class Editor:
             os.unlink(self.path)
 
     def _without_rights(self) -> None:
-        """A whole file that nobody may read, but for root."""
+        """Write a complete file that only root can read."""
         self._renamed()
         os.chmod(self.path, 0)
 
@@ -149,7 +149,7 @@ class Editor:
         os.mkdir(self.path)
 
     def _included(self) -> None:
-        """The included text alone, for the same folder."""
+        """Write only the included text, for the same folder."""
         path = os.path.join(self._link, "included.txt")
         self._write(path + ".new", b"%d %d" % (self._version, self.number))
         os.replace(path + ".new", path)
@@ -159,8 +159,8 @@ class Load(threading.Thread):
     """
     A client that sends one transcription after the other.
 
-    :ivar seen: the numbers that its requests carried, in their order.
-    :ivar wrong: answers that are not of one whole configuration.
+    :ivar seen: the numbers that its requests carried, in order.
+    :ivar wrong: responses that do not show one complete configuration.
     """
 
     def __init__(self, port: int, profile: bool) -> None:
@@ -198,7 +198,9 @@ class Load(threading.Thread):
 
 
 def number_of(read: list[tuple[str, str]], profile: bool) -> int | None:
-    """The number of the one configuration that a form was made by; None where there is no such one."""
+    """
+    Return the number of the one configuration that a form was made from; None if it was made from several or none.
+    """
     fields = dict(read)
     number = fields.get("language", "")
     if not (len(number) == 6 and number.isdigit()):
@@ -215,7 +217,7 @@ class EditsTests(StagedTestCase):
     """Edits under load."""
 
     def test_result(self) -> None:
-        """A form of two configurations, or of none, is seen to be one."""
+        """A form made from two configurations, or from none, is detected."""
         fields = [("language", "000001"), ("prompt", "xx000001"), ("numbers[]", "000001"), ("numbers[]", "000001")]
         fields += [("folder", "3"), ("included", "3 7"), ("mapped", "000001"), ("default", "000001")]
         fields += [("empty", "000001")]
@@ -228,8 +230,8 @@ class EditsTests(StagedTestCase):
 
     def test_thousand(self) -> None:
         """
-        Whatever is done to the files, and whenever, a request carries one whole configuration, never an older one than
-        the request before; in the end the last one is in force.
+        During any edits each request uses one complete configuration, and never an older one than the request before;
+        in the end the last one is in force.
         """
         folder = self.mktemp()
         os.mkdir(folder)
@@ -249,7 +251,7 @@ class EditsTests(StagedTestCase):
                     daemon.signal(signal.SIGHUP)
                 self._wait_for(editor.number, daemon, clients)
             elif chance.random() < 0.1:
-                daemon.signal(signal.SIGHUP)  # in the midst of it
+                daemon.signal(signal.SIGHUP)  # during the edit
         for client in clients:
             client.end()
         self.assertEqual([client.wrong for client in clients], [[]] * CLIENTS)
@@ -259,7 +261,7 @@ class EditsTests(StagedTestCase):
         self.assertIsNone(daemon.stats()["config"]["error"])
 
     def _wait_for(self, number: int, daemon: Daemon, clients: list[Load]) -> None:
-        """Wait until all clients carry an edit, or one has seen something wrong."""
+        """Wait until all clients use an edit, or one has seen an error."""
 
         def there() -> bool:
             return any(client.wrong for client in clients) or all(

@@ -1,5 +1,5 @@
 """
-What the proxy answers itself: errors about its upstream, and its own pages.
+The proxy's own responses: errors about its upstream, and its own pages.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ AUDIO = File(noise(2000))
 
 
 def unused_port() -> int:
-    """A port on which nobody listens: one that was free a moment ago."""
+    """A port without a listener: one that was free a moment ago."""
     with socket.socket() as sock:
         sock.bind(("127.0.0.1", 0))
         port: int = sock.getsockname()[1]
@@ -32,8 +32,8 @@ def unused_port() -> int:
 
 
 @contextmanager
-def deaf_port() -> Iterator[int]:
-    """A port that neither takes connections nor refuses them: its queue is full and nobody accepts."""
+def full_backlog_port() -> Iterator[int]:
+    """A port that neither accepts nor refuses connections: its backlog is full."""
     callers = []
     with socket.socket() as deaf:
         deaf.bind(("127.0.0.1", 0))
@@ -55,21 +55,21 @@ def deaf_port() -> Iterator[int]:
 
 
 class ErrorTestCase(StagedTestCase):
-    """Tests of errors that have the shape of OpenAI's."""
+    """Tests of errors in OpenAI's shape."""
 
     def before(self, port: int, *options: str) -> Daemon:
         """A daemon with this port of 127.0.0.1 as upstream."""
         return self.start_daemon("--target-host", "127.0.0.1", "--target-port", str(port), *options)
 
     def ask(self, daemon: Daemon, sent: bytes) -> Message:
-        """The answer to a request."""
+        """Return the response to a request."""
         client = connect(daemon.port)
         self.addCleanup(client.close)
         client.send(sent)
         return client.read_message()
 
     def assert_error(self, answer: Message, status: int, code: str, *words: str) -> None:
-        """The answer is an error that says so."""
+        """Check that the response is this error."""
         self.assertEqual((answer.status, answer.values(b"Content-Type")), (status, [b"application/json"]), answer.body)
         body = answer.json()
         self.assertEqual(list(body), ["error"])
@@ -80,10 +80,10 @@ class ErrorTestCase(StagedTestCase):
 
 
 class NoUpstream(ErrorTestCase):
-    """Nobody listens where the upstream should be."""
+    """No server listens at the upstream's address."""
 
     def test_refused(self) -> None:
-        """Requests are answered with 502, which names the upstream; /health is degraded; /stats counts them."""
+        """Requests get 502, which names the upstream; /health is degraded; /stats counts them."""
         port = unused_port()
         daemon = self.before(port)
         for sent in (request("GET", "/v1/models"), transcription(form([("file", AUDIO)]))):
@@ -94,7 +94,7 @@ class NoUpstream(ErrorTestCase):
         self.assertEqual(daemon.stats()["upstream_errors"], {"upstream_unreachable": 2})
 
     def test_before_the_upload(self) -> None:
-        """The answer does not wait for the body, and a client that asks first is not told to send it."""
+        """The response does not wait for the body, and a client that expects 100 Continue does not get it."""
         daemon = self.before(unused_port())
         for headers in ([], [(b"Expect", b"100-continue")]):
             client = connect(daemon.port)
@@ -104,7 +104,7 @@ class NoUpstream(ErrorTestCase):
             self.assert_error(client.read_message(), 502, "upstream_unreachable")
 
     def test_sdk(self) -> None:
-        """The OpenAI SDK shows a person the proxy's own words."""
+        """The OpenAI SDK shows the proxy's own message."""
         port = unused_port()
         with openai_client(self.before(port)) as client, self.assertRaises(openai.InternalServerError) as raised:
             client.audio.transcriptions.create(model="m", file=("a.wav", b"x"))
@@ -112,7 +112,7 @@ class NoUpstream(ErrorTestCase):
         self.assertIn(f"127.0.0.1:{port}", str(raised.exception))
 
     def test_upstream_comes_later(self) -> None:
-        """An upstream that starts after the proxy is found, and one that comes back is found again."""
+        """An upstream that starts after the proxy is used, and so is one that restarts."""
         with Listener() as listener:
             port = listener.port
         daemon = self.before(port, *UNPOOLED)
@@ -129,12 +129,12 @@ class NoUpstream(ErrorTestCase):
                 self.assertEqual(self.ask(daemon, request("GET", "/health")).status, 200)
 
 
-class DeafUpstream(ErrorTestCase):
-    """Connections to the upstream are neither taken nor refused."""
+class FullBacklog(ErrorTestCase):
+    """Connections to the upstream are neither accepted nor refused."""
 
     def test_timeout(self) -> None:
-        """When the time to connect is over the answer is 504, which names the upstream and the time."""
-        with deaf_port() as port:
+        """After the connect timeout the response is 504, which names the upstream and the time."""
+        with full_backlog_port() as port:
             daemon = self.before(port, "--connect-timeout", "0.3")
             for sent in (request("GET", "/v1/models"), transcription(form([("file", AUDIO)]))):
                 answer = self.ask(daemon, sent)
@@ -144,16 +144,16 @@ class DeafUpstream(ErrorTestCase):
 
 
 class OwnPages(RawTestCase):
-    """/health and /stats, before a listener that would see what reaches it."""
+    """/health and /stats, with a listener that would see forwarded requests."""
 
     def ask(self, sent: bytes, bodiless: bool = False) -> Message:
-        """The answer of a page."""
+        """Return the response of a page."""
         client = self.connect()
         client.send(sent)
         return client.read_message(bodiless)
 
     def test_health(self) -> None:
-        """/health answers 200 while the upstream takes connections, of which it sees nothing but that."""
+        """/health is 200 while the upstream accepts connections; the upstream receives no bytes."""
         for path in ("/health", "/health?x=y"):
             answer = self.ask(request("GET", path))
             self.assertEqual((answer.status, answer.json()["status"]), (200, "healthy"))
@@ -161,7 +161,7 @@ class OwnPages(RawTestCase):
             self.assertEqual(self.listener.accept().read_to_end(), b"")
 
     def test_never_reach_the_upstream(self) -> None:
-        """Whatever the method, the query and the body, the pages are the proxy's own."""
+        """With any method, query and body, the pages are the proxy's own."""
         for method in ("GET", "HEAD", "POST", "OPTIONS", "DELETE"):
             for path in ("/stats", "/stats?a", "/health"):
                 with self.naming(f"{method} {path}"):
@@ -170,7 +170,7 @@ class OwnPages(RawTestCase):
                         self.assertEqual(peer.read_to_end(), b"")
 
     def test_methods(self) -> None:
-        """GET and HEAD are known; others are answered with 405 and Allow."""
+        """GET and HEAD are allowed; other methods get 405 with Allow."""
         for path in ("/health", "/stats"):
             self.assertEqual(self.ask(request("HEAD", path), bodiless=True).status, 200)
             for method in ("POST", "PUT", "DELETE"):
@@ -188,7 +188,7 @@ class OwnPages(RawTestCase):
             self.assertEqual(client.unread, b"")
 
     def test_healthy_while_it_works(self) -> None:
-        """An upstream that has a request of ours is healthy, though it takes no connection meanwhile."""
+        """An upstream with a request in flight is healthy, even if it accepts no connection meanwhile."""
         client = self.connect()
         client.send(request("GET", "/v1/models"))
         upstream = self.listener.accept()
@@ -198,17 +198,17 @@ class OwnPages(RawTestCase):
 
 
 class Statistics(EchoTestCase):
-    """/stats before an upstream that answers."""
+    """/stats with an upstream that responds."""
 
     config = '{"language": "zh", "prompt": "secret"}'
 
     def moved(self, before: dict[str, Any], *names: str) -> list[int]:
-        """By how much counters have moved."""
+        """Return by how much counters have changed."""
         after = self.daemon.stats()
         return [after[name] - before[name] for name in names]
 
     def test_fields(self) -> None:
-        """It tells of requests, answers, the upstream and the configuration, but no values of its fields."""
+        """It shows requests, responses, the upstream and the configuration, but no values of configured fields."""
         stats = self.daemon.stats()
         counters = ("total_requests", "stt_requests", "forwarded_requests", "in_flight", "uptime_s", "connections")
         for name in counters:
@@ -222,7 +222,7 @@ class Statistics(EchoTestCase):
         self.assertNotIn("secret", json.dumps(stats))
 
     def test_requests(self) -> None:
-        """Transcriptions, other requests and all requests are counted, once each."""
+        """Transcriptions, other requests and all requests are counted once each."""
         before = self.daemon.stats()
         self.transcribe([("file", AUDIO)])
         self.transcribe([("file", AUDIO)], chunks=3)
@@ -237,12 +237,12 @@ class Statistics(EchoTestCase):
         self.assertEqual(after["3xx"] - before["answers"].get("3xx", 0), 1)
 
     def test_in_flight(self) -> None:
-        """A request that waits for its company is in flight until it is answered."""
+        """A waiting request is in flight until it gets its response."""
         body = form([("file", AUDIO)])
         pair = [self.connect(), self.connect()]
         sent = transcription(body, 0, "/v1/audio/transcriptions", (b"X-Together", b"2"))
         pair[0].send(sent)
-        self.assertEqual(self.daemon.stats()["in_flight"], 2)  # the one that asks is one
+        self.assertEqual(self.daemon.stats()["in_flight"], 2)  # this check's own request is one
         pair[1].send(sent)
         for client in pair:
             self.assertEqual(client.read_message().status, 200)

@@ -1,5 +1,5 @@
 """
-What the configuration says is what the upstream reads, whatever the client sends.
+The upstream reads what the configuration says, whatever the client sends.
 """
 
 from __future__ import annotations
@@ -18,47 +18,50 @@ class ForcedFields(EchoTestCase):
     config = '{"language": "zh", "prompt": "以下是普通话的会议记录。", "temperature": 0.2}'
 
     def assert_read(self, sent: list[Part], left: list[Part]) -> None:
-        """The upstream reads the forced fields and what is left of the client's, in order, in both framings."""
+        """
+        Check that the upstream reads the forced fields and then the client's other fields, in order, in both
+        framings.
+        """
         expected = echoed(FORCED + left)
         for chunks in (0, 1, 7):
             with self.naming(f"{chunks} chunks"):
                 self.assertEqual(self.transcribe(sent, chunks)["form"], expected)
 
     def test_absent(self) -> None:
-        """Fields that the client did not send are there."""
+        """Fields that the client did not send are added."""
         self.assert_read([("file", AUDIO)], [("file", AUDIO)])
 
     def test_no_part_but_a_dropped_one(self) -> None:
-        """A form of which nothing is left carries the forced fields all the same."""
+        """A form whose parts are all dropped still gets the forced fields."""
         self.assert_read([("language", "en")], [])
 
     def test_before_the_file(self) -> None:
-        """What the client sent before the file gives way."""
+        """A copy that the client sends before the file is dropped."""
         self.assert_read([("language", "en"), ("model", "m"), ("file", AUDIO)], [("model", "m"), ("file", AUDIO)])
 
     def test_behind_the_file(self) -> None:
-        """What the client sent behind the file gives way, though the file is on its way by then."""
+        """A copy that the client sends after the file is dropped, although the file is already being forwarded."""
         self.assert_read(
             [("file", AUDIO), ("temperature", "1"), ("model", "m"), ("prompt", "")], [("file", AUDIO), ("model", "m")]
         )
 
     def test_repeated(self) -> None:
-        """All copies give way: servers differ on which of them counts."""
+        """All copies are dropped: servers differ on which of them counts."""
         sent: list[Part] = [("language", "en"), ("language", "de"), ("file", AUDIO), ("language", "zh")]
         self.assert_read(sent, [("file", AUDIO)])
 
     def test_other_spellings(self) -> None:
-        """Names that some server takes for a forced field give way, too."""
+        """Names that some server reads as a forced field are dropped, too."""
         for spelling in "Language", "LANGUAGE", "language[]", "language[0]", "language[x]", " language ", "ｌanguage":
             self.assert_read([(spelling, "en"), ("file", AUDIO)], [("file", AUDIO)])
 
     def test_near_spellings(self) -> None:
-        """Names that are only like a forced one are other fields."""
+        """Names that only resemble a forced one are other fields, and pass."""
         others: list[Part] = [("languages", "a"), ("lang", "b"), ("x-language", "c"), ("language_", "d"), ("语言", "e")]
         self.assert_read([*others, ("file", AUDIO)], [*others, ("file", AUDIO)])
 
     def test_sent_as_a_file(self) -> None:
-        """A forced field that the client sends as a file gives way, however large it is."""
+        """A forced field that the client sends as a file is dropped, even a large one."""
         prompt = File(noise(200_000), "prompt.txt", "text/plain")
         self.assert_read([("prompt", prompt), ("file", AUDIO)], [("file", AUDIO)])
         self.assert_read([("file", AUDIO), ("Prompt[]", prompt)], [("file", AUDIO)])
@@ -79,14 +82,14 @@ class ForcedFields(EchoTestCase):
         self.assert_read(sent, sent)
 
     def test_each_path(self) -> None:
-        """The endpoint is known with and without /v1, behind any prefix, with a query."""
+        """The endpoint is recognised with and without /v1, behind any prefix, and with a query."""
         for path in ("/audio/transcriptions", "/v1/audio/transcriptions?a=b", "/openai/v1/audio/transcriptions"):
             answer = self.transcribe([("language", "en"), ("file", AUDIO)], path=path)
             self.assertEqual(answer["form"], echoed([*FORCED, ("file", AUDIO)]))
             self.assertEqual(answer["path"], path.partition("?")[0])
 
     def test_urlencoded(self) -> None:
-        """Starlette reads fields from a urlencoded body, too: there is no way round by that."""
+        """The rules apply to a urlencoded body, too, because Starlette reads fields from it."""
         body = b"prompt=x&model=m&Language=en&%70rompt%5B%5D=y"
         client = self.connect()
         kind = (b"Content-Type", b"application/x-www-form-urlencoded")
@@ -124,12 +127,12 @@ class ValuesOfEachType(EchoTestCase):
 
     def test_written(self) -> None:
         """
-        Strings and numbers leave as written, truth values in lower case, lists as name[], objects as name[key].
+        Strings and numbers are sent as written, truth values in lower case, lists as name[], objects as name[key].
         """
         self.assertEqual(self.transcribe([("file", AUDIO)])["form"], echoed([*TYPED, ("file", AUDIO)]))
 
     def test_replaced(self) -> None:
-        """Of each type, the client's own copies give way; null only removes them."""
+        """For each type the client's own copies are dropped; null only removes them."""
         names = ["language", "Empty", "stream", "timestamp_granularities", "timestamp_granularities[]", "none[]"]
         names += ["spelled", "chunking_strategy", "chunking_strategy[type]", "chunking_strategy[x]", "user", "user[id]"]
         sent: list[Part] = [*[(name, "client") for name in names], ("file", AUDIO), ("seed", "1")]
@@ -144,7 +147,7 @@ class NothingForced(EchoTestCase):
     config = "{}"
 
     def test_unchanged(self) -> None:
-        """A form passes as it came."""
+        """A form passes unchanged."""
         sent: list[Part] = [("language", "en"), ("file", AUDIO), ("language", "de"), ("response_format", "srt")]
         for chunks in (0, 5):
             self.assertEqual(self.transcribe(sent, chunks)["form"], echoed(sent))

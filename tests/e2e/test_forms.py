@@ -1,5 +1,5 @@
 """
-The form that leaves: its framing, its end, its files, and that it leaves while it comes.
+The forwarded form: its framing, its end, its files, and its streaming.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
 
 
 class Framing(RawTestCase):
-    """What is on the wire to the upstream."""
+    """The bytes on the wire to the upstream."""
 
     config = CONFIG
     options = UNPOOLED
 
     def received(self, parts: list[Part], chunks: int = 0) -> Message:
-        """The request that reaches the upstream of a form, its framing checked."""
+        """Return the upstream's request for a form, after its framing is checked."""
         received, answer = self.exchange(transcription(form(parts), chunks), OK)
         self.assertEqual(answer.status, 200)
         boundary = boundary_of(received)
@@ -31,26 +31,26 @@ class Framing(RawTestCase):
         return received
 
     def test_length_stays(self) -> None:
-        """A form with a Content-Length leaves with one that is exact, and without a transfer coding."""
+        """A form with a Content-Length is forwarded with an exact one, and without a transfer coding."""
         received = self.received([("model", "m"), ("file", File(noise(50_000)))])
         self.assertEqual(received.length, len(received.body))
         self.assertEqual(received.values(b"Transfer-Encoding"), [])
 
     def test_chunked_stays(self) -> None:
-        """A chunked form leaves chunked, without a length."""
+        """A chunked form is forwarded chunked, without a length."""
         received = self.received([("model", "m"), ("file", File(noise(50_000)))], chunks=9)
         self.assertTrue(received.chunked)
         self.assertEqual(received.values(b"Content-Length"), [])
         self.assertGreater(len(split_chunks(received.raw_body)), 1)
 
     def test_no_padding(self) -> None:
-        """Where nothing was dropped, the form ends with its closing boundary and a line break."""
+        """If nothing was dropped, the form ends with its closing boundary and a line break."""
         for chunks in (0, 3):
             received = self.received([("file", File(noise(5000))), ("model", "m")], chunks)
             self.assertTrue(received.body.endswith(b"\r\n--" + boundary_of(received) + b"--\r\n"), received.body[-200:])
 
     def test_padding(self) -> None:
-        """What was dropped from a form with a length is made up with spaces; a chunked one is just shorter."""
+        """In a form with a length, dropped bytes are replaced by spaces; a chunked form becomes shorter."""
         parts: list[Part] = [("language", "en"), ("file", File(noise(5000))), ("response_format", "json")]
         end = rb"\r\n--%b--\r\n( *)"
         for chunks, padded in ((0, True), (3, False)):
@@ -60,7 +60,7 @@ class Framing(RawTestCase):
             self.assertEqual(bool(found.group(1)), padded)
 
     def test_no_file_of_the_clients_is_touched(self) -> None:
-        """The bytes of a file pass, line breaks, half delimiters and all."""
+        """The bytes of a file do not change, even line breaks and partial delimiters."""
         for size in (0, 1, 2, 100, 70_000):
             data = noise(size)
             for chunks in (0, 5):
@@ -69,13 +69,15 @@ class Framing(RawTestCase):
 
 
 class Streaming(RawTestCase):
-    """Nothing waits for the whole form."""
+    """Forms are streamed."""
 
     config = CONFIG
     options = UNPOOLED
 
     def test_head_before_body(self) -> None:
-        """The upstream has the head before the client has sent a byte of the body, and then each piece as it comes."""
+        """
+        The upstream gets the head before the client has sent a byte of the body, and then each piece as it arrives.
+        """
         body = form([("file", File(b"first" + bytes(50_000) + b"second"))])
         cut = body.index(b"second")
         for head, pieces in (
@@ -91,7 +93,7 @@ class Streaming(RawTestCase):
             self.assertEqual(upstream.read_head().target, b"/v1/audio/transcriptions")
             client.send(pieces[0])
             upstream.read_until(b"first")
-            # Nothing is held back but what could be the beginning of a delimiter.
+            # Only a possible beginning of a delimiter is buffered.
             upstream.read_exactly(50_000 - 100)
             self.assertNotIn(b"second", upstream.received)
             client.send(pieces[1])
@@ -106,7 +108,7 @@ class Cuts(EchoTestCase):
     config = CONFIG
 
     def test_every_cut(self) -> None:
-        """A small form reads the same wherever it was cut in two segments."""
+        """A small form in two segments is read the same for every cut."""
         audio = File(b"\r\n--" + BOUNDARY.encode()[:10] + b"\r\n\r\n\r", "a.wav")
         parts: list[Part] = [("language", "en"), ("file", audio), ("model", "m"), ("response_format[]", "x")]
         whole = b"\r\n" + form(parts) + b"epilogue"
@@ -121,14 +123,14 @@ class Cuts(EchoTestCase):
             client = self.connect()
             for cut in range(len(body) + 1):
                 client.send(head + body[:cut])
-                # It has taken the first segment when it has answered this, so the second is one of its own.
+                # The response shows that the first segment was read, so the second one arrives separately.
                 self.daemon.stats()
                 client.send(body[cut:])
                 with self.naming(f"cut at {cut}"):
                     self.assertEqual(client.read_message().json()["form"], expected)
 
     def test_byte_by_byte(self) -> None:
-        """A form, head and all, reads the same when each byte comes by itself."""
+        """A form, with its head, is read the same when each byte arrives separately."""
         parts: list[Part] = [("language", "en"), ("file", File(noise(100))), ("model", "m")]
         expected = echoed([*FORCED, *parts[1:]])
         for chunks in (0, 3):
@@ -139,12 +141,12 @@ class Cuts(EchoTestCase):
 
 
 class Files(EchoTestCase):
-    """Files arrive as they were sent."""
+    """Files arrive unchanged."""
 
     config = CONFIG
 
     def test_equal(self) -> None:
-        """Bytes, name and content type of files of any size are equal, in both framings."""
+        """Bytes, name and content type of files of any size are the same, in both framings."""
         for size in (0, 1, 4095, 65_536, 65_537, 3_000_000):
             for file in (File(noise(size), "会议 (1).m4a", "audio/mp4; codecs=x"), File(noise(size, 1), "a'b;c=d.wav")):
                 sent: list[Part] = [("file", file), ("language", "en")]
@@ -152,7 +154,7 @@ class Files(EchoTestCase):
                     self.assertEqual(self.transcribe(sent, chunks)["form"], echoed([*FORCED, ("file", file)]))
 
     def test_framing_seen(self) -> None:
-        """A form server sees the framing that the client chose."""
+        """The server sees the framing that the client chose."""
         parts: list[Part] = [("file", File(noise(1000)))]
         counted, chunked = self.transcribe(parts), self.transcribe(parts, 3)
         self.assertIsNotNone(counted["content_length"])

@@ -1,5 +1,5 @@
 """
-Many requests at once, and large ones: what they cost the daemon is read from the system.
+Many concurrent requests, and large ones; their cost for the daemon is measured by the system.
 """
 
 from __future__ import annotations
@@ -25,19 +25,19 @@ from .process import LIMIT_S
 MANY = 200
 #: Bytes of the large upload.
 LARGE = 1 << 30
-#: Bytes that the daemon's memory may grow by, whatever the size of what passes through it.
+#: Bytes that the daemon's memory may grow by, for uploads of any size.
 GROWTH = 16 << 20
 PIECE = 1 << 20
 
 
 class AtOnce(EchoTestCase):
-    """Many transcriptions at the same time."""
+    """Many concurrent transcriptions."""
 
     config = '{"language": "zh", "prompt": "以下是普通话的会议记录。"}'
 
     @classmethod
     def stage(cls, stack: Any) -> None:
-        # Each request takes two descriptors of the daemon, and macOS begins with 256.
+        # Each request needs two descriptors of the daemon, and macOS starts with 256.
         soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
         wanted = 4 * MANY if hard == resource.RLIM_INFINITY else min(4 * MANY, hard)
         if soft != resource.RLIM_INFINITY and soft < wanted:
@@ -46,7 +46,7 @@ class AtOnce(EchoTestCase):
         super().stage(stack)
 
     def test_all_answered(self) -> None:
-        """Each of 200 requests gets the answer to its own form; the upstream answers none before all are there."""
+        """Each of 200 requests gets the response to its own form; the upstream waits until all have arrived."""
 
         async def send(client: httpx.AsyncClient, number: int) -> Any:
             file = File(noise(16_000, number), f"{number}.wav")
@@ -65,10 +65,10 @@ class AtOnce(EchoTestCase):
                 return await asyncio.gather(*sending, return_exceptions=True)
 
         before = self.daemon.stats()["stt_requests"]
-        answers = asyncio.run(send_all())
-        failures = Counter(repr(answer) for answer in answers if isinstance(answer, BaseException))
+        responses = asyncio.run(send_all())
+        failures = Counter(repr(answer) for answer in responses if isinstance(answer, BaseException))
         self.assertEqual(failures, {})
-        for number, (status, form, file) in enumerate(answers):
+        for number, (status, form, file) in enumerate(responses):
             self.assertEqual(status, 200)
             forced = [("language", "zh"), ("prompt", "以下是普通话的会议记录。")]
             self.assertEqual(form, echoed([*forced, ("user", str(number)), ("file", file)]))
@@ -77,7 +77,7 @@ class AtOnce(EchoTestCase):
         self.assertEqual(after["upstream_errors"], {})
 
     def test_burst(self) -> None:
-        """200 clients that come while the daemon is busy with something else wait for it; none is turned away."""
+        """200 clients that connect while the daemon is busy wait for it; none of them is refused."""
         if system.queue_limit() < MANY:
             self.skipTest(f"this system lets no more than {system.queue_limit()} connections wait")
         self.daemon.signal(signal.SIGSTOP)
@@ -92,12 +92,12 @@ class AtOnce(EchoTestCase):
 
 
 class LargeUploads(EchoTestCase):
-    """A recording far larger than memory would be wasted on."""
+    """A very large recording."""
 
     config = '{"language": "zh", "prompt": "p"}'
 
     def upload(self, size: int, chunked: bool) -> None:
-        """Send a recording of this size, looking at the daemon half-way; the upstream reads the same."""
+        """Send a recording of this size, and inspect the daemon half-way; the upstream reads the same recording."""
         piece = noise(PIECE)
         digest = hashlib.sha256()
         for _ in range(size // PIECE):
@@ -127,7 +127,7 @@ class LargeUploads(EchoTestCase):
         self.assertEqual(answer.json()["content_length"] is None, chunked)
 
     def upload_json(self, size: int, chunked: bool) -> None:
-        """Send a recording of this size as base64 in a JSON object, as hosted services take it."""
+        """Send a recording of this size as base64 in a JSON object, as for hosted services."""
         audio = noise(size)
         opening = b'{"language": "en", "input_audio": {"format": "wav", "data": "'
         pieces = [opening, base64.b64encode(audio), b'"}, "model": "m"}']
@@ -148,7 +148,7 @@ class LargeUploads(EchoTestCase):
         self.assertEqual(answer.json()["content_length"] is None, chunked)
 
     def look(self) -> None:
-        """The daemon has nothing on disk while it passes an upload on."""
+        """Check that the daemon has nothing on disk during an upload."""
         self.assertEqual(os.listdir(self.daemon.temporary), [])
         if system.LINUX:
             logs = {os.path.realpath(os.path.join(self.daemon.folder, name)) for name in ("daemon.out", "daemon.err")}
@@ -156,7 +156,7 @@ class LargeUploads(EchoTestCase):
             self.assertEqual(set(data) - logs, set())
 
     def test_memory_and_disk(self) -> None:
-        """A large recording takes no more memory than a small one, never touches the disk, and arrives equal."""
+        """A large recording takes no more memory than a small one, is never written to disk, and arrives unchanged."""
         for chunked in (False, True):
             self.upload(4 * PIECE, chunked)
         memory = system.peak_memory(self.daemon.pid)
@@ -168,7 +168,7 @@ class LargeUploads(EchoTestCase):
             self.assertLess(system.bytes_written(self.daemon.pid) - written, PIECE)
 
     def test_memory_of_json(self) -> None:
-        """Nor does a recording in a JSON object."""
+        """The same holds for a recording in a JSON object."""
         for chunked in (False, True):
             self.upload_json(1000, chunked)
         memory = system.peak_memory(self.daemon.pid)

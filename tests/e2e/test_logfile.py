@@ -1,5 +1,5 @@
 """
-The log of the daemon: files that rotate, move, and belong to somebody; disks and pipes that take nothing.
+The daemon's log: rotated, moved and owned files; full disks and blocked pipes.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from .message import request
 from .process import LIMIT_S, Process, environment, read, until
 from .raw import connect
 
-#: A free port, and no patience with the server, which is not there.
+#: A free port, and a short timeout for the server, which does not exist.
 OPTIONS = ("--host", "127.0.0.1", "--port", "0", "--target", "http://127.0.0.1:1", "--connect-retry", "0")
 NOT_ROOT = None if os.geteuid() == 0 else "only root can become another user"
 
@@ -38,7 +38,7 @@ class LogFileTestCase(StagedTestCase):
         Start it.
 
         :param options: of twistd.
-        :param before: what runs it.
+        :param before: the command that runs it.
         :param own: options of sttproxy.
         """
         command = [*before, *twistd(), "-n", "--logfile", self.path, *options, "sttproxy", *OPTIONS, *own]
@@ -48,11 +48,11 @@ class LogFileTestCase(StagedTestCase):
         until(lambda: answers(str(self.port)), "a daemon that answers")
 
     def ask(self, name: str) -> None:
-        """A request with a name of its own, which fails: there is no server."""
+        """Send a request with its own name, which fails, because the server does not exist."""
         get_json(self.port, f"/{name}")
 
     def ask_much(self) -> None:
-        """Requests whose lines are more than is kept while they cannot be written."""
+        """Send requests with more log lines than are buffered while they cannot be written."""
         client = connect(self.port)
         count = 2 * MAX_PENDING // 200
         client.send(request("GET", "/profiles/none/" + "x" * 180) * count)
@@ -62,10 +62,10 @@ class LogFileTestCase(StagedTestCase):
 
 
 class Files(LogFileTestCase):
-    """What happens to the file."""
+    """Changes to the file."""
 
     def test_reopen(self) -> None:
-        """After a rename and a signal, lines go to a new file of the old mode; nothing is lost."""
+        """After a rename and a signal, lines go to a new file with the old mode; no line is lost."""
         self.start()
         os.chmod(self.path, 0o640)
         for number, name in ((signal.SIGUSR1, "one"), (signal.SIGHUP, "two")):
@@ -89,7 +89,7 @@ class Files(LogFileTestCase):
         self.start("--uid", "nobody", "--gid", str(nobody.pw_gid), own=("--log-keep", "2"))
         with open(self.path, "a") as file:
             file.write("full\n" * 200_000)
-        self.process.signal(signal.SIGUSR1)  # it looks how long the file is
+        self.process.signal(signal.SIGUSR1)  # it checks the length of the file
         until(lambda: self.ask("more") or os.path.exists(self.path + ".1"), "a rotated file")
         until(lambda: os.path.exists(self.path), "a new file")
         found = os.stat(self.path)
@@ -98,7 +98,7 @@ class Files(LogFileTestCase):
     test_owner.skip = NOT_ROOT  # type: ignore[attr-defined]
 
     def test_unreadable_configuration(self) -> None:
-        """With --uid a configuration that this user cannot read keeps it from starting, in one line."""
+        """With --uid a configuration that this user cannot read prevents the start, with a message of one line."""
         with open(os.path.join(self.folder, "stt_config.json"), "w") as file:
             file.write("{}")
         for options in (("-n",), ("--pidfile=stt.pid", "--logfile=stt.log")):
@@ -112,7 +112,9 @@ class Files(LogFileTestCase):
     test_unreadable_configuration.skip = NOT_ROOT  # type: ignore[attr-defined]
 
     def test_full(self) -> None:
-        """A file that cannot grow stops nothing; later it has whole lines, and how many are missing."""
+        """
+        A file that cannot grow does not stop the daemon; later it has complete lines, and the number of missing ones.
+        """
         self.start(before=("sh", "-c", 'ulimit -f 16 && exec "$@"', "sh"))
         self.ask_much()
         self.assertLess(os.path.getsize(self.path), 17 * 1024)
@@ -127,7 +129,7 @@ class Pipes(LogFileTestCase):
     """Standard output is a pipe."""
 
     def test_stopped_reader(self) -> None:
-        """A reader that stops reading stops nothing."""
+        """A reader that stops reading does not stop the daemon."""
         command = [*twistd(), "-n", "sttproxy", *OPTIONS]
         daemon = subprocess.Popen(
             command, cwd=self.folder, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
@@ -136,10 +138,10 @@ class Pipes(LogFileTestCase):
         self.addCleanup(daemon.kill)
         assert daemon.stdout is not None
         self.addCleanup(daemon.stdout.close)
-        said = b""
-        while not listeners(said.decode()):
-            said += os.read(daemon.stdout.fileno(), 65536)
-        self.port = int(listeners(said.decode())[0])
+        output = b""
+        while not listeners(output.decode()):
+            output += os.read(daemon.stdout.fileno(), 65536)
+        self.port = int(listeners(output.decode())[0])
         until(lambda: opens(str(self.port)), "a daemon that answers")
         self.ask_much()
         self.assertTrue(answers(str(self.port)))

@@ -1,5 +1,5 @@
 """
-Forms that could be read in two ways, or in none, are refused and reach the upstream as nothing it could take for whole.
+Ambiguous and malformed forms are refused, and the upstream gets no request that looks complete.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ def with_head(head: str) -> bytes:
 
 DISPOSITION = 'Content-Disposition: form-data; name="prompt"'
 
-#: Forms to refuse, by what is wrong with them, and a word that the reason must have.
+#: Refused forms, by what is wrong with them, and a word that the reason must have.
 MALFORMED: dict[str, tuple[bytes, str]] = {
     "no closing boundary": (form([("file", AUDIO)])[: -len(END)], "closing boundary"),
     "half of the closing boundary's dashes": (form([("file", AUDIO)])[:-3], "closing boundary"),
@@ -51,13 +51,13 @@ MALFORMED: dict[str, tuple[bytes, str]] = {
 
 
 class MalformedForms(RawTestCase):
-    """The upstream is a listener: what it is sent of them is known to the byte."""
+    """The upstream is a listener, so the tests see every byte that it gets."""
 
     config = '{"language": "zh"}'
     options = UNPOOLED
 
     def refused(self, client: Peer, word: str) -> Message:
-        """The answer to a form, an error that a person can read."""
+        """Return the response to a form, an error with a readable message."""
         answer = client.read_message()
         self.assertEqual((answer.status, answer.values(b"Content-Type")), (400, [b"application/json"]), answer.body)
         error = answer.json()["error"]
@@ -66,7 +66,7 @@ class MalformedForms(RawTestCase):
         return answer
 
     def assert_nothing_whole(self, upstream: Peer) -> None:
-        """What the upstream was sent, if anything, ended before it was whole, in whichever way one looks at it."""
+        """Check that the upstream's request, if any, is incomplete in every reading."""
         upstream.read_to_end()
         self.assertIsNotNone(upstream.ending)
         head, end, rest = bytes(upstream.received).partition(HEAD_END)
@@ -81,7 +81,7 @@ class MalformedForms(RawTestCase):
             self.assertLess(len(rest), message.length)
 
     def test_refused(self) -> None:
-        """Each is answered with 400 and its reason, in both framings; the upstream is left with a part."""
+        """Each form gets 400 and its reason, in both framings; the upstream gets an incomplete request."""
         for what, (body, word) in MALFORMED.items():
             for chunks in (0, 4):
                 with self.naming(f"{what}, {chunks} chunks"):
@@ -95,7 +95,7 @@ class MalformedForms(RawTestCase):
                     self.assert_nothing_whole(upstream)
 
     def test_refused_at_once(self) -> None:
-        """So it is when head and form come in one segment."""
+        """The same holds when head and form arrive in one segment."""
         for what, (body, word) in MALFORMED.items():
             with self.naming(what):
                 client = self.connect()
@@ -104,7 +104,7 @@ class MalformedForms(RawTestCase):
                 self.assert_nothing_whole(self.listener.accept())
 
     def test_refused_while_it_comes(self) -> None:
-        """What is wrong is said when it has come, not when the form is over; the answer is the connection's last."""
+        """An error is reported when it arrives, not at the end of the form; the response is the connection's last."""
         body, word = MALFORMED["two names"]
         client = self.connect()
         client.send(request("POST", PATH, content_type(), (b"Content-Length", b"999999999")), body)
@@ -115,7 +115,7 @@ class MalformedForms(RawTestCase):
         self.assertIs(client.ending, Ending.FIN)
 
     def test_client_stops(self) -> None:
-        """A client that stops amid a form leaves the upstream with a part, too."""
+        """If a client stops in the middle of a form, the upstream gets an incomplete request, too."""
         body = form([("file", AUDIO)])
         for framing, sent in ((counted(body), body[:1500]), (CHUNKED, b"5dc\r\n%b\r\n" % body[:1500])):
             for leave in (Peer.shut, Peer.reset):
@@ -128,7 +128,7 @@ class MalformedForms(RawTestCase):
                     self.assert_nothing_whole(upstream)
 
     def test_no_form(self) -> None:
-        """Bodies that are no form at all are refused before anything goes upstream."""
+        """Bodies that are not forms are refused before anything is forwarded."""
         body = form([("file", AUDIO)])
         for headers in (
             [],
@@ -148,7 +148,7 @@ class MalformedForms(RawTestCase):
                 self.assertIsNone(self.listener.accept_waiting())
 
     def test_the_next_request(self) -> None:
-        """A refused form leaves the daemon as it was: the next request passes."""
+        """After a refused form the daemon serves the next request."""
         client = self.connect()
         client.send(transcription(MALFORMED["no disposition"][0]))
         self.refused(client, "Content-Disposition")

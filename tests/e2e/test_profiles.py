@@ -1,5 +1,5 @@
 """
-Profiles, defaults and tables of values as the OpenAI SDK meets them.
+Profiles, defaults and tables of values, used through the OpenAI SDK.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ CONFIG = {
 
 
 class ProfileTestCase(EchoTestCase):
-    """Tests before the echo server, with two API keys that belong to profiles."""
+    """Tests with the echo server, and two API keys that are bound to profiles."""
 
     config = CONFIG
     keys: ClassVar[dict[str, str]] = {"sk-medical": "medical", "sk-open": "open"}
@@ -54,13 +54,13 @@ class ProfileTestCase(EchoTestCase):
 
     @contextmanager
     def client(self, profile: str = "", key: str = "sk-test", daemon: Daemon | None = None) -> Iterator[openai.OpenAI]:
-        """The SDK with a profile in its base URL, and a key."""
+        """Return an SDK client with a profile in its base URL, and a key."""
         daemon = daemon or self.daemon
         with openai_client(daemon) as client:
             yield client.with_options(base_url=daemon.url(f"/profiles/{profile}/v1" if profile else "/v1"), api_key=key)
 
     def transcribe_with(self, client: openai.OpenAI, **fields: Any) -> tuple[dict[str, Any], str]:
-        """What the upstream read of a transcription, and what the response's header tells of it."""
+        """Return what the upstream read of a transcription, and the explanation header of the response."""
         answer = client.audio.transcriptions.with_raw_response.create(file=FILE, **{"model": "whisper-1", **fields})
         read: dict[str, Any] = json.loads(answer.text)
         return read, answer.headers["x-sttproxy-config"]
@@ -70,9 +70,9 @@ class ProfileTests(ProfileTestCase):
     """``base_url="http://…/profiles/NAME/v1"``."""
 
     def test_each(self) -> None:
-        """Each profile has its rules, the upstream its own path, and the response tells what was done."""
+        """Each profile has its rules, the upstream gets its own path, and the response lists the changes."""
         large = ["model", "mlx-community/whisper-large-v3-turbo"]
-        for profile, items, told in (
+        for profile, items, explanation in (
             (
                 "",
                 [["language", "zh"], large, ECHOED, ["temperature", "0.2"], ["prompt", "default"]],
@@ -89,25 +89,27 @@ class ProfileTests(ProfileTestCase):
                 read, header = self.transcribe_with(client)
                 self.assertEqual(read["path"], "/v1/audio/transcriptions")
                 self.assertCountEqual(read["form"], items)
-                self.assertEqual(header, told)
+                self.assertEqual(header, explanation)
                 self.assertIsNotNone(read["content_length"])
 
     def test_sent(self) -> None:
-        """What the client sends is not overruled by a default; an empty prompt is by one that is for that."""
+        """
+        A default does not replace what the client sends; only a default for empty fields replaces an empty prompt.
+        """
         with self.client() as client:
-            read, told = self.transcribe_with(client, temperature=1, prompt="", language="en", model="other")
+            read, explanation = self.transcribe_with(client, temperature=1, prompt="", language="en", model="other")
             self.assertCountEqual(
                 read["form"],
                 [["language", "zh"], ["model", "other"], ECHOED, ["temperature", "1"], ["prompt", "default"]],
             )
-            self.assertEqual(told, "1; forced=language; defaulted=prompt")
+            self.assertEqual(explanation, "1; forced=language; defaulted=prompt")
         with self.client("open") as client:
             read, _ = self.transcribe_with(client, temperature=0, prompt="", language="en")
             sent = [["language", "en"], ["model", "small"], ECHOED, ["temperature", "0"], ["prompt", ""]]
             self.assertCountEqual(read["form"], sent)
 
     def test_chunked(self) -> None:
-        """A form in chunks is treated the same."""
+        """A chunked form is handled in the same way."""
         parts: list[tuple[str, str | File]] = [("model", "whisper-1"), ("file", File(AUDIO)), ("prompt", "")]
         read = self.transcribe(parts, chunks=7, path="/profiles/medical/v1/audio/transcriptions")
         self.assertEqual(
@@ -123,19 +125,19 @@ class ProfileTests(ProfileTestCase):
         self.assertIsNone(read["content_length"])
 
     def test_other_endpoints(self) -> None:
-        """Whatever else the SDK asks for goes by the same URL."""
+        """All other SDK requests pass through the same URL."""
         with self.client("medical") as client:
             answer = client.with_raw_response.models.list()
         self.assertEqual(json.loads(answer.text)["path"], "/v1/models")
 
     def test_unknown(self) -> None:
-        """A profile that does not exist is a NotFoundError that names those that do."""
+        """An unknown profile is a NotFoundError that names the existing ones."""
         with self.client("Medical") as client:
             error = self.assertRaises(openai.NotFoundError, self.transcribe_with, client)
         self.assertIn("medical, open", str(error))
 
     def test_keys(self) -> None:
-        """A key has its profile without a word in the URL; another one in the URL is a PermissionDeniedError."""
+        """A bound key selects its profile without a URL; another profile in the URL is a PermissionDeniedError."""
         for profile in ("", "open"):
             with self.client(profile, "sk-open") as client:
                 self.assertCountEqual(self.transcribe_with(client)[0]["form"], [["model", "small"], ECHOED])
@@ -147,7 +149,7 @@ class ProfileTests(ProfileTestCase):
         self.assertNotIn("sk-open", str(error))
 
     def test_own_pages(self) -> None:
-        """The proxy's pages know the profiles, and are not below them."""
+        """The proxy's pages list the profiles, and are not served below a profile's URL."""
         self.assertEqual(list(self.daemon.stats()["config"]["profiles"]), ["medical", "open"])
         connection = http.client.HTTPConnection("127.0.0.1", self.daemon.port, timeout=LIMIT_S)
         self.addCleanup(connection.close)
@@ -155,7 +157,7 @@ class ProfileTests(ProfileTestCase):
         self.assertEqual(json.load(connection.getresponse())["path"], "/stats")
 
     def test_many_at_once(self) -> None:
-        """Requests of all profiles that are pipelined on one connection have each their own."""
+        """Pipelined requests of all profiles on one connection each use their own profile."""
         body = form([("file", File(b"audio")), ("language", "en"), ("model", "m")])
         client = self.connect()
         prefixes = ["", "/profiles/medical", "/profiles/open"] * 10
@@ -168,7 +170,7 @@ class DefaultProfileTests(ProfileTestCase):
     """``--profile``."""
 
     def test_default(self) -> None:
-        """It is for requests that name none, and a profile that is taken out of the file is not lost on the way."""
+        """It applies to requests that name none; a configuration without the profile is refused at reload."""
         target = ("--target-host", "127.0.0.1", "--target-port", str(self.echo.port))
         own = self.start_daemon(*target, "--profile", "medical", "--explain-header", config=CONFIG)
         with self.client(daemon=own) as client:
@@ -179,6 +181,6 @@ class DefaultProfileTests(ProfileTestCase):
             json.dump({"language": "zh", "$profiles": {"open": {}}}, file)
         own.wait_for_log("--profile asks for 'medical'")
         with self.client(daemon=own) as client:
-            read, told = self.transcribe_with(client)
+            read, explanation = self.transcribe_with(client)
         self.assertIn(["language", "de"], read["form"])
-        self.assertTrue(told.startswith("1; "), told)
+        self.assertTrue(explanation.startswith("1; "), explanation)

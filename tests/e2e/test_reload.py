@@ -1,5 +1,5 @@
 """
-The configuration is edited while the daemon runs, in every way in which people and machines edit files.
+Edits of the configuration while the daemon runs, in all common ways of editing files.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ FORM = form([("file", File(b"audio")), ("language", "en")])
 
 class ReloadTestCase(StagedTestCase):
     """
-    Each test has a daemon of its own before the echo server.
+    Each test has its own daemon with the echo server.
 
     Its first configuration forces the language ``zh``.
     """
@@ -33,12 +33,12 @@ class ReloadTestCase(StagedTestCase):
         self.own = self.before_echo()
 
     def before_echo(self, *options: str, config: Any = '{"language": "zh"}') -> Daemon:
-        """A daemon before the echo server."""
+        """A daemon with the echo server."""
         target = ("--target-host", "127.0.0.1", "--target-port", str(shared_echo().port))
         return self.start_daemon(*target, *options, config=config)
 
     def language(self) -> str:
-        """The language that a transcription sent now is forced to have."""
+        """The language that is forced in a transcription now."""
         client = connect(self.own.port)
         try:
             client.send(request("POST", "/v1/audio/transcriptions", content_type(), counted(FORM)) + FORM)
@@ -47,7 +47,7 @@ class ReloadTestCase(StagedTestCase):
             client.close()
 
     def wait_for(self, language: str) -> None:
-        """Wait until transcriptions are forced to have this language."""
+        """Wait until this language is forced in transcriptions."""
         until(lambda: self.language() == language, f"the language {language}")
 
     def write(self, text: str, path: str = "") -> None:
@@ -56,7 +56,7 @@ class ReloadTestCase(StagedTestCase):
             file.write(text)
 
     def wait_for_error(self, pattern: str) -> str:
-        """Wait until /stats shows an error of the configuration; the error."""
+        """Wait until /stats shows an error of the configuration; return the error."""
 
         def look() -> str:
             error: str = self.own.stats()["config"]["error"] or ""
@@ -66,17 +66,17 @@ class ReloadTestCase(StagedTestCase):
 
 
 class Edits(ReloadTestCase):
-    """Edits of a file into another good one."""
+    """Edits of a valid file into another valid one."""
 
     def test_in_place(self) -> None:
-        """A file that is written over in place counts."""
+        """A file that is overwritten in place takes effect."""
         for language in ("de", "fr", "zh"):
             self.write(json.dumps({"language": language}))
             self.wait_for(language)
         self.assertEqual(self.own.stats()["config"]["generation"], 4)
 
     def test_renamed_over(self) -> None:
-        """So does another file that takes its name, as editors and careful programs do it."""
+        """A file that is replaced by a rename takes effect, as editors and careful programs do it."""
         for language in ("de", "fr"):
             other = self.own.path + ".tmp"
             self.write(json.dumps({"language": language}), other)
@@ -84,7 +84,7 @@ class Edits(ReloadTestCase):
             self.wait_for(language)
 
     def test_same_size_and_time(self) -> None:
-        """So does a change that leaves size, time and inode of the file as they were."""
+        """A change that keeps the file's size, time and inode takes effect."""
         before = os.stat(self.own.path)
         for language in ("de", "fr", "zh"):
             self.write(json.dumps({"language": language}))
@@ -96,7 +96,7 @@ class Edits(ReloadTestCase):
             self.wait_for(language)
 
     def test_kubernetes(self) -> None:
-        """So does a ConfigMap's new version: a link to a folder of links is swapped, the file's own link stays."""
+        """A ConfigMap update takes effect: the link to a folder is swapped, and the file's own link stays."""
         folder = os.path.join(self.own.folder, "map")
         os.mkdir(folder)
 
@@ -114,7 +114,7 @@ class Edits(ReloadTestCase):
         self.wait_for("fr")
 
     def test_put_back(self) -> None:
-        """A file that goes away leaves what it said in force; one that is put back counts again."""
+        """After a file is removed its configuration stays in force; a restored file takes effect again."""
         os.unlink(self.own.path)
         self.assertIn("cannot be read", self.wait_for_error("."))
         self.assertEqual(self.language(), "zh")
@@ -128,7 +128,7 @@ class Edits(ReloadTestCase):
         self.assertEqual((self.language(), self.own.stats()["config"]["generation"]), ("de", 2))
 
     def test_hangup(self) -> None:
-        """SIGHUP has the file read at once, and kills nobody."""
+        """SIGHUP makes the daemon read the file at once, and does not kill it."""
         for language in ("de", "fr"):
             self.write(json.dumps({"language": language}))
             self.own.signal(signal.SIGHUP)
@@ -136,14 +136,14 @@ class Edits(ReloadTestCase):
         self.own.wait_for_log("again")
 
     def test_fields_come_and_go(self) -> None:
-        """A field that is taken out of the file is the client's again."""
+        """A field that is removed from the file is not forced any more."""
         self.write("{}")
         self.wait_for("en")
         self.write('{"language": null, "model": "m"}')
         until(lambda: self.own.stats()["config"]["fields"] == ["language", "model"], "the new fields")
 
     def test_missing_at_first(self) -> None:
-        """A file that was not there when the daemon started counts when it comes; the log had said it is not there."""
+        """A file that was missing at the start, which is logged, takes effect when it is created."""
         self.own = self.before_echo(config=None)
         self.assertEqual(self.language(), "en")
         self.assertIn("no configuration", self.own.log())
@@ -151,7 +151,7 @@ class Edits(ReloadTestCase):
         self.wait_for("de")
 
     def test_log(self) -> None:
-        """The log names the fields that changed, never what they say."""
+        """The log names the changed fields, and never their values."""
         self.write('{"language": "zh", "prompt": "geheim", "hotwords": ["secreto"]}')
         self.own.wait_for_log("changed: hotwords, prompt")
         self.write('{"language": "zh", "prompt": "noch geheimer", "hotwords": ["secreto"]}')
@@ -164,10 +164,10 @@ class Edits(ReloadTestCase):
 
 
 class Mistakes(ReloadTestCase):
-    """Edits that leave a file which cannot be used: the last good configuration stays in force."""
+    """Edits that make the file invalid: the last valid configuration stays in force."""
 
     def test_each(self) -> None:
-        """Each mistake shows in /stats with its line and column, is logged once, and changes nothing."""
+        """Each mistake is shown in /stats with line and column, is logged once, and changes nothing."""
         errors = []
         for text, pattern in (
             ('{"language": "de"\n "prompt": 1}', r":2:2: "),
@@ -186,19 +186,19 @@ class Mistakes(ReloadTestCase):
         self.write('{"language": "fr"}')
         self.wait_for("fr")
         self.assertIsNone(self.own.stats()["config"]["error"])
-        # Each file was looked at several times before the next was taken.
+        # The daemon checks each file several times before the next edit.
         for error in errors:
             self.assertEqual(self.own.log().count(error), 1, error)
 
     def test_not_text(self) -> None:
-        """Bytes that are no UTF-8 are such a mistake, too."""
+        """Bytes that are not UTF-8 are such a mistake, too."""
         with open(self.own.path, "wb") as file:
             file.write(b'{"language":\n "\xff"}')
         self.wait_for_error(r":2:3: .*UTF-8")
         self.assertEqual(self.language(), "zh")
 
     def test_not_a_file(self) -> None:
-        """So are a folder and a pipe in the file's place, on which nobody waits."""
+        """A folder or a pipe in the file's place is a mistake, too; the daemon does not block on the pipe."""
         os.unlink(self.own.path)
         os.mkdir(self.own.path)
         self.wait_for_error("regular file|directory")
@@ -208,14 +208,14 @@ class Mistakes(ReloadTestCase):
         self.assertEqual(self.language(), "zh")
 
     def test_hangup(self) -> None:
-        """SIGHUP tells of a mistake, too."""
+        """SIGHUP reports a mistake, too."""
         self.write("{")
         self.own.signal(signal.SIGHUP)
         self.wait_for_error(":1:")
         self.assertEqual(self.language(), "zh")
 
     def test_good_again(self) -> None:
-        """A mistake that is taken back leaves no trace but in the log."""
+        """After a mistake is undone it is visible only in the log."""
         self.write("{")
         self.wait_for_error(":1:")
         self.write('{"language": "zh"}')
@@ -230,7 +230,7 @@ class RequestsUnderWay(RawTestCase):
     options = UNPOOLED
 
     def test_keeps_what_it_began_with(self) -> None:
-        """A request keeps the configuration that it began with, however late its body comes."""
+        """A request keeps the configuration that it began with, however late its body arrives."""
         self.daemon.configure('{"language": "zh"}')
         begun = self.connect()
         begun.send(request("POST", "/v1/audio/transcriptions", content_type(), counted(FORM)))
@@ -252,7 +252,7 @@ class RequestsUnderWay(RawTestCase):
         self.assertIn(b'name="language"\r\n\r\nen\r\n', after.body)
 
     def test_on_a_kept_connection(self) -> None:
-        """The next request of a client's connection has the configuration that is in force when it comes."""
+        """The next request on a client's connection uses the configuration that is then in force."""
         client = self.connect()
         for prompt in (b"one", b"two", b"three"):
             self.daemon.configure(json.dumps({"prompt": prompt.decode()}))

@@ -1,5 +1,5 @@
 """
-Requests that are no transcriptions reach the upstream as they came.
+Requests that are not transcriptions reach the upstream unchanged.
 """
 
 from __future__ import annotations
@@ -10,31 +10,31 @@ from .message import CHUNKED, Header, Message, chunked, counted, request
 
 NO_CONTENT = b"HTTP/1.1 204 No Content\r\n\r\n"
 
-#: What the proxy writes into each request, whatever the client wrote there.
+#: The headers that the proxy writes into each request, whatever the client sent.
 FORWARDED = (b"x-forwarded-for", b"x-forwarded-proto", b"x-forwarded-host")
-#: And to know it again.
+#: The header by which the proxy recognises its own requests.
 MARK = b"cdn-loop"
 
 
 class Requests(RawTestCase):
     """The test plays the upstream, so it sees every byte."""
 
-    #: It would show in anything that is taken for a transcription.
+    #: Would be visible in any request that is treated as a transcription.
     config = '{"language": "zh"}'
     options = UNPOOLED
 
     def received(self, sent: bytes) -> Message:
-        """What the upstream receives of a request."""
+        """Return what the upstream receives of a request."""
         received, answer = self.exchange(sent, NO_CONTENT)
         self.assertEqual(answer.status, 204)
         return received
 
     def end_to_end(self, message: Message) -> list[Header]:
-        """Its headers without those that the proxy writes."""
+        """Return its headers without those that the proxy writes."""
         return [header for header in message.headers if header[0].lower() not in (*FORWARDED, MARK)]
 
     def test_any_method(self) -> None:
-        """Methods pass, known or not, with a body or without."""
+        """Known and unknown methods are forwarded, with a body or without."""
         for method in ("GET", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "PROPFIND", "M-SEARCH", "x!y"):
             with self.naming(method):
                 received = self.received(request(method, "/v1/models/x"))
@@ -45,7 +45,7 @@ class Requests(RawTestCase):
                 self.assertEqual(received.raw_body, body)
 
     def test_target_to_the_byte(self) -> None:
-        """The request target passes as written: nothing is decoded, encoded, merged, sorted or dropped."""
+        """The request target is forwarded as written: nothing is decoded, encoded, merged, sorted or dropped."""
         for target in (
             "/",
             "/?",
@@ -66,23 +66,23 @@ class Requests(RawTestCase):
                 self.assertEqual(self.received(request("GET", target)).target, target.encode())
 
     def test_raw_utf_8(self) -> None:
-        """What curl sends of a path that a person types reaches the upstream percent-encoded."""
+        """Raw UTF-8 in a path, as curl sends it, is forwarded percent-encoded."""
         received = self.received(request("GET", "/会议?问=答"))
         self.assertEqual(received.target, b"/%E4%BC%9A%E8%AE%AE?%E9%97%AE=%E7%AD%94")
 
     def test_server_wide_options(self) -> None:
-        """OPTIONS * passes."""
+        """OPTIONS * is forwarded."""
         self.assertEqual(self.received(request("OPTIONS", "*")).start, b"OPTIONS * HTTP/1.1")
 
     def test_transcriptions_with_other_methods(self) -> None:
-        """Only POST is a transcription; other methods on its path pass."""
+        """Only POST is a transcription; other methods on its path are forwarded unchanged."""
         body = form([("language", "en")])
         for method in ("GET", "PUT", "OPTIONS"):
             received = self.received(request(method, "/v1/audio/transcriptions", content_type(), counted(body)) + body)
             self.assertEqual(received.raw_body, body)
 
     def test_headers(self) -> None:
-        """Headers keep their order, spelling and repetition; none is added but the forwarded ones."""
+        """Headers keep their order, spelling and repetition; only the forwarded ones are added."""
         headers: list[Header] = [
             (b"User-Agent", b"curl/8.0"),
             (b"accept", b"*/*"),
@@ -104,11 +104,11 @@ class Requests(RawTestCase):
         self.assertEqual([received.values(name) for name in FORWARDED], [[b"127.0.0.1"], [b"http"], [b"stt.test"]])
 
     def test_no_accept_encoding_is_added(self) -> None:
-        """A client that accepts no coding is not said to accept any."""
+        """Accept-Encoding is not added for a client that does not send it."""
         self.assertEqual(self.received(request("GET", "/")).values(b"Accept-Encoding"), [])
 
     def test_hop_by_hop_headers(self) -> None:
-        """Headers that speak of the client's connection stop here, and so do those that any Connection names."""
+        """Hop-by-hop fields of the client are dropped, and so are those that any Connection field names."""
         stop: list[Header] = [
             (b"Connection", b"X-Named, keep-alive"),
             (b"Keep-Alive", b"timeout=5"),
@@ -125,7 +125,7 @@ class Requests(RawTestCase):
         self.assertEqual(self.end_to_end(received), [(b"Host", b"stt.test"), *keep])
 
     def test_bodies_in_both_framings(self) -> None:
-        """A body passes as it came: with its length, or in chunks, whose sizes are nobody's business."""
+        """A body is forwarded in its framing: with its length, or chunked, with any chunk sizes."""
         body = noise(300_000)
         received = self.received(request("POST", "/v1/embeddings", counted(body), (b"X-After", b"1")) + body)
         self.assertEqual(received.raw_body, body)
@@ -136,7 +136,7 @@ class Requests(RawTestCase):
         self.assertEqual(sorted(self.end_to_end(received)), [(b"Host", b"stt.test"), CHUNKED])
 
     def test_empty_bodies(self) -> None:
-        """A body of no bytes is announced upstream as it was by the client, or not at all."""
+        """An empty body is forwarded with the client's framing, or without any."""
         for headers, after in (([], b""), ([(b"Content-Length", b"0")], b""), ([CHUNKED], b"0\r\n\r\n")):
             with self.naming(headers):
                 received = self.received(request("POST", "/v1/x", *headers) + after)
@@ -144,7 +144,7 @@ class Requests(RawTestCase):
                 self.assertEqual(self.end_to_end(received), [(b"Host", b"stt.test"), *headers])
 
     def test_forms_elsewhere(self) -> None:
-        """A form that goes to another endpoint is not touched, boundary and all."""
+        """A form to another endpoint is not changed, boundary included."""
         body = form([("language", "en"), ("prompt", "x")])
         received = self.received(request("POST", "/v1/audio/translations", content_type(), counted(body)) + body)
         self.assertEqual(received.raw_body, body)

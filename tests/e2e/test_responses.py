@@ -1,5 +1,5 @@
 """
-Responses reach the client as they came.
+Responses reach the client unchanged.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ class Responses(RawTestCase):
     options = UNPOOLED
 
     def answer(self, sent: bytes, bodiless: bool = False, asked: bytes = GET) -> Message:
-        """What the client receives of an answer."""
+        """Return what the client receives of a response."""
         return self.exchange(asked, sent, bodiless)[1]
 
     def begin(self, asked: bytes = GET) -> tuple[Peer, Peer]:
-        """A client that waits for an answer, and the upstream that has its request."""
+        """Return a client that waits for a response, and the upstream that has its request."""
         client = self.connect()
         client.send(asked)
         upstream = self.listener.accept()
@@ -39,7 +39,7 @@ class Responses(RawTestCase):
         return client, upstream
 
     def test_status_and_phrase(self) -> None:
-        """Status and phrase pass, usual or not."""
+        """Status and phrase are relayed, usual or not."""
         for line in (b"200 OK", b"201 Fine By Me", b"299 x", b"404 ", b"418 I'm a teapot", b"599 \xe9\xff", b"999 Odd"):
             with self.naming(line):
                 received = self.answer(response(line, (b"Content-Length", b"1")) + b"x")
@@ -47,7 +47,7 @@ class Responses(RawTestCase):
                 self.assertEqual(received.body, b"x")
 
     def test_headers(self) -> None:
-        """Headers keep their order, spelling and repetition, and none is added: no Server, Date or Content-Type."""
+        """Headers keep their order, spelling and repetition; Server, Date or Content-Type are not added."""
         headers: list[Header] = [
             (b"set-cookie", b"a=1"),
             (b"Content-Length", b"2"),
@@ -63,7 +63,7 @@ class Responses(RawTestCase):
         self.assertEqual(self.answer(response(b"200 OK", *own)).headers, own)
 
     def test_hop_by_hop_headers(self) -> None:
-        """Headers that speak of the upstream's connection stop here, and so do those that any Connection names."""
+        """Hop-by-hop fields of the upstream are dropped, and so are those that any Connection field names."""
         keep: list[Header] = [(b"X-Kept", b"1"), counted(b"")]
         stop: list[Header] = [
             (b"Connection", b"keep-alive, X-Named"),
@@ -76,7 +76,7 @@ class Responses(RawTestCase):
         self.assertEqual(self.answer(response(b"200 OK", keep[0], *stop, keep[1])).headers, keep)
 
     def test_bodies_in_each_framing(self) -> None:
-        """A body passes as it came: with its length, in chunks, or up to the end of the connection."""
+        """A body is relayed in its framing: with its length, in chunks, or up to the end of the connection."""
         body = noise(200_000)
         received = self.answer(response(b"200 OK", counted(body)) + body)
         self.assertEqual((received.headers, received.raw_body), ([counted(body)], body))
@@ -90,9 +90,9 @@ class Responses(RawTestCase):
 
     def test_events_one_by_one(self) -> None:
         """
-        Each event of a stream is with the client before the upstream sends the next, in each framing.
+        Each event of a stream reaches the client before the upstream sends the next, in each framing.
 
-        An event that were held back would never come: the upstream goes on only when it has arrived.
+        A buffered event would block the test: the upstream continues only when the client has got it.
         """
         for headers, write in (
             ([CHUNKED], lambda event: b"%x\r\n%b\r\n" % (len(event), event)),
@@ -110,7 +110,7 @@ class Responses(RawTestCase):
                     client.read_until(event)
 
     def test_redirects(self) -> None:
-        """Redirects are the client's to follow."""
+        """Redirects are relayed, not followed."""
         for status in (301, 302, 303, 307, 308):
             headers = [(b"Location", b"/elsewhere"), counted(b"")]
             received = self.answer(response(b"%d Moved" % status, *headers))
@@ -118,7 +118,7 @@ class Responses(RawTestCase):
             self.assertIsNone(self.listener.accept_waiting())
 
     def test_gzip(self) -> None:
-        """What comes compressed passes compressed, to clients that asked for it and to those that did not."""
+        """A compressed body is relayed compressed, whether or not the client asked for it."""
         body = gzip.compress(b"text " * 100)
         headers = [(b"Content-Encoding", b"gzip"), (b"Vary", b"Accept-Encoding"), counted(body)]
         for asked in (GET, request("GET", "/", (b"Accept-Encoding", b"gzip"))):
@@ -126,7 +126,7 @@ class Responses(RawTestCase):
             self.assertEqual((received.headers, received.raw_body), (headers, body))
 
     def test_chunks_are_not_gathered(self) -> None:
-        """Chunks pass as they come; the last one follows at once."""
+        """Chunks are relayed as they arrive; the last one follows at once."""
         client, upstream = self.begin()
         upstream.send(response(b"200 OK", CHUNKED), b"5\r\nfirst\r\n")
         client.read_until(b"first")
@@ -136,7 +136,7 @@ class Responses(RawTestCase):
         self.assertEqual(b"".join(split_chunks(raw_body)), b"firstsecond")
 
     def test_old_clients(self) -> None:
-        """A client of HTTP/1.0 gets a body without length up to the end of its connection."""
+        """An HTTP/1.0 client gets a body without a length up to the end of its connection."""
         client = self.connect()
         client.send(b"GET / HTTP/1.0\r\n\r\n")
         upstream = self.listener.accept()
@@ -150,7 +150,7 @@ class Responses(RawTestCase):
 
 
 class ResponsesToClients(EchoTestCase):
-    """What a usual client makes of it, with uvicorn as upstream."""
+    """Responses as a common client reads them, with uvicorn as upstream."""
 
     def test_gzip(self) -> None:
         """A client decodes what the upstream has encoded."""
@@ -160,7 +160,7 @@ class ResponsesToClients(EchoTestCase):
         self.assertEqual(received.headers["content-encoding"], "gzip")
 
     def test_redirect(self) -> None:
-        """A redirect is seen by the client, and followed by it if it wants."""
+        """The client sees a redirect, and can follow it."""
         with httpx.Client(base_url=self.daemon.url(), trust_env=False) as client:
             received = client.get("/moved")
             self.assertEqual((received.status_code, received.headers["location"]), (307, "/elsewhere?a=b"))
@@ -168,7 +168,7 @@ class ResponsesToClients(EchoTestCase):
         self.assertEqual((followed.json()["path"], followed.json()["query"]), ("/elsewhere", "a=b"))
 
     def test_cookies(self) -> None:
-        """A cookie is the client's that it was set for: others never send it, on whichever connection."""
+        """A cookie belongs to the client that got it: other clients never send it, on any connection."""
         with httpx.Client(base_url=self.daemon.url(), trust_env=False) as one:
             self.assertEqual(one.get("/cookie?one").json(), {"came": []})
             with httpx.Client(base_url=self.daemon.url(), trust_env=False) as other:

@@ -1,6 +1,6 @@
 """
-Real speech through the whole of it: the embedded engine with the smallest model, a recording, and a configuration that
-is edited in between.
+Real speech through the whole system: the embedded engine with the smallest model, a recording, and a configuration
+that is edited during the test.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from .case import DaemonTestCase
 from .clients import curl, openai_client
 from .daemon import Daemon
 
-#: Four seconds of English; ``etc/README.md`` tells how it was made.
+#: Four seconds of English; ``etc/README.md`` describes how it was made.
 SAMPLE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "etc", "sample.wav")
-#: What it says, as letters only: the model is not asked to agree on commas.
+#: Its words, as letters only: the model's punctuation may differ.
 SAID = "the meeting has been moved to monday afternoon catherine will take the notes"
-#: Seconds that a transcription may take, the loading of the model included.
+#: Seconds that a transcription may take, including the loading of the model.
 SPEECH_S = 120.0
 
 
@@ -37,7 +37,7 @@ def cues(text: str) -> str:
 
 
 class Speech(DaemonTestCase):
-    """One daemon with --embedded; its engine has loaded the model when it first answers."""
+    """One daemon with --embedded; its engine has loaded the model when it first responds."""
 
     if importlib.util.find_spec("faster_whisper") is None:
         skip = "faster-whisper is not installed: pip install 'sttproxy[embedded]'"
@@ -48,7 +48,7 @@ class Speech(DaemonTestCase):
         stack.callback(cls.daemon.close)
 
     def curl(self, *fields: str) -> str:
-        """What curl gets for the recording and these fields."""
+        """Return what curl gets for the recording and these fields."""
         form = [option for field in fields for option in ("-F", field)]
         url = self.daemon.url("/v1/audio/transcriptions")
         limit = ("--max-time", f"{SPEECH_S:g}")
@@ -61,11 +61,11 @@ class Speech(DaemonTestCase):
         return SAMPLE
 
     def assert_said(self, words: str) -> None:
-        """The words are what the recording says."""
+        """Check that the words are those of the recording."""
         self.assertEqual(words, SAID)
 
     def test_health(self) -> None:
-        """The daemon is healthy, and knows that its upstream is inside."""
+        """The daemon is healthy, and reports that its upstream is embedded."""
         health = json.loads(curl(self.daemon.url("/health")))
         self.assertEqual((health["status"], "embedded" in health["upstream"]), ("healthy", True))
 
@@ -88,7 +88,7 @@ class Speech(DaemonTestCase):
         self.assertEqual(round(verbose["duration"]), 4)
 
     def test_sdk(self) -> None:
-        """So does the OpenAI SDK, in its own types."""
+        """The OpenAI SDK gets the text in its own types."""
         self.daemon.configure("{}")
         with openai_client(self.daemon) as client, open(self.sample(), "rb") as file:
             transcriptions = client.with_options(timeout=SPEECH_S).audio.transcriptions
@@ -107,7 +107,7 @@ class Speech(DaemonTestCase):
             self.assert_said(letters(" ".join(segment.text for segment in verbose.segments)))
 
     def test_edited(self) -> None:
-        """What is written into the configuration while the daemon runs is what the next request obeys."""
+        """The next request follows an edit of the configuration while the daemon runs."""
         self.daemon.configure("{}")
         self.assert_said(letters(json.loads(self.curl())["text"]))
         edits = (("srt", r"\A1\n00:00:00,"), ("text", r"\AThe meeting"), ("vtt", r"\AWEBVTT"))
@@ -115,23 +115,23 @@ class Speech(DaemonTestCase):
             with open(self.daemon.path, "w") as file:
                 json.dump({"response_format": form}, file)
             self.daemon.wait_for_generation(number)
-            said = self.curl("response_format=json")
-            self.assertRegex(said, pattern)
-            self.assert_said(cues(said))
+            output = self.curl("response_format=json")
+            self.assertRegex(output, pattern)
+            self.assert_said(cues(output))
 
     def test_forced_prompt(self) -> None:
-        """A forced prompt reaches the model: it spells a name as told, whatever the client's prompt says."""
+        """A forced prompt reaches the model and determines the spelling of a name, whatever the client's prompt is."""
         self.daemon.configure('{"prompt": "Katharine"}')
         self.assertIn("Katharine", self.curl("response_format=text", "prompt=Kathryn"))
 
     def test_forced_language(self) -> None:
-        """A forced language that the model does not know is its own error, which names the field."""
+        """A forced language that the model does not know is an error that names the field."""
         self.daemon.configure('{"language": "zh"}')
         error = json.loads(self.curl("language=en"))["error"]
         self.assertEqual((error["param"], error["type"]), ("language", "invalid_request_error"))
 
     def test_ends(self) -> None:
-        """A daemon with an engine ends on SIGTERM like any other, whether its model is loaded yet or not."""
+        """A daemon with an engine ends on SIGTERM like any other, before and after its model is loaded."""
         own = self.start_daemon("--embedded")
         own.signal(signal.SIGTERM)
         self.assertEqual(own.wait(), 0)

@@ -1,5 +1,5 @@
 """
-The command line: where the daemon listens, where it sends requests, and what it says when it cannot start.
+The command line: listeners, upstream, and the messages when the daemon cannot start.
 """
 
 from __future__ import annotations
@@ -42,18 +42,18 @@ class StartTestCase(StagedTestCase):
         self.addCleanup(shutil.rmtree, self.folder)
 
     def write(self, name: str, text: str) -> str:
-        """A file in the folder; its path."""
+        """Write a file in the folder; return its path."""
         path = os.path.join(self.folder, name)
         with open(path, "w", encoding="utf-8") as file:
             file.write(text)
         return path
 
     def upstream_of(self, *options: str, **env: str) -> Any:
-        """What a daemon started so says of its upstream; it is not connected to."""
+        """Return how a daemon with these options names its upstream, without connecting to it."""
         return self.start_daemon(*options, env=env).stats()["upstream"]
 
     def form_through(self, address: int | str, path: str = "/v1/audio/transcriptions", host: str = "127.0.0.1") -> Any:
-        """What the echo server says of a form sent through a daemon."""
+        """Return the echo server's response to a form sent through a daemon."""
         client = connect(address, host)
         self.addCleanup(client.close)
         client.send(transcription(form([("language", "en"), ("file", AUDIO)]), 0, path))
@@ -61,29 +61,29 @@ class StartTestCase(StagedTestCase):
 
 
 class Refusals(StartTestCase):
-    """Whatever keeps the daemon from starting is said in one line, without a traceback, and with exit status 1."""
+    """An error that prevents the start is one line, without a traceback, and with exit status 1."""
 
     def refusal(self, *options: str, **env: str) -> str:
-        """The one line on standard error."""
+        """Return the one line on standard error."""
         process = Process(foreground(*options), self.folder, "refused", env=env)
         self.addCleanup(process.end)
         status = process.wait()
-        said = read(process.err)
-        self.assertEqual(status, 1, said)
-        self.assertEqual(len(said.splitlines()), 1, said)
-        self.assertNotIn("Traceback", said + read(process.out))
+        output = read(process.err)
+        self.assertEqual(status, 1, output)
+        self.assertEqual(len(output.splitlines()), 1, output)
+        self.assertNotIn("Traceback", output + read(process.out))
         self.assertEqual(os.listdir(self.folder).count("twistd.pid"), 0)
-        return said
+        return output
 
     def assert_refused(self, words: tuple[str, ...], *options: str, **env: str) -> None:
-        """The line names what is wrong."""
+        """Check that the line names the error."""
         with self.naming(options):
-            said = self.refusal(*options, **env)
+            output = self.refusal(*options, **env)
             for word in words:
-                self.assertIn(word, said)
+                self.assertIn(word, output)
 
     def test_port_in_use(self) -> None:
-        """A port that another program listens on, by each way of naming it."""
+        """A port that another program listens on, in each way of naming it."""
         with Listener() as listener:
             port = str(listener.port)
             words = (port, "in use")
@@ -91,37 +91,37 @@ class Refusals(StartTestCase):
             self.assert_refused(words, "--listen", f"tcp:{port}:interface=127.0.0.1")
 
     def test_some_ports_in_use(self) -> None:
-        """One of two endpoints that cannot be had is enough."""
+        """One unavailable endpoint of two is enough."""
         with Listener() as listener:
             port = str(listener.port)
             first = "tcp:0:interface=127.0.0.1"
             self.assert_refused((port,), "--listen", first, "--listen", f"tcp:{port}:interface=127.0.0.1")
 
     def test_host(self) -> None:
-        """A host that is no address of this machine."""
+        """A host that is not an address of this machine."""
         self.assert_refused(("999.1.1.1",), "--host", "999.1.1.1", "--port", "0")
         self.assert_refused(("192.0.2.1",), "--host", "192.0.2.1", "--port", "0")
         self.assert_refused(("not a host",), "--host", "not a host", "--port", "0")
 
     def test_port(self) -> None:
-        """A port that is no number, or none that a port can have."""
+        """A port that is not a number, or not a valid port number."""
         for port in ("x", "65536", "-1"):
             self.assert_refused(("--port", port), "--port", port)
         self.assert_refused(("--target-port", "1.5"), "--target-port", "1.5")
         self.assert_refused(("TARGET_PORT", "x"), TARGET_PORT="x")
 
     def test_endpoint(self) -> None:
-        """A description that is no endpoint."""
+        """A description that is not an endpoint."""
         for description in ("nonsense:1", "tcp", "tcp:x", ""):
             self.assert_refused(("--listen", description), "--listen", description)
 
     def test_socket(self) -> None:
-        """A socket in a folder that is not there."""
+        """A socket in a missing folder."""
         path = os.path.join(self.folder, "nowhere", "stt.sock")
         self.assert_refused((path, "No such file"), "--listen", f"unix:{path}")
 
     def test_target(self) -> None:
-        """A target that is no URL of a server."""
+        """A target that is not the URL of a server."""
         for url in ("localhost:10240", "ftp://host/", "http://", "http://host:x", "http://host/?a=b"):
             self.assert_refused(("--target", url), "--target", url)
         self.assert_refused(("a/b",), "--target-host", "a/b")
@@ -137,12 +137,12 @@ class Refusals(StartTestCase):
             self.assert_refused((options[0],), *options)
 
     def test_unknown(self) -> None:
-        """An option or an argument that nobody knows."""
+        """An unknown option or argument."""
         self.assert_refused(("nonsense",), "--nonsense")
         self.assert_refused(("nonsense",), "nonsense")
 
     def test_malformed_configuration(self) -> None:
-        """A configuration with a mistake, with the place of the mistake, whether it was named or not."""
+        """An invalid configuration, with the place of the mistake, at a named path or the default path."""
         path = self.write("other.json", '{\n  "language": zh\n}')
         self.assert_refused((f"{path}:2:15: ",), "--config", path)
         self.assert_refused((f"{path}:2:15: ",), STT_CONFIG_PATH=path)
@@ -150,7 +150,7 @@ class Refusals(StartTestCase):
         self.assert_refused(("stt_config.json:1:1: ", "object"))
 
     def test_missing_configuration(self) -> None:
-        """A configuration that was named and is not there."""
+        """A named configuration that does not exist."""
         path = os.path.join(self.folder, "nowhere", "x.json")
         self.assert_refused((path,), "--config", path)
         self.assert_refused((path,), STT_CONFIG_PATH=path)
@@ -158,10 +158,10 @@ class Refusals(StartTestCase):
 
 
 class Precedence(StartTestCase):
-    """An option beats the environment, the environment beats the default."""
+    """Options take precedence over the environment, and the environment over defaults."""
 
     def test_target(self) -> None:
-        """So it is with the upstream's host and port, one by one."""
+        """This holds for the upstream's host and port, separately."""
         env = {"TARGET_HOST": "env.test", "TARGET_PORT": "1111"}
         self.assertIn("localhost:10240", self.upstream_of())
         self.assertIn("env.test:1111", self.upstream_of(**env))
@@ -171,7 +171,7 @@ class Precedence(StartTestCase):
         self.assertIn("localhost:10240", self.upstream_of(TARGET_HOST="", TARGET_PORT=""))
 
     def test_configuration(self) -> None:
-        """So it is with the configuration."""
+        """This holds for the configuration."""
         first = self.write("first.json", '{"first": "1"}')
         second = self.write("second.json", '{"second": "2"}')
         for fields, options, env in (
@@ -184,14 +184,14 @@ class Precedence(StartTestCase):
             self.assertEqual(daemon.stats()["config"]["fields"], fields)
 
     def test_missing_default(self) -> None:
-        """Without a configuration at the default path the daemon warns, starts, and changes nothing."""
+        """Without a configuration at the default path the daemon warns, starts, and changes no request."""
         daemon = self.start_daemon("--target", f"http://127.0.0.1:{shared_echo().port}")
         self.assertRegex(daemon.log(), r"warn.*no configuration at .*stt_config\.json")
         read = self.form_through(daemon.port)["form"]
         self.assertEqual(read, echoed([("language", "en"), ("file", AUDIO)]))
 
     def test_version_and_help(self) -> None:
-        """--version and --help tell what they are asked for, and end well."""
+        """--version and --help print their text and exit with success."""
         for option, word in (("--version", "sttproxy "), ("--help", "--target-host")):
             process = Process(foreground(option), self.folder, "told")
             self.addCleanup(process.end)
@@ -200,7 +200,7 @@ class Precedence(StartTestCase):
 
 
 class Addresses(StartTestCase):
-    """Where it listens, and where it sends requests."""
+    """Listeners and upstream addresses."""
 
     def test_prefix(self) -> None:
         """The path of --target is put before each request target, with and without a slash at its end."""
@@ -217,7 +217,7 @@ class Addresses(StartTestCase):
         self.assertIn("127.0.0.1:80", self.upstream_of("--target", "http://127.0.0.1"))
 
     def test_several_endpoints(self) -> None:
-        """--listen may be repeated; each endpoint serves, a Unix socket as well, and is gone after the end."""
+        """--listen may be repeated; each endpoint serves, also a Unix socket, and is closed at the end."""
         path = os.path.join(self.folder, "stt.sock")
         listen = [f"unix:{path}", "tcp:0:interface=127.0.0.1", "tcp:0:interface=127.0.0.1"]
         options = [option for description in listen for option in ("--listen", description)]
@@ -231,7 +231,7 @@ class Addresses(StartTestCase):
         self.assertEqual([opens(address) for address in daemon.addresses[1:]], [False, False])
 
     def test_unix_sockets(self) -> None:
-        """A Unix socket has the mode that was asked for, whatever the umask, and its peers can be trusted."""
+        """A Unix socket gets the requested mode, whatever the umask, and its peers can be trusted."""
         paths = [os.path.join(self.folder, name) for name in ("a.sock", "b.sock")]
         listen = ("--listen", f"unix:{paths[0]}", "--listen", f"unix:{paths[1]}:mode=606")
         self.addCleanup(os.umask, os.umask(0o077))
@@ -246,7 +246,7 @@ class Addresses(StartTestCase):
             until(lambda line=f"#info] {client} GET /{client} 200 ": line in daemon.log(), "the line of the request")
 
     def test_tcp6(self) -> None:
-        """--listen takes what Twisted takes, tcp6 as well."""
+        """--listen accepts Twisted's endpoint descriptions, also tcp6."""
         if not has_ipv6():
             self.skipTest("this machine has no ::1")
         daemon = self.start_daemon("--listen", r"tcp6:0:interface=\:\:1")
@@ -271,7 +271,7 @@ class Addresses(StartTestCase):
                 self.assertEqual(headers["x-forwarded-for"], "::1")
 
     def test_console_command(self) -> None:
-        """The command sttproxy does what twistd -n sttproxy does, and leaves nothing behind."""
+        """The command sttproxy does the same as twistd -n sttproxy, and leaves no files."""
         code = "from sttproxy.console import main; main()"
         process = Process([sys.executable, "-c", code, "--host", "127.0.0.1", "--port", "0"], self.folder, "command")
         self.addCleanup(process.end)

@@ -18,9 +18,9 @@ _APP = os.path.join(os.path.dirname(os.path.abspath(__file__)), "echo.py")
 
 class Echo:
     """
-    `echo` in a process of its own.
+    `echo` in its own process.
 
-    :ivar port: that it serves on.
+    :ivar port: the port that it serves on.
     """
 
     def __init__(self, host: str = "127.0.0.1") -> None:
@@ -42,7 +42,7 @@ class Echo:
 
 @functools.cache
 def shared_echo() -> Echo:
-    """The one that all tests share."""
+    """The instance that all tests share."""
     echo = Echo()
     atexit.register(echo.close)
     return echo

@@ -74,7 +74,7 @@ class FormTests(SynchronousTestCase):
     """Multipart bytes become a task."""
 
     def test_any_cut(self) -> None:
-        """The task does not depend on where the network cuts the upload, nor on an epilogue."""
+        """The task does not depend on where the network cuts the upload, or on an epilogue."""
         body = FILE + part('name="language"', b"en") + part('name="unknown"', b"?") + END + b"  \r\n"
         cuts = [[body[:cut], body[cut:]] for cut in range(1, len(body))]
         for pieces in [*cuts, [bytes([byte]) for byte in body]]:

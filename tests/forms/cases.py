@@ -35,11 +35,11 @@ class Case:
     def expected(self, counted: bool) -> bytes:
         """The rewritten form, with a boundary of ``=`` that is as long as the client's."""
         ours = b"=" * len(BOUNDARY)
-        leaves = form(*self.forced, *self.kept, boundary=ours, end=b"")
+        rewritten = form(*self.forced, *self.kept, boundary=ours, end=b"")
         if not counted:
-            return leaves + b"\r\n"
-        room = len(self.body) + len(form(*self.forced)) - len(form()) - len(leaves) + SPARE * self.open_ended
-        return leaves + (b"\r\n".ljust(room) if room >= 2 else b" " * room)
+            return rewritten + b"\r\n"
+        room = len(self.body) + len(form(*self.forced)) - len(form()) - len(rewritten) + SPARE * self.open_ended
+        return rewritten + (b"\r\n".ljust(room) if room >= 2 else b" " * room)
 
 
 def spelled(head: bytes, value: bytes = b"1") -> bytes:

@@ -60,13 +60,13 @@ def rewrite_json(rules: Rules, body: bytes, step: int | None = None, counted: bo
     """
     rewriter = JSONRewriter(Evaluation(rules), len(body) if counted else None)
     step = step or max(len(body), 1)
-    left = b"".join(out for at in range(0, len(body), step) for out in rewriter.feed(body[at : at + step]))
-    left += b"".join(rewriter.finish())
-    assert rewriter.length == (len(left) if counted else None), "the result does not have the promised length"
-    return left
+    output = b"".join(out for at in range(0, len(body), step) for out in rewriter.feed(body[at : at + step]))
+    output += b"".join(rewriter.finish())
+    assert rewriter.length == (len(output) if counted else None), "the result does not have the promised length"
+    return output
 
 
-def said_again(rules: Rules, items: Iterable[Item]) -> list[str]:
+def stable_fields(rules: Rules, items: Iterable[Item]) -> list[str]:
     """
     The fields of a form that must not change when the same rules are applied again; sorted, since the order may change.
 

@@ -227,7 +227,7 @@ fragments = st.sampled_from(
 
 
 @st.composite
-def bent(draw: st.DrawFn, form: Form) -> bytes:
+def mutated(draw: st.DrawFn, form: Form) -> bytes:
     """The body of a form, mutated: slices are dropped, duplicated, moved, or replaced by fragments."""
     body = form.body
     delimiter = b"--" + form.boundary

@@ -78,13 +78,13 @@ class RulesTests(SynchronousTestCase):
 def act(rules: Rules, *sent: tuple[str, bytes | None]) -> tuple[list[object], list[str], str]:
     """The decision about each field that is sent, the names of the added defaults, and the summary."""
     evaluation = Evaluation(rules)
-    fates: list[object] = []
+    results: list[object] = []
     for name, value in sent:
-        fate: Text | Decision = evaluation.decide(name)
-        if fate is Decision.DEPENDS:
-            fate = evaluation.settle(name, value)
-        fates.append(fate.text if isinstance(fate, Text) else fate)
-    return fates, [field.name for field in evaluation.missing()], evaluation.summary()
+        result: Text | Decision = evaluation.decide(name)
+        if result is Decision.DEPENDS:
+            result = evaluation.settle(name, value)
+        results.append(result.text if isinstance(result, Text) else result)
+    return results, [field.name for field in evaluation.missing()], evaluation.summary()
 
 
 class DefaultTests(SynchronousTestCase):
@@ -98,8 +98,8 @@ class DefaultTests(SynchronousTestCase):
         )
         for name in ("language", "LANGUAGE", " language ", "language[]", "language[0]", "ｌanguage", "[language]"):
             for value in (b"en", b""):
-                fates, missing, summary = act(rules, (name, value))
-                self.assertEqual((fates, missing), ([PASSES], ["Prompt[]", "temperature"]), name)
+                results, missing, summary = act(rules, (name, value))
+                self.assertEqual((results, missing), ([PASSES], ["Prompt[]", "temperature"]), name)
                 self.assertEqual(summary, "defaulted=Prompt[],temperature")
         self.assertEqual(
             act(rules, ("prompt", b"")), ([PASSES], ["language", "temperature"], "defaulted=language,temperature")
@@ -109,7 +109,7 @@ class DefaultTests(SynchronousTestCase):
     def test_when_empty(self) -> None:
         """With ``when_empty`` all empty fields are dropped; the default is added unless another copy has a value."""
         rules = rules_for(**{"$default": {"language": {"value": "zh", "when_empty": True}}})
-        for values, fates, missing in (
+        for values, results, missing in (
             ([b""], [DROPPED], ["language"]),
             ([b"", b""], [DROPPED] * 2, ["language"]),
             ([b"en"], [PASSES], []),
@@ -118,7 +118,7 @@ class DefaultTests(SynchronousTestCase):
             ([b"", b"en", b""], [DROPPED, PASSES, DROPPED], []),
             ([None], [PASSES], []),
         ):
-            self.assertEqual(act(rules, *(("language", value) for value in values))[:2], (fates, missing), values)
+            self.assertEqual(act(rules, *(("language", value) for value in values))[:2], (results, missing), values)
 
     def test_long_form(self) -> None:
         """The long form without the flag, or with the flag false, equals the short form."""
@@ -152,7 +152,7 @@ class MapTests(SynchronousTestCase):
     def test_table(self) -> None:
         """A value that equals a key, byte for byte, is replaced; any other value passes."""
         rules = rules_for(**{"$map": {"model": {"a": "b", "": "none", "会": "c", "b": "c", "n": 1, "t": True}}})
-        for value, fate in (
+        for value, result in (
             (b"a", "b"),
             (b"b", "c"),
             (b"", "none"),
@@ -167,15 +167,15 @@ class MapTests(SynchronousTestCase):
             (None, PASSES),
         ):
             for name in ("model", "Model[]", "ｍodel"):
-                fates, _, summary = act(rules, (name, value))
-                self.assertEqual(fates, [fate], (name, value))
-                self.assertEqual(summary, "" if fate is PASSES else "mapped=model", value)
+                results, _, summary = act(rules, (name, value))
+                self.assertEqual(results, [result], (name, value))
+                self.assertEqual(summary, "" if result is PASSES else "mapped=model", value)
 
     def test_any_other(self) -> None:
         """A star matches any value that is not in the table, even one that is too long to compare or not UTF-8."""
         rules = rules_for(**{"$map": {"model": {"a": "b", "*": "other"}}})
-        for value, fate in ((b"a", "b"), (b"x", "other"), (b"", "other"), (b"*", "other"), (b"\xff", "other")):
-            self.assertEqual(act(rules, ("model", value))[0], [fate], value)
+        for value, result in ((b"a", "b"), (b"x", "other"), (b"", "other"), (b"*", "other"), (b"\xff", "other")):
+            self.assertEqual(act(rules, ("model", value))[0], [result], value)
         self.assertEqual(act(rules, ("model", None))[0], ["other"])
 
     def test_once(self) -> None:
@@ -197,12 +197,12 @@ class MapTests(SynchronousTestCase):
                 "$map": {"a": {"drop": "", "": "none", "x": "never"}, "b": {"drop": "", "x": "never"}},
             }
         )
-        for sent, fates, missing in (
+        for sent, results, missing in (
             ([("a", b"drop"), ("b", b"drop")], [DROPPED, ""], ["a"]),
             ([("a", b""), ("b", b"")], ["none", PASSES], []),
             ([], [], ["a", "b"]),
         ):
-            self.assertEqual(act(rules, *sent)[:2], (fates, missing), sent)
+            self.assertEqual(act(rules, *sent)[:2], (results, missing), sent)
 
 
 class GovernsTests(SynchronousTestCase):

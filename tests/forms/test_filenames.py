@@ -20,7 +20,7 @@ class ShortenedTests(SynchronousTestCase):
 
     def test_table(self) -> None:
         """The stem becomes shorter, without cutting a character or an escape in two; the extension stays."""
-        for name, excess, left in (
+        for name, excess, output in (
             (b"recording.wav", 1, b"recordin.wav"),
             (b"recording.wav", 8, b"r.wav"),
             (b"recording.wav", 9, None),
@@ -32,13 +32,13 @@ class ShortenedTests(SynchronousTestCase):
             (b"a%22b%22c.wav", 3, b"a%22b.wav"),
             (b"a.b.c.wav", 2, b"a.b.wav"),
         ):
-            self.assertEqual(shortened(name, excess), left, (name, excess))
+            self.assertEqual(shortened(name, excess), output, (name, excess))
 
     @given(st.binary(max_size=40), st.integers(1, 20))
     def test_any(self, name: bytes, excess: int) -> None:
         """The result is short enough, or None."""
-        left = shortened(name, excess)
-        assert left is None or len(left) <= len(name) - excess
+        output = shortened(name, excess)
+        assert output is None or len(output) <= len(name) - excess
 
 
 class WrittenTests(SynchronousTestCase):
@@ -57,9 +57,9 @@ class WrittenTests(SynchronousTestCase):
         for name in (b"a long name\tof a recording", b"\t" * 40, b"x" * 60 + b"; name=; name=; name="):
             for boundary in (BOUNDARY, b"b"):
                 body = form(head % name, boundary=boundary)
-                left = rewrite(rules_for(), boundary, [body], True)
-                self.assertEqual(len(left.body), left.length)
-                (item,) = by_multipart(left)
+                output = rewrite(rules_for(), boundary, [body], True)
+                self.assertEqual(len(output.body), output.length)
+                (item,) = by_multipart(output)
                 self.assertEqual((item.name, item.value), ("file", b"RIFF"))
                 assert item.filename is not None
                 self.assertTrue(item.filename.endswith(b".wav"), item.filename)

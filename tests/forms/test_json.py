@@ -28,7 +28,7 @@ DEFAULT = {"$default": {"d": 0.5, "l[]": ["a", 1], "o": {"k": True}}}
 EMPTY = {"$default": {"d": {"value": "x", "when_empty": True}}}
 
 
-def left(body: str, **fields: Any) -> str:
+def output(body: str, **fields: Any) -> str:
     """Rewrite a body with and without a length, and with several cuts; the result must always be the same."""
     return left_for(rules_for(**fields), body.encode()).decode()
 
@@ -54,7 +54,7 @@ class TableTests(SynchronousTestCase):
             ('{"d": 1, "L": [], "o": null}', '{"d":1,"L":[],"o":null}'),
             ('{"D[]": "", "o": {}}', '{"D[]":"","o":{},"l":["a", 1]}'),
         ):
-            self.assertEqual(left(body, **DEFAULT), expected, body)
+            self.assertEqual(output(body, **DEFAULT), expected, body)
 
     def test_when_empty(self) -> None:
         """With ``when_empty`` a default replaces null and the empty string, and nothing else."""
@@ -70,7 +70,7 @@ class TableTests(SynchronousTestCase):
             ('{"d": "null"}', '{"d":"null"}'),
             ('{"d": null, "D": "y"}', '{"D":"y"}'),
         ):
-            self.assertEqual(left(body, **EMPTY), expected, body)
+            self.assertEqual(output(body, **EMPTY), expected, body)
 
     def test_maps(self) -> None:
         """A value is compared as form text; its replacement has the type of the configuration; other values pass."""
@@ -93,14 +93,14 @@ class TableTests(SynchronousTestCase):
             ('"\\ud800"', ':"\\ud800"'),
             ('"*"', ':"*"'),
         ):
-            self.assertEqual(left(f'{{"x": 1, "m": {value}}}', **MAPS), f'{{"x":1,"m"{expected}}}', value)
-            self.assertEqual(left(f'{{"M[]": {value}}}', **MAPS), f'{{"M[]"{expected}}}', value)
+            self.assertEqual(output(f'{{"x": 1, "m": {value}}}', **MAPS), f'{{"x":1,"m"{expected}}}', value)
+            self.assertEqual(output(f'{{"M[]": {value}}}', **MAPS), f'{{"M[]"{expected}}}', value)
 
     def test_any_other(self) -> None:
         """A star matches any value of any type and length."""
         long = json.dumps("x" * (MAX_KEY + 1))
         for value in ('"a"', "null", "[1]", '{"a": {}}', "1e9", '"\\ud800"', long, '"*"'):
-            self.assertEqual(left(f'{{"m": {value}}}', **ANY), '{"m":7}', value[:20])
+            self.assertEqual(output(f'{{"m": {value}}}', **ANY), '{"m":7}', value[:20])
 
     def test_longest(self) -> None:
         """The longest value that a table can contain is matched; a longer one passes."""
@@ -111,7 +111,7 @@ class TableTests(SynchronousTestCase):
             (longest[1:], f':"{longest[1:]}"'),
         ):
             fields = {"$map": {"m": {longest: "y"}}}
-            self.assertEqual(left(f'{{"m": "{value}"}}', **fields), f'{{"m"{expected}}}', len(value))
+            self.assertEqual(output(f'{{"m": "{value}"}}', **fields), f'{{"m"{expected}}}', len(value))
 
     def test_together(self) -> None:
         """Forced members come first, then the client's after the tables, then defaults, also for emptied members."""
@@ -122,17 +122,17 @@ class TableTests(SynchronousTestCase):
             "$default": {"d": {"value": "x", "when_empty": True}, "m": "never", "r": "never"},
         }
         expected = '{"f":1,"x":1,"m":"b","d":"x"}'
-        self.assertEqual(left('{"x": 1, "m": "a", "F": 2, "r": 3, "d": "none"}', **rules), expected)
+        self.assertEqual(output('{"x": 1, "m": "a", "F": 2, "r": 3, "d": "none"}', **rules), expected)
 
     def test_repeated(self) -> None:
         """A repeated member is rejected; if a name comes in two spellings, both members are mapped."""
-        self.assertRaises(MalformedForm, left, '{"m": "a", "m": "a"}', **MAPS)
-        self.assertEqual(left('{"m": "a", "M": "a"}', **MAPS), '{"m":"b","M":"b"}')
+        self.assertRaises(MalformedForm, output, '{"m": "a", "m": "a"}', **MAPS)
+        self.assertEqual(output('{"m": "a", "M": "a"}', **MAPS), '{"m":"b","M":"b"}')
 
     def test_most(self) -> None:
         """Members that the proxy adds do not count towards `MAX_MEMBERS`."""
         body = json.dumps({f"x{number}": 1 for number in range(MAX_MEMBERS)})
-        self.assertEqual(len(json.loads(left(body, **DEFAULT))), MAX_MEMBERS + 3)
+        self.assertEqual(len(json.loads(output(body, **DEFAULT))), MAX_MEMBERS + 3)
 
 
 class StreamTests(SynchronousTestCase):

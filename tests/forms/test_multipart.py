@@ -37,11 +37,11 @@ class PassingTests(SynchronousTestCase):
         for counted in (True, False):
             expected = case.expected(counted)
             for pieces in ways(case.body):
-                left = rewrite(rules, BOUNDARY, pieces, counted, case.open_ended)
-                if left.comparable != expected:
+                output = rewrite(rules, BOUNDARY, pieces, counted, case.open_ended)
+                if output.comparable != expected:
                     first = [len(piece) for piece in pieces[:1]]
-                    self.fail(f"{name}, {counted=}, cut at {first}: {left.comparable[:2000]!r} is not {expected!r}")
-                self.assertEqual(left.length, len(left.body) if counted else None, name)
+                    self.fail(f"{name}, {counted=}, cut at {first}: {output.comparable[:2000]!r} is not {expected!r}")
+                self.assertEqual(output.length, len(output.body) if counted else None, name)
 
     def test_passing(self) -> None:
         """Without rules a form keeps all its parts; the promised length is met to the byte."""
@@ -70,12 +70,12 @@ class PassingTests(SynchronousTestCase):
         for name, case in OPEN_ENDED.items():
             rules = rules_for(**case.fields)
             try:
-                left = rewrite(rules, BOUNDARY, [case.body], True)
+                output = rewrite(rules, BOUNDARY, [case.body], True)
             except MalformedForm as error:
                 self.assertIn("closing boundary is missing: add it, or send the form chunked", error.message)
                 self.assertFalse(case.fields or case.body.endswith(b"--\r\n"), name)
             else:
-                self.assertEqual(len(left.body), left.length)
+                self.assertEqual(len(output.body), output.length)
                 self.assertTrue(case.fields or case.body.endswith((b"--\r\n", BOUNDARY + b"\r\n")), name)
 
     def test_every_two_cuts(self) -> None:
@@ -124,9 +124,9 @@ class RefusedTests(SynchronousTestCase):
         """If a form is refused late, readers do not accept the bytes sent before as a complete form."""
         for message, body in REFUSED:
             rewriter = MultipartRewriter(Evaluation(rules_for(c="3")), BOUNDARY, None)
-            left = b""
+            output = b""
             with contextlib.suppress(MalformedForm):
                 for piece in bytewise(body):
-                    left += b"".join(rewriter.feed(piece))
+                    output += b"".join(rewriter.feed(piece))
             ours = boundary_of(parse_content_type(rewriter.content_type)[1])
-            self.assertNotIn(ours + b"--", left, (message, body))
+            self.assertNotIn(ours + b"--", output, (message, body))

@@ -48,9 +48,9 @@ class PromiseTests(SynchronousTestCase):
 
     def test_unknown(self) -> None:
         """A form without a length is sent without a length and without padding."""
-        left = rewrite(rules_for(a="x"), BOUNDARY, [form(field("a", b"y" * 999))], False)
-        self.assertIsNone(left.length)
-        self.assertTrue(left.body.endswith(b"--\r\n"))
+        output = rewrite(rules_for(a="x"), BOUNDARY, [form(field("a", b"y" * 999))], False)
+        self.assertIsNone(output.length)
+        self.assertTrue(output.body.endswith(b"--\r\n"))
 
     def test_short_boundary(self) -> None:
         """If the client's boundary is shorter than `MIN_BOUNDARY`, the promise includes room for all possible parts."""
@@ -88,13 +88,13 @@ class KeptTests(SynchronousTestCase):
 
     def kept(self, body: bytes, boundary: bytes = BOUNDARY, **fields: object) -> list[bytes]:
         """Assert that the result has the promised length for every cut; return the results."""
-        left = [
+        output = [
             rewrite(rules_for(**fields), boundary, pieces, True)
             for pieces in ([body], bytewise(body), [body[:-1], body[-1:]], [body[:-3], body[-3:]])
         ]
-        for each in left:
+        for each in output:
             self.assertEqual(len(each.body), each.length, (body, boundary))
-        return [each.comparable for each in left]
+        return [each.comparable for each in output]
 
     def test_no_padding(self) -> None:
         """Without rules all bytes of a canonical form stay the same, except the boundary."""
@@ -108,37 +108,39 @@ class KeptTests(SynchronousTestCase):
 
     def test_forced_without_padding(self) -> None:
         """If fields are only added, there is no padding."""
-        for left in self.kept(form(field("a", b"1")), prompt="x" * 500):
-            self.assertTrue(left.endswith(b"--\r\n"))
+        for output in self.kept(form(field("a", b"1")), prompt="x" * 500):
+            self.assertTrue(output.endswith(b"--\r\n"))
 
     def test_padding(self) -> None:
         """Dropped bytes become spaces after the line of the closing boundary, and only there."""
         dropped = form(field("prompt", b"y" * 100), end=b"").removesuffix(b"--" + BOUNDARY + b"--")
         for end, line in ((b"\r\n", b"\r\n"), (b"", b"\r\n")):
-            for left in self.kept(form(field("prompt", b"y" * 100), field("a", b"1"), end=end), prompt=None):
-                tail = left.partition(b"--" + b"=" * len(BOUNDARY) + b"--")[2]
+            for output in self.kept(form(field("prompt", b"y" * 100), field("a", b"1"), end=end), prompt=None):
+                tail = output.partition(b"--" + b"=" * len(BOUNDARY) + b"--")[2]
                 self.assertEqual(tail, line + b" " * (len(dropped) + len(end) - len(line)))
 
     def test_little_room(self) -> None:
         """One spare byte becomes a space; two become a line break."""
         tight = form(field("a", b"1"), end=b"")
         for more, tail in ((b"", b""), (b"\r", b" "), (b"x", b" "), (b"\r\n", b"\r\n"), (b"xyz", b"\r\n ")):
-            for left in self.kept(tight + more):
-                self.assertEqual(left.removeprefix(tight.replace(b"--" + BOUNDARY, b"--" + b"=" * len(BOUNDARY))), tail)
+            for output in self.kept(tight + more):
+                self.assertEqual(
+                    output.removeprefix(tight.replace(b"--" + BOUNDARY, b"--" + b"=" * len(BOUNDARY))), tail
+                )
 
     def test_epilogue(self) -> None:
         """An epilogue of any length is replaced by the same number of spaces."""
         for size in (1, 2, 3, 65535, 65536, 65537, 200_000):
             body = form(field("a", b"1")) + b"e" * size
-            left = rewrite(NOTHING, BOUNDARY, [body[at : at + 50_000] for at in range(0, len(body), 50_000)], True)
-            self.assertEqual(len(left.body), left.length)
-            self.assertTrue(left.body.endswith(b"--\r\n" + b" " * size))
+            output = rewrite(NOTHING, BOUNDARY, [body[at : at + 50_000] for at in range(0, len(body), 50_000)], True)
+            self.assertEqual(len(output.body), output.length)
+            self.assertTrue(output.body.endswith(b"--\r\n" + b" " * size))
 
     def test_preamble(self) -> None:
         """Empty lines before the form become padding."""
         for count in (1, 2, 100):
-            for left in self.kept(b"\r\n" * count + form(field("a", b"1"))):
-                self.assertTrue(left.endswith(b"--\r\n" + b"  " * count))
+            for output in self.kept(b"\r\n" * count + form(field("a", b"1"))):
+                self.assertTrue(output.endswith(b"--\r\n" + b"  " * count))
 
     def test_heads(self) -> None:
         """A head that becomes shorter adds padding; one that would become too long loses its optional white space."""
@@ -167,8 +169,8 @@ class KeptTests(SynchronousTestCase):
     def test_earlier_room(self) -> None:
         """A part may grow by the number of bytes that earlier parts became shorter by."""
         for first in (field("prompt", b""), b"X: y\r\n" + field("a", b"1")):
-            for left in self.kept(form(first, LEAST + b"b\r\n\r\n2"), prompt=None):
-                self.assertIn(b'name="b"', left)
+            for output in self.kept(form(first, LEAST + b"b\r\n\r\n2"), prompt=None):
+                self.assertIn(b'name="b"', output)
 
 
 class TerseTests(SynchronousTestCase):
@@ -185,8 +187,8 @@ class TerseTests(SynchronousTestCase):
 
     def test_without_length(self) -> None:
         """Without a length there is always room, and the usual spelling is written."""
-        left = rewrite(NOTHING, BOUNDARY, [form(LEAST + b"a\r\n\r\n1")], False)
-        self.assertIn(b'Content-Disposition: form-data; name="a"', left.body)
+        output = rewrite(NOTHING, BOUNDARY, [form(LEAST + b"a\r\n\r\n1")], False)
+        self.assertIn(b'Content-Disposition: form-data; name="a"', output.body)
 
     def test_promise_never_broken(self) -> None:
         """With a short boundary and terse heads, a form either gets its promised length or is refused."""
@@ -197,11 +199,11 @@ class TerseTests(SynchronousTestCase):
                     body = form(*least(count), boundary=boundary, end=end)
                     for pieces in ([body], [body[:-3], body[-3:]]):
                         try:
-                            left = rewrite(NOTHING, boundary, pieces, True)
+                            output = rewrite(NOTHING, boundary, pieces, True)
                         except MalformedForm as error:
                             self.assertIn("double quotes", error.message)
                             continue
-                        self.assertEqual(len(left.body), left.length, (size, count, end))
+                        self.assertEqual(len(output.body), output.length, (size, count, end))
 
 
 class ShortBoundaryTests(SynchronousTestCase):
@@ -213,15 +215,15 @@ class ShortBoundaryTests(SynchronousTestCase):
             boundary = b"x" * size
             for count in (0, 1, 2, 10, 100, MAX_PARTS):
                 body = form(*(field(str(number), b"") for number in range(count)), boundary=boundary)
-                left = rewrite(NOTHING, boundary, [body], True)
-                self.assertEqual(len(left.body), left.length, (size, count))
+                output = rewrite(NOTHING, boundary, [body], True)
+                self.assertEqual(len(output.body), output.length, (size, count))
                 expected = [Item(str(number), None, None, b"") for number in range(count)]
-                self.assertEqual(by_multipart(left), expected, (size, count))
+                self.assertEqual(by_multipart(output), expected, (size, count))
                 if count < 100:
-                    self.assertEqual(by_starlette(left), expected, (size, count))
+                    self.assertEqual(by_starlette(output), expected, (size, count))
 
     def test_inside_data(self) -> None:
         """A boundary of one character counts only after a line break and two dashes."""
         value = b"x\r\n-x\n--x--x\r--x\r\nx"
-        left = rewrite(NOTHING, b"x", [form(upload("file", b"f", b"a/b", value), boundary=b"x")], True)
-        self.assertEqual(by_multipart(left), [Item("file", b"f", b"a/b", value)])
+        output = rewrite(NOTHING, b"x", [form(upload("file", b"f", b"a/b", value), boundary=b"x")], True)
+        self.assertEqual(by_multipart(output), [Item("file", b"f", b"a/b", value)])

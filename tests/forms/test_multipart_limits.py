@@ -35,13 +35,13 @@ class LimitTests(SynchronousTestCase):
             for counted in (True, False):
                 row = f"{len(pieces)} pieces, {counted=}"
                 try:
-                    left = rewrite(rules, BOUNDARY, pieces, counted)
+                    output = rewrite(rules, BOUNDARY, pieces, counted)
                 except MalformedForm as error:
                     self.assertTrue(message, f"{row}: {error.message}")
                     self.assertIn(message, error.message, row)
                 else:
                     self.assertFalse(message, f"{row}: accepted")
-                    self.assertEqual(left.length, len(left.body) if counted else None, row)
+                    self.assertEqual(output.length, len(output.body) if counted else None, row)
 
     def test_parts(self) -> None:
         """A form may have `MAX_PARTS` parts and not one more; dropped parts count."""
@@ -52,8 +52,8 @@ class LimitTests(SynchronousTestCase):
     def test_forced_parts(self) -> None:
         """Parts that the configuration adds do not count."""
         rules = rules_for(b=["x"] * 100)
-        left = rewrite(rules, BOUNDARY, [form(*[field("a", b"1")] * MAX_PARTS)], True)
-        self.assertEqual(len(by_multipart(left)), MAX_PARTS + 100)
+        output = rewrite(rules, BOUNDARY, [form(*[field("a", b"1")] * MAX_PARTS)], True)
+        self.assertEqual(len(by_multipart(output)), MAX_PARTS + 100)
 
     def test_part_head(self) -> None:
         """A part's head, with its line breaks, may be as long as the limit and not one byte longer."""

@@ -22,9 +22,9 @@ from .rewriting import (
     drops,
     forced_parts,
     rewrite,
-    said_again,
+    stable_fields,
 )
-from .strategies import Form, bent, configurations, cuts, forms
+from .strategies import Form, configurations, cuts, forms, mutated
 
 
 def outcome(rules: Rules, boundary: bytes, pieces: list[bytes], counted: bool) -> bytes | str:
@@ -45,7 +45,7 @@ def sent(form: Form) -> list[Item]:
     return [Item(part.name, part.filename, part.content_type, part.value) for part in form.parts]
 
 
-class HonestTests(SynchronousTestCase):
+class WellFormedTests(SynchronousTestCase):
     """Well-formed forms."""
 
     @settings(max_examples=200)
@@ -58,27 +58,27 @@ class HonestTests(SynchronousTestCase):
         """
         oracle = Oracle.of(configuration)
         try:
-            left = rewrite(parse(configuration).base, form.boundary, data.draw(cuts(form.body)), counted)
+            output = rewrite(parse(configuration).base, form.boundary, data.draw(cuts(form.body)), counted)
         except MalformedForm as error:
             self.assertTrue(counted and oracle.repeats(sent(form)), error.message)
             self.assertIn("repeat no field", error.message)
             return
         expected = oracle.items(sent(form))
-        self.assertEqual(left.length, len(left.body) if counted else None)
-        self.assertEqual(by_multipart(left), expected)
-        self.assertEqual(by_starlette(left), as_starlette(expected))
+        self.assertEqual(output.length, len(output.body) if counted else None)
+        self.assertEqual(by_multipart(output), expected)
+        self.assertEqual(by_starlette(output), as_starlette(expected))
 
     @settings(max_examples=150)
     @given(forms(terse=True), configurations(), st.booleans(), st.data())
     def test_short(self, form: Form, configuration: bytes, counted: bool, data: st.DataObject) -> None:
         """The same with short boundaries and terse heads, or the error says how to make room."""
         try:
-            left = rewrite(parse(configuration).base, form.boundary, data.draw(cuts(form.body)), counted)
+            output = rewrite(parse(configuration).base, form.boundary, data.draw(cuts(form.body)), counted)
         except MalformedForm as error:
             self.assertTrue(counted and "double quotes" in error.message, error.message)
             return
-        self.assertEqual(left.length, len(left.body) if counted else None)
-        self.assertEqual(by_multipart(left), Oracle.of(configuration).items(sent(form)))
+        self.assertEqual(output.length, len(output.body) if counted else None)
+        self.assertEqual(by_multipart(output), Oracle.of(configuration).items(sent(form)))
 
     @given(forms(), configurations(), st.booleans(), st.data())
     def test_cuts(self, form: Form, configuration: bytes, counted: bool, data: st.DataObject) -> None:
@@ -94,25 +94,27 @@ class HonestTests(SynchronousTestCase):
         rules = parse(configuration).base
         once = rewrite(rules, form.boundary, [form.body], counted)
         again = rewrite(rules, once.boundary, [once.body], counted)
-        self.assertEqual(said_again(rules, by_multipart(again)), said_again(rules, by_multipart(once)))
+        self.assertEqual(stable_fields(rules, by_multipart(again)), stable_fields(rules, by_multipart(once)))
 
 
-class BentTests(SynchronousTestCase):
+class MutatedTests(SynchronousTestCase):
     """Mutated forms and arbitrary bytes."""
 
-    def judged(self, rules: Rules, left: Rewritten) -> None:
+    def judged(self, rules: Rules, output: Rewritten) -> None:
         """Assert that readers agree on an accepted form, and find only the forced values for configured fields."""
-        items = by_multipart(left)
+        items = by_multipart(output)
         of_rules = forced(rules)
         self.assertEqual(items[: len(of_rules)], of_rules)
         ruled = [item for item in items[len(of_rules) :] if drops(rules, item.name)]
         self.assertEqual(ruled, [])
         seen = [(item.name, item.filename is None, item.value) for item in as_starlette(items)]
-        self.assertEqual([(item.name, item.filename is None, item.value) for item in by_starlette(left)], seen)
+        self.assertEqual([(item.name, item.filename is None, item.value) for item in by_starlette(output)], seen)
 
     @settings(max_examples=250)
     @given(
-        forms(min_boundary=16).flatmap(lambda form: st.tuples(st.just(form), bent(form))), configurations(), st.data()
+        forms(min_boundary=16).flatmap(lambda form: st.tuples(st.just(form), mutated(form))),
+        configurations(),
+        st.data(),
     )
     def test_bent(self, pair: tuple[Form, bytes], configuration: bytes, data: st.DataObject) -> None:
         """A mutated form is refused or made canonical, for every cut alike, without the client's configured fields."""
@@ -123,9 +125,9 @@ class BentTests(SynchronousTestCase):
         self.assertEqual(outcome(rules, form.boundary, data.draw(cuts(body)), counted), whole)
         self.assertEqual(outcome(rules, form.boundary, bytewise(body), counted), whole)
         if isinstance(whole, bytes):
-            left = rewrite(rules, form.boundary, [body], counted)
-            self.assertEqual(left.length, len(left.body) if counted else None)
-            self.judged(rules, left)
+            output = rewrite(rules, form.boundary, [body], counted)
+            self.assertEqual(output.length, len(output.body) if counted else None)
+            self.judged(rules, output)
 
     @settings(max_examples=150)
     @given(st.data(), configurations())
@@ -137,8 +139,8 @@ class BentTests(SynchronousTestCase):
         body = b"".join(data.draw(st.lists(pieces | st.binary(max_size=3), max_size=20)))
         rules = parse(configuration).base
         try:
-            left = rewrite(rules, b"B", data.draw(cuts(body)), False)
+            output = rewrite(rules, b"B", data.draw(cuts(body)), False)
         except MalformedForm as error:
             self.assertTrue(error.message.endswith("."), error.message)
         else:
-            self.judged(rules, left)
+            self.judged(rules, output)

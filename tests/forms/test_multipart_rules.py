@@ -166,9 +166,9 @@ class TableTests(SynchronousTestCase):
                     if not counted:
                         self.assertEqual(tail, b"\r\n", name)
                     for pieces in ways(body):
-                        left = rewrite(rules, BOUNDARY, pieces, counted)
-                        self.assertEqual(left.length, len(left.body) if counted else None, (name, body))
-                        self.assertEqual(left.comparable, whole, (name, [len(piece) for piece in pieces[:2]]))
+                        output = rewrite(rules, BOUNDARY, pieces, counted)
+                        self.assertEqual(output.length, len(output.body) if counted else None, (name, body))
+                        self.assertEqual(output.comparable, whole, (name, [len(piece) for piece in pieces[:2]]))
 
     def test_values(self) -> None:
         """A value that passes or is replaced may contain any bytes, even bytes similar to a delimiter."""
@@ -183,10 +183,10 @@ class TableTests(SynchronousTestCase):
                 body = form(field("model", value), A)
                 for pieces in ([body], bytewise(body)):
                     for counted in (True, False):
-                        left = rewrite(rules_for(**fields), BOUNDARY, pieces, counted)
+                        output = rewrite(rules_for(**fields), BOUNDARY, pieces, counted)
                         expected = [Item("model", None, None, leaves), Item("a", None, None, b"1")]
-                        self.assertEqual(by_multipart(left), expected, (value, fields))
-                        self.assertEqual(left.length, len(left.body) if counted else None)
+                        self.assertEqual(by_multipart(output), expected, (value, fields))
+                        self.assertEqual(output.length, len(output.body) if counted else None)
 
     def test_two_cuts(self) -> None:
         """No pair of cuts around a buffered value changes the result."""
@@ -247,7 +247,7 @@ class StreamTests(SynchronousTestCase):
 class LongTests(SynchronousTestCase):
     """Values of about `MAX_KEY` bytes."""
 
-    def left(self, value: bytes, **fields: Any) -> bytes:
+    def output(self, value: bytes, **fields: Any) -> bytes:
         """The model in the result, which must be the same for every cut and have the promised length."""
         body = form(field("model", value), A)
         found = set()
@@ -258,9 +258,9 @@ class LongTests(SynchronousTestCase):
                 [body[:-200], *bytewise(body[-200:])],
                 [body[:150], body[150 : 150 + MAX_KEY], body[150 + MAX_KEY :]],
             ):
-                left = rewrite(rules_for(**fields), BOUNDARY, pieces, counted)
-                self.assertEqual(left.length, len(left.body) if counted else None, len(value))
-                model, other = by_multipart(left)
+                output = rewrite(rules_for(**fields), BOUNDARY, pieces, counted)
+                self.assertEqual(output.length, len(output.body) if counted else None, len(value))
+                model, other = by_multipart(output)
                 self.assertEqual(other, Item("a", None, None, b"1"))
                 found.add(model.value)
         (model_value,) = found
@@ -270,18 +270,18 @@ class LongTests(SynchronousTestCase):
         """Without a star, a value longer than `MAX_KEY` passes; a value of exactly that length is matched."""
         for more in (-1, 0, 1, 2, 100):
             value = b"x" * (MAX_KEY + more)
-            self.assertEqual(self.left(value, **MODEL), value, more)
+            self.assertEqual(self.output(value, **MODEL), value, more)
         longest = "x" * MAX_KEY
         table = {"$map": {"model": {longest: "found", longest[1:]: "shorter"}}}
         for more, expected in ((-1, b"shorter"), (0, b"found"), (1, longest.encode() + b"x")):
-            self.assertEqual(self.left(b"x" * (MAX_KEY + more), **table), expected, more)
+            self.assertEqual(self.output(b"x" * (MAX_KEY + more), **table), expected, more)
 
     def test_any(self) -> None:
         """With a star a long value is replaced, even by another long one."""
         for more in (-1, 0, 1, 2, 100, MAX_KEY):
             for other in ("o", "o" * 200_000):
                 value = b"x" * (MAX_KEY + more)
-                self.assertEqual(self.left(value, **{"$map": {"model": {"*": other}}}), other.encode(), more)
+                self.assertEqual(self.output(value, **{"$map": {"model": {"*": other}}}), other.encode(), more)
 
     def test_any_again(self) -> None:
         """The bytes of long values provide room for their replacements; the first replacement always has room."""
@@ -290,21 +290,21 @@ class LongTests(SynchronousTestCase):
         for parts in ([field("model", long)] * 5, [spelled(b"name=model", long)], [spelled(b"name=model", b"")]):
             body = form(*parts, end=b"")
             for pieces in ([body], [body[at : at + 5000] for at in range(0, len(body), 5000)]):
-                left = rewrite(rules, BOUNDARY, pieces, True)
-                self.assertEqual(len(left.body), left.length)
-                self.assertEqual([item.value for item in by_multipart(left)], [b"o" * 5000] * len(parts))
+                output = rewrite(rules, BOUNDARY, pieces, True)
+                self.assertEqual(len(output.body), output.length)
+                self.assertEqual([item.value for item in by_multipart(output)], [b"o" * 5000] * len(parts))
 
     def test_ends_like_a_delimiter(self) -> None:
         """If a value's last bytes could begin a delimiter, only the bytes of the value count for its length."""
         for more in (-1, 0, 1):
             value = b"x" * (MAX_KEY + more - len(DELIMITER) + 1) + DELIMITER[:-1]
-            self.assertEqual(self.left(value, **MODEL), value, more)
-            self.assertEqual(self.left(value, **ANY), b"other", more)
+            self.assertEqual(self.output(value, **MODEL), value, more)
+            self.assertEqual(self.output(value, **ANY), b"other", more)
 
     def test_when_empty(self) -> None:
         """A long value does not count as empty."""
         value = b"x" * (MAX_KEY + 1)
-        self.assertEqual(self.left(value, **{"$default": {"model": {"value": "d", "when_empty": True}}}), value)
+        self.assertEqual(self.output(value, **{"$default": {"model": {"value": "d", "when_empty": True}}}), value)
 
     def test_too_much(self) -> None:
         """Replaced values count as dropped and are limited by `MAX_DROPPED`."""
@@ -327,12 +327,12 @@ class LengthTests(SynchronousTestCase):
         found: list[Rewritten | str] = []
         for pieces in ([body], bytewise(body), [body[:-3], body[-3:]]):
             try:
-                left = rewrite(rules_for(**fields), boundary, pieces, True)
+                output = rewrite(rules_for(**fields), boundary, pieces, True)
             except MalformedForm as error:
                 found.append(error.message)
             else:
-                self.assertEqual(len(left.body), left.length, (body, fields))
-                found.append(left)
+                self.assertEqual(len(output.body), output.length, (body, fields))
+                found.append(output)
         outcomes = {each if isinstance(each, str) else each.comparable for each in found}
         self.assertEqual(len(outcomes), 1, (body, fields))
         return found[0]
@@ -356,11 +356,11 @@ class LengthTests(SynchronousTestCase):
 
     def test_sent_is_padding(self) -> None:
         """If the client sends a field, the room for its default becomes padding."""
-        left = self.tried(form(field("language", b"en")), BOUNDARY, **DEFAULT)
-        assert isinstance(left, Rewritten)
+        output = self.tried(form(field("language", b"en")), BOUNDARY, **DEFAULT)
+        assert isinstance(output, Rewritten)
         part = len(b"--" + BOUNDARY + b"\r\n" + ZH + b"\r\n")
-        self.assertTrue(left.body.endswith(b"--\r\n" + b" " * part))
-        self.assertFalse(left.body.endswith(b"--\r\n" + b" " * (part + 1)))
+        self.assertTrue(output.body.endswith(b"--\r\n" + b" " * part))
+        self.assertFalse(output.body.endswith(b"--\r\n" + b" " * (part + 1)))
 
     def test_first_always_fits(self) -> None:
         """The replacement of a field's first value always has room, even after heads that use all other room."""
@@ -371,9 +371,9 @@ class LengthTests(SynchronousTestCase):
                     for first in ((), (A,), (field(spelling + "x", b"1"), WAV)):
                         for end in (b"", b"\r\n"):
                             body = form(*first, field(spelling, b""), A, end=end)
-                            left = self.tried(body, BOUNDARY, **fields)
-                            assert isinstance(left, Rewritten), (spelling, left)
-                            values = [item.value for item in by_multipart(left) if item.name == spelling]
+                            output = self.tried(body, BOUNDARY, **fields)
+                            assert isinstance(output, Rewritten), (spelling, output)
+                            values = [item.value for item in by_multipart(output) if item.name == spelling]
                             self.assertEqual(values, [new.encode()], spelling)
 
     def test_unquoted(self) -> None:
@@ -382,10 +382,10 @@ class LengthTests(SynchronousTestCase):
             parts = [spelled(b"name=model", b"a"), *[spelled(b"name=f%d" % n, b"1") for n in range(count)]]
             for order in (parts, parts[::-1]):
                 for end in (b"", b"\r\n"):
-                    left = self.tried(form(*order, end=end), BOUNDARY, **MODEL, **DEFAULT)
-                    assert isinstance(left, Rewritten), left
-                    self.assertIn(Item("model", None, None, b"longer"), by_multipart(left))
-                    self.assertEqual(by_multipart(left)[-1], Item("language", None, None, b"zh"))
+                    output = self.tried(form(*order, end=end), BOUNDARY, **MODEL, **DEFAULT)
+                    assert isinstance(output, Rewritten), output
+                    self.assertIn(Item("model", None, None, b"longer"), by_multipart(output))
+                    self.assertEqual(by_multipart(output)[-1], Item("language", None, None, b"zh"))
 
     def test_repeated(self) -> None:
         """
@@ -396,23 +396,23 @@ class LengthTests(SynchronousTestCase):
         for before, counts in (((), (1,)), ((field("model", b"long name"),), (1, 2))):
             for count in (1, 2, 3, 50):
                 body = form(*before, *[grows] * count, A)
-                left = self.tried(body, BOUNDARY, **{"$map": {"model": {"a": "longer", "long name": "b123"}}})
+                output = self.tried(body, BOUNDARY, **{"$map": {"model": {"a": "longer", "long name": "b123"}}})
                 if count in counts:
-                    assert isinstance(left, Rewritten), left
-                    values = [item.value for item in by_multipart(left)]
+                    assert isinstance(output, Rewritten), output
+                    values = [item.value for item in by_multipart(output)]
                     self.assertEqual(values, [b"b123"] * len(before) + [b"longer"] * count + [b"1"])
                 else:
-                    assert isinstance(left, str)
-                    self.assertIn("repeat no field", left)
+                    assert isinstance(output, str)
+                    self.assertIn("repeat no field", output)
                 free = rewrite(rules_for(**MODEL), BOUNDARY, [body], False)
                 self.assertEqual([item.value for item in by_multipart(free)].count(b"longer"), count)
 
     def test_many(self) -> None:
         """A form of `MAX_PARTS` mapped fields that do not grow keeps its promised length."""
         parts = [field("model", b"same"), field("Model[]", b"long name")] * (MAX_PARTS // 2)
-        left = rewrite(rules_for(**MODEL, **DEFAULT), BOUNDARY, [form(*parts)], True)
-        self.assertEqual(len(left.body), left.length)
-        values = [item.value for item in by_multipart(left)]
+        output = rewrite(rules_for(**MODEL, **DEFAULT), BOUNDARY, [form(*parts)], True)
+        self.assertEqual(len(output.body), output.length)
+        values = [item.value for item in by_multipart(output)]
         self.assertEqual(values, [b"emas", b"b"] * (MAX_PARTS // 2) + [b"zh"])
 
     def test_room_is_not_lent(self) -> None:
@@ -421,8 +421,8 @@ class LengthTests(SynchronousTestCase):
         for count in range(1, 12):
             for sent in ((), (field("language", b"en"),)):
                 body = form(*[terse + b"a\r\n\r\n1"] * count, *sent)
-                left = self.tried(body, BOUNDARY, **{"$default": {"language": "z" * 300}})
-                self.assertIsInstance(left, str)
+                output = self.tried(body, BOUNDARY, **{"$default": {"language": "z" * 300}})
+                self.assertIsInstance(output, str)
 
     def test_short_boundaries(self) -> None:
         """With any boundary and terse heads, a form gets its promised length, or the error says what helps."""
@@ -440,12 +440,12 @@ class LengthTests(SynchronousTestCase):
                 (field("model", b"long name"), field("t", b"")) * 20,
             ):
                 for end in (b"", b"\r", b"\r\n", b"\r\n\r\n"):
-                    left = self.tried(form(*parts, boundary=boundary, end=end), boundary, **fields)
-                    if isinstance(left, str):
-                        self.assertIn("double quotes", left)
+                    output = self.tried(form(*parts, boundary=boundary, end=end), boundary, **fields)
+                    if isinstance(output, str):
+                        self.assertIn("double quotes", output)
                         continue
                     left_some += 1
-                    names = [item.name for item in by_starlette(left)]
+                    names = [item.name for item in by_starlette(output)]
                     self.assertEqual(names[0], "p")
                     self.assertEqual((names.count("language"), names.count("t") > 0), (1, True), (size, parts))
         self.assertGreater(left_some, 200)

@@ -33,21 +33,21 @@ class StreamTests(SynchronousTestCase):
         """At most a delimiter's length of a file is buffered; bytes that cannot begin a delimiter are sent at once."""
         rewriter = MultipartRewriter(Evaluation(NOTHING), BOUNDARY, None)
         rewriter.feed(form(upload("file", b"a", b"a/b", b""), end=b"").removesuffix(DELIMITER + b"--"))
-        fed = left = 0
+        fed = output = 0
         for piece in (b"abc", b"\r", b"x", DELIMITER[:-1], b"y", b"\r\r\r", b"\r\n", b"--", b"z", DELIMITER[:9] * 20):
             fed += len(piece)
-            left += sum(map(len, rewriter.feed(piece)))
-            self.assertTrue(fed - left < len(DELIMITER), (piece, fed, left))
+            output += sum(map(len, rewriter.feed(piece)))
+            self.assertTrue(fed - output < len(DELIMITER), (piece, fed, output))
             if piece in (b"abc", b"x", b"y", b"z"):
-                self.assertEqual(left, fed, piece)
+                self.assertEqual(output, fed, piece)
 
     def test_uncopied(self) -> None:
         """A piece of a file is sent on as the same object, without a copy."""
         rewriter = MultipartRewriter(Evaluation(NOTHING), BOUNDARY, None)
         rewriter.feed(form(upload("file", b"a", b"a/b", b""), end=b"").removesuffix(DELIMITER + b"--"))
         for data in (b"x" * 65536, b"\n--" * 1000, b"\r\r" + b"y" * 100):
-            left = rewriter.feed(data)
-            self.assertTrue(len(left) == 1 and left[0] is data)
+            output = rewriter.feed(data)
+            self.assertTrue(len(output) == 1 and output[0] is data)
 
     def test_forced_at_once(self) -> None:
         """Forced fields are sent after the first boundary has come, before any part has."""
@@ -70,10 +70,10 @@ class BoundaryTests(SynchronousTestCase):
     def test_content_type(self) -> None:
         """The new Content-Type has only a boundary parameter, and no charset that parsers could decode names with."""
         for boundary in (BOUNDARY, b"x", b"a b", b"'()+_,-./:=?", b"y" * 70):
-            left = rewrite(NOTHING, boundary, [form(A, boundary=boundary)], True)
-            self.assertEqual(left.content_type, b"multipart/form-data; boundary=" + left.boundary)
-            self.assertTrue(left.boundary.replace(b"-", b"").replace(b"_", b"").isalnum(), left.boundary)
-            self.assertEqual(len(left.boundary), max(len(boundary), MIN_BOUNDARY))
+            output = rewrite(NOTHING, boundary, [form(A, boundary=boundary)], True)
+            self.assertEqual(output.content_type, b"multipart/form-data; boundary=" + output.boundary)
+            self.assertTrue(output.boundary.replace(b"-", b"").replace(b"_", b"").isalnum(), output.boundary)
+            self.assertEqual(len(output.boundary), max(len(boundary), MIN_BOUNDARY))
 
     def test_unpredictable(self) -> None:
         """Two forms have different boundaries."""
@@ -83,14 +83,14 @@ class BoundaryTests(SynchronousTestCase):
     def test_values_do_not_break_it(self) -> None:
         """A configured value with delimiters, quotes and line breaks does not end its part early."""
         for value in (*VALUES[:-1], b'"; filename="x', b'\r\nContent-Disposition: form-data; name="file"\r\n\r\n'):
-            left = rewrite(rules_for(prompt=value.decode()), BOUNDARY, [form(A, WAV)], True)
+            output = rewrite(rules_for(prompt=value.decode()), BOUNDARY, [form(A, WAV)], True)
             expected = [
                 Item("prompt", None, None, value),
                 Item("a", None, None, b"1"),
                 Item("file", b"a.wav", b"audio/wav", b"RIFF\x00\xff\r\n"),
             ]
-            self.assertEqual(by_multipart(left), expected, value)
-            self.assertEqual(by_starlette(left), expected, value)
+            self.assertEqual(by_multipart(output), expected, value)
+            self.assertEqual(by_starlette(output), expected, value)
 
 
 class ReaderTests(SynchronousTestCase):
@@ -101,15 +101,15 @@ class ReaderTests(SynchronousTestCase):
         for name, case in {**PASSING, **RULED}.items():
             expected = items_of(*case.forced, *case.kept)
             for counted in (True, False):
-                left = rewrite(rules_for(**case.fields), BOUNDARY, [case.body], counted)
-                self.assertEqual(by_multipart(left), expected, name)
-                self.assertEqual(by_starlette(left), as_starlette(expected), name)
+                output = rewrite(rules_for(**case.fields), BOUNDARY, [case.body], counted)
+                self.assertEqual(by_multipart(output), expected, name)
+                self.assertEqual(by_starlette(output), as_starlette(expected), name)
                 if expected:
                     names = [(item.name, item.filename) for item in expected]
-                    self.assertEqual([(item.name, item.filename) for item in by_email(left)], names, name)
+                    self.assertEqual([(item.name, item.filename) for item in by_email(output)], names, name)
 
     def test_strict(self) -> None:
         """A result without padding is accepted by a strict reader too."""
         for name in ("one field", "one file", "file first", "repeated fields", "no final line break", "no parts"):
-            left = rewrite(NOTHING, BOUNDARY, [PASSING[name].body], True)
-            self.assertEqual(len(by_multipart(left, strict=True)), len(PASSING[name].kept), name)
+            output = rewrite(NOTHING, BOUNDARY, [PASSING[name].body], True)
+            self.assertEqual(len(by_multipart(output, strict=True)), len(PASSING[name].kept), name)

@@ -27,7 +27,7 @@ DEFAULT = {"$default": {"d": "x y", "l": ["1", 2], "o": {"k": True}}}
 EMPTY = {"$default": {"d": {"value": "x", "when_empty": True}}}
 
 
-def left(body: bytes, **fields: Any) -> bytes:
+def output(body: bytes, **fields: Any) -> bytes:
     """Rewrite a body."""
     return rewrite(Evaluation(rules_for(**fields)), body)
 
@@ -44,7 +44,7 @@ class TableTests(SynchronousTestCase):
             (b"d=1&L%5B%5D=&o", b"d=1&L%5B%5D=&o"),
             (b"D&a=1", b"D&a=1&l%5B%5D=1&l%5B%5D=2&o%5Bk%5D=true"),
         ):
-            self.assertEqual(left(body, **DEFAULT), expected, body)
+            self.assertEqual(output(body, **DEFAULT), expected, body)
 
     def test_when_empty(self) -> None:
         """With ``when_empty`` a default replaces fields without a value."""
@@ -55,7 +55,7 @@ class TableTests(SynchronousTestCase):
             (b"d=+", b"d=+"),
             (b"d=%00", b"d=%00"),
         ):
-            self.assertEqual(left(body, **EMPTY), expected, body)
+            self.assertEqual(output(body, **EMPTY), expected, body)
 
     def test_maps(self) -> None:
         """Values are decoded before the comparison, and replacements are encoded; other values pass unchanged."""
@@ -75,12 +75,12 @@ class TableTests(SynchronousTestCase):
             (b"m=*", b"m=*"),
             (b"m=gone&m=x&m=gone", b"m=&m=x&m="),
         ):
-            self.assertEqual(left(body, **MAPS), expected, body)
+            self.assertEqual(output(body, **MAPS), expected, body)
 
     def test_any_other(self) -> None:
         """A star matches any value, even one that is not UTF-8 or that is longer than any value in a table."""
         for body in (b"m=a", b"m=", b"m", b"m=%FF%00", b"m=" + b"x" * (MAX_KEY + 1)):
-            self.assertEqual(left(body, **ANY), b"m=o", body[:20])
+            self.assertEqual(output(body, **ANY), b"m=o", body[:20])
 
     def test_together(self) -> None:
         """Forced fields come first, then the client's after the tables, then defaults, also for emptied fields."""
@@ -90,12 +90,12 @@ class TableTests(SynchronousTestCase):
             "$map": {"m": {"a": "b"}, "d": {"none": "", "x": "never"}, "f": {"*": "never"}},
             "$default": {"d": {"value": "x", "when_empty": True}, "m": "never", "r": "never"},
         }
-        self.assertEqual(left(b"x=1&m=a&F=2&r=3&d=none", **rules), b"f=1&x=1&m=b&d=x")
+        self.assertEqual(output(b"x=1&m=a&F=2&r=3&d=none", **rules), b"f=1&x=1&m=b&d=x")
 
     def test_most(self) -> None:
         """Fields that the proxy adds do not count towards `MAX_PAIRS`."""
-        self.assertEqual(left(b"&".join([b"m=a"] * MAX_PAIRS), **ANY, **EMPTY).count(b"&"), MAX_PAIRS)
-        self.assertRaises(MalformedForm, left, b"&".join([b"m=a"] * (MAX_PAIRS + 1)), **ANY)
+        self.assertEqual(output(b"&".join([b"m=a"] * MAX_PAIRS), **ANY, **EMPTY).count(b"&"), MAX_PAIRS)
+        self.assertRaises(MalformedForm, output, b"&".join([b"m=a"] * (MAX_PAIRS + 1)), **ANY)
 
 
 class QueryTests(SynchronousTestCase):

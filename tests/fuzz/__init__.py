@@ -1,5 +1,5 @@
 """
-Forms and heads that nobody thought of: runs of strategies, and targets for a fuzzer that follows coverage.
+Random forms and heads: Hypothesis strategies, and targets for a coverage-guided fuzzer.
 
-README.md says how they are run for long.  The tests here take seconds, and replay what the fuzzer found worth keeping.
+README.md says how to run them for long.  The tests here take seconds, and replay the fuzzer's saved corpus.
 """

@@ -1,8 +1,8 @@
 """
-How the fuzzer's bytes become a form, or a head, and what must hold of it.
+How the fuzzer's bytes become a form or a head, and the invariants of each.
 
-An input of the forms: a byte of choices, a byte that says how the body is cut, then the body, under a fixed boundary.
-An input of the heads: the head itself.
+An input for forms: a byte that selects rules and kind, a byte that says how the body is cut, then the body, under a
+fixed boundary.  An input for heads: the head itself.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ from ..forms.rewriting import drops, forced_json, forced_parts, rewrite_json
 from ..vectors.reading import by_json, by_pairs
 from .invariants import check_rewriter, check_settled
 
-#: Short, so that the fuzzer finds it; one of ours is longer, so that the promise is put to the test.
+#: Short, so that the fuzzer finds it; the proxy's own boundary is longer, which tests the promised length.
 SHORT = b"B"
-#: As long as one of ours.
+#: As long as the proxy's own boundary.
 LONG = b"0123456789abcdefghijklmnopqrstuv"
-#: What forms are rewritten by: all kinds of values, nothing at all, and defaults and tables.  These tables leave alone
-#: what they give, so that a form can be rewritten once more.
+#: The rules for forms: all kinds of values, nothing at all, and defaults and tables.  These tables do not change their
+#: own results, so that a form can be rewritten a second time.
 RULES = (
     parse(b'{"prompt": "P", "l": ["1", "2"], "o": {"k": true}, "language": null, "t": 0.20}').base,
     parse(b"{}").base,
@@ -45,12 +45,12 @@ RULES = (
 
 
 def chosen(choices: int) -> tuple[int, int]:
-    """Which rules an input is for, and which kind of body: multipart below 2, pairs, JSON."""
+    """Return the rules of an input, and the kind of its body: multipart below 2, urlencoded, JSON."""
     return choices & 1 | choices >> 2 & 2, choices >> 4 & 3
 
 
 def check_form(data: bytes) -> None:
-    """Hold the invariants of one input."""
+    """Check the invariants of one form."""
     if len(data) < 2:
         return
     choices, cut, body = data[0], data[1], data[2:]
@@ -67,7 +67,7 @@ def check_form(data: bytes) -> None:
 
 
 def check_pairs(rules: Rules, body: bytes) -> None:
-    """Hold that pairs are refused, or read as the forced ones and others."""
+    """Check that pairs are refused, or become the forced fields and others."""
     try:
         left = urlencoded.rewrite(Evaluation(rules), body)
     except ProxyError:
@@ -81,9 +81,9 @@ def check_pairs(rules: Rules, body: bytes) -> None:
 
 def check_json(rules: Rules, body: bytes, step: int) -> None:
     """
-    Hold that an object is refused, or read as the forced members and others, wherever it is cut.
+    Check that an object is refused, or becomes the forced members and others, for every cut.
 
-    :param step: bytes that come at a time.
+    :param step: the size of the pieces in bytes.
     """
     (left,), (padded,) = ({_json(rules, body, each, counted) for each in (None, step, 1)} for counted in (False, True))
     assert padded.rstrip(b" ") == left or not padded, "with a length it says something else"
@@ -96,7 +96,7 @@ def check_json(rules: Rules, body: bytes, step: int) -> None:
     assert isinstance(read, dict), "it is not an object to the standard decoder"
     members = by_json(left)
     names = [name for name, _ in members]
-    # null is empty; a list or an object is none of a table's values, and is not.
+    # A null counts as empty; a list or an object matches no value of a table and is not empty.
     texts = [(name, "" if value is None else value) for name, value in members]
     check_settled(rules, [(name, value.encode() if isinstance(value, str) else None) for name, value in texts])
     assert names[: len(forced_json(rules))] == [name for name, _ in forced_json(rules)], "the forced ones are not first"
@@ -106,7 +106,7 @@ def check_json(rules: Rules, body: bytes, step: int) -> None:
 
 
 def _json(rules: Rules, body: bytes, step: int | None, counted: bool) -> bytes:
-    """What leaves of an object; empty where it is refused."""
+    """Return the rewritten object; empty if it is refused."""
     try:
         return rewrite_json(rules, body, step, counted)
     except ProxyError:
@@ -114,7 +114,7 @@ def _json(rules: Rules, body: bytes, step: int | None, counted: bool) -> bytes:
 
 
 def check_head(data: bytes) -> None:
-    """Hold the invariants of one input: of a request's head, and of what follows it."""
+    """Check the invariants of a request's head and of the bytes after it."""
     end = data.find(HEAD_END)
     if end < 0:
         check_beginning(data)
@@ -138,7 +138,7 @@ def check_head(data: bytes) -> None:
 
 
 def check_beginning(data: bytes) -> None:
-    """Hold that no beginning of what is accepted is refused, and that nothing but an error of ours is raised."""
+    """Check that no prefix of an accepted input is refused, and that only errors of ours are raised."""
     for cut in {0, 1, 2, len(data) // 2, len(data)}:
         part = requests.skip_empty_lines(data[:cut])
         try:
@@ -155,9 +155,9 @@ def check_beginning(data: bytes) -> None:
 
 
 def check_h11(head: requests.RequestHead, block: bytes) -> None:
-    """Hold that h11, which is strict too, reads the same pairs and the same framing."""
+    """Check that h11, which is strict too, reads the same fields and the same framing."""
     if not block.partition(b"\r\n")[0].isascii():
-        return  # it refuses targets in raw UTF-8, which are percent-encoded here
+        return  # h11 refuses targets in raw UTF-8, which are percent-encoded here
     peer = h11.Connection(h11.SERVER, max_incomplete_event_size=1 << 20)
     peer.receive_data(block)
     try:
@@ -179,7 +179,7 @@ def check_h11(head: requests.RequestHead, block: bytes) -> None:
 
 
 def check_chunks(data: bytes) -> None:
-    """Hold that chunks are decoded the same byte by byte, and as h11 does."""
+    """Check that chunks are decoded byte by byte as they are whole, and as by h11."""
     whole = _decoded([data])
     assert _decoded([data[at : at + 1] for at in range(len(data))]) == whole, "it depends on the cuts"
     if isinstance(whole, str) or not whole[2]:
@@ -195,7 +195,7 @@ def check_chunks(data: bytes) -> None:
 
 
 def _decoded(pieces: list[bytes]) -> tuple[bytes, bytes, bool] | str:
-    """Body, what comes behind it, and whether it is complete; or the words of the refusal."""
+    """Return the body, the bytes after it, and whether it is complete; or the error message."""
     decoder = Chunked()
     body, rest = b"", b""
     for number, piece in enumerate(pieces):

@@ -1,5 +1,5 @@
 """
-What must hold of the rewriter, and of the readers of what leaves it, whatever came.
+Invariants of the rewriter, and of the readers of its output, for any input.
 """
 
 from __future__ import annotations
@@ -13,16 +13,16 @@ from sttproxy.errors import MalformedForm
 
 from ..differential.pythons import READERS
 from ..differential.reading import Reader, Reading
-from ..forms.rewriting import Rewritten, by_multipart, bytewise, drops, forced_parts, rewrite, said_again
+from ..forms.rewriting import Rewritten, by_multipart, bytewise, drops, forced_parts, rewrite, stable_fields
 
-#: The parsers of this Python that are installed.
+#: The installed parsers of this Python.
 INSTALLED: dict[str, Reader] = {
     name: read for name, (package, read) in READERS.items() if importlib.util.find_spec(package) is not None
 }
 
 
 def outcome(rules: Rules, boundary: bytes, pieces: list[bytes], counted: bool) -> Rewritten | str:
-    """What leaves, or the words of the refusal."""
+    """Return the output, or the error message."""
     try:
         return rewrite(rules, boundary, pieces, counted)
     except MalformedForm as error:
@@ -30,16 +30,16 @@ def outcome(rules: Rules, boundary: bytes, pieces: list[bytes], counted: bool) -
 
 
 def comparable(result: Rewritten | str) -> bytes | str:
-    """An outcome that is the same in every run."""
+    """Return an outcome that is the same in every run."""
     return result if isinstance(result, str) else result.comparable
 
 
 def check_rewriter(rules: Rules, boundary: bytes, pieces: list[bytes], counted: bool) -> Rewritten | None:
     """
-    Hold what concerns the rewriter alone; return what leaves, if anything does.
+    Check the invariants of the rewriter alone; return its output, if any.
 
-    The verdict and the bytes do not depend on the cuts, the promised length is met, and what leaves is a form of the
-    forced fields and of others, in which tables and defaults have been obeyed.
+    The verdict and the bytes do not depend on the cuts, the promised length is met, and the output is a form of the
+    forced fields and of others, after tables and defaults.
     """
     body = b"".join(pieces)
     whole = outcome(rules, boundary, [body], counted)
@@ -53,23 +53,23 @@ def check_rewriter(rules: Rules, boundary: bytes, pieces: list[bytes], counted: 
     assert found == list(forced_parts(rules)), "it does not begin with the forced fields"
     assert not any(drops(rules, item.name) for item in items[len(forced_parts(rules)) :]), "a ruled field is left"
     check_settled(rules, [(item.name, item.value) for item in items])
-    if not rules.maps:  # what a table gives it may replace again
+    if not rules.maps:  # a table may replace its own results again
         again = rewrite(rules, whole.boundary, [whole.body], counted)
-        assert said_again(rules, by_multipart(again)) == said_again(rules, items), "rewritten once more, it differs"
+        assert stable_fields(rules, by_multipart(again)) == stable_fields(rules, items), "a second rewrite differs"
     return whole
 
 
 def check_settled(rules: Rules, items: Iterable[tuple[str, bytes | None]]) -> None:
     """
-    Hold that fields are what tables and defaults make of any.
+    Check that the fields are possible results of tables and defaults.
 
-    :param items: names and values that left; None for what is no text.
+    :param items: names and values in the output; None for a value that is not text.
     """
     values: dict[str, list[bytes | None]] = {}
     sent: set[str] = set()
     for name, value in items:
         values.setdefault(fold(name), []).append(value)
-        # PHP makes an underscore of a bracket that is never closed.
+        # PHP turns an unclosed bracket into an underscore.
         sent |= {fold(name), fold(name if "]" in name else name.replace("[", "_"))}
     for key, default in rules.defaults_by_name.items():
         written = [text.encode() for _, text in default.field.parts]
@@ -91,12 +91,12 @@ def check_settled(rules: Rules, items: Iterable[tuple[str, bytes | None]]) -> No
 
 def check_readers(rules: Rules, left: Rewritten, refused: Counter[str]) -> None:
     """
-    Hold that every reader finds the configured values under the names of ruled fields, and nothing else.
+    Check that every reader finds only the configured values under the names of ruled fields.
 
-    :param refused: counts the readers that refuse a form: nothing gets past the rules that way.
+    :param refused: counts the readers that refuse a form, which is safe.
     """
     expected = forced(rules)
-    # Of files some readers drop those without a name that they like.
+    # Some readers drop files without a name that they accept.
     texts = {fold(item.name) for item in by_multipart(left) if item.filename is None}
     for reader, read in INSTALLED.items():
         try:
@@ -112,9 +112,9 @@ def check_readers(rules: Rules, left: Rewritten, refused: Counter[str]) -> None:
 
 def check_read(rules: Rules, reading: Reading, reader: str, texts: set[str]) -> None:
     """
-    Hold that a reader finds nothing but a table's values in fields of which it replaces any, and each default.
+    Check that a reader finds only a table's results in fields whose table has a star, and each default.
 
-    :param texts: the folded names of the text fields that there are.
+    :param texts: the folded names of the text fields.
     """
     names = {fold(name) for name in (*reading.fields, *reading.files)}
     for key in rules.defaults_by_name:
@@ -131,7 +131,7 @@ def check_read(rules: Rules, reading: Reading, reader: str, texts: set[str]) -> 
 
 
 def forced(rules: Rules) -> dict[str, list[bytes]]:
-    """What the rules write, by names."""
+    """Return the values that the rules write, by name."""
     fields: dict[str, list[bytes]] = {}
     for name, value in forced_parts(rules):
         fields.setdefault(name.decode(), []).append(value)
@@ -139,13 +139,13 @@ def forced(rules: Rules) -> dict[str, list[bytes]]:
 
 
 def ruled(rules: Rules, reading: Reading) -> tuple[dict[str, list[bytes]], list[str]]:
-    """Of a reading, the fields and the names of files that are ruled, in any spelling."""
+    """Return the ruled fields and file names of a reading, in any spelling."""
     fields = {name: values for name, values in reading.fields.items() if _rules(rules, name)}
     return fields, [name for name in reading.files if _rules(rules, name)]
 
 
 def _rules(rules: Rules, name: str) -> bool:
-    """Whether a name that a reader has found is ruled; one that would be refused is none of a configuration's."""
+    """Return whether a name that a reader found is ruled; a name that would be refused is not."""
     try:
         return drops(rules, name)
     except MalformedForm:

@@ -1,8 +1,8 @@
 """
 A long run of the strategies: ``python -m tests.fuzz.long --minutes 60``, or ``--examples 1000000``.
 
-It runs rounds of a few thousand bodies, each with a seed of its own, until the time is over or the number is reached.
-The first body that gets past the rules ends it, shrunk to the least that does.
+It runs rounds of a few thousand bodies, each with its own seed, until the time or the number is reached.  The first
+body that bypasses the rules ends the run, and is reduced to the smallest such body.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ from sttproxy.config import parse
 from .invariants import INSTALLED, check_readers, check_rewriter
 from .strategies import Attempt, attempts
 
-#: Bodies in a round; what a run remembers of them goes with it.
+#: Bodies in a round; the memory of a round is freed after it.
 ROUND = 2000
 
 
 class Tally:
     """
-    :ivar bodies: how many were judged.
-    :ivar accepted: how many of them were let through.
-    :ivar refused: by which readers, how many of these were refused.
+    :ivar bodies: how many bodies were checked.
+    :ivar accepted: how many of them were accepted.
+    :ivar refused: by reader, how many accepted bodies it refused.
     """
 
     def __init__(self) -> None:
@@ -36,7 +36,7 @@ class Tally:
         self.refused: Counter[str] = Counter()
 
     def check(self, attempt: Attempt) -> None:
-        """Hold everything of a form."""
+        """Check all invariants of a form."""
         rules = parse(attempt.configuration).base
         self.bodies += 1
         left = check_rewriter(rules, attempt.boundary, attempt.pieces, attempt.counted)
@@ -50,7 +50,7 @@ class Tally:
 
 
 def run_round(tally: Tally, number: int, examples: int) -> None:
-    """Judge so many bodies, those of a seed."""
+    """Check this many bodies, generated from a seed."""
 
     @seed(number)
     @settings(

@@ -1,5 +1,5 @@
 """
-Strategies for bodies that try to get past the rules, beside those of the forms' own tests.
+Strategies for bodies that try to bypass the rules, in addition to those of the forms' own tests.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from sttproxy.config import parse
 from sttproxy.errors import ConfigError
 
-from ..forms.strategies import Form, bent, boundaries, configurations, cuts, forms
+from ..forms.strategies import Form, boundaries, configurations, cuts, forms, mutated
 from ..vectors import envelopes, parameters, parts, spellings
 from ..vectors.vector import BOUNDARY, CONFIG, MULTIPART
 
@@ -22,7 +22,7 @@ from ..vectors.vector import BOUNDARY, CONFIG, MULTIPART
 @attrs.frozen
 class Attempt:
     """
-    A form before a configuration.
+    A form and its configuration.
 
     :ivar pieces: the body, as the network cuts it.
     """
@@ -39,7 +39,7 @@ _VECTORS = [
     if vector.content_type == MULTIPART and len(vector.body) < 3000
 ]
 
-#: Names of ruled fields as somebody disguises them.
+#: Names of ruled fields in disguised spellings.
 disguises = st.sampled_from(("prompt", "language", "temperature", "model", "response_format")).flatmap(
     lambda name: st.sampled_from(
         (
@@ -81,7 +81,7 @@ _TYPES = st.sampled_from(
         b"=?utf-8?q?multipart/mixed?=; boundary=i",
     )
 )
-#: How clients spell the name of a file.
+#: How clients spell a file name.
 _FILE_NAMES: tuple[Callable[[str], bytes], ...] = (
     lambda name: b'; filename="%b"' % name.encode(),
     lambda name: b'; filename="a; name=%b"' % name.encode(),
@@ -104,7 +104,7 @@ _INNER = (
 
 @st.composite
 def disguised(draw: st.DrawFn) -> Form:
-    """Forms whose parts are well-formed and say something else than they seem to."""
+    """Forms whose parts are well-formed but deceptive."""
     boundary = draw(boundaries(16))
     body = b""
     for _ in range(draw(st.integers(1, 3))):
@@ -128,7 +128,7 @@ _seeds = st.sampled_from(_VECTORS).map(lambda body: Form(BOUNDARY, (), body))
 
 
 def accepted(configuration: bytes) -> bool:
-    """Whether it is a configuration that can be used."""
+    """Whether a configuration is valid."""
     try:
         parse(configuration)
     except ConfigError:
@@ -138,8 +138,8 @@ def accepted(configuration: bytes) -> bool:
 
 @st.composite
 def attempts(draw: st.DrawFn) -> Attempt:
-    """Forms of all kinds, as they are or bent once more."""
+    """Forms of all kinds, unchanged or mutated once more."""
     form = draw(st.one_of(forms(), forms(min_boundary=16), disguised(), _seeds))
-    body = draw(bent(form)) if draw(st.booleans()) else form.body
+    body = draw(mutated(form)) if draw(st.booleans()) else form.body
     configuration = draw(configurations().filter(accepted) | st.just(CONFIG))
     return Attempt(form.boundary, configuration, draw(cuts(body)), draw(st.booleans()))

@@ -1,5 +1,5 @@
 """
-What the fuzzer found worth keeping holds without it.
+Replay the fuzzer's corpus without the fuzzer.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ class CorpusTests(SynchronousTestCase):
     """The corpus, replayed."""
 
     def replayed(self, folder: str, check: Callable[[bytes], None]) -> None:
-        """Hold the invariants of every input in a folder; at least there is one."""
+        """Check the invariants of every input in a folder, which has at least one."""
         names = sorted(os.listdir(os.path.join(_CORPUS, folder)))
         self.assertTrue(names)
         for name in names:
@@ -34,7 +34,7 @@ class CorpusTests(SynchronousTestCase):
         self.replayed("forms", check_form)
 
     def test_kinds(self) -> None:
-        """Every kind of body is there before all rules that are not empty."""
+        """The corpus has every kind of body for all rules that are not empty."""
         folder = os.path.join(_CORPUS, "forms")
         found = set()
         for name in os.listdir(folder):

@@ -1,5 +1,5 @@
 """
-A short run of the strategies, the same every time.
+A short, deterministic run of the strategies.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from .strategies import Attempt, attempts
 
 
 class ShortTests(SynchronousTestCase):
-    """What a long run does, for seconds."""
+    """The same as a long run, for seconds."""
 
     def test_attempts(self) -> None:
-        """A form is refused, or every parser reads what is configured, and of ruled fields nothing else."""
+        """A form is refused, or every parser reads only the configured values of ruled fields."""
         tally = Tally()
 
         @settings(

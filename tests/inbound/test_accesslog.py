@@ -14,10 +14,10 @@ from sttproxy.inbound.accesslog import Changes, asked_by, level_of, level_of_sta
 
 
 class WriteTests(SynchronousTestCase):
-    """A line in the log."""
+    """Writing a log line."""
 
     def test_as_logger(self) -> None:
-        """A line is the same as Twisted's own logger makes of it, at each level."""
+        """At each level, a line is the same as the one that Twisted's own logger makes."""
         for level in (LogLevel.info, LogLevel.warn, LogLevel.error):
             with capturedLogs() as captured:
                 write(level, "192.0.2.7", "GET", "/{log_level}", 200, 4, 1.5, "")
@@ -28,7 +28,7 @@ class WriteTests(SynchronousTestCase):
             self.assertEqual([event["log_level"] for event in captured], [level, level])
 
     def test_why(self) -> None:
-        """A reason stands at the end."""
+        """A reason is appended at the end of the line."""
         with capturedLogs() as captured:
             write(LogLevel.info, "unix", "GET", "/", "client gone", 0, 0.0, "Nobody is there.")
         line = eventAsText(captured[0], includeTimestamp=False, includeSystem=False)
@@ -36,10 +36,13 @@ class WriteTests(SynchronousTestCase):
 
 
 class LevelTests(SynchronousTestCase):
-    """Who should look at a line."""
+    """The log level of a line."""
 
     def test_errors(self) -> None:
-        """Faults of clients are information, whatever their status; those of the upstream and limits warn; bugs err."""
+        """
+        Client faults are logged as info, whatever their status; upstream faults and limits as warnings; bugs as
+        errors.
+        """
         for kind, level in (
             (errors.BadRequest, LogLevel.info),
             (errors.RequestTimeout, LogLevel.info),
@@ -55,16 +58,16 @@ class LevelTests(SynchronousTestCase):
             self.assertIs(level_of(kind("no")), level, kind)
 
     def test_answers(self) -> None:
-        """Answers that are failures warn, the upstream's own too."""
+        """Failure responses are logged as warnings, also those that come from the upstream."""
         for status, level in ((101, "info"), (200, "info"), (404, "info"), (499, "info"), (500, "warn"), (599, "warn")):
             self.assertEqual(level_of_status(status).name, level, status)
 
 
 class AskedTests(SynchronousTestCase):
-    """What a head that was refused asked for."""
+    """What the access log shows of a refused request head."""
 
     def test_whole(self) -> None:
-        """Method and path stand in whatever can be read of them, without what may be secret."""
+        """Method and path are taken from any readable head, without the parts that may be secret."""
         for beginning, asked in (
             (b"GET /a/b?token=secret HTTP/1.1\r\nA: b\r\n", ("GET", "/a/b")),
             (b"GET /a secret HTTP/1.1\r\n", ("GET", "/a")),
@@ -87,7 +90,7 @@ class AskedTests(SynchronousTestCase):
             self.assertEqual(asked_by(beginning), asked, beginning)
 
     def test_cut(self) -> None:
-        """What is cut off is told from what is whole."""
+        """A value that may be incomplete ends in an ellipsis."""
         for beginning, asked in (
             (b"", ("-", "-")),
             (b"PO", ("PO…", "-")),
@@ -103,16 +106,16 @@ class AskedTests(SynchronousTestCase):
 
     @given(st.binary(max_size=60) | st.binary(max_size=60).map(b"GET /".__add__))
     def test_one_word_each(self, beginning: bytes) -> None:
-        """Whatever came, both are one printable word each."""
+        """For any input, method and path are one printable word each."""
         for word in asked_by(beginning):
             self.assertEqual((word.split(), word.isprintable()), ([word], True))
 
 
 class ChangesTests(SynchronousTestCase):
-    """What is new."""
+    """Detecting changes."""
 
     def test_changes(self) -> None:
-        """The first ending is new, and each that differs from the one before."""
+        """The first ending is a change, and so is each ending that differs from the one before."""
         changes = Changes()
         endings = [(200, ""), (200, ""), (503, "a"), (503, "b"), (503, "b"), (200, ""), ("client gone", "")]
         self.assertEqual([changes.new(ending) for ending in endings], [True, False, True, True, False, True, True])

@@ -23,10 +23,10 @@ from ..support.stage import Taken, chunked, post
 
 class FakeChannel:
     """
-    What a body asks of its channel.
+    What a body calls on its channel.
 
     :ivar held: whether the client is paused.
-    :ivar continued: how often it was told to go on.
+    :ivar continued: how many times 100 Continue was sent.
     """
 
     body: RequestBody
@@ -43,7 +43,7 @@ class FakeChannel:
 
 
 class Pausing(Taken):
-    """Has had enough at its first piece."""
+    """A receiver that pauses at its first piece."""
 
     def __init__(self, body: RequestBody) -> None:
         super().__init__()
@@ -55,7 +55,7 @@ class Pausing(Taken):
 
 
 class Stopping(Taken):
-    """Wants no more after its first piece."""
+    """A receiver that stops after its first piece."""
 
     def __init__(self, body: RequestBody) -> None:
         super().__init__()
@@ -67,10 +67,10 @@ class Stopping(Taken):
 
 
 class BodyTestCase(SynchronousTestCase):
-    """Tests of bodies that arrive."""
+    """Base class for tests of request bodies."""
 
     def body(self, length: int | None, *fields: bytes, most: int | None = None) -> RequestBody:
-        """The body of a request, and its channel."""
+        """Return the body of a request, and its channel."""
         self.channel = FakeChannel()
         head = parse_request(post(length, *fields))
         self.clock = Clock()
@@ -81,15 +81,17 @@ class BodyTestCase(SynchronousTestCase):
 
 
 class RequestBodyTests(BodyTestCase):
-    """A body that arrives."""
+    """A body that arrives from the network."""
 
     def test_interface(self) -> None:
-        """A body can be paced as any push producer."""
+        """A body implements the push producer interface."""
         self.assertTrue(verifyClass(IPushProducer, RequestBody))
         self.assertTrue(verifyObject(IPushProducer, self.body(1)))
 
     def test_counted(self) -> None:
-        """A body of a known length goes on as it comes, and ends with its last byte; what follows is handed back."""
+        """
+        A body of known length is delivered as it comes, and ends with its last byte; the bytes after it are returned.
+        """
         body = self.body(5)
         self.assertEqual((body.length, body.complete), (5, False))
         taken = Taken(body)
@@ -99,7 +101,7 @@ class RequestBodyTests(BodyTestCase):
         self.assertEqual((taken.pieces, taken.ended, body.complete), ([b"ab", b"cde"], True, True))
 
     def test_chunked(self) -> None:
-        """A chunked body goes on without its coding."""
+        """A chunked body is delivered without the chunked coding."""
         body = self.body(None)
         self.assertIsNone(body.length)
         taken = Taken(body)
@@ -107,13 +109,13 @@ class RequestBodyTests(BodyTestCase):
         self.assertEqual((taken.data, taken.ended), (b"abcde", True))
 
     def test_empty(self) -> None:
-        """A body of no bytes is complete from the beginning, and ends as soon as somebody takes it."""
+        """An empty body is complete from the beginning, and ends as soon as a receiver takes it."""
         body = self.body(0)
         self.assertTrue(body.complete)
         self.assertTrue(Taken(body).ended)
 
     def test_held(self) -> None:
-        """Before somebody takes the body the client is held back, and what has come is delivered then."""
+        """The client is paused until a receiver takes the body; the bytes that have arrived are delivered then."""
         body = self.body(6)
         body.feed(b"ab")
         self.assertTrue(self.channel.held)
@@ -124,7 +126,7 @@ class RequestBodyTests(BodyTestCase):
         self.assertEqual((taken.data, taken.ended), (b"abcdef", True))
 
     def test_held_whole(self) -> None:
-        """A body that has come whole before somebody takes it does not hold anything back."""
+        """A body that arrived completely before a receiver takes it does not pause the client."""
         body = self.body(2)
         self.assertEqual(body.feed(b"abNEXT"), b"NEXT")
         self.assertFalse(self.channel.held)
@@ -132,7 +134,9 @@ class RequestBodyTests(BodyTestCase):
         self.assertEqual((taken.data, taken.ended), (b"ab", True))
 
     def test_pause(self) -> None:
-        """Pausing holds the client back, resuming lets it go on; neither means anything once the body is complete."""
+        """
+        pauseProducing pauses the client and resumeProducing resumes it; both do nothing once the body is complete.
+        """
         body = self.body(2)
         Taken(body)
         body.pauseProducing()
@@ -144,14 +148,17 @@ class RequestBodyTests(BodyTestCase):
         self.assertFalse(self.channel.held)
 
     def test_pause_at_delivery(self) -> None:
-        """A receiver that pauses over what was held has the client held back further."""
+        """If a receiver pauses while it gets the buffered bytes, the client stays paused."""
         body = self.body(10)
         body.feed(b"ab")
         body.deliver(Pausing(body))
         self.assertTrue(self.channel.held)
 
     def test_stop(self) -> None:
-        """After a stop what comes is read and dropped, and the receiver hears no more, not even of the end."""
+        """
+        After a stop the remaining bytes are read and dropped, and the receiver gets no more calls, not even for the
+        end.
+        """
         body = self.body(6)
         taken = Taken(body)
         body.feed(b"ab")
@@ -162,7 +169,7 @@ class RequestBodyTests(BodyTestCase):
         self.assertEqual((taken.data, taken.ended, body.complete), (b"ab", False, True))
 
     def test_stop_in_between(self) -> None:
-        """A receiver that stops at one of several pieces gets none of the others, held or just arrived."""
+        """A receiver that stops at one of several pieces gets none of the others, whether buffered or just arrived."""
         for held in (True, False):
             body = self.body(None)
             stopping = Stopping(body)
@@ -175,7 +182,7 @@ class RequestBodyTests(BodyTestCase):
             self.assertEqual((stopping.pieces, stopping.ended), ([b"ab"], False), held)
 
     def test_stop_before_delivery(self) -> None:
-        """A body that nobody will take keeps nothing."""
+        """A body that is stopped before a receiver takes it buffers nothing."""
         body = self.body(100)
         body.feed(b"ab")
         body.stopProducing()
@@ -186,7 +193,7 @@ class RequestBodyTests(BodyTestCase):
         self.assertEqual((taken.data, taken.ended), (b"", False))
 
     def test_awaited(self) -> None:
-        """The rest of a body is wanted while a receiver takes it."""
+        """The body is awaited as long as a receiver takes it."""
         body = self.body(2)
         self.assertFalse(body.awaited)
         Taken(body)
@@ -195,7 +202,7 @@ class RequestBodyTests(BodyTestCase):
         self.assertFalse(body.awaited)
 
     def test_malformed(self) -> None:
-        """Broken framing fails the body with the error that is raised too, behind the pieces before it."""
+        """Broken framing fails the body with the same error that is raised, after the pieces before it."""
         body = self.body(None)
         taken = Taken(body)
         body.feed(chunked(b"ab", last=False))
@@ -204,7 +211,7 @@ class RequestBodyTests(BodyTestCase):
         self.assertEqual((taken.data, taken.ended), (b"ab", False))
 
     def test_malformed_again(self) -> None:
-        """A broken body stays broken: what looks like a good one behind it is not delivered."""
+        """A broken body stays broken: well-formed bytes after the error are not delivered."""
         body = self.body(None)
         taken = Taken(body)
         error = self.assertRaises(BadRequest, body.feed, b"xyz\r\n")
@@ -213,13 +220,13 @@ class RequestBodyTests(BodyTestCase):
         self.assertEqual((taken.error, taken.data, taken.ended), (error, b"", False))
 
     def test_malformed_before_delivery(self) -> None:
-        """Whoever takes a body that is broken already hears so."""
+        """A receiver that takes an already broken body gets its error."""
         body = self.body(None)
         self.assertRaises(BadRequest, body.feed, chunked(b"ab", last=False) + b"xyz\r\n")
         self.assertIsInstance(Taken(body).error, BadRequest)
 
     def test_limit(self) -> None:
-        """A chunked body is failed at the first byte over the limit; one of just that size is not."""
+        """A chunked body fails at the first byte over the limit; a body of exactly that size passes."""
         body = self.body(None, most=4)
         taken = Taken(body)
         body.feed(chunked(b"ab", b"cd", last=False))
@@ -232,7 +239,7 @@ class RequestBodyTests(BodyTestCase):
         self.assertTrue(taken.ended)
 
     def test_failed(self) -> None:
-        """A body can be failed from outside, once, before or after somebody takes it."""
+        """A body can be failed from outside, once, before or after a receiver takes it."""
         error = RequestTimeout("too slow")
         for early in (True, False):
             body = self.body(4)
@@ -248,14 +255,14 @@ class RequestBodyTests(BodyTestCase):
             self.assertEqual((taken.error, taken.data, taken.ended), (error, b"", False))
 
     def test_continue(self) -> None:
-        """A client that asked is told to go on when somebody takes the body, once."""
+        """A client that expects 100 Continue gets it once, when a receiver takes the body."""
         body = self.body(2, b"Expect: 100-continue")
         self.assertEqual(self.channel.continued, 0)
         Taken(body)
         self.assertEqual(self.channel.continued, 1)
 
     def test_no_continue(self) -> None:
-        """Nobody is told to go on who did not ask, has begun, or has nothing to send."""
+        """100 Continue is not sent to a client that did not expect it, has begun its body, or has no body to send."""
         began = self.body(2, b"Expect: 100-continue")
         began.feed(b"a")
         for body in (began, self.body(2), self.body(0, b"Expect: 100-continue")):
@@ -265,10 +272,10 @@ class RequestBodyTests(BodyTestCase):
 
 
 class WholeBodyTests(SynchronousTestCase):
-    """A body that is at hand."""
+    """A body that is complete in memory."""
 
     def test_whole(self) -> None:
-        """It is delivered at once, and pacing it means nothing."""
+        """It is delivered at once, and pausing and resuming do nothing."""
         body = WholeBody(b"abc")
         body.pauseProducing()
         self.assertEqual(body.length, 3)
@@ -278,16 +285,16 @@ class WholeBodyTests(SynchronousTestCase):
         body.stopProducing()
 
     def test_nothing(self) -> None:
-        """One of no bytes just ends."""
+        """An empty body ends without any piece."""
         taken = Taken(WholeBody(b""))
         self.assertEqual((taken.pieces, taken.ended), ([], True))
 
 
 class CollectedTests(BodyTestCase):
-    """A small body, taken whole."""
+    """Collecting a small body in memory."""
 
     def test_collected(self) -> None:
-        """The pieces are put together."""
+        """The pieces are joined."""
         body = self.body(None)
         whole = Collected(body, 5).whole
         body.feed(chunked(b"ab", b"cd", last=False))
@@ -296,7 +303,7 @@ class CollectedTests(BodyTestCase):
         self.assertEqual(self.successResultOf(whole), b"abcde")
 
     def test_too_much(self) -> None:
-        """One byte too many, and nothing is kept and no more taken; the error says what may be sent."""
+        """One byte over the limit fails the collection: nothing is kept or read any more; the error names the limit."""
         body = self.body(None)
         whole = Collected(body, 5).whole
         body.feed(chunked(b"abcdef", b"g", last=False))
@@ -306,7 +313,7 @@ class CollectedTests(BodyTestCase):
         self.assertFalse(body.awaited)
 
     def test_broken(self) -> None:
-        """A body that fails fails the whole."""
+        """A body that fails also fails the collection."""
         body = self.body(None)
         whole = Collected(body, 5).whole
         self.assertRaises(ProxyError, body.feed, b"xyz\r\n")

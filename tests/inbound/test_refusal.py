@@ -21,7 +21,7 @@ from .test_tls import TLSTestCase
 
 
 class RefusalTestCase(ScriptedTestCase):
-    """Tests of a site that takes two clients."""
+    """Base class: a site that accepts two clients."""
 
     def setUp(self) -> None:
         super().setUp()
@@ -34,14 +34,14 @@ class RefusalTestCase(ScriptedTestCase):
 
 
 class RefusalTests(RefusalTestCase):
-    """A client too many."""
+    """A client over the limit."""
 
     def test_interface(self) -> None:
-        """What answers it is a protocol."""
+        """The refusing object implements the protocol interface."""
         self.assertTrue(verifyObject(IProtocol, Refusal(self.site, response(2))))
 
     def test_at_once(self) -> None:
-        """It gets 503 before it has asked, and its socket is closed before anything else happens."""
+        """It gets 503 before it sends a request, and its socket is closed before anything else happens."""
         peer = Peer(self.reactor, self.site.buildProtocol(None))
         self.assertEqual(error_of(peer.received), (503, "out_of_descriptors"))
         self.assertIn(b"\r\nRetry-After: 1\r\n", peer.received)
@@ -50,7 +50,10 @@ class RefusalTests(RefusalTestCase):
         self.assertEqual((self.stats.clients_refused, self.stats.connections, self.stats.total_requests), (1, 2, 1))
 
     def test_has_asked(self) -> None:
-        """What it has sent by then is read, for a close over it would be a reset, and could take the answer away."""
+        """
+        The bytes it has sent are read first: closing with unread bytes would send a reset, which could lose the
+        response.
+        """
         for sent in (get(), b""):
             socket = FakeSocket()
             socket.arriving.append(sent)
@@ -58,7 +61,7 @@ class RefusalTests(RefusalTestCase):
             self.assertEqual((peer.received, peer.ending), (response(2), Ending.CLOSED))
 
     def test_unwilling(self) -> None:
-        """One that takes nothing, or has gone, is closed too."""
+        """A client that reads nothing, or has disconnected, is closed too."""
         stalled, broken = FakeSocket(), FakeSocket()
         stalled.room = 0
         broken.write_error = BrokenPipeError(errno.EPIPE, "broken pipe")
@@ -67,7 +70,7 @@ class RefusalTests(RefusalTestCase):
             self.assertEqual(Peer(self.reactor, self.site.buildProtocol(None), socket=socket).ending, Ending.CLOSED)
 
     def test_others(self) -> None:
-        """The others are served, and so is the next one when one of them has left."""
+        """The other clients are served, and so is the next one after one of them disconnects."""
         self.client()
         self.first.send(get(b"/now"))
         self.assertIn(b" 200 OK\r\n", self.first.received)
@@ -76,14 +79,14 @@ class RefusalTests(RefusalTestCase):
         self.assertEqual(self.stats.clients_refused, 1)
 
     def test_no_limit(self) -> None:
-        """Without a limit all are taken."""
+        """Without a limit all clients are accepted."""
         self.site.limits = Limits()
         for _ in range(50):
             self.client()
         self.assertEqual(self.stats.connections, 52)
 
     def test_log(self) -> None:
-        """The log says so once a minute, and how many they were."""
+        """Refusals are logged once a minute, with their number."""
         with capturedLogs() as logs:
             for _ in range(100):
                 self.client()
@@ -97,18 +100,21 @@ class RefusalTests(RefusalTestCase):
 
 
 class SecureRefusalTests(RefusalTestCase, TLSTestCase):
-    """A client too many that speaks TLS."""
+    """A client over the limit that speaks TLS."""
 
     def test_told(self) -> None:
-        """It gets the answer as soon as it can, and is closed."""
+        """It gets the response as soon as possible, and is closed."""
         client = self.secure_client()
         self.assertEqual(error_of(client.received), (503, "out_of_descriptors"))
-        self.assertTrue(client.told_end)
+        self.assertTrue(client.got_close_alert)
         client.peer.close()
         self.assertNotEqual(client.peer.ending, Ending.OPEN)
 
     def test_wrapped(self) -> None:
-        """Where something else lies between, as for the PROXY protocol, it is told below that, but not below TLS."""
+        """
+        On a wrapped connection, as with the PROXY protocol, 503 is sent through the lower transport, but not below
+        TLS.
+        """
         wrapping = HAProxyWrappingFactory(self.site)
         peer = Peer(self.reactor, wrapping.buildProtocol(None))
         self.assertEqual((peer.received, peer.ending), (response(2), Ending.CLOSED))
@@ -119,7 +125,7 @@ class SecureRefusalTests(RefusalTestCase, TLSTestCase):
         self.reactor.advance(TAKE_S)
 
     def test_silent(self) -> None:
-        """One that does not shake hands is closed soon."""
+        """A client that does not complete the handshake is closed soon."""
         peer = Peer(self.reactor, self.secure())
         self.reactor.advance(TAKE_S - 0.1)
         self.assertEqual(peer.ending, Ending.OPEN)
@@ -127,7 +133,7 @@ class SecureRefusalTests(RefusalTestCase, TLSTestCase):
         self.assertEqual(peer.ending, Ending.RESET)
 
     def test_many(self) -> None:
-        """No more than a few have sockets; the others are closed at once."""
+        """Only a few refused clients keep their sockets; the others are closed at once."""
         endings = [Peer(self.reactor, self.secure()).ending for _ in range(MOST + 5)]
         self.assertEqual(endings, [Ending.OPEN] * MOST + [Ending.RESET] * 5)
         self.reactor.advance(TAKE_S + 0.1)

@@ -1,5 +1,5 @@
 """
-Tests for :mod:`sttproxy.inbound.request`: what a request tells, and what answers look like on the wire.
+Tests for :mod:`sttproxy.inbound.request`: a request's attributes, and its responses on the wire.
 """
 
 from __future__ import annotations
@@ -17,46 +17,46 @@ from ..support.stage import ScriptedTestCase, chunked, get, message, ok, post
 
 
 class RequestTestCase(ScriptedTestCase):
-    """Tests of single requests."""
+    """Base class for tests of single requests."""
 
     def begin(self, data: bytes = get()) -> tuple[Peer, Request]:
-        """A client that has sent a request, and the request."""
+        """Return a client that has sent a request, and the request."""
         client = self.client(data)
         return client, self.requests[-1]
 
 
 class ViewTests(RequestTestCase):
-    """What a request tells."""
+    """A request's attributes."""
 
     def test_interface(self) -> None:
-        """It is a request as Twisted knows it."""
+        """It implements Twisted's request interface."""
         self.assertTrue(verifyObject(IRequest, self.begin()[1]))
 
     def test_line(self) -> None:
-        """Method and target are the client's own, to the byte; the path is the target without its query."""
+        """Method and target are byte for byte as the client sent them; the path is the target without its query."""
         _, request = self.begin(get(b"/a%2Fb//?q=1?&x", method=b"sTrange"))
         self.assertEqual((request.method, request.uri, request.path), (b"sTrange", b"/a%2Fb//?q=1?&x", b"/a%2Fb//"))
         self.assertEqual(request.clientproto, b"HTTP/1.1")
 
     def test_headers(self) -> None:
-        """Headers can be asked for in Twisted's way, repeated ones with all their values."""
+        """Headers can be read through Twisted's interface; repeated ones return all their values."""
         _, request = self.begin(get(b"/x", b"x-one: 1", b"X-One: 2"))
         self.assertEqual(request.requestHeaders.getRawHeaders("X-One"), ["1", "2"])
         self.assertEqual(request.getHeader("host"), "h")
         self.assertIsNone(request.getHeader("x-two"))
 
     def test_nothing_stored(self) -> None:
-        """The body is not stored anywhere."""
+        """The body is not stored."""
         _, request = self.begin(post(4, body=b"abcd"))
         self.assertIsNone(request.content)
 
     def test_began(self) -> None:
-        """It knows when its head was complete."""
+        """It knows the time at which its head was complete."""
         self.reactor.advance(5)
         self.assertEqual(self.begin()[1].began, 5)
 
     def test_states(self) -> None:
-        """It tells whether an answer has begun, and whether there is anybody left to answer."""
+        """It knows whether a response has begun, and whether the client is still connected."""
         _, request = self.begin()
         self.assertEqual((request.responded, request.over), (False, False))
         request.write(b"a")
@@ -65,11 +65,11 @@ class ViewTests(RequestTestCase):
         self.assertEqual((request.responded, request.over), (True, True))
 
 
-class OwnAnswerTests(RequestTestCase):
-    """Answers given in Twisted's way."""
+class OwnResponseTests(RequestTestCase):
+    """Responses written through Twisted's interface."""
 
     def test_nothing_added(self) -> None:
-        """What was set is sent, in any number, and no header beside."""
+        """Exactly the fields that were set are sent, with all their values; no other field is added."""
         client, request = self.begin()
         request.setResponseCode(201)
         request.setHeader(b"Content-Length", b"3")
@@ -82,7 +82,7 @@ class OwnAnswerTests(RequestTestCase):
         self.assertEqual(client.received, message(b"HTTP/1.1 201 Created", *fields, body=b"abc"))
 
     def test_chunked(self) -> None:
-        """Without a length the body is chunked; writing nothing does not end it."""
+        """A response without a length is chunked; writing an empty string does not end it."""
         client, request = self.begin()
         for data in (b"ab", b"", b"c"):
             request.write(data)
@@ -92,14 +92,14 @@ class OwnAnswerTests(RequestTestCase):
         self.assertEqual(client.received, head + chunked(b"ab", b"c"))
 
     def test_empty(self) -> None:
-        """Finishing without a word is an answer too."""
+        """Finishing without writing sends an empty response."""
         client, request = self.begin()
         request.finish()
         self.reactor.settle()
         self.assertEqual(client.received, message(b"HTTP/1.1 200 OK", b"Transfer-Encoding: chunked", body=chunked()))
 
     def test_http10(self) -> None:
-        """HTTP/1.0 knows no chunks: without a length the body ends with the connection."""
+        """HTTP/1.0 has no chunked coding: without a length the body ends with the connection."""
         client, request = self.begin(get(b"/x", b"Connection: keep-alive", version=b"HTTP/1.0"))
         request.write(b"abc")
         request.finish()
@@ -108,7 +108,7 @@ class OwnAnswerTests(RequestTestCase):
         self.assertEqual(client.ending, Ending.CLOSED)
 
     def test_unknown_status(self) -> None:
-        """A status without a known phrase is sent without one."""
+        """A status without a known reason phrase is sent without one."""
         client, request = self.begin()
         request.setResponseCode(299)
         request.finish()
@@ -117,10 +117,10 @@ class OwnAnswerTests(RequestTestCase):
 
 
 class BodilessTests(RequestTestCase):
-    """Answers that have no body, whatever their head says."""
+    """Responses that have no body, whatever their head says."""
 
     def test_head(self) -> None:
-        """HEAD gets the head that GET would get."""
+        """HEAD gets the same head as GET."""
         for fields, length in (([(b"Content-Length", b"3")], 3), ([], None)):
             client, request = self.begin(get(method=b"HEAD"))
             request.send_head(200, b"OK", fields, length)
@@ -131,14 +131,14 @@ class BodilessTests(RequestTestCase):
             self.assertTrue(client.received.endswith(b"\r\n\r\n" + ok(b"/now")), client.received)
 
     def test_head_error(self) -> None:
-        """So do its errors."""
+        """An error response to HEAD has no body either."""
         client, request = self.begin(get(method=b"HEAD"))
         request.fail(BadRequest("no"))
         self.reactor.settle()
         self.assertRegex(client.received, rb"\AHTTP/1.1 400 [^{]*\r\n\r\n\Z")
 
     def test_statuses(self) -> None:
-        """204 and 304 have no body, and the connection lives on."""
+        """204 and 304 have no body, and the connection persists."""
         for status in (204, 304):
             for version in (b"HTTP/1.0", b"HTTP/1.1"):
                 client, request = self.begin(get(b"/x", b"Connection: keep-alive", version=version))
@@ -150,11 +150,11 @@ class BodilessTests(RequestTestCase):
                 self.assertEqual(client.ending, Ending.OPEN)
 
 
-class PassedAnswerTests(RequestTestCase):
-    """Another server's answer."""
+class RelayedResponseTests(RequestTestCase):
+    """Relaying another server's response."""
 
     def test_as_it_came(self) -> None:
-        """Its head is sent in its order and spelling; a phrase that was missing stays missing."""
+        """Its head keeps the order and spelling of the fields; a missing reason phrase stays missing."""
         fields = [(b"sErVer", b"uvicorn"), (b"X", b""), (b"content-length", b"2"), (b"X", b"\xe4")]
         for phrase, line in ((b"OK", b"200 OK"), (b"", b"200 "), (None, b"200"), (b"\xc3\xa4 b", b"200 \xc3\xa4 b")):
             client, request = self.begin()
@@ -166,7 +166,7 @@ class PassedAnswerTests(RequestTestCase):
             self.assertEqual(client.received, message(b"HTTP/1.1 " + line, *lines, body=b"hi"))
 
     def test_informational(self) -> None:
-        """Interim answers go before the head, not behind it, and not to HTTP/1.0."""
+        """Interim responses are sent before the final head, not after it, and not to HTTP/1.0 clients."""
         client, request = self.begin()
         request.send_informational(103, b"Early Hints", [(b"Link", b"</s>")])
         self.reactor.settle()
@@ -184,7 +184,7 @@ class PassedAnswerTests(RequestTestCase):
         self.assertEqual(client.received, b"")
 
     def test_tunnel(self) -> None:
-        """A 101 gives the connection away, with what had arrived already, and the request ends with it."""
+        """A 101 hands over the connection with the bytes that have already arrived, and ends the request."""
         client, request = self.begin(get() + b"early")
         end = Protocol()
         received: list[bytes] = []

@@ -1,5 +1,5 @@
 """
-Tests for :mod:`sttproxy.inbound.request`: requests that fail, what a Resource may do, and what is counted and logged.
+Tests for :mod:`sttproxy.inbound.request`: failing requests, results of a Resource, counters and log lines.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ from .test_request import RequestTestCase
 
 
 class FailureTests(RequestTestCase):
-    """Requests that cannot be answered as they should."""
+    """Requests that fail."""
 
     def test_every_error(self) -> None:
-        """Each error of ours is answered with its status, a phrase, its headers and its body."""
+        """Each error of ours is sent with its status, phrase, headers and body."""
         kinds = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, ProxyError)]
         self.assertGreater(len(kinds), 10)
         for kind in kinds:
@@ -40,7 +40,7 @@ class FailureTests(RequestTestCase):
             self.assertEqual(client.ending, Ending.OPEN)
 
     def test_gone(self) -> None:
-        """Whoever passes a request on hears of its client's leaving, once, and not after a complete answer."""
+        """The disconnect callback runs once when the client disconnects, but not after a complete response."""
         gone: list[Request] = []
         for finish in (False, True):
             client, request = self.begin()
@@ -52,7 +52,7 @@ class FailureTests(RequestTestCase):
             self.assertTrue(request.over)
 
     def test_before_head(self) -> None:
-        """A failing request gives up the body that is still arriving."""
+        """A failing request stops the body that is still arriving."""
         client, request = self.begin(post(10, body=b"ab"))
         taken = Taken(request.body)
         request.fail(BadRequest("no"))
@@ -60,7 +60,10 @@ class FailureTests(RequestTestCase):
         self.assertEqual(taken.data, b"ab")
 
     def test_begun(self) -> None:
-        """An answer that has begun cannot be replaced; the connection breaks, so that nobody takes it for whole."""
+        """
+        A response that has begun cannot be replaced; the connection is aborted, so that the response looks
+        incomplete.
+        """
         client, request = self.begin()
         request.write(b"half")
         request.fail(UpstreamError("broken"))
@@ -70,7 +73,7 @@ class FailureTests(RequestTestCase):
         self.assertEqual(self.stats.in_flight, 0)
 
     def test_over(self) -> None:
-        """When the answer is complete nothing can fail any more."""
+        """After the response is complete, a failure has no effect."""
         client, request = self.begin()
         request.finish()
         request.fail(BadRequest("no"))
@@ -80,7 +83,7 @@ class FailureTests(RequestTestCase):
         self.assertEqual((client.ending, self.stats.in_flight), (Ending.OPEN, 0))
 
     def test_refuse(self) -> None:
-        """As an errback it answers with an error of ours, and says of others only that the log says more."""
+        """As an errback it sends our own errors to the client; for any other error it only refers to the log."""
         client, request = self.begin()
         request.refuse(Failure(BadRequest("no")))
         self.reactor.settle()
@@ -93,7 +96,7 @@ class FailureTests(RequestTestCase):
         self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
 
     def test_abort(self) -> None:
-        """The connection can be broken, also when it is gone already."""
+        """The connection can be aborted, also after it was lost."""
         client, request = self.begin()
         request.abort()
         self.reactor.settle()
@@ -103,7 +106,7 @@ class FailureTests(RequestTestCase):
 
 class Faulty(Resource):
     """
-    A Resource that does what it is told.
+    A Resource with a configurable result.
 
     :ivar does: what it raises or returns.
     """
@@ -119,56 +122,56 @@ class Faulty(Resource):
 
 
 class RenderTests(SiteTestCase):
-    """What comes of what a Resource does."""
+    """The response to each result of a Resource."""
 
     def get(self, does: Any, data: bytes = get()) -> bytes:
-        """What a client gets."""
+        """Return the response that a client gets."""
         resource = Faulty()
         resource.does = does
         self.serve(resource)
         return self.client(data).received
 
     def test_bytes(self) -> None:
-        """Bytes are an answer with their length."""
+        """Returned bytes are sent as a response with their length."""
         self.assertEqual(self.get(b"abc"), ok(b"abc"))
 
     def test_error(self) -> None:
-        """An error of ours is answered."""
+        """A raised error of ours is sent as its response."""
         self.assertEqual(error_of(self.get(BadRequest("no"))), (400, "bad_request"))
 
     def test_bug(self) -> None:
-        """Any other one is logged and answered without its text."""
+        """Any other exception is logged, and its text is not sent to the client."""
         received = self.get(ZeroDivisionError("secret"))
         self.assertEqual(error_of(received), (500, "internal_error"))
         self.assertNotIn(b"secret", received)
         self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
 
     def test_methods(self) -> None:
-        """A method that the Resource does not know is answered with those that it does."""
+        """A method that the Resource does not support gets a response that lists the supported ones."""
         for method in (b"POST", b"get", b"BREW"):
             received = self.get(b"", get(method=method))
             self.assertEqual(error_of(received), (405, "method_not_allowed"))
             self.assertIn(b"\r\nAllow: GET, HEAD\r\n", received)
 
     def test_head(self) -> None:
-        """HEAD is answered as GET, without the body."""
+        """HEAD is answered like GET, without the body."""
         self.assertEqual(self.get(b"abc", get(method=b"HEAD")), message(b"HTTP/1.1 200 OK", b"Content-Length: 3"))
 
 
 class AccountTests(RequestTestCase):
-    """What is counted and logged of a request: once, at its end."""
+    """Each request is counted and logged once, at its end."""
 
     def logged(self) -> list[str]:
-        """The lines of requests, which come behind what is sent in a turn."""
+        """Return the log lines of requests; they are written after the output of a reactor iteration."""
         self.reactor.settle()
         return [formatEvent(event) for event in self.events()]
 
     def events(self) -> list[Any]:
-        """The same as events."""
+        """Return the same as log events."""
         return [event for event in self.logs if "log_flattened" in event]
 
     def levels(self) -> list[str]:
-        """At which they are logged."""
+        """Return their log levels."""
         self.reactor.settle()
         return [event["log_level"].name for event in self.events()]
 
@@ -179,7 +182,7 @@ class AccountTests(RequestTestCase):
         self.addCleanup(capturing.__exit__, None, None, None)
 
     def test_answered(self) -> None:
-        """An answered request is logged with its status, the bytes of its body and the time it took."""
+        """An answered request is logged with its status, the size of its body and its duration."""
         _, request = self.begin(get(b"/path?token=secret"))
         self.assertEqual((self.stats.total_requests, self.stats.in_flight), (1, 1))
         self.reactor.advance(1.5)
@@ -190,14 +193,14 @@ class AccountTests(RequestTestCase):
         self.assertEqual((self.stats.in_flight, self.stats.answers), (0, {"2xx": 1}))
 
     def test_failed(self) -> None:
-        """A failed one says why."""
+        """The log line of a failed request contains the reason."""
         _, request = self.begin()
         request.fail(UpstreamError("Nobody is there."))
         self.assertRegex(self.logged()[0], r"\A192.0.2.7 GET /x 502 \d+ B 0.000 s Nobody is there\.\Z")
         self.assertEqual(self.stats.answers, {"5xx": 1})
 
     def test_gone(self) -> None:
-        """One whose client left is counted as that and not as an answer."""
+        """A request whose client disconnected is counted as such, and not as a response."""
         client, request = self.begin()
         request.write(b"ab")
         client.reset()
@@ -205,7 +208,7 @@ class AccountTests(RequestTestCase):
         self.assertEqual((self.stats.in_flight, self.stats.clients_gone, self.stats.answers), (0, 1, {}))
 
     def test_broken(self) -> None:
-        """One whose answer we had to break off is no departure of the client's."""
+        """A request whose response we aborted is not counted as a client disconnect."""
         _, request = self.begin()
         request.write(b"ab")
         request.fail(UpstreamError("Broken."))
@@ -215,14 +218,14 @@ class AccountTests(RequestTestCase):
         self.assertIn("Broken.", self.logged()[0])
 
     def test_one_line(self) -> None:
-        """No client can write lines of its own into the log."""
+        """A client cannot inject lines into the log."""
         _, request = self.begin(get(b"/\xc2\x85\xe2\x80\xa8{log_level}%0a"))
         request.finish()
         self.assertEqual(len(self.logged()[0].splitlines()), 1, self.logged())
         self.assertIn("{log_level}", self.logged()[0])
 
     def test_levels(self) -> None:
-        """Failures of the upstream's, told by it or by us, warn; our own err; the rest is information."""
+        """5xx responses and upstream failures are warnings; our own bugs are errors; everything else is info."""
         for status in (200, 404, 500, 503):
             _, request = self.begin()
             request.setResponseCode(status)
@@ -238,12 +241,12 @@ class AccountTests(RequestTestCase):
         self.assertEqual(self.levels()[7:], ["warn", "info"])
 
     def trust(self, *peers: Trusted) -> None:
-        """Set the site up anew, with trusted proxies."""
+        """Create the site again, with trusted proxies."""
         self.serve_with()
         self.site.trusted = TrustedPeers(peers)
 
     def test_client_behind(self) -> None:
-        """Behind a trusted proxy the client is the one that it names; without one, the peer."""
+        """Behind a trusted proxy the client is the one that the proxy names; otherwise it is the peer."""
         forwarded = b"X-Forwarded-For: 198.51.100.1, 203.0.113.9"
         for peers, client in (((), "192.0.2.7"), ((ip_network("192.0.2.0/24"),), "203.0.113.9")):
             self.trust(*peers)
@@ -251,7 +254,7 @@ class AccountTests(RequestTestCase):
             self.assertEqual(self.logged()[-1], f"{client} GET /x 200 0 B 0.000 s")
 
     def test_unix(self) -> None:
-        """A client at a Unix socket has no address; it is trusted where the word says so."""
+        """A client at a Unix socket has no address; the setting ``unix`` makes it trusted."""
         for peers, client in (((), "unix"), ((UNIX,), "203.0.113.9")):
             self.trust(*peers)
             peer = Peer(self.reactor, self.site.buildProtocol(None))
@@ -262,7 +265,7 @@ class AccountTests(RequestTestCase):
             self.assertEqual(self.logged()[-1], f"{client} GET /x 200 0 B 0.000 s")
 
     def test_peer_asked_once(self) -> None:
-        """A connection's peer is named once, and not before a request: a transport may not know it earlier."""
+        """The peer's address is asked for once, and not before a request: the transport may not know it earlier."""
         client = self.client()
         asked: list[None] = []
         known = client.transport.getPeer
@@ -272,22 +275,22 @@ class AccountTests(RequestTestCase):
         self.assertEqual(len(asked), 1)
 
     def test_refused(self) -> None:
-        """A head that was refused has a line like all others, and is counted by its class."""
-        self.reactor.advance(5)  # a head that came at once took no time, whatever the clock says
+        """A refused head gets a log line like all requests, and is counted by its status class."""
+        self.reactor.advance(5)  # a head that arrived in one read took no time, whatever the clock says
         self.client(b"GET /a?secret HTTP/1.1\r\n\r\n")
         self.assertEqual(self.logged(), ["192.0.2.7 GET /a 400 125 B 0.000 s The Host header is missing."])
         self.assertEqual(self.levels(), ["info"])
         self.assertEqual((self.stats.answers, self.stats.total_requests), ({"4xx": 1}, 0))
 
     def test_refused_behind(self) -> None:
-        """The line of one that follows a request on the same connection is its own."""
+        """A refused head after a request on the same connection gets its own log line."""
         self.client(get(b"/now/a"), b"POST /b HTTP/1.1\r\nA\r\n\r\n")
         self.assertEqual(
             [line.split()[1:4] for line in self.logged()], [["GET", "/now/a", "200"], ["POST", "/b", "400"]]
         )
 
     def test_refused_half(self) -> None:
-        """One that did not come in time has what has come of it, and the time from its first byte."""
+        """A head that timed out is logged with its readable part, and with the time since its first byte."""
         client = self.client(get(b"/now"))
         self.reactor.advance(5)
         client.send(b"POST /v1/au")
@@ -300,7 +303,7 @@ class AccountTests(RequestTestCase):
         )
 
     def test_refused_length(self) -> None:
-        """One that announces too long a body is read, and tells of the client behind a trusted proxy."""
+        """A head that announces too long a body is parsed, so its log line names the client behind a trusted proxy."""
         self.serve_with(body=3)
         self.site.trusted = TrustedPeers([ip_network("192.0.2.7")])
         self.client(post(4, b"X-Forwarded-For: 203.0.113.9", target=b"/a?secret"))

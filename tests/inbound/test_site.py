@@ -1,5 +1,5 @@
 """
-Tests for :mod:`sttproxy.inbound.site`: the factory, and the end of its connections.
+Tests for :mod:`sttproxy.inbound.site`: the factory, and closing its connections.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ class SiteTests(ScriptedTestCase):
     """The factory for inbound connections."""
 
     def test_interface(self) -> None:
-        """It is a factory as Twisted knows it."""
+        """It implements Twisted's factory interface."""
         self.assertTrue(verifyObject(IProtocolFactory, self.site))
 
     def test_no_work_of_its_own(self) -> None:
-        """Starting and stopping it opens no log and schedules nothing, unlike the stock one."""
+        """Starting and stopping it opens no log and schedules nothing, unlike Twisted's own factory."""
         reactor = FakeReactor()
         site = Site(self.site.resource, reactor, FlushScheduler(reactor), Stats())
         site.doStart()
@@ -36,13 +36,13 @@ class SiteTests(ScriptedTestCase):
         site.doStop()
 
     def test_protocols(self) -> None:
-        """Over TLS it offers HTTP/1.1 and nothing else, also where others could speak HTTP/2."""
+        """Over TLS it offers only HTTP/1.1, also where others could use HTTP/2."""
         for enabled in (False, True):
             self.patch(http, "H2_ENABLED", enabled)
             self.assertEqual(self.site.acceptableProtocols(), [b"http/1.1"])
 
     def test_connections(self) -> None:
-        """It knows its connections, and counts them."""
+        """It tracks and counts its connections."""
         one, other = self.client(), self.client(get())
         self.assertEqual(self.site.channels, {one.protocol, other.protocol})
         self.assertEqual(self.stats.connections, 2)
@@ -50,7 +50,7 @@ class SiteTests(ScriptedTestCase):
         self.assertEqual((self.site.channels, self.stats.connections), ({other.protocol}, 1))
 
     def test_apart(self) -> None:
-        """Connections share nothing: each gets the answers to its own requests."""
+        """Connections share nothing: each gets the responses to its own requests."""
         one, other = self.client(get(b"/one")), self.client(get(b"/other"))
         for request in reversed(self.requests):
             request.write(request.path)
@@ -61,11 +61,11 @@ class SiteTests(ScriptedTestCase):
         self.assertIsInstance(self.site.buildProtocol(None), HTTPChannel)
 
     def test_stop_nothing(self) -> None:
-        """Stopping is possible when there is nothing."""
+        """It can be stopped without any connection."""
         self.site.stop()
 
     def test_stop(self) -> None:
-        """Stopping reaches each connection."""
+        """Stopping stops each connection."""
         clients = [self.client(), self.client(get())]
         self.site.stop()
         self.reactor.settle()
@@ -73,23 +73,23 @@ class SiteTests(ScriptedTestCase):
 
 
 class SettingsTests(ScriptedTestCase):
-    """Limits as they are unless told otherwise."""
+    """Default limits."""
 
     def test_defaults(self) -> None:
-        """Every phase has its limit, and a body may have any size."""
+        """Every phase has a timeout; the size of a body is unlimited."""
         self.assertEqual(attrs.astuple(Timeouts()), (10, 30, 75, 30))
         self.assertIsNone(Limits().body)
 
 
 class EndTests(ScriptedTestCase):
-    """The daemon stops: connections end with the requests that they carry."""
+    """When the daemon stops, connections end after the requests in flight."""
 
     def test_nobody(self) -> None:
-        """Without connections there is nothing to wait for."""
+        """Without connections the stop is complete at once."""
         self.successResultOf(self.site.drain(30))
 
     def test_idle(self) -> None:
-        """Idle connections are closed after a moment, and not before everybody could have been."""
+        """Idle connections are closed after a grace period, together."""
         idle, used = self.client(), self.client(get(b"/now"))
         drained = self.site.drain(30)
         self.reactor.advance(LINGER_S - 0.1)
@@ -99,7 +99,7 @@ class EndTests(ScriptedTestCase):
         self.successResultOf(drained)
 
     def test_late_request(self) -> None:
-        """A request that comes in that moment is answered, and told that it was the last one."""
+        """A request that arrives in the grace period is answered, with ``Connection: close``."""
         client = self.client()
         drained = self.site.drain(30)
         client.send(get(b"/now"))
@@ -108,7 +108,7 @@ class EndTests(ScriptedTestCase):
         self.successResultOf(drained)
 
     def test_in_flight(self) -> None:
-        """A request in flight is answered in full, and told so."""
+        """A request in flight gets its full response, with ``Connection: close``."""
         client = self.client(get())
         drained = self.site.drain(30)
         self.reactor.pass_time(29, 1)
@@ -120,7 +120,9 @@ class EndTests(ScriptedTestCase):
         self.successResultOf(drained)
 
     def test_half_answered(self) -> None:
-        """Where the head of the answer was out before, the connection lingers like an idle one behind the answer."""
+        """
+        If the head of the response was already sent, the connection then waits for the grace period like an idle one.
+        """
         client = self.client(get())
         self.requests[0].write(b"hi")
         drained = self.site.drain(30)
@@ -132,7 +134,7 @@ class EndTests(ScriptedTestCase):
         self.successResultOf(drained)
 
     def test_pipelined(self) -> None:
-        """Of pipelined requests the one in flight is the last."""
+        """Of pipelined requests the one in flight is the last to be answered."""
         client = self.client(get() + get())
         self.site.drain(30)
         self.requests[0].finish()
@@ -149,7 +151,7 @@ class EndTests(ScriptedTestCase):
         self.assertIn(b"\r\nConnection: close\r\n", client.received)
 
     def test_latecomer(self) -> None:
-        """A connection that was accepted when the end had begun may ask once, and does not hold it up otherwise."""
+        """A connection accepted after the stop began may send one request, and does not delay the stop otherwise."""
         self.client()
         drained = self.site.drain(30)
         late, silent = self.client(get(b"/now")), self.client()
@@ -159,7 +161,7 @@ class EndTests(ScriptedTestCase):
         self.successResultOf(drained)
 
     def test_limit(self) -> None:
-        """At the limit who has no response yet gets 503, and everybody else is broken off; the daemon says how many."""
+        """At the limit, requests without a response get 503 and all others are aborted; the daemon logs how many."""
         clients = [self.client(*sent) for sent in ((get(),), (post(1000, body=b"x"),), (get()[:5],), (get(),))]
         self.requests[-1].write(b"half an answer")
         drained = self.site.drain(5)
@@ -174,14 +176,14 @@ class EndTests(ScriptedTestCase):
             self.assertIn(b"\r\nConnection: close\r\n", client.received)
         self.assertEqual([client.ending for client in clients[2:]], [Ending.RESET, Ending.RESET])
         self.assertIn("3 were ended", " ".join(map(str, map(formatEvent, logs))))
-        # One may still upload; it has a moment to take the news.
+        # The client may still upload; it has a short time to read the response.
         self.reactor.advance(STOP_S + 0.1)
         self.successResultOf(drained)
         stats = self.stats
         self.assertEqual((stats.stopped, stats.clients_gone, stats.broken_off, stats.answers["5xx"]), (3, 0, 0, 2))
 
     def test_no_limit(self) -> None:
-        """Without a limit requests take as long as they do."""
+        """Without a limit the stop waits for the requests as long as they take."""
         client = self.client(get())
         drained = self.site.drain(None)
         self.reactor.pass_time(100_000, step=10_000)
@@ -192,7 +194,7 @@ class EndTests(ScriptedTestCase):
         self.assertEqual(client.ending, Ending.CLOSED)
 
     def test_stop(self) -> None:
-        """Requests can be ended at once; and who asks again breaks everything off."""
+        """Requests can be ended at once; a second call aborts all connections."""
         clients = [self.client(*sent) for sent in ((), (get(),), (post(1000, body=b"x"),))]
         drained = self.site.drain(30)
         self.site.stop()

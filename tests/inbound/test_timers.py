@@ -1,5 +1,5 @@
 """
-Tests for :mod:`sttproxy.inbound.channel`: what takes too long.
+Tests for the timeouts of :mod:`sttproxy.inbound.channel`.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ from sttproxy.inbound.interfaces import Timeouts
 from ..support.fakes import Ending
 from ..support.stage import ScriptedTestCase, Taken, chunked, error_of, get, post
 
-#: No two are the same, so that no phase can be timed by another one's limit.
+#: All limits differ, so that a test cannot pass with the limit of another phase.
 TIMEOUTS = Timeouts(head=10, body=30, idle=75, drain=20)
 
 
 class TimedTestCase(ScriptedTestCase):
-    """Tests with limits."""
+    """Base class: a site with limits."""
 
     def setUp(self) -> None:
         super().setUp()
@@ -24,10 +24,10 @@ class TimedTestCase(ScriptedTestCase):
 
 
 class HeadTimeoutTests(TimedTestCase):
-    """Ten seconds for a head."""
+    """The head must be complete in ten seconds."""
 
     def test_too_late(self) -> None:
-        """A head that is not complete in time gets 408 and the connection's end, however steadily it drips."""
+        """A head that is not complete in time gets 408 and a close, however steadily its bytes arrive."""
         client = self.client(b"G")
         for byte in get(b"/now", b"X: " + b"y" * 100)[1:33]:
             self.reactor.advance(0.3)
@@ -40,7 +40,7 @@ class HeadTimeoutTests(TimedTestCase):
         self.assertNotEqual(client.ending, Ending.HALF)
 
     def test_in_time(self) -> None:
-        """One that is complete just in time is answered, and its time does not go on."""
+        """A head that is complete just in time is answered, and its timer stops."""
         client = self.client(get()[:-1])
         self.reactor.advance(9.9)
         client.send(get()[-1:])
@@ -48,7 +48,7 @@ class HeadTimeoutTests(TimedTestCase):
         self.assertEqual((client.received, len(self.requests)), (b"", 1))
 
     def test_next_head(self) -> None:
-        """It counts from a head's first byte, not from the connection's beginning or the request before."""
+        """The time starts at a head's first byte, not at the connection's start or at the request before."""
         client = self.client()
         self.reactor.pass_time(60, 1)
         client.send(get(b"/now"))
@@ -59,7 +59,7 @@ class HeadTimeoutTests(TimedTestCase):
         self.assertEqual(client.received.count(b"200 OK"), 2)
 
     def test_behind_an_answer(self) -> None:
-        """It counts for the beginning of a head that arrived while another request was answered, once that is done."""
+        """For a partial head that arrived while another request was answered, the time starts after that response."""
         client = self.client(get() + get()[:5])
         self.reactor.pass_time(60, 1)
         self.requests[0].finish()
@@ -70,14 +70,14 @@ class HeadTimeoutTests(TimedTestCase):
 
 
 class BodyTimeoutTests(TimedTestCase):
-    """Thirty seconds for each four KiB of body."""
+    """Each four KiB of the body must arrive in thirty seconds."""
 
     def upload(self, *segments: bytes) -> Taken:
         self.peer = self.client(*segments)
         return Taken(self.requests[-1].body)
 
     def test_too_slow(self) -> None:
-        """A body that drips is failed with 408, and the SDKs are told not to ask again."""
+        """A body that arrives too slowly is failed with 408, and a header tells the SDKs not to retry."""
         taken = self.upload(post(1_000_000))
         for _ in range(99):
             self.reactor.advance(0.3)
@@ -92,7 +92,7 @@ class BodyTimeoutTests(TimedTestCase):
         self.assertEqual(self.peer.ending, Ending.HALF)
 
     def test_steady(self) -> None:
-        """A body of any size that comes in steadily is not."""
+        """A body of any size that arrives steadily does not time out."""
         taken = self.upload(post(None))
         for _ in range(20):
             self.reactor.advance(29)
@@ -100,20 +100,20 @@ class BodyTimeoutTests(TimedTestCase):
         self.assertEqual((len(taken.data), taken.error), (20 * BODY_PROGRESS, None))
 
     def test_drips_after_progress(self) -> None:
-        """A body that was fast before is no better when it begins to drip."""
+        """A body that was fast at first still times out when it becomes slow."""
         taken = self.upload(post(1_000_000, body=b"x" * 100_000))
         self.reactor.pass_time(30.5, 0.5)
         self.assertIsInstance(taken.error, RequestTimeout)
 
     def test_complete(self) -> None:
-        """Once the body is complete its time is over, however long the answer takes."""
+        """When the body is complete its timer stops, however long the response takes."""
         taken = self.upload(post(4, body=b"abcd"))
         self.reactor.pass_time(600, 10)
         self.assertTrue(taken.ended)
         self.assertEqual((self.peer.received, self.peer.ending), (b"", Ending.OPEN))
 
     def test_not_taken(self) -> None:
-        """The time that we let a client wait with its body is not held against it."""
+        """The time before a receiver takes the body does not count."""
         self.peer = self.client(post(1_000_000, body=b"x" * 10_000))
         self.reactor.pass_time(600, 10)
         taken = Taken(self.requests[0].body)
@@ -123,7 +123,7 @@ class BodyTimeoutTests(TimedTestCase):
         self.assertIsInstance(taken.error, RequestTimeout)
 
     def test_held_back(self) -> None:
-        """Nor is the time that it is held back in the middle of it."""
+        """The time in which the client is paused in the middle of its body does not count."""
         taken = self.upload(post(1_000_000, body=b"x"))
         self.requests[0].body.pauseProducing()
         self.reactor.pass_time(600, 10)
@@ -132,7 +132,7 @@ class BodyTimeoutTests(TimedTestCase):
         self.assertIsNone(taken.error)
 
     def test_overrun(self) -> None:
-        """Bytes that arrive although the client is held back, as they do over TLS, do not start its time."""
+        """Bytes that arrive although the client is paused, as over TLS, do not start the timer."""
         taken = self.upload(post(1_000_000, body=b"x"))
         self.requests[0].body.pauseProducing()
         self.peer.protocol.dataReceived(b"x" * BODY_PROGRESS)
@@ -140,7 +140,7 @@ class BodyTimeoutTests(TimedTestCase):
         self.assertIsNone(taken.error)
 
     def test_no_limit(self) -> None:
-        """It can be without a limit."""
+        """The body timeout can be disabled."""
         self.serve_with(Timeouts(body=None))
         taken = self.upload(post(1_000_000, body=b"x"))
         self.reactor.pass_time(3600, 60)
@@ -148,10 +148,10 @@ class BodyTimeoutTests(TimedTestCase):
 
 
 class IdleTimeoutTests(TimedTestCase):
-    """Seventy-five seconds between requests."""
+    """A connection may be idle for seventy-five seconds."""
 
     def test_new(self) -> None:
-        """A connection on which nothing ever comes is closed, without a word."""
+        """A new connection without any byte is closed, without a response."""
         client = self.client()
         self.reactor.pass_time(74.5, 0.5)
         self.assertEqual(client.ending, Ending.OPEN)
@@ -159,7 +159,7 @@ class IdleTimeoutTests(TimedTestCase):
         self.assertEqual((client.ending, client.received), (Ending.CLOSED, b""))
 
     def test_between(self) -> None:
-        """The time counts from the last answer."""
+        """The time starts at the end of the last response."""
         client = self.client(get(b"/now"))
         self.reactor.pass_time(70, 1)
         client.send(get(b"/now"))
@@ -169,13 +169,13 @@ class IdleTimeoutTests(TimedTestCase):
         self.assertEqual(client.ending, Ending.CLOSED)
 
     def test_answering(self) -> None:
-        """It does not count while a request is being answered."""
+        """The time does not run while a request is being answered."""
         client = self.client(get())
         self.reactor.pass_time(600, 10)
         self.assertEqual(client.ending, Ending.OPEN)
 
     def test_at_the_edge(self) -> None:
-        """A request that has arrived and was not read yet when the time is over is answered, not reset."""
+        """A request that has arrived but was not read yet at the timeout is answered, not reset."""
         client = self.client()
         self.reactor.pass_time(74.5, 0.5)
         client.socket.arriving.append(get(b"/now"))
@@ -184,7 +184,7 @@ class IdleTimeoutTests(TimedTestCase):
         self.assertEqual(client.ending, Ending.OPEN)
 
     def test_unread_answer(self) -> None:
-        """Who has not even read its last answer by then may still do so."""
+        """A client that has not read its last response by then may still read it."""
         client = self.client()
         client.stall()
         client.send(get(b"/now"))
@@ -195,10 +195,10 @@ class IdleTimeoutTests(TimedTestCase):
 
 
 class DrainTimeoutTests(TimedTestCase):
-    """Twenty seconds for whoever was told to stop."""
+    """A client has twenty seconds to stop sending after an early response."""
 
     def test_uploading(self) -> None:
-        """A client that goes on uploading after its answer is broken off in the end."""
+        """A client that goes on uploading after its response is aborted at the timeout."""
         client = self.client(post(None))
         self.requests[0].fail(UpstreamError("broken"))
         for _ in range(19):
@@ -209,7 +209,7 @@ class DrainTimeoutTests(TimedTestCase):
         self.assertNotIn(client.ending, (Ending.OPEN, Ending.HALF))
 
     def test_slow_reader(self) -> None:
-        """Not so one that has sent all it had to, and takes its time to read an answer, be it the last."""
+        """A client that has sent its whole request may read its response slowly, even the last response."""
         client = self.client()
         client.stall()
         client.send(get(b"/now", b"Connection: close"))

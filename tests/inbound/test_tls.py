@@ -1,5 +1,5 @@
 """
-Tests for :mod:`sttproxy.inbound` below TLS, as an endpoint like ``ssl:…`` gives it: the transport is no socket then.
+Tests for :mod:`sttproxy.inbound` below TLS, as with an ``ssl:…`` endpoint: the transport is not a socket then.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from ..support.stage import ScriptedTestCase, Taken, error_of, get, ok, post
 
 @functools.cache
 def server_side() -> CertificateOptions:
-    """What a server needs: a key and a certificate that nobody checks."""
+    """Return the server's context: a key and a self-signed certificate."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "h")])
     began = datetime.datetime(2000, 1, 1, tzinfo=datetime.timezone.utc)
@@ -43,16 +43,16 @@ def server_side() -> CertificateOptions:
 
 class SecureClient:
     """
-    A client that speaks TLS, by another implementation than the server's.
+    A client that speaks TLS, with another implementation than the server's.
 
-    :ivar received: what came, decrypted.
-    :ivar told_end: whether the server has said that no more will come, as TLS wants it said.
+    :ivar received: the decrypted bytes from the server.
+    :ivar got_close_alert: whether the server has sent the TLS close alert.
     """
 
     def __init__(self, reactor: FakeReactor, protocol: Any) -> None:
         self.peer = Peer(reactor, protocol)
         self.received = b""
-        self.told_end = False
+        self.got_close_alert = False
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
@@ -65,18 +65,18 @@ class SecureClient:
         self.send(b"")
 
     def send(self, data: bytes) -> None:
-        """Send something, and read what comes."""
+        """Send some bytes, and read the reply."""
         if data:
             self._tls.write(data)
         self._exchange()
         try:
             while piece := self._tls.read(65_536):
                 self.received += piece
-            self.told_end = True
+            self.got_close_alert = True
         except ssl.SSLWantReadError:
             pass
         except ssl.SSLZeroReturnError:
-            self.told_end = True
+            self.got_close_alert = True
 
     def _exchange(self) -> None:
         self.peer.send(self._outgoing.read())
@@ -88,11 +88,11 @@ class TLSTestCase(ScriptedTestCase):
     """Tests with clients that speak TLS."""
 
     def secure(self) -> Any:
-        """The server's end of a new connection."""
+        """Return the server's end of a new connection."""
         return TLSMemoryBIOFactory(server_side(), False, self.site, self.reactor).buildProtocol(None)  # type: ignore[arg-type]
 
     def secure_client(self, data: bytes = b"") -> SecureClient:
-        """A new client, and what it sends at once."""
+        """Return a new client that sends these bytes at once."""
         client = SecureClient(self.reactor, self.secure())
         self.peers.append(client.peer)
         client.send(data)
@@ -100,14 +100,14 @@ class TLSTestCase(ScriptedTestCase):
 
 
 class TLSTests(TLSTestCase):
-    """What differs where the transport is not a socket."""
+    """Behaviour on a transport that is not a socket."""
 
     def setUp(self) -> None:
         super().setUp()
         self.serve_with(Timeouts(head=10, body=30, idle=75, drain=20))
 
     def test_answered(self) -> None:
-        """Requests are answered, one after the other, and know that nobody else could read them."""
+        """Requests are answered one after the other, and are marked as secure."""
         client = self.secure_client(get(b"/now"))
         client.send(get(b"/now"))
         self.assertEqual(client.received, ok(b"/now") * 2)
@@ -115,37 +115,37 @@ class TLSTests(TLSTestCase):
         self.assertTrue(self.requests[2].isSecure())
 
     def test_idle(self) -> None:
-        """An idle connection is closed in time."""
+        """An idle connection is closed at the timeout."""
         client = self.secure_client(get(b"/now"))
         self.reactor.pass_time(74, 1)
         self.assertEqual(client.peer.ending, Ending.OPEN)
         self.reactor.pass_time(2)
         client.send(b"")
-        self.assertTrue(client.told_end)
+        self.assertTrue(client.got_close_alert)
 
     def test_drained(self) -> None:
-        """When the daemon stops, idle connections do not hold it up."""
+        """When the daemon stops, idle connections do not delay it."""
         client = self.secure_client(get(b"/now"))
         self.site.drain(30)
         self.reactor.pass_time(2)
         client.send(b"")
-        self.assertTrue(client.told_end)
+        self.assertTrue(client.got_close_alert)
 
     def test_last_answer(self) -> None:
-        """The end of the connection is said behind the last answer."""
+        """The TLS close alert is sent after the last response."""
         client = self.secure_client(get(b"/now", b"Connection: close"))
         self.assertTrue(client.received.endswith(b"\r\n\r\n/now"))
-        self.assertTrue(client.told_end)
+        self.assertTrue(client.got_close_alert)
 
     def test_refused(self) -> None:
-        """A refusal arrives, and what the client does then goes without an error in the log."""
+        """A refusal reaches the client, and what the client does after it logs no error."""
         client = self.secure_client(b"GARBAGE\r\n\r\n")
         self.assertEqual(error_of(client.received), (400, "bad_request"))
         client.send(b"more garbage")
         client.peer.close()
 
     def test_early_answer(self) -> None:
-        """So does an answer that comes before the upload's end, and the rest of that is dropped."""
+        """A response before the end of the upload reaches the client, and the rest of the upload is dropped."""
         client = self.secure_client(post(1_000_000, body=b"x" * 1000))
         self.requests[0].fail(UpstreamError("nobody there"))
         for _ in range(10):
@@ -154,7 +154,7 @@ class TLSTests(TLSTestCase):
         client.peer.close()
 
     def test_held_back(self) -> None:
-        """A client that is held back and leaves is noticed, and one that stays goes on later."""
+        """A paused client that disconnects is noticed; a paused client that stays is resumed later."""
         staying = self.secure_client(post(1_000_000, body=b"x" * 1000))
         leaving = self.secure_client(post(1_000_000, body=b"x" * 1000))
         leaving.peer.close()

@@ -1,5 +1,5 @@
 """
-Tests for :mod:`sttproxy.inbound.channel`: bodies on their way in, and answers that do not wait for their end.
+Tests for :mod:`sttproxy.inbound.channel`: arriving bodies, and responses before the end of the body.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ class UploadTests(ScriptedTestCase):
     """A body arrives while its request is being answered."""
 
     def upload(self, *segments: bytes) -> tuple[Peer, Taken]:
-        """A client with the beginning of an upload, and who takes it."""
+        """Return a client that has begun an upload, and the receiver of the body."""
         client = self.client(*segments)
         return client, Taken(self.requests[-1].body)
 
     def test_dispatched_at_head(self) -> None:
-        """A request is dispatched when its head is there and none of its body."""
+        """A request is dispatched when its head is complete, before any byte of its body."""
         client = self.client(post(4))
         self.assertEqual(len(self.requests), 1)
         client.send(b"ab")
@@ -32,7 +32,7 @@ class UploadTests(ScriptedTestCase):
         self.assertEqual((taken.data, taken.ended), (b"abcd", True))
 
     def test_any_cut(self) -> None:
-        """A body arrives whole, however the network cut it, and the next request behind it too."""
+        """However the network cut it, a body arrives completely, and so does the next request after it."""
         for data in (post(len(FORM), body=FORM), post(None, body=chunked(FORM[:100], FORM[100:]))):
             for cut in range(1, len(data), 7):
                 client, taken = self.upload(post(3, body=b"abc"))
@@ -51,7 +51,7 @@ class UploadTests(ScriptedTestCase):
                 self.assertEqual(client.ending, Ending.OPEN)
 
     def test_held_until_taken(self) -> None:
-        """Nothing is read from a client whose body nobody takes yet, beyond what one read brought."""
+        """Until a receiver takes the body, the client is paused: no more than one read is buffered."""
         client = self.client(post(1_000_000) + b"x" * 1000, *[b"x" * 10_000] * 20)
         self.assertFalse(client.heard)
         self.assertEqual(len(client.socket.arriving), 20)
@@ -61,12 +61,12 @@ class UploadTests(ScriptedTestCase):
         self.assertEqual(len(taken.data), 201_000)
 
     def test_held_from_the_head(self) -> None:
-        """That holds also for a client that has sent no more than the head."""
+        """The same holds for a client that has sent only the head."""
         client = self.client(post(1_000_000))
         self.assertFalse(client.heard)
 
     def test_paced(self) -> None:
-        """The receiver's pause reaches the client, and its resumption too."""
+        """The receiver's pause and resume reach the client."""
         client, taken = self.upload(post(4, body=b"a"))
         body = self.requests[0].body
         body.pauseProducing()
@@ -80,7 +80,7 @@ class UploadTests(ScriptedTestCase):
         self.assertTrue(taken.ended)
 
     def test_pause_outlived(self) -> None:
-        """A pause ends with the body that it held back."""
+        """A pause ends together with the body that was paused."""
         client, _ = self.upload(post(4, body=b"a"))
         self.requests[0].body.pauseProducing()
         client.send(b"bcd" + get(b"/now"))
@@ -89,7 +89,7 @@ class UploadTests(ScriptedTestCase):
         self.assertTrue(client.heard)
 
     def test_continue(self) -> None:
-        """A client that asked is told to go on when somebody takes its body, and then gets one answer."""
+        """A client that expects 100 Continue gets it when a receiver takes its body, and then gets one response."""
         client = self.client(post(2, b"Expect: 100-continue"))
         self.assertEqual(client.received, b"")
         taken = Taken(self.requests[0].body)
@@ -103,7 +103,7 @@ class UploadTests(ScriptedTestCase):
         self.assertEqual(client.news().count(b"HTTP/1.1"), 1)
 
     def test_no_continue(self) -> None:
-        """A client that asked and is refused is not told to go on first."""
+        """A client that expects 100 Continue and is refused does not get 100 first."""
         client = self.client(post(2, b"Expect: 100-continue"))
         self.requests[0].fail(UpstreamError("nobody there"))
         self.reactor.settle()
@@ -111,7 +111,9 @@ class UploadTests(ScriptedTestCase):
         self.assertIn(b"\r\nConnection: close\r\n", client.received)
 
     def test_malformed(self) -> None:
-        """Broken framing reaches the receiver; the connection ends with the answer, and what follows is dropped."""
+        """
+        Broken framing reaches the receiver; the connection is closed after the response, and later bytes are dropped.
+        """
         client, taken = self.upload(post(None, body=chunked(b"ab", last=False) + b"xyz\r\n" + get(b"/now")))
         assert taken.error is not None
         self.requests[0].fail(taken.error)
@@ -120,7 +122,7 @@ class UploadTests(ScriptedTestCase):
         self.assertEqual((len(self.requests), client.ending), (1, Ending.HALF))
 
     def test_malformed_before_taken(self) -> None:
-        """Framing that breaks before anybody takes the body breaks it all the same."""
+        """Framing that breaks before a receiver takes the body fails the body too."""
         client = self.client(post(None, body=b"xyz\r\n"), *[chunked(b"ab")] * 3)
         taken = Taken(self.requests[0].body)
         assert taken.error is not None
@@ -129,7 +131,7 @@ class UploadTests(ScriptedTestCase):
         self.assertEqual(error_of(client.received), (400, "bad_request"))
 
     def test_announced_limit(self) -> None:
-        """A length over the limit is refused with the head."""
+        """An announced length over the limit is refused at the head."""
         self.serve_with(body=10)
         client = self.client(post(11, b"Expect: 100-continue"))
         self.assertEqual(error_of(client.received), (413, "body_too_large"))
@@ -138,7 +140,7 @@ class UploadTests(ScriptedTestCase):
         self.assertTrue(taken.ended)
 
     def test_limit(self) -> None:
-        """A chunked body over the limit is failed when it gets there."""
+        """A chunked body fails when it exceeds the limit."""
         self.serve_with(body=10)
         client, taken = self.upload(post(None, body=chunked(b"x" * 10, last=False)))
         self.assertIsNone(taken.error)
@@ -146,11 +148,11 @@ class UploadTests(ScriptedTestCase):
         self.assertIsInstance(taken.error, BodyTooLarge)
 
 
-class EarlyAnswerTests(ScriptedTestCase):
-    """An answer that is complete before the upload is."""
+class EarlyResponseTests(ScriptedTestCase):
+    """A response that is complete before the upload is."""
 
     def answered(self, *segments: bytes) -> Peer:
-        """A client in the middle of its upload that has just been answered."""
+        """Return a client in the middle of its upload that has just got its response."""
         client = self.client(*segments)
         Taken(self.requests[0].body)
         self.requests[0].send_head(413, b"Too much", [(b"Content-Length", b"2")], 2)
@@ -160,7 +162,7 @@ class EarlyAnswerTests(ScriptedTestCase):
         return client
 
     def test_answer(self) -> None:
-        """The client gets the answer at once, told that the connection ends, and sees its end; once."""
+        """The client gets the response at once, with ``Connection: close``, and then the close; only once."""
         client = self.answered(post(1000, body=b"ab"))
         fields = (b"Content-Length: 2", b"Connection: close")
         self.assertEqual(client.received, message(b"HTTP/1.1 413 Too much", *fields, body=b"no"))
@@ -170,7 +172,7 @@ class EarlyAnswerTests(ScriptedTestCase):
         self.assertEqual((len(self.requests), self.stats.in_flight), (1, 0))
 
     def test_read_on(self) -> None:
-        """The rest of the upload is read and dropped, so that no reset takes the answer away."""
+        """The rest of the upload is read and dropped, so that the response is not lost to a reset."""
         client = self.answered(post(1_000_000, body=b"ab"))
         for _ in range(100):
             client.send(b"x" * 10_000)
@@ -179,7 +181,7 @@ class EarlyAnswerTests(ScriptedTestCase):
         self.assertEqual(client.ending, Ending.CLOSED)
 
     def test_dropped_without_a_limit(self) -> None:
-        """Not for ever: who has sent more than anybody would is broken off."""
+        """The drain is limited: a client that sends far too much is aborted."""
         client = self.answered(post(None))
         piece = b"x" * 65536
         whole = MAX_DRAINED // len(piece)
@@ -190,7 +192,7 @@ class EarlyAnswerTests(ScriptedTestCase):
         self.assertEqual(client.ending, Ending.RESET)
 
     def test_paused(self) -> None:
-        """A client that was held back in its upload goes on with it, to nowhere."""
+        """A client that was paused in its upload is resumed, and its bytes are dropped."""
         client = self.client(post(1000))
         self.assertFalse(client.heard)
         self.requests[0].fail(UpstreamError("nobody there"))
@@ -200,7 +202,7 @@ class EarlyAnswerTests(ScriptedTestCase):
         self.assertEqual(len(client.socket.arriving), 0)
 
     def test_held_back_in_pipelining(self) -> None:
-        """So does one that was held back in sending further requests behind its last one."""
+        """A client that was paused while it sent further pipelined requests is resumed in the same way."""
         client = self.client(get(b"/x", b"Connection: close"), *[b"x" * 50_000] * 3)
         self.assertFalse(client.heard)
         self.requests[0].finish()
@@ -209,7 +211,7 @@ class EarlyAnswerTests(ScriptedTestCase):
         self.assertEqual((client.ending, len(client.socket.arriving)), (Ending.HALF, 0))
 
     def test_slow_reader(self) -> None:
-        """A client that reads a long answer slowly gets all of it before the end."""
+        """A client that reads a long response slowly gets all of it before the close."""
         client = self.client(post(1000, body=b"ab"))
         client.stall()
         self.requests[0].send_head(413, b"Too much", [(b"Content-Length", b"100000")], 100_000)
@@ -222,7 +224,7 @@ class EarlyAnswerTests(ScriptedTestCase):
         self.assertEqual(client.ending, Ending.HALF)
 
     def test_complete_at_the_end(self) -> None:
-        """The connection ends also where the upload was complete between the answer's head and its end."""
+        """The connection is closed also if the upload was completed between the response's head and its end."""
         client = self.client(post(4, body=b"ab"))
         taken = Taken(self.requests[0].body)
         self.requests[0].send_head(200, b"OK", [(b"Content-Length", b"2")], 2)
@@ -235,7 +237,7 @@ class EarlyAnswerTests(ScriptedTestCase):
         self.assertEqual(client.ending, Ending.CLOSED)
 
     def test_complete_at_the_head(self) -> None:
-        """Where the upload was complete when the answer began, nothing ends."""
+        """If the upload was complete when the response began, the connection persists."""
         client = self.client(post(4, body=b"abcd"))
         Taken(self.requests[0].body)
         self.requests[0].send_head(413, b"Too much", [(b"Content-Length", b"0")], 0)
@@ -244,7 +246,7 @@ class EarlyAnswerTests(ScriptedTestCase):
         self.assertEqual(len(self.requests), 2)
 
     def test_untouched_body(self) -> None:
-        """A body that came whole and that nobody wanted does not get in the way of the next request."""
+        """A complete body that no receiver took does not affect the next request."""
         client = self.client(post(4, body=b"abcd") + get(b"/now"))
         self.requests[0].finish()
         self.reactor.settle()
@@ -252,11 +254,11 @@ class EarlyAnswerTests(ScriptedTestCase):
         self.assertEqual(client.ending, Ending.OPEN)
 
 
-class DepartureTests(ScriptedTestCase):
-    """A client leaves: the request hears of it at once, whatever was going on, and only once."""
+class DisconnectTests(ScriptedTestCase):
+    """When a client disconnects, the request is notified at once and only once, in every state."""
 
-    def departures(self, *segments: bytes, within: float = 0.0) -> None:
-        """Have clients that sent something leave in each way."""
+    def disconnects(self, *segments: bytes, within: float = 0.0) -> None:
+        """Return clients that sent something and then disconnect in each way."""
         for leave in (Peer.close, Peer.reset):
             client = self.client(*segments)
             finished = self.requests[-1].notifyFinish()
@@ -269,11 +271,11 @@ class DepartureTests(ScriptedTestCase):
         self.assertEqual(self.stats.clients_gone, 2)
 
     def test_waiting(self) -> None:
-        """While it waits for its answer."""
-        self.departures(get())
+        """It disconnects while it waits for its response."""
+        self.disconnects(get())
 
     def test_uploading(self) -> None:
-        """In the middle of its upload."""
+        """It disconnects in the middle of its upload."""
         client = self.client(post(10, body=b"ab"))
         taken = Taken(self.requests[0].body)
         client.close()
@@ -281,34 +283,34 @@ class DepartureTests(ScriptedTestCase):
         self.assertEqual((self.stats.in_flight, self.stats.clients_gone), (0, 1))
 
     def test_held_back(self) -> None:
-        """While nothing is read from it, within a second."""
-        self.departures(post(1_000_000, body=b"ab"), b"x" * 100_000, within=1.0)
+        """It disconnects while it is paused; this is noticed within a second."""
+        self.disconnects(post(1_000_000, body=b"ab"), b"x" * 100_000, within=1.0)
 
     def test_pipelining(self) -> None:
-        """While its further requests are held back, within a second."""
-        self.departures(get(), get(b"/now") * 20_000, get(b"/now"), within=1.0)
+        """It disconnects while its pipelined requests are paused; this is noticed within a second."""
+        self.disconnects(get(), get(b"/now") * 20_000, get(b"/now"), within=1.0)
         self.assertEqual(len(self.requests), 2)
 
     def test_held_back_and_staying(self) -> None:
-        """A client that is held back and stays is not taken for one that left."""
+        """A paused client that stays is not mistaken for a disconnected one."""
         client = self.client(post(1_000_000, body=b"ab"), b"x" * 100_000)
         self.reactor.pass_time(60)
         self.assertEqual((client.ending, self.stats.in_flight), (Ending.OPEN, 1))
 
     def test_in_a_head(self) -> None:
-        """Before its head is complete it was never a request."""
+        """It disconnects before its head is complete: no request exists."""
         for leave in (Peer.close, Peer.reset):
             leave(self.client(get()[:-1]))
         self.assertEqual((self.requests, self.stats.total_requests, self.stats.connections), ([], 0, 0))
 
     def test_after_refusal(self) -> None:
-        """After it was refused."""
+        """It disconnects after it was refused."""
         for leave in (Peer.close, Peer.reset):
             leave(self.client(b"GARBAGE\r\n\r\n"))
         self.assertEqual(self.stats.connections, 0)
 
     def test_answer_to_nobody(self) -> None:
-        """What is written to somebody who left goes nowhere, and no error comes of it."""
+        """Writing to a disconnected client has no effect and raises no error."""
         client = self.client(get())
         request = self.requests[0]
         client.reset()

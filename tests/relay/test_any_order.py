@@ -1,7 +1,8 @@
 """
-The whole proxy, and whatever its clients and its upstream may do, in any order.
+Test the whole proxy with the actions of clients and upstream in any order.
 
-Nothing may raise, nobody may be answered twice or take a part for the whole, and in the end nothing may be left.
+No action may raise, no client may get two responses or a partial one that looks complete, and at the end no state may
+be left.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ UPGRADE = get(b"/x", b"Connection: Upgrade", b"Upgrade: x")
 RESPONSE = message(b"HTTP/1.1 200 OK", b"Transfer-Encoding: chunked")
 BIG = 100_000
 
-#: What a client can send, by name.
+#: Requests that a client can send, by name.
 SENT = {
     "request": get(),
     "two requests": get() * 2,
@@ -43,7 +44,7 @@ SENT = {
     "end of chunks": b"\r\n0\r\n\r\n",
     "many bytes": b"x" * BIG,
 }
-#: What an upstream can send.
+#: Responses that an upstream can send.
 ANSWERED = {
     "answer": ok(),
     "last answer": ok(b"hi", b"Connection: close"),
@@ -63,12 +64,12 @@ Step = Callable[["AnyOrderTests"], None]
 
 
 def sends(data: bytes) -> Step:
-    """The client that came last sends something."""
+    """The most recent client sends something."""
     return lambda case: case.act(case.peers, lambda peer: peer.send(data))
 
 
 def answers(data: bytes) -> Step:
-    """The upstream sends something on its connection made last."""
+    """The upstream sends something on its most recent connection."""
     return lambda case: case.act(case.upstream.peers, lambda peer: peer.send(data))
 
 
@@ -97,7 +98,7 @@ STEPS: dict[str, Step] = {
 
 
 def after_chunks(received: bytes) -> tuple[bytes, int]:
-    """What comes behind a chunked body, and the size of its last chunk if that is not the end."""
+    """Return what follows a chunked body, and the size of its last chunk if that is not the end."""
     while received:
         line, _, received = received.partition(b"\r\n")
         size = int(line, 16)
@@ -109,11 +110,11 @@ def after_chunks(received: bytes) -> tuple[bytes, int]:
     return b"", 1
 
 
-def taken_for_whole(received: bytes, closed: bool) -> int:
+def complete_responses(received: bytes, closed: bool) -> int:
     """
-    How many answers a client takes for whole.
+    Return how many responses a client takes for complete.
 
-    :param closed: the connection was closed in order, which ends an answer without a length.
+    :param closed: the connection was closed in order, which ends a response without a length.
     """
     count = 0
     while received.startswith(b"HTTP/1.1 "):
@@ -142,34 +143,34 @@ def taken_for_whole(received: bytes, closed: bool) -> int:
 
 
 class AnyOrderTests(ProxyTestCase):
-    """Whatever happens."""
+    """Actions in any order."""
 
     def act(self, peers: list[Peer], step: Callable[[Peer], None]) -> None:
-        """Have the last of some peers do something, if there is one."""
+        """Let the last of some peers do something, if there is one."""
         if peers and peers[-1].ending in (Ending.OPEN, Ending.HALF):
             step(peers[-1])
 
     def come(self) -> None:
-        """Have another client."""
+        """Connect another client."""
         self.client()
 
     def accept(self) -> None:
-        """Take a connection."""
+        """Accept a connection at the upstream."""
         if self.upstream.attempts:
             self.upstream.accept()
 
     def refuse(self) -> None:
-        """Do not."""
+        """Refuse a connection at the upstream."""
         if self.upstream.attempts:
             self.upstream.refuse(UpstreamUnreachable("nobody there"))
 
     def stop(self) -> None:
-        """Have the daemon stop, if it does not do so already."""
+        """Stop the daemon, unless it is stopping already."""
         if not self.site.draining:
             self.drained = self.site.drain(30)
 
     def run_steps(self, names: list[str]) -> None:
-        """Do all that, from the beginning, and see what is left in the end."""
+        """Run the steps from the beginning, and check that no state is left at the end."""
         self.setUp()
         timeouts = Timeouts(head=10, body=10, idle=20, drain=10)
         limits = PoolLimits(total=2, wait_s=20.0)
@@ -180,14 +181,14 @@ class AnyOrderTests(ProxyTestCase):
                 STEPS[name](self)
                 self.check_counts()
             self.check_answers()
-            self.come_to_rest()
+            self.run_to_end()
             self.tearDown()
         except Exception as error:
             error.args = (f"{names}: {error}",)
             raise
 
-    def come_to_rest(self) -> None:
-        """When everybody reads what there is and the upstream ends what it began, our limits end the rest."""
+    def run_to_end(self) -> None:
+        """Finish: all peers read everything and the upstream ends what it began; then our limits end the rest."""
         self.upstream.at_once = True
         for client in self.peers:
             client.read()
@@ -201,28 +202,28 @@ class AnyOrderTests(ProxyTestCase):
         self.assertEqual((self.stats.in_flight, self.stats.connections), (0, 0))
 
     def check_counts(self) -> None:
-        """What is counted is what is there."""
+        """Check that the counters match the actual connections and requests."""
         there = sum(peer.transport.connected for peer in self.peers)
         self.assertEqual((self.stats.connections, len(self.site.channels)), (there, there))
         self.assertGreaterEqual(self.stats.in_flight, 0)
         self.assertLessEqual(self.stats.in_flight, there)
 
     def check_answers(self) -> None:
-        """Nobody has got more answers than were counted."""
+        """Check that no client got more responses than were counted."""
         whole = sum(
-            taken_for_whole(peer.received, peer.ending is Ending.CLOSED and not peer.left) for peer in self.peers
+            complete_responses(peer.received, peer.ending is Ending.CLOSED and not peer.left) for peer in self.peers
         )
         given = sum(number for kind, number in self.stats.answers.items() if kind != "1xx")
         self.assertLessEqual(whole, given + self.stats.refused_requests)
 
     def test_two_steps(self) -> None:
-        """Each state that one step leads to, and then each other step."""
+        """Every pair of steps."""
         for first in SENT:
             for second in STEPS:
                 self.run_steps([f"client: {first}", second])
 
     def test_three_steps(self) -> None:
-        """Each kind of request, each beginning of an answer, and then each way to end."""
+        """Every kind of request, then every beginning of a response, then every ending."""
         ends = [name for name in STEPS if "closes" in name or "resets" in name or "while" in name or "stops" in name]
         for first in SENT:
             for second in ANSWERED:
@@ -231,5 +232,5 @@ class AnyOrderTests(ProxyTestCase):
 
     @given(st.lists(st.sampled_from(sorted(STEPS)), max_size=12))
     def test_many_steps(self, names: list[str]) -> None:
-        """Anything at all."""
+        """Random sequences of steps."""
         self.run_steps(names)

@@ -1,5 +1,5 @@
 """
-Tests for what happens to a request and its connections when something raises that was not meant to.
+Tests for the cleanup of a request and its connections after an unexpected exception.
 """
 
 from __future__ import annotations
@@ -16,18 +16,18 @@ CHUNKED = message(b"HTTP/1.1 200 OK", b"Transfer-Encoding: chunked")
 
 
 class Fault(Exception):
-    """What a test has something raise."""
+    """The exception that a test raises."""
 
 
 class CrashTests(ProxyTestCase):
-    """Neither the client nor the upstream's connection is left hanging, and the next request is answered."""
+    """After an exception neither the client nor the upstream connection hangs, and the next request is answered."""
 
     def setUp(self) -> None:
         super().setUp()
         self.proxy()
 
     def raise_once(self, where: Any, name: str) -> None:
-        """Have a method raise at its next call."""
+        """Let a method raise at its next call."""
         real: Callable[..., Any] = getattr(where, name)
 
         def fail(*arguments: Any) -> None:
@@ -37,22 +37,24 @@ class CrashTests(ProxyTestCase):
         self.patch(where, name, fail)
 
     def passes(self, answer: bytes = b"hi") -> None:
-        """Another client's request is answered."""
+        """Check that another client's request is answered."""
         client = self.client(get())
         self.server.send(ok(answer))
         self.assertTrue(client.received.endswith(answer))
 
     def crashed(self) -> None:
-        """One thing was logged: what the test has had raised; and nothing is under way any more."""
+        """Check that only the test's exception was logged, and that no request is in flight."""
         self.assertEqual(len(self.flushLoggedErrors(Fault)), 1)
         self.assertEqual((self.stats.in_flight, self.pool.busy), (0, False))
 
     def test_owner(self) -> None:
-        """The pool fails when a connection comes back to it: the client has its answer, and its connection goes on."""
+        """
+        The pool raises when a connection is released to it: the client has its response, and its connection persists.
+        """
         for answer in (ok(), CHUNKED + chunked(b"hi")):
             client = self.client(get())
             self.raise_once(self.pool, "_serve")
-            # A reactor logs what a read raises and ends the connection.
+            # A reactor logs an exception raised by a read, and closes the connection.
             self.assertRaises(Fault, self.server.send, answer)
             self.reactor.settle()
             self.assertIn(b"hi", client.news())
@@ -63,7 +65,7 @@ class CrashTests(ProxyTestCase):
             self.assertTrue(client.news().endswith(b"again"))
 
     def test_client_side(self) -> None:
-        """Bytes of a response cannot be written: both connections are broken."""
+        """Writing a part of the response raises: both connections are aborted."""
         for answer in (ok(), CHUNKED + chunked(b"hi"), CHUNKED + chunked(b"hi", last=False)):
             client = self.client(get())
             self.raise_once(Request, "write")
@@ -73,7 +75,7 @@ class CrashTests(ProxyTestCase):
             self.passes()
 
     def test_head(self) -> None:
-        """The head of a response cannot be written: the client gets 500, and the upstream's connection is broken."""
+        """Writing the response head raises: the client gets 500, and the upstream connection is aborted."""
         client = self.client(get())
         self.raise_once(Request, "send_head")
         self.server.send(ok())
@@ -83,7 +85,7 @@ class CrashTests(ProxyTestCase):
         self.passes()
 
     def test_end(self) -> None:
-        """The end of a response cannot be counted, or told: the next request on the connection is answered."""
+        """Counting or reporting the end of a response raises: the next request on the connection is answered."""
         for name in ("_account", "finish"):
             client = self.client(get())
             self.raise_once(Request, name)
@@ -101,7 +103,7 @@ class CrashTests(ProxyTestCase):
             self.passes()
 
     def test_client_gone(self) -> None:
-        """That a client has left cannot be counted: its request at the upstream is ended all the same."""
+        """Counting a client disconnect raises: the upstream request is aborted all the same."""
         client = self.client(get())
         self.raise_once(Request, "_account")
         self.assertRaises(Fault, client.close)

@@ -1,5 +1,5 @@
 """
-Tests for :mod:`sttproxy.relay`: upstreams that fail, answer early, or not in time.
+Tests for :mod:`sttproxy.relay`: upstreams that fail, respond early, or time out.
 """
 
 from __future__ import annotations
@@ -16,20 +16,20 @@ LEAVE = (Peer.close, Peer.reset)
 
 
 class EndingTestCase(ProxyTestCase):
-    """Tests of endings."""
+    """Base class for tests of failed requests."""
 
-    def assert_given_up(self) -> None:
-        """The upstream's connection is broken, and what it got does not look complete."""
+    def assert_aborted(self) -> None:
+        """Check that the upstream connection was aborted, and that the request it got looks incomplete."""
         self.assertEqual(self.server.ending, Ending.RESET)
         self.assertFalse(self.server.received.endswith(chunked()))
         self.assertFalse(self.pool.busy)
 
 
 class UpstreamFailedTests(EndingTestCase):
-    """The upstream fails before its answer has begun: the client gets an answer of ours, once."""
+    """The upstream fails before its response has begun: the client gets one error response of ours."""
 
     def failed(self, client: Peer, status: int, code: str) -> None:
-        """The client has got that answer and no other one, and it is counted."""
+        """Check that the client got this response and no other one, and that it is counted."""
         self.reactor.settle()
         self.assertEqual(error_of(client.news()), (status, code))
         self.assertEqual((self.stats.in_flight, self.stats.upstream_errors[code]), (0, 1))
@@ -38,7 +38,7 @@ class UpstreamFailedTests(EndingTestCase):
         self.assertEqual(client.news(), b"")
 
     def test_unreachable(self) -> None:
-        """It cannot be reached: 502 at once, also for a client that is about to upload a gigabyte."""
+        """If the upstream is unreachable, the client gets 502 at once, even before an upload of a gigabyte."""
         self.upstream.at_once = False
         for data in (get(), post(1 << 30, body=b"x" * 1000), post(4, b"Expect: 100-continue")):
             client = self.client(data)
@@ -46,14 +46,14 @@ class UpstreamFailedTests(EndingTestCase):
             self.failed(client, 502, "upstream_unreachable")
 
     def test_does_not_take(self) -> None:
-        """It does not take the connection in time: 504."""
+        """If the upstream does not accept the connection in time, the client gets 504."""
         self.upstream.at_once = False
         client = self.client(post(4, body=b"ab"))
         self.upstream.refuse(UpstreamTimeout("too slow"))
         self.failed(client, 504, "upstream_timeout")
 
     def test_busy(self) -> None:
-        """All connections that it may have are busy for too long: 503, with the time after which to ask again."""
+        """If all allowed connections are busy for too long, the client gets 503 with Retry-After."""
         self.proxy(pool=PoolLimits(total=1, wait_s=5.0))
         self.client(get())
         client = self.client(post(4, body=b"ab"))
@@ -65,7 +65,7 @@ class UpstreamFailedTests(EndingTestCase):
         self.assertEqual((self.stats.upstream_errors.total(), len(self.upstream.peers)), (0, 1))
 
     def test_leaves(self) -> None:
-        """It closes without an answer: 502 at once, also in the middle of the upload."""
+        """If the upstream closes without a response, the client gets 502 at once, even in the middle of its upload."""
         for leave in LEAVE:
             for data in (get(), post(1 << 30, body=b"x" * 1000), post(None, body=chunked(b"ab", last=False))):
                 client = self.client(data)
@@ -73,7 +73,7 @@ class UpstreamFailedTests(EndingTestCase):
                 self.failed(client, 502, "upstream_closed")
 
     def test_leaves_with_the_client_held_back(self) -> None:
-        """A client that was held back then goes on, to nowhere, until it has read its answer."""
+        """In this case a paused client is resumed and its upload dropped, until it has read its response."""
         client = self.client(post(1 << 30))
         self.server.stall()
         while client.heard:
@@ -84,7 +84,7 @@ class UpstreamFailedTests(EndingTestCase):
         self.assertEqual(client.ending, Ending.HALF)
 
     def test_garbage(self) -> None:
-        """It says something that is not HTTP, or too much of it: 502 at once."""
+        """If the upstream sends something that is not HTTP, or too much of it, the client gets 502 at once."""
         for said in (b"garbage\r\n\r\n", b"HTTP/1.1 200 OK\r\nX: " + b"y" * 70_000):
             for data in (get(), post(1 << 30, body=b"x" * 1000)):
                 client = self.client(data)
@@ -92,7 +92,7 @@ class UpstreamFailedTests(EndingTestCase):
                 self.failed(client, 502, "bad_gateway")
 
     def test_sent_once(self) -> None:
-        """What was sent on a connection that rested is not sent again on another one."""
+        """A request that was sent on a reused connection is not sent again on another one."""
         client = self.client(get())
         self.server.send(ok())
         client.news()
@@ -102,7 +102,7 @@ class UpstreamFailedTests(EndingTestCase):
         self.assertEqual(len(self.upstream.peers), 1)
 
     def test_next_request(self) -> None:
-        """A client whose own upload was complete may ask again on the same connection."""
+        """A client whose own upload was complete can send another request on the same connection."""
         client = self.client(get())
         self.server.close()
         client.news()
@@ -111,11 +111,11 @@ class UpstreamFailedTests(EndingTestCase):
         self.assertEqual(client.news(), ok())
 
 
-class UpstreamClosedTests(EndingTestCase):
-    """The upstream breaks off in the middle of its answer: so does the client's connection."""
+class PrematureCloseTests(EndingTestCase):
+    """After a premature close in the middle of the response, the client's connection is reset too."""
 
     def broken(self, begun: bytes, request: bytes = get()) -> None:
-        """However it breaks off, the client cannot take what it got for all."""
+        """Check that after any such failure the client cannot take the partial response for a complete one."""
         for end in (Peer.close, Peer.reset, lambda peer: peer.send(b"zzz\r\n\r\n")):
             if end not in LEAVE and b"chunked" not in begun:
                 continue
@@ -130,7 +130,7 @@ class UpstreamClosedTests(EndingTestCase):
             self.stats.upstream_errors.clear()
 
     def test_counted(self) -> None:
-        """A length falls short, by as little as a byte."""
+        """The body is shorter than its length, by as little as a byte."""
         self.broken(ok(b"hello")[:-1])
         self.broken(ok(b"hello")[:-5])
 
@@ -141,18 +141,18 @@ class UpstreamClosedTests(EndingTestCase):
         self.broken(CHUNKED + chunked(b"hello", last=False) + b"0\r\n")
 
     def test_http10_client(self) -> None:
-        """A client for which the close is the end gets a reset instead."""
+        """An HTTP/1.0 client, for which a close ends the body, gets a reset instead."""
         self.broken(CHUNKED + chunked(b"hello", last=False), get(version=b"HTTP/1.0"))
 
     def test_until_close(self) -> None:
-        """A body that ends with the upstream's connection is broken off by a reset."""
+        """A body that ends with the upstream's connection is aborted by a reset."""
         client = self.client(get(version=b"HTTP/1.0"))
         self.server.send(message(b"HTTP/1.1 200 OK", body=b"hello"))
         self.server.reset()
         self.assertEqual(client.ending, Ending.RESET)
 
     def test_slow_client(self) -> None:
-        """A client that is still reading is broken off too, before it can take a part for the whole."""
+        """A client that is still reading is aborted too, before it can take a partial response for a complete one."""
         client = self.client(get(version=b"HTTP/1.0"))
         client.stall()
         self.server.send(CHUNKED + chunked(b"x" * 30_000, last=False))
@@ -160,18 +160,18 @@ class UpstreamClosedTests(EndingTestCase):
         self.assertEqual(client.ending, Ending.RESET)
 
     def test_while_uploading(self) -> None:
-        """A good answer that breaks off while the upload goes on ends both."""
+        """A success response that fails while the upload goes on ends both."""
         client = self.client(post(1 << 30, body=b"x" * 1000))
         self.server.send(ok(b"hello")[:-1])
         self.server.close()
         self.assertEqual(client.ending, Ending.RESET)
 
 
-class EarlyAnswerTests(EndingTestCase):
-    """The upstream answers before it has read the request: the client gets just that answer."""
+class EarlyResponseTests(EndingTestCase):
+    """The upstream responds before it has read the request: the client gets exactly that response."""
 
     def test_every_way(self) -> None:
-        """In one segment or in pieces, closing or not, by FIN or reset behind it, reading on or not."""
+        """In one segment or in pieces, with or without a FIN or a reset after it, while reading on or not."""
         for cuts in ((len(REFUSAL),), (len(REFUSAL) - 2,), (len(REFUSAL) - 1,), (20, 40)):
             for leave in (None, *LEAVE):
                 for reads in (True, False):
@@ -192,7 +192,7 @@ class EarlyAnswerTests(EndingTestCase):
                     self.assertFalse(self.pool.busy)
 
     def test_held_back(self) -> None:
-        """A client that was held back in its upload gets it too, and can read it."""
+        """A client that was paused in its upload also gets the response, and can read it."""
         client = self.client(post(1 << 30))
         self.server.stall()
         while client.heard:
@@ -200,10 +200,13 @@ class EarlyAnswerTests(EndingTestCase):
         self.server.send(REFUSAL)
         self.assertTrue(client.received.endswith(b"no"))
         self.assertEqual((client.ending, client.socket.arriving), (Ending.HALF, type(client.socket.arriving)()))
-        self.assert_given_up()
+        self.assert_aborted()
 
     def test_success(self) -> None:
-        """An upstream that begins to answer well gets the rest of the upload, and the client the rest of the answer."""
+        """
+        With an early success response, the upstream gets the rest of the upload, and the client the rest of the
+        response.
+        """
         client = self.client(post(4, body=b"ab"))
         self.server.send(CHUNKED + chunked(b"1", last=False))
         client.send(b"cd")
@@ -213,22 +216,22 @@ class EarlyAnswerTests(EndingTestCase):
         self.assertFalse(self.pool.busy)
 
     def test_success_whole(self) -> None:
-        """If all of a good answer comes before the upload's end, the rest of that is not sent on."""
+        """If a success response is complete before the upload ends, the rest of the upload is not sent."""
         client = self.client(post(1 << 30, body=b"x" * 1000))
         self.server.send(ok())
         self.assertEqual(client.received, ok(b"hi", b"Connection: close"))
-        self.assert_given_up()
+        self.assert_aborted()
 
 
-class AnswerTimeoutTests(EndingTestCase):
-    """How long the upstream may think."""
+class ResponseTimeoutTests(EndingTestCase):
+    """The response timeout."""
 
     def setUp(self) -> None:
         super().setUp()
         self.proxy(response_s=10.0)
 
     def test_too_late(self) -> None:
-        """An upstream that has all of a request and does not answer in time is given up; nobody is to ask again."""
+        """An upstream that has the whole request and does not respond in time is aborted; the client must not retry."""
         client = self.client(post(4, body=b"abcd"))
         self.reactor.pass_time(9.9)
         self.assertEqual(client.received, b"")
@@ -237,10 +240,10 @@ class AnswerTimeoutTests(EndingTestCase):
         self.assertIn(b"\r\nx-should-retry: false\r\n", client.received)
         self.assertEqual(self.stats.upstream_errors, {"upstream_timeout": 1})
         self.assertEqual(client.ending, Ending.OPEN)
-        self.assert_given_up()
+        self.assert_aborted()
 
     def test_not_while_uploading(self) -> None:
-        """The time counts from the end of the upload."""
+        """The time starts at the end of the upload."""
         client = self.client(post(4, body=b"ab"))
         self.reactor.pass_time(20)
         client.send(b"cd")
@@ -250,7 +253,7 @@ class AnswerTimeoutTests(EndingTestCase):
         self.assertEqual(client.received, ok())
 
     def test_from_the_refusal_on(self) -> None:
-        """It counts also from the moment that the upstream takes no more of an upload."""
+        """The time also starts when the upstream stops the upload."""
         client = self.client(post(1_000_000, body=b"ab"))
         self.server.refuse_to_read()
         client.send(b"cd")
@@ -260,7 +263,7 @@ class AnswerTimeoutTests(EndingTestCase):
         self.assertEqual(error_of(client.received), (504, "upstream_timeout"))
 
     def test_interim_is_no_answer(self) -> None:
-        """An interim response does not stop it."""
+        """An interim response does not stop the timer."""
         client = self.client(get())
         self.reactor.pass_time(5)
         self.server.send(message(b"HTTP/1.1 103 Early Hints"))
@@ -268,7 +271,7 @@ class AnswerTimeoutTests(EndingTestCase):
         self.assertIn(b"HTTP/1.1 504 ", client.received)
 
     def test_not_while_answering(self) -> None:
-        """An answer that has begun may take its time, also where it began before the upload had ended."""
+        """A response that has begun has no timeout, also if it began before the upload ended."""
         for early in (True, False):
             client = self.client(post(4, body=b"ab" if early else b"abcd"))
             self.server.send(CHUNKED)
@@ -278,7 +281,7 @@ class AnswerTimeoutTests(EndingTestCase):
             self.assertTrue(client.received.endswith(chunked(b"x")), early)
 
     def test_unlimited(self) -> None:
-        """Unless told so there is no limit: ten minutes of silence are fine."""
+        """By default there is no timeout: a response after ten minutes is relayed."""
         self.proxy()
         client = self.client(post(4, body=b"abcd"))
         self.reactor.pass_time(600, 1)
@@ -286,7 +289,7 @@ class AnswerTimeoutTests(EndingTestCase):
         self.assertEqual(client.received, ok())
 
     def test_nothing_left(self) -> None:
-        """A client that leaves takes the timer along."""
+        """A client disconnect cancels the timer."""
         client = self.client(post(4, body=b"abcd"))
         self.pool.close()
         client.close()

@@ -1,6 +1,6 @@
 """
-Tests for :mod:`sttproxy.relay`: bodies and responses on their way, from socket to socket.  What goes wrong with them
-is in `test_relay_failures` and `test_relay_departures`.
+Tests for :mod:`sttproxy.relay`: bodies and responses from socket to socket.  Failures are tested in `test_failures`
+and `test_departures`.
 """
 
 from __future__ import annotations
@@ -27,47 +27,47 @@ class StoppingReceiver:
     """
     Stops an upload at its first bytes.
 
-    :ivar told: all that it hears.
+    :ivar calls: the calls that it received.
     """
 
     upload: Upload
 
     def __init__(self) -> None:
-        self.told: list[object] = []
+        self.calls: list[object] = []
 
     def body_received(self, data: bytes) -> None:
-        self.told.append(data)
+        self.calls.append(data)
         self.upload.stopProducing()
 
     def body_ended(self) -> None:
-        self.told.append("ended")
+        self.calls.append("ended")
 
     def body_failed(self, error: ProxyError) -> None:
-        self.told.append(error)
+        self.calls.append(error)
 
 
 class UploadTests(ProxyTestCase):
     """A body on its way to the upstream."""
 
     def test_interface(self) -> None:
-        """An upload is a request as a connection to the upstream expects it."""
+        """An upload implements the interface that the upstream connection expects of a request."""
         request: Any = None
         head = OutgoingHead(b"POST", b"/", [], False, False)
         self.assertTrue(verifyClass(IOutgoing, Upload))
         self.assertTrue(verifyObject(IOutgoing, Upload(request, WholeBody(b""), head, Untouched(), 0)))
 
     def test_stopped(self) -> None:
-        """After it was stopped nothing comes, be it that the body is at its end."""
+        """After a stop no further call comes, not even for the end of the body."""
         receiver = StoppingReceiver()
         request: Any = None
         receiver.upload = Upload(
             request, WholeBody(b"x"), OutgoingHead(b"POST", b"/", [], False, False), Untouched(), 1
         )
         receiver.upload.deliver(receiver)
-        self.assertEqual(receiver.told, [b"x"])
+        self.assertEqual(receiver.calls, [b"x"])
 
     def test_head_before_body(self) -> None:
-        """The upstream sees the head before the client has sent any of the body, and each byte as it comes."""
+        """The upstream gets the head before the client has sent any of the body, and each byte as it comes."""
         client = self.client(post(4))
         head, _, rest = self.server.news().partition(b"\r\n\r\n")
         self.assertIn(b"Content-Length: 4", head)
@@ -77,7 +77,7 @@ class UploadTests(ProxyTestCase):
             self.assertEqual(self.server.news(), piece)
 
     def test_framings(self) -> None:
-        """A body with a length leaves with it, a chunked one leaves chunked, and none leaves without either."""
+        """A body with a length is sent with it, a chunked one is sent chunked; without a body neither field is sent."""
         self.client(post(4, body=b"abcd"))
         self.assertTrue(self.server.news().endswith(b"\r\n\r\nabcd"))
         client = self.client(post(None, body=chunked(b"ab", last=False)))
@@ -94,12 +94,12 @@ class UploadTests(ProxyTestCase):
         self.assertIn(b"\r\nContent-Length: 0\r\n", self.server.news())
 
     def test_trailers(self) -> None:
-        """Chunk extensions and trailers stop here and never become headers or body."""
+        """Chunk extensions and trailers of the client are dropped, and never become headers or body."""
         self.client(post(None, body=b"2;x=y\r\nab\r\n0\r\nX-Evil: 1\r\n\r\n"))
         self.assertTrue(self.server.received.endswith(b"\r\n\r\n" + chunked(b"ab")))
 
     def test_any_cut(self) -> None:
-        """The upstream receives the same, however the network cut what the client sent."""
+        """The upstream receives the same bytes, however the network cut the client's bytes."""
         for data in (post(11, body=b"hello world"), post(None, body=chunked(b"hello ", b"world"))):
             for cut in range(1, len(data)):
                 self.proxy()
@@ -110,7 +110,7 @@ class UploadTests(ProxyTestCase):
                 self.assertEqual(parsed, b"hello world", cut)
 
     def test_held_until_connected(self) -> None:
-        """The client is held back until the upstream connection stands; then all that it sent goes on, in order."""
+        """The client is paused until the upstream connection is made; then all that it sent is forwarded in order."""
         self.upstream.at_once = False
         client = self.client(post(200_000, body=b"a" * 1000), *[b"b" * 50_000] * 3)
         self.assertFalse(client.heard)
@@ -118,7 +118,7 @@ class UploadTests(ProxyTestCase):
         self.assertTrue(self.server.received.endswith(b"a" * 1000 + b"b" * 150_000))
 
     def test_backpressure(self) -> None:
-        """An upstream that does not read holds the client back; nothing is stored, and nothing is lost."""
+        """An upstream that does not read pauses the client; memory use stays bounded, and no byte is lost."""
         client = self.client(post(10_000_000))
         self.server.stall()
         for _ in range(100):
@@ -132,7 +132,7 @@ class UploadTests(ProxyTestCase):
         self.assertTrue(client.heard)
 
     def test_backpressure_at_delivery(self) -> None:
-        """So does one that does not even read what the client had sent while the connection was being made."""
+        """The client is paused too if the upstream does not read what the client sent during the connection attempt."""
         self.upstream.at_once = False
         client = self.client(post(10_000_000) + b"x" * 65_536, *[b"x" * 50_000] * 10)
         self.upstream.accept()
@@ -147,20 +147,20 @@ class ResponseTests(ProxyTestCase):
     """A response on its way to the client."""
 
     def answered(self, answer: bytes, request: bytes = get()) -> tuple[Peer, bytes]:
-        """A client, and what it gets of an upstream's answer."""
+        """Return a client, and what it gets of an upstream's response."""
         client = self.client(request)
         self.server.send(answer)
         return client, client.received
 
     def test_as_it_came(self) -> None:
-        """Status, phrase, headers in their order and spelling, and body come as they were."""
+        """Status, phrase, body, and headers in their order and spelling are relayed unchanged."""
         fields = (b"dAte: yesterday", b"sErver: x", b"Set-Cookie: a=1", b"Set-Cookie: b=2", b"X-\xe4: \xe4")
         for line in (b"HTTP/1.1 200 OK", b"HTTP/1.1 299 Odd  phrase", b"HTTP/1.1 500 ", b"HTTP/1.1 404"):
             answer = message(line, *fields[:4], b"Content-Length: 3", body=b"abc")
             self.assertEqual(self.answered(answer)[1], answer)
 
     def test_framings(self) -> None:
-        """A length stays, chunks stay, and what ends with the upstream's connection leaves in chunks."""
+        """Length and chunked framing are kept; a body that ends with the upstream's connection is sent chunked."""
         self.assertEqual(self.answered(ok())[1], ok())
         answer = message(b"HTTP/1.1 200 OK", CHUNKED, body=chunked(b"hel", b"lo"))
         self.assertEqual(self.answered(answer)[1], answer)
@@ -170,7 +170,7 @@ class ResponseTests(ProxyTestCase):
         self.assertEqual(client.ending, Ending.OPEN)
 
     def test_trailers(self) -> None:
-        """Chunk extensions and trailers of the upstream's stop here."""
+        """Chunk extensions and trailers of the upstream are dropped."""
         answer = message(b"HTTP/1.1 200 OK", CHUNKED, b"Trailer: X", body=b"2;x=y\r\nhi\r\n0\r\nX: 1\r\n\r\n")
         self.assertEqual(self.answered(answer)[1], message(b"HTTP/1.1 200 OK", CHUNKED, body=chunked(b"hi")))
 
@@ -182,7 +182,7 @@ class ResponseTests(ProxyTestCase):
         self.assertEqual(client.ending, Ending.CLOSED)
 
     def test_bodiless(self) -> None:
-        """HEAD, 204 and 304 keep their length and have no body; connections on both sides live on."""
+        """Responses to HEAD, 204 and 304 keep their length and have no body; connections on both sides persist."""
         client = self.client()
         for method, answer in (
             (b"HEAD", message(b"HTTP/1.1 200 OK", b"Content-Length: 10")),
@@ -195,12 +195,12 @@ class ResponseTests(ProxyTestCase):
         self.assertEqual((client.ending, len(self.upstream.peers)), (Ending.OPEN, 1))
 
     def test_hop_by_hop(self) -> None:
-        """What speaks of the upstream's connection stops here."""
+        """Hop-by-hop fields of the upstream are dropped."""
         fields = (b"Connection: X-Hop, close", b"Keep-Alive: timeout=5", b"X-Hop: 1", b"Trailer: X", b"X: y")
         self.assertEqual(self.answered(ok(b"hi", *fields))[1], ok(b"hi", b"X: y"))
 
     def test_streamed(self) -> None:
-        """Events arrive as they are sent."""
+        """Server-sent events are relayed as they arrive."""
         client = self.client(get())
         self.server.send(message(b"HTTP/1.1 200 OK", b"Content-Type: text/event-stream", CHUNKED))
         self.assertTrue(client.news().endswith(b"\r\n\r\n"))
@@ -209,7 +209,7 @@ class ResponseTests(ProxyTestCase):
             self.assertEqual(client.news(), chunked(event, last=False))
 
     def test_interim(self) -> None:
-        """103 is passed on without what speaks of the connection, 100 is not; HTTP/1.0 clients get neither."""
+        """103 is relayed without its hop-by-hop fields, 100 is not relayed; HTTP/1.0 clients get neither."""
         early = message(b"HTTP/1.1 103 Early Hints", b"Link: </s>", b"Keep-Alive: 5")
         answer = early + message(b"HTTP/1.1 100 Continue") + ok()
         self.assertEqual(self.answered(answer)[1], message(b"HTTP/1.1 103 Early Hints", b"Link: </s>") + ok())
@@ -217,7 +217,7 @@ class ResponseTests(ProxyTestCase):
         self.assertTrue(received.startswith(b"HTTP/1.1 200 OK"))
 
     def test_backpressure(self) -> None:
-        """A client that does not read holds the upstream back; nothing is stored, and nothing is lost."""
+        """A client that does not read pauses the upstream; memory use stays bounded, and no byte is lost."""
         client = self.client(get())
         client.stall()
         self.server.send(message(b"HTTP/1.1 200 OK", b"Content-Length: 5000000"))
@@ -232,7 +232,7 @@ class ResponseTests(ProxyTestCase):
         self.assertFalse(self.pool.busy)
 
     def test_backpressure_at_the_end(self) -> None:
-        """A client that still reads one response does not hold back another one on the same upstream connection."""
+        """A client that still reads one response does not pause the next response on the same upstream connection."""
         slow = self.client(get())
         slow.stall()
         self.server.send(message(b"HTTP/1.1 200 OK", b"Content-Length: 100000", body=b"x" * 40_000), b"x" * 60_000)
@@ -243,7 +243,7 @@ class ResponseTests(ProxyTestCase):
         self.assertEqual(slow.received.count(b"x"), 100_000)
 
     def test_slow_reader_is_answered_on(self) -> None:
-        """Who pipelines requests and reads nothing does not make us fetch answers without end."""
+        """For a client that pipelines requests and reads nothing, only a limited number of responses is fetched."""
         client = self.client()
         client.stall()
         client.send(get() * 1000)
@@ -253,7 +253,9 @@ class ResponseTests(ProxyTestCase):
         self.assertLess(client.unsent, 300_000)
 
     def test_slow_reader_goes_on(self) -> None:
-        """Who pipelines requests and reads in bits, or pauses anywhere in the answers, gets all of them in the end."""
+        """
+        A client that pipelines requests and reads in small pieces, or pauses anywhere, gets all responses in the end.
+        """
         answers = [ok(b"x" * 66_000), ok(b"hello"), ok(b"x" * 66_000), ok(b"hi")]
         for cuts in itertools.product((-3, 70_000), repeat=2):
             for goes_on_at in range(2 * len(answers) + 1):
@@ -281,7 +283,7 @@ class ResponseTests(ProxyTestCase):
         self.assertEqual(len(self.upstream.peers), 1)
 
     def test_flood(self) -> None:
-        """Who pipelines more than is held, with bodies or without, is held back."""
+        """A client that pipelines more than the buffer limit is paused, with and without bodies."""
         for request in (post(2, body=b"ab"), get()):
             client = self.client()
             client.socket.arriving.extend([request * (65536 // len(request))] * 60)
@@ -291,7 +293,7 @@ class ResponseTests(ProxyTestCase):
             self.assertLess(len(client.protocol._buffer), 4 * MAX_PIPELINED)
 
     def test_two_clients(self) -> None:
-        """Two clients share nothing but resting connections."""
+        """Two clients share nothing but idle connections."""
         one, other = self.client(get(b"/one")), self.client(get(b"/other"))
         first, second = self.upstream.peers
         second.send(ok(b"other"))
@@ -300,10 +302,10 @@ class ResponseTests(ProxyTestCase):
 
 
 class GarbageTests(ProxyTestCase):
-    """What a request leaves behind."""
+    """Memory of finished requests."""
 
     def test_nothing_left_to_collect(self) -> None:
-        """A request that is done is gone at once; waiting for the garbage collector would cost more than relaying."""
+        """A finished request is freed by reference counting; garbage collector runs would cost more than relaying."""
         self.proxy(response_s=60)
         client = self.client()
         requests = (get(), post(2, body=b"ab"), post(None, body=chunked(b"ab")), transcription())

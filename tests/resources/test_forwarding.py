@@ -1,6 +1,5 @@
 """
-Tests for :mod:`sttproxy.relay` and :mod:`sttproxy.resources`: what an upstream is asked, and when a client is told to
-go on.
+Tests for :mod:`sttproxy.relay` and :mod:`sttproxy.resources`: the request to the upstream, and 100 Continue.
 """
 
 from __future__ import annotations
@@ -13,22 +12,22 @@ from sttproxy.upstream.pool import PoolLimits
 
 from ..support.stage import PSEUDONYM, ProxyTestCase, get, message, ok, post
 
-#: What each request leaves with.
+#: The fields that each forwarded request has.
 MARK = b"CDN-Loop: " + PSEUDONYM
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
 class TargetTests(ProxyTestCase):
-    """What is asked of the upstream."""
+    """The request to the upstream."""
 
     def asked(self, data: bytes) -> bytes:
-        """What the upstream gets of a request."""
+        """Return what the upstream receives of a request."""
         self.client(data)
         parse_request(self.server.received.partition(b"\r\n\r\n")[0] + b"\r\n\r\n")
         return self.server.received
 
     def test_kept(self) -> None:
-        """Method, target and headers leave as they came, to the byte and in their order."""
+        """Method, target and headers are forwarded byte for byte and in order."""
         for method in (b"GET", b"get", b"PROPFIND", b"sTrange!"):
             for target in (
                 b"/",
@@ -43,18 +42,18 @@ class TargetTests(ProxyTestCase):
                 self.assertNotIn(b"gzip", received)
 
     def test_prefix(self) -> None:
-        """A prefix goes before the path, and not before the server as a whole."""
+        """A prefix is put before a path, and not before the target ``*``."""
         self.proxy(prefix=b"/api")
         self.assertIn(b"GET /api/x?y HTTP/1.1\r\n", self.asked(get(b"/x?y")))
         self.assertIn(b"OPTIONS * HTTP/1.1\r\n", self.asked(get(b"*", method=b"OPTIONS")))
 
     def test_absolute(self) -> None:
-        """An absolute target is reduced to its path, and its authority is the Host."""
+        """A target in absolute form is reduced to its path, and its authority becomes the Host."""
         received = self.asked(get(b"http://other:1/x?y"))
         self.assertTrue(received.startswith(message(b"GET /x?y HTTP/1.1", b"Host: other:1")[:-2]), received)
 
     def test_hop_by_hop(self) -> None:
-        """What speaks of the client's connection stops here."""
+        """The client's hop-by-hop fields are dropped."""
         hops = (
             b"Connection: X-Hop, keep-alive",
             b"X-Hop: 1",
@@ -67,29 +66,31 @@ class TargetTests(ProxyTestCase):
         self.assertNotIn(b"Hop", received)
 
     def test_http10(self) -> None:
-        """A request of HTTP/1.0 without a Host leaves as one of HTTP/1.1 with the upstream's own."""
+        """An HTTP/1.0 request without Host is forwarded as HTTP/1.1 with the upstream's own Host."""
         received = self.asked(b"GET /x HTTP/1.0\r\n\r\n")
         self.assertTrue(received.startswith(message(b"GET /x HTTP/1.1", b"Host: upstream:1")[:-2]), received)
 
     def test_forwarded(self) -> None:
-        """The upstream is told who asked, how and for what; what the client says of that itself is not believed."""
+        """Forwarded headers name the client's address, protocol and host; the client's own values are not trusted."""
         received = self.asked(get(b"/x", b"X-Forwarded-For: 9.9.9.9", b"x-forwarded-proto: https"))
-        told = (b"X-Forwarded-For: 192.0.2.7", b"X-Forwarded-Proto: http", b"X-Forwarded-Host: h", MARK)
-        self.assertEqual(received, message(b"GET /x HTTP/1.1", b"Host: h", *told))
+        forwarded = (b"X-Forwarded-For: 192.0.2.7", b"X-Forwarded-Proto: http", b"X-Forwarded-Host: h", MARK)
+        self.assertEqual(received, message(b"GET /x HTTP/1.1", b"Host: h", *forwarded))
 
     def test_trusted(self) -> None:
-        """What a trusted proxy says of the client behind it is added to."""
+        """The values of a trusted proxy are extended."""
         self.proxy(trusted=TrustedPeers([ip_network("192.0.2.0/24")]))
         received = self.asked(get(b"/x", b"X-Forwarded-For: 9.9.9.9", b"X-Forwarded-Proto: https"))
-        told = (b"X-Forwarded-For: 9.9.9.9, 192.0.2.7", b"X-Forwarded-Proto: https", b"X-Forwarded-Host: h", MARK)
-        self.assertEqual(received, message(b"GET /x HTTP/1.1", b"Host: h", *told))
+        forwarded = (b"X-Forwarded-For: 9.9.9.9, 192.0.2.7", b"X-Forwarded-Proto: https", b"X-Forwarded-Host: h", MARK)
+        self.assertEqual(received, message(b"GET /x HTTP/1.1", b"Host: h", *forwarded))
 
 
 class ContinueTests(ProxyTestCase):
-    """Clients that ask whether to send their body."""
+    """Clients that expect 100 Continue."""
 
     def test_when_connected(self) -> None:
-        """They are told to when the upstream connection stands, and not before; the upstream hears nothing of it."""
+        """
+        100 is sent when the upstream connection is made, and not before; the upstream does not get the Expect field.
+        """
         self.upstream.at_once = False
         client = self.client(post(4, b"Expect: 100-continue"))
         self.reactor.pass_time(3)
@@ -102,7 +103,7 @@ class ContinueTests(ProxyTestCase):
         self.assertEqual(client.news(), ok())
 
     def test_resting_connection(self) -> None:
-        """On a connection that rests they are told to at once."""
+        """With an idle connection 100 is sent at once."""
         client = self.client(get())
         self.server.send(ok())
         client.news()
@@ -110,7 +111,7 @@ class ContinueTests(ProxyTestCase):
         self.assertEqual(client.news(), CONTINUE)
 
     def test_free_connection(self) -> None:
-        """They are not while all connections are busy."""
+        """While all connections are busy 100 is not sent."""
         self.proxy(pool=PoolLimits(total=1))
         self.client(get())
         client = self.client(post(4, b"Expect: 100-continue"))
@@ -119,7 +120,10 @@ class ContinueTests(ProxyTestCase):
         self.assertEqual(client.received, CONTINUE)
 
     def test_refused_by_upstream(self) -> None:
-        """A refusal that comes instead is passed on, without a second answer to what the client sends all the same."""
+        """
+        An upstream's refusal is relayed instead; if the client sends its body all the same, it gets no second
+        response.
+        """
         client = self.client(post(4, b"Expect: 100-continue"))
         client.news()
         self.server.send(message(b"HTTP/1.1 401 -", b"Content-Length: 0"))
@@ -128,7 +132,7 @@ class ContinueTests(ProxyTestCase):
         self.assertEqual(client.news(), b"")
 
     def test_upstream_says_so_too(self) -> None:
-        """What the upstream says to the same purpose is swallowed."""
+        """The upstream's own 100 is dropped."""
         client = self.client(post(4, b"Expect: 100-continue"))
         self.server.send(CONTINUE)
         self.assertEqual(client.received, CONTINUE)

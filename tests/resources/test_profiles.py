@@ -1,5 +1,5 @@
 """
-Tests for :mod:`sttproxy.resources`: profiles by URL and by API key, and the response that tells what was done.
+Tests for :mod:`sttproxy.resources`: profiles by URL and by API key, and the explanation header in the response.
 """
 
 from __future__ import annotations
@@ -34,20 +34,20 @@ URLENCODED = b"Content-Type: application/x-www-form-urlencoded"
 
 
 def message_of(received: bytes) -> str:
-    """The message of an error of the proxy's."""
+    """Return the message of one of the proxy's errors."""
     message: str = json.loads(received.partition(b"\r\n\r\n")[2])["error"]["message"]
     return message
 
 
 class ProfileTestCase(ProxyTestCase):
-    """Tests with three profiles."""
+    """Base class: a configuration with three profiles."""
 
     def setUp(self) -> None:
         super().setUp()
         self.proxy(fields=FIELDS)
 
     def sent(self, target: bytes = PATH, *fields: bytes) -> tuple[bytes, list[tuple[str, bytes]]]:
-        """The target and the form that the upstream receives of a request, which is answered."""
+        """Return the target and the form that the upstream receives of a request, and send a response."""
         client = self.client(transcription(FORM, FORM_TYPE, *fields, target=target))
         received = self.server.news()
         self.server.send(ok())
@@ -60,7 +60,10 @@ class UrlTests(ProfileTestCase):
     """``/profiles/NAME`` before a path."""
 
     def test_chosen(self) -> None:
-        """The profile's rules are applied, and the upstream sees the path without it; without one, the base's are."""
+        """
+        The profile's rules are applied, and the upstream gets the path without the prefix; otherwise the base rules
+        apply.
+        """
         for prefix, form in (
             (b"", BASE),
             (b"/profiles/medical", MEDICAL),
@@ -71,21 +74,21 @@ class UrlTests(ProfileTestCase):
                 self.assertEqual(self.sent(prefix + target), (target, form), prefix + target)
 
     def test_absolute(self) -> None:
-        """A target in absolute form has its prefix too."""
+        """A target in absolute form can have the prefix too."""
         self.assertEqual(self.sent(b"http://h/profiles/medical" + PATH), (PATH, MEDICAL))
 
     def test_one_prefix(self) -> None:
-        """Only one is taken off: the upstream may have profiles of its own."""
+        """Only one prefix is removed: the upstream may have profiles of its own."""
         target = b"/profiles/raw/v1/audio/transcriptions"
         self.assertEqual(self.sent(b"/profiles/medical" + target), (target, MEDICAL))
 
     def test_upstream_prefix(self) -> None:
-        """What is left goes behind the prefix of the upstream's paths."""
+        """The rest of the path is put behind the prefix of the upstream's paths."""
         self.proxy(fields=FIELDS, prefix=b"/v1/audio")
         self.assertEqual(self.sent(b"/profiles/medical/transcriptions"), (PATH, MEDICAL))
 
     def test_everything_below(self) -> None:
-        """Other requests lose the prefix too and pass, also to what would be the proxy's own pages."""
+        """Other requests lose the prefix too and are forwarded, also to the paths of the proxy's own pages."""
         for target, leaves in (
             (b"/profiles/medical/v1/models?a=b", b"/v1/models?a=b"),
             (b"/profiles/medical/health", b"/health"),
@@ -103,7 +106,7 @@ class UrlTests(ProfileTestCase):
             client.close()
 
     def test_not_the_prefix(self) -> None:
-        """Paths that only look like it pass as they are, under the base's rules."""
+        """Paths that only resemble the prefix are forwarded unchanged, under the base rules."""
         for target in (
             b"/Profiles/medical" + PATH,
             b"/%70rofiles/medical" + PATH,
@@ -119,7 +122,7 @@ class UrlTests(ProfileTestCase):
         client.close()
 
     def test_unknown(self) -> None:
-        """A profile that does not exist, to the letter, is not found; the answer names those that do."""
+        """An unknown profile gets 404, compared letter by letter; the error names the existing ones."""
         for name in (
             b"Medical",
             b"medica",
@@ -144,7 +147,7 @@ class UrlTests(ProfileTestCase):
         self.assertEqual(self.upstream.peers, [])
 
     def test_redirected(self) -> None:
-        """A redirect keeps the profile, so that the client's second request has its fields too."""
+        """A redirect keeps the profile, so that it applies to the client's second request too."""
         client = self.client(transcription(target=b"/profiles/medical" + PATH + b"/?a=b"))
         location = b"Location: http://h" + PATH + b"?a=b"
         self.server.send(message(b"HTTP/1.1 307 Temporary Redirect", location, b"Content-Length: 0", b"X-A: /b"))
@@ -152,14 +155,14 @@ class UrlTests(ProfileTestCase):
         self.assertIn(b"\r\nX-A: /b\r\n", client.received)
 
     def test_none(self) -> None:
-        """Where there are no profiles, none is found, and that is said."""
+        """If no profiles are configured, the error says so."""
         self.proxy(fields=b'{"language": "zh"}')
         client = self.client(get(b"/profiles/medical/v1/models"))
         self.assertEqual(error_of(client.received), (404, "not_found"))
         self.assertIn("there are no profiles", message_of(client.received))
 
     def test_detours(self) -> None:
-        """Behind the prefix a path is judged like any other."""
+        """Behind the prefix a path follows the same rules as any other."""
         for rest in (b"/v1/AUDIO/transcriptions", b"/v1/audio/x/../transcriptions", b"/v1/audio//transcriptions"):
             client = self.client(transcription(target=b"/profiles/medical" + rest))
             self.assertEqual(error_of(client.received), (400, "bad_request"), rest)
@@ -168,12 +171,12 @@ class UrlTests(ProfileTestCase):
         self.assertEqual(self.upstream.peers, [])
 
     def test_not_a_page(self) -> None:
-        """A profile cannot be named in front of a page to reach it, nor a page hide a profile."""
+        """A profile prefix does not reach the proxy's own pages, and a page does not hide a profile."""
         client = self.client(get(b"/profiles/nobody/health"))
         self.assertEqual(error_of(client.received), (404, "not_found"))
 
     def test_each_request(self) -> None:
-        """On one connection each request has its own profile, and one without has none."""
+        """Each request on a connection has its own profile; a request without one has none."""
         client = self.client()
         for target, form in (
             (b"/profiles/medical" + PATH, MEDICAL),
@@ -186,7 +189,7 @@ class UrlTests(ProfileTestCase):
             self.server.send(ok())
 
     def test_reloaded(self) -> None:
-        """A profile that goes away is not found by the next request; one under way keeps it."""
+        """A removed profile is not found by the next request; a request in flight keeps it."""
         data = transcription(target=b"/profiles/medical" + PATH)
         client = self.client(data[:-30])
         self.config = config.parse(b'{"$profiles": {"new": {"language": "it"}}}')
@@ -198,13 +201,13 @@ class UrlTests(ProfileTestCase):
         self.assertIn(("language", b"it"), self.sent(b"/profiles/new" + PATH)[1])
 
     def test_default_profile(self) -> None:
-        """The profile of the command line is for requests that name none, and can be left for another one."""
+        """The profile of the command line applies to requests that name none; a URL can choose another one."""
         self.proxy(fields=FIELDS, profile="medical")
         self.assertEqual(self.sent(), (PATH, MEDICAL))
         self.assertEqual(self.sent(b"/profiles/raw" + PATH), (PATH, RAW))
 
     def test_small_forms(self) -> None:
-        """Small forms have profiles too."""
+        """Profiles apply to small forms too."""
         for content_type, body, leaves in (
             (URLENCODED, b"prompt=x&temperature=0", b"temperature=0.5&model=base"),
             (b"Content-Type: application/json", b'{"temperature": 0}', b'{"temperature":"0.5","model":"base"}'),
@@ -215,7 +218,7 @@ class UrlTests(ProfileTestCase):
 
 
 class KeyTests(ProfileTestCase):
-    """API keys that belong to a profile."""
+    """API keys that are bound to a profile."""
 
     def setUp(self) -> None:
         super().setUp()
@@ -226,12 +229,12 @@ class KeyTests(ProfileTestCase):
         self.assertEqual(len(self.config.keys), 2)
 
     def refused(self, target: bytes, *fields: bytes) -> tuple[int, str]:
-        """The error that a request gets."""
+        """Return the error that a request gets."""
         client = self.client(transcription(FORM, FORM_TYPE, *fields, target=target))
         return error_of(client.received)
 
     def test_bound(self) -> None:
-        """A key has its profile, however the header is written; naming that profile as well is fine."""
+        """A bound key selects its profile, in any spelling of the header; the URL may name the same profile."""
         for header in (
             b"Authorization: Bearer sk-medical",
             b"authorization:bearer   sk-medical",
@@ -243,7 +246,7 @@ class KeyTests(ProfileTestCase):
         self.assertEqual(self.sent(PATH, b"Authorization: Bearer sk raw"), (PATH, RAW))
 
     def test_beats_default(self) -> None:
-        """A key's profile goes before the command line's."""
+        """A key's profile takes precedence over the command line's."""
         keyed = self.config
         self.proxy(fields=FIELDS, profile="raw")
         self.config = keyed
@@ -251,26 +254,26 @@ class KeyTests(ProfileTestCase):
         self.assertEqual(self.sent(PATH)[1], RAW)
 
     def test_forbidden(self) -> None:
-        """A URL that names another profile is forbidden to it, and reaches nobody."""
+        """With a bound key, a URL with another profile gets 403, and is not forwarded."""
         for name in (b"raw", b"a.b_c~d-1"):
             target = b"/profiles/" + name + PATH
             self.assertEqual(self.refused(target, b"Authorization: Bearer sk-medical"), (403, "forbidden_profile"))
         self.assertEqual(self.upstream.peers, [])
 
     def test_message(self) -> None:
-        """The refusal names the profile and not the key."""
+        """The error message has the profile's name, but not the key."""
         data = transcription(FORM, FORM_TYPE, b"Authorization: Bearer sk-medical", target=b"/profiles/raw" + PATH)
         message = message_of(self.client(data).received)
         self.assertIn("'medical'", message)
         self.assertNotIn("sk-", message)
 
     def test_unknown_profile(self) -> None:
-        """A profile that does not exist is not found, whoever asks."""
+        """An unknown profile gets 404 with any key."""
         header = b"Authorization: Bearer sk-medical"
         self.assertEqual(self.refused(b"/profiles/nobody" + PATH, header), (404, "not_found"))
 
     def test_other_keys(self) -> None:
-        """Another key, or none, is bound to nothing and may choose."""
+        """A request with an unbound key, or without one, may choose any profile."""
         for fields in (
             (),
             (b"Authorization: Bearer sk-Medical",),
@@ -283,21 +286,21 @@ class KeyTests(ProfileTestCase):
             self.assertEqual(self.sent(b"/profiles/raw" + PATH, *fields), (PATH, RAW), fields)
 
     def test_several(self) -> None:
-        """Several keys in one request are refused, for the upstream may take another one than is judged here."""
+        """Several keys in one request are refused, because the upstream may use another one than the proxy."""
         two = (b"Authorization: Bearer x", b"Authorization: Bearer sk-medical")
         for fields in (two, two[::-1], two[:1] * 2):
             self.assertEqual(self.refused(PATH, *fields), (400, "bad_request"))
         self.assertEqual(self.upstream.peers, [])
 
     def test_without_keys(self) -> None:
-        """Where no key is bound the header is nobody's business."""
+        """If no key is bound, the header is not checked."""
         self.config = config.parse(FIELDS)
         two = (b"Authorization: Bearer x", b"Authorization: Bearer sk-medical")
         self.assertEqual(self.sent(PATH, *two), (PATH, BASE))
         self.assertEqual(self.sent(b"/profiles/raw" + PATH, *two), (PATH, RAW))
 
     def test_passes(self) -> None:
-        """The key goes on to the upstream as it came; what is no transcription is nobody's business."""
+        """The key is forwarded unchanged; for requests that are not transcriptions it is not checked."""
         client = self.client(get(b"/profiles/raw/v1/models", b"Authorization: Bearer sk-medical"))
         self.assertIn(b"\r\nAuthorization: Bearer sk-medical\r\n", self.server.news())
         client.close()
@@ -310,7 +313,7 @@ class QueryTests(ProfileTestCase):
     """The query of a transcription."""
 
     def test_stripped(self) -> None:
-        """Forced and mapped fields are taken out of it, as the profile has it; the rest stays to the byte."""
+        """Forced and mapped fields of the profile are removed from it; the other bytes do not change."""
         query = b"?language=x&Prompt%5B%5D=y&a=%zz&temperature=1&model=m&&_charset_=z"
         for prefix, left in (
             (b"", b"?Prompt%5B%5D=y&a=%zz&temperature=1&model=m&"),
@@ -320,23 +323,23 @@ class QueryTests(ProfileTestCase):
         self.assertEqual(self.sent(PATH + b"?language=x")[0].rstrip(b"?"), PATH)
 
     def test_others(self) -> None:
-        """That of another request stays."""
+        """The query of other requests does not change."""
         client = self.client(get(b"/v1/models?language=x"))
         self.assertEqual(self.server.news().split(b" ")[1], b"/v1/models?language=x")
         client.close()
 
     def test_control(self) -> None:
-        """A name that cannot be judged is refused."""
+        """A name with a control character is refused."""
         client = self.client(transcription(target=PATH + b"?a%00=1"))
         self.assertEqual(error_of(client.received), (400, "malformed_form"))
         self.assertEqual(self.upstream.peers, [])
 
 
 class ExplanationTests(ProxyTestCase):
-    """The response that tells what was done to a form."""
+    """The response header that lists the changes to a form."""
 
-    def told(self, fields: object, request: bytes, answer: bytes = b"") -> list[bytes]:
-        """The values of the header that the client gets."""
+    def explained(self, fields: object, request: bytes, answer: bytes = b"") -> list[bytes]:
+        """Return the values of the header that the client gets."""
         self.proxy(fields=json.dumps(fields).encode(), explains=True)
         client = self.client(request)
         self.server.send(answer or ok())
@@ -347,29 +350,31 @@ class ExplanationTests(ProxyTestCase):
         return re.findall(rb"(?im)^x-sttproxy-config: *([^\r]*)\r?$", head)
 
     def test_told(self) -> None:
-        """The generation of the configuration and the names of fields, by what was done to them; no values."""
+        """
+        It has the configuration's generation and the names of the changed fields by kind of change, without values.
+        """
         fields = {
             "prompt": "geheim",
             "x": None,
             "$default": {"model": "m"},
             "$map": {"language": {"en": "de", "zh": "fr"}, "other": {"*": "y"}},
         }
-        told = self.told(fields, transcription())
-        self.assertEqual(told, [b"0; forced=prompt; defaulted=model; mapped=language"])
+        explained = self.explained(fields, transcription())
+        self.assertEqual(explained, [b"0; forced=prompt; defaulted=model; mapped=language"])
         body = b"x=1&language=it&model=&prompt=2"
-        self.assertEqual(self.told(fields, transcription(body, URLENCODED)), [b"0; forced=prompt; removed=x"])
+        self.assertEqual(self.explained(fields, transcription(body, URLENCODED)), [b"0; forced=prompt; removed=x"])
         self.assertEqual(
-            self.told(fields, transcription(b"{}", b"Content-Type: application/json")),
+            self.explained(fields, transcription(b"{}", b"Content-Type: application/json")),
             [b"0; forced=prompt; defaulted=model"],
         )
 
     def test_nothing_done(self) -> None:
-        """Where nothing was done there is the generation alone."""
-        self.assertEqual(self.told({}, transcription()), [b"0"])
-        self.assertEqual(self.told({"$map": {"language": {"zh": "x"}}, "x": None}, transcription()), [b"0"])
+        """If nothing was changed, it has only the generation."""
+        self.assertEqual(self.explained({}, transcription()), [b"0"])
+        self.assertEqual(self.explained({"$map": {"language": {"zh": "x"}}, "x": None}, transcription()), [b"0"])
 
     def test_generation(self) -> None:
-        """The generation is that of the configuration that the request had, not of the one in force by then."""
+        """The generation is that of the request's configuration, even after a reload."""
         self.proxy(fields=b'{"a": 1}', explains=True)
         client = self.client(transcription())
         self.config = config.Config(generation=7)
@@ -380,35 +385,35 @@ class ExplanationTests(ProxyTestCase):
         self.assertTrue(client.received.partition(b"hi")[2].count(b"\r\nx-sttproxy-config: 7\r\n"), client.received)
 
     def test_names(self) -> None:
-        """Names are ASCII there, and hold nothing that separates them or ends the header."""
+        """Names in it are ASCII, and cannot contain a separator or end the header."""
         fields = {"naïve": 1, "a,b": 2, "会议[]": [3], "a b": 4, "x:y": 5, "e@f": 6}
         self.assertEqual(
-            self.told(fields, transcription()),
+            self.explained(fields, transcription()),
             [b"0; forced=na%C3%AFve,a%2Cb,%E4%BC%9A%E8%AE%AE[],a%20b,x%3Ay,e%40f"],
         )
 
     def test_profile(self) -> None:
-        """It tells of the profile's rules."""
+        """It describes the profile's rules."""
         fields = {"language": "zh", "$profiles": {"p": {"$unset": ["language"], "prompt": "x"}}}
-        self.assertEqual(self.told(fields, transcription(target=b"/profiles/p" + PATH)), [b"0; forced=prompt"])
+        self.assertEqual(self.explained(fields, transcription(target=b"/profiles/p" + PATH)), [b"0; forced=prompt"])
 
     def test_not_asked(self) -> None:
-        """Without the option, and for what is no transcription, there is no such header."""
-        self.assertEqual(self.told({"a": 1}, get()), [])
+        """Without the option, or for a request that is not a transcription, the header is not added."""
+        self.assertEqual(self.explained({"a": 1}, get()), [])
         self.proxy(fields=b'{"a": 1}')
         client = self.client(transcription())
         self.server.send(ok())
         self.assertEqual(client.received, ok())
 
     def test_early_answer(self) -> None:
-        """An answer that comes before the form has ended tells what was done by then."""
+        """A response before the end of the form has the changes made so far."""
         self.proxy(fields=b'{"a": 1, "$default": {"b": 2}, "$map": {"language": {"en": "x"}}}', explains=True)
         client = self.client(transcription()[:-40])
         self.server.send(ok())
         self.assertIn(b"\r\nx-sttproxy-config: 0; forced=a; mapped=language\r\n", client.received)
 
     def test_errors(self) -> None:
-        """The upstream's errors have it too."""
+        """The upstream's error responses have it too."""
         self.proxy(fields=b'{"a": 1}', explains=True)
         client = self.client(transcription())
         self.server.send(b"HTTP/1.1 500 Internal Server Error\r\nContent-Length: 0\r\n\r\n")
@@ -416,10 +421,10 @@ class ExplanationTests(ProxyTestCase):
 
 
 class StreamedTests(ProxyTestCase):
-    """Defaults and tables in a form that streams."""
+    """Defaults and tables of values in a streamed form."""
 
     def test_streamed(self) -> None:
-        """The upstream has the head and the recording as they come, and defaults with the end, in the length told."""
+        """The upstream gets head and recording as they arrive, and defaults at the end, in the announced length."""
         self.proxy(fields=b'{"$default": {"model": "m"}, "$map": {"language": {"en": "zh-longer"}}}')
         data = transcription()
         head, form = data[: -len(FORM)], FORM

@@ -1,5 +1,5 @@
 """
-Tests for :mod:`sttproxy.resources`: which Resource answers what, and the proxy's own pages.
+Tests for :mod:`sttproxy.resources`: routing to Resources, and the proxy's own pages.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from ..support.stage import FORM, FORM_TYPE, PATH, PSEUDONYM, ProxyTestCase, err
 
 
 class LoopTests(ProxyTestCase):
-    """Requests that the proxy has passed on before."""
+    """Requests that the proxy itself has forwarded before."""
 
     def test_every_route(self) -> None:
-        """They are refused wherever they lead, before they wait for anything; nobody is to ask again."""
+        """On every route they are refused at once, without waiting in a queue; the client must not retry."""
         self.proxy(fields=b'{"$profiles": {"p": {}}}', most=1)
         mark = b"CDN-Loop: " + PSEUDONYM
         upgrade = (b"Connection: Upgrade", b"Upgrade: websocket")
@@ -44,7 +44,10 @@ class LoopTests(ProxyTestCase):
         self.assertEqual((self.upstream.peers, self.stats.stt_requests), ([], 0))
 
     def test_passed_on(self) -> None:
-        """What is passed on comes back marked, whatever its Connection says, and is refused then."""
+        """
+        A forwarded request carries the proxy's mark, whatever its Connection field lists, and is refused if it
+        returns.
+        """
         for data in (
             get(b"/x", b"Connection: cdn-loop"),
             get(b"/x", b"CDN-Loop: a.example, b", b"Connection: cdn-loop, close"),
@@ -55,15 +58,15 @@ class LoopTests(ProxyTestCase):
             self.assertEqual(error_of(client.received), (508, "loop_detected"), data)
 
     def test_own_pages(self) -> None:
-        """The proxy's own pages lead nowhere, and are answered."""
+        """The proxy's own pages are not forwarded, so they respond normally."""
         self.assertIn(b" 200 OK\r\n", self.client(get(b"/stats", b"CDN-Loop: " + PSEUDONYM)).received)
 
 
 class RootTests(ProxyTestCase):
-    """Which Resource answers what."""
+    """Routing to Resources."""
 
     def counted(self, data: bytes) -> tuple[int, int, bool]:
-        """What a request is counted as: transcriptions, others that pass, and whether it was answered at once."""
+        """Return how a request is counted: as a transcription, as forwarded, and whether it was answered at once."""
         before = self.stats.stt_requests, self.stats.forwarded_requests
         client = self.client(data)
         stt, forwarded = self.stats.stt_requests - before[0], self.stats.forwarded_requests - before[1]
@@ -75,7 +78,7 @@ class RootTests(ProxyTestCase):
         self.assertTrue(verifyObject(IResource, self.site.resource))
 
     def test_own_pages(self) -> None:
-        """The proxy's own pages have their exact path and nothing else; a query does not hide them."""
+        """The proxy's own pages match only their exact path, with or without a query."""
         self.assertEqual(self.counted(get(b"/stats")), (0, 0, True))
         self.assertEqual(self.counted(get(b"/stats?x")), (0, 0, True))
         for target in (b"/stats/", b"/Stats", b"//stats", b"/v1/stats", b"/%73tats", b"/", b"*"):
@@ -83,21 +86,21 @@ class RootTests(ProxyTestCase):
             self.assertEqual(self.counted(get(target, method=method)), (0, 1, False), target)
 
     def test_transcriptions(self) -> None:
-        """POST to a path that ends in audio/transcriptions is one; whatever else is none."""
+        """A POST to a path that ends in audio/transcriptions is a transcription; other requests are not."""
         for target in (PATH, b"/audio/transcriptions", b"/a/b/audio/transcriptions?x=y", PATH + b"/"):
             self.assertEqual(self.counted(transcription(target=target)), (1, 0, False), target)
         for data in (get(PATH), get(PATH, method=b"PUT"), post(2, target=b"/v1/audio/translations", body=b"ab")):
             self.assertEqual(self.counted(data), (0, 1, False), data)
 
     def test_detours(self) -> None:
-        """A path of which servers differ on whether it is one is refused, and reaches nobody."""
+        """A path that some servers read as a transcription path and others do not is refused, and not forwarded."""
         for target in (b"/v1/AUDIO/transcriptions", b"/v1//audio/./transcriptions", b"/x/../audio/transcriptions;a"):
             client = self.client(transcription(target=target))
             self.assertEqual(error_of(client.received), (400, "bad_request"), target)
         self.assertEqual(self.upstream.peers, [])
 
     def test_overrides(self) -> None:
-        """So is a request that asks by a header to be taken for one, or a transcription for something else."""
+        """A request with a header that overrides its method or path is refused too."""
         for data in (
             post(2, b"X-HTTP-Method-Override: PUT", target=PATH, body=b"ab"),
             get(PATH, b"X-HTTP-Method-Override: POST"),
@@ -107,22 +110,22 @@ class RootTests(ProxyTestCase):
         self.assertEqual(self.upstream.peers, [])
 
     def test_prefix_counts(self) -> None:
-        """What counts is the path that the upstream sees."""
+        """The path that the upstream sees decides."""
         self.proxy(prefix=b"/v1/audio")
         self.assertEqual(self.counted(transcription(target=b"/transcriptions")), (1, 0, False))
 
 
 class HealthTests(ProxyTestCase):
-    """``/health``."""
+    """The page ``/health``."""
 
     def asked(self, method: bytes = b"GET") -> tuple[Peer, bytes, dict[str, Any]]:
-        """Ask; return the answer's status line and content."""
+        """Request the page; return the status line and the content."""
         client = self.client(get(b"/health", method=method))
         head, _, body = client.received.partition(b"\r\n\r\n")
         return client, head, json.loads(body or b"{}")
 
     def test_healthy(self) -> None:
-        """An upstream that takes connections is healthy."""
+        """An upstream that accepts connections is healthy."""
         _, head, content = self.asked()
         self.assertTrue(head.startswith(b"HTTP/1.1 200 OK\r\n"))
         self.assertIn(b"Content-Type: application/json", head)
@@ -130,7 +133,7 @@ class HealthTests(ProxyTestCase):
         self.assertEqual(content, {"status": "healthy", "version": "1"})
 
     def test_degraded(self) -> None:
-        """One that does not is degraded, with the reason."""
+        """An upstream that does not is degraded; the response has the reason."""
         self.upstream.at_once = False
         client = self.client(get(b"/health"))
         self.upstream.refuse(UpstreamUnreachable("Nobody is there."))
@@ -140,13 +143,13 @@ class HealthTests(ProxyTestCase):
         self.assertEqual(json.loads(body), expected)
 
     def test_busy(self) -> None:
-        """One at which a request of ours is under way is healthy without being asked."""
+        """While a request of ours is in flight the upstream is healthy, without a probe."""
         self.client(get())
         self.upstream.at_once = False
         self.assertEqual(self.asked()[2]["status"], "healthy")
 
     def test_reaches_nobody(self) -> None:
-        """Nothing is sent there for it."""
+        """The probe sends nothing to the upstream."""
         self.asked()
         self.assertEqual(self.server.received, b"")
 
@@ -157,20 +160,20 @@ class HealthTests(ProxyTestCase):
         self.assertEqual((content, client.ending), ({}, Ending.OPEN))
 
     def test_other_methods(self) -> None:
-        """Other methods are refused with those that are not."""
+        """Other methods are refused, with the list of allowed ones."""
         client, head, _ = self.asked(b"DELETE")
         self.assertEqual(error_of(client.received), (405, "method_not_allowed"))
         self.assertIn(b"\r\nAllow: GET, HEAD", head)
 
     def test_client_gone(self) -> None:
-        """A client that leaves before the answer leaves nothing behind."""
+        """A client that disconnects before the response leaves no state."""
         self.upstream.at_once = False
         self.client(get(b"/health")).close()
         self.upstream.accept()
         self.assertEqual(self.stats.in_flight, 0)
 
     def test_hundreds_pipelined(self) -> None:
-        """Hundreds of pipelined questions are answered without recursion, whether or not anybody has to be asked."""
+        """Hundreds of pipelined requests are answered without recursion, with and without a probe."""
         for busy in (False, True):
             if busy:
                 self.client(get())
@@ -178,7 +181,7 @@ class HealthTests(ProxyTestCase):
             self.assertEqual(client.received.count(b"HTTP/1.1 200 OK"), 1000)
 
     def test_logged_when_changed(self) -> None:
-        """Whoever asks again and again has a line when the answer is another one, in its status or in its words."""
+        """Repeated requests are logged only if the response differs from the last one, in status or text."""
         with capturedLogs() as logs:
             for trouble in (None, None, "a", "a", "b", None):
                 self.upstream.at_once = trouble is None
@@ -187,9 +190,9 @@ class HealthTests(ProxyTestCase):
                     if trouble is not None:
                         self.upstream.refuse(UpstreamUnreachable(trouble))
         lines = [(event["log_level"].name, formatEvent(event).split(" ", 7)) for event in logs]
-        told = [(level, words[2], words[3], words[7][2:]) for level, words in lines]
+        logged = [(level, words[2], words[3], words[7][2:]) for level, words in lines]
         self.assertEqual(
-            told,
+            logged,
             [
                 ("info", "/health", "200", ""),
                 ("warn", "/health", "503", "a"),
@@ -199,7 +202,7 @@ class HealthTests(ProxyTestCase):
         )
 
     def test_client_gone_logged_once(self) -> None:
-        """Checks that give up before the answer have one line too, and an error of the client's always has its own."""
+        """Checks that disconnect before the response are logged once; a client error is always logged."""
         self.upstream.at_once = False
         with capturedLogs() as logs:
             for _ in range(3):
@@ -211,16 +214,16 @@ class HealthTests(ProxyTestCase):
         self.assertEqual(lines, ["client", "405", "405", "405"])
 
     def test_page_of_its_own(self) -> None:
-        """A page has to say what it shows."""
+        """A subclass of the page must define its content."""
         request: Any = None
         self.assertRaises(NotImplementedError, Page().render_GET, request)
 
 
 class StatsPageTests(ProxyTestCase):
-    """``/stats``."""
+    """The page ``/stats``."""
 
     def test_shown(self) -> None:
-        """It shows what is counted, as JSON; the question itself is in flight."""
+        """It shows the counters as JSON; its own request is in flight."""
         self.client(get()).close()
         client = self.client(get(b"/stats"))
         head, _, body = client.received.partition(b"\r\n\r\n")
@@ -230,7 +233,7 @@ class StatsPageTests(ProxyTestCase):
         self.assertEqual(shown.keys(), self.stats.snapshot().keys())
 
     def test_logged_when_changed(self) -> None:
-        """Monitors ask for it every few seconds; the first one has a line."""
+        """Monitors request it every few seconds; only the first request is logged."""
         with capturedLogs() as logs:
             for _ in range(3):
                 self.client(get(b"/stats"))

@@ -1,5 +1,5 @@
 """
-Tests for :mod:`sttproxy.resources`: transcriptions on their way.
+Tests for :mod:`sttproxy.resources`: transcription requests.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ FORCED = [("language", b"zh"), ("temperature", b"0.2"), ("tags[]", b"a"), ("tags
 
 
 def form_of(received: bytes) -> list[tuple[str, bytes]]:
-    """Names and values of a form that an upstream received, read by a parser that is not ours."""
+    """Return names and values of a form that an upstream received, read by an independent parser."""
     head, _, body = received.partition(b"\r\n\r\n")
     if b"\r\nTransfer-Encoding: chunked" in head:
         pieces, body = body, b""
@@ -53,31 +53,35 @@ def form_of(received: bytes) -> list[tuple[str, bytes]]:
 
 
 class FormTests(ProxyTestCase):
-    """A transcription's form on its way."""
+    """A multipart transcription form."""
 
     def setUp(self) -> None:
         super().setUp()
         self.proxy(fields=FIELDS)
 
     def sent(self, data: bytes) -> bytes:
-        """What the upstream receives."""
+        """Return what the upstream receives."""
         self.client(data)
         return self.server.received
 
     def test_forced(self) -> None:
-        """The configured fields replace the client's, and everything else passes; a length stays a length."""
+        """
+        The configured fields replace the client's, and everything else passes; a form with a length keeps a length.
+        """
         received = self.sent(transcription())
         self.assertEqual(sorted(form_of(received)), sorted(FORCED))
         self.assertNotIn(b"chunked", received.partition(b"\r\n\r\n")[0])
 
     def test_chunked(self) -> None:
-        """So they do in a chunked form, which stays chunked."""
+        """The same holds for a chunked form, which stays chunked."""
         received = self.sent(post(None, FORM_TYPE, target=PATH, body=chunked(FORM[:50], FORM[50:])))
         self.assertEqual(sorted(form_of(received)), sorted(FORCED))
         self.assertNotIn(b"Content-Length", received.partition(b"\r\n\r\n")[0])
 
     def test_headers(self) -> None:
-        """Content-Type and Content-Length are replaced where they stood, in their spelling; no other header is."""
+        """
+        Content-Type and Content-Length are replaced in place, in the client's spelling; other headers do not change.
+        """
         body = b"x: 1\r\ncontent-TYPE: multipart/form-data; boundary=b\r\nx: 2\r\ncontent-LENGTH: %d\r\nx: 3" % len(
             FORM
         )
@@ -86,7 +90,7 @@ class FormTests(ProxyTestCase):
         self.assertEqual(names[:6], [b"Host", b"x", b"content-TYPE", b"x", b"content-LENGTH", b"x"])
 
     def test_streamed(self) -> None:
-        """The upstream sees the head before the client has sent the form, and the recording as it comes."""
+        """The upstream gets the head before the client has sent the form, and the recording as it arrives."""
         head, form = transcription()[: -len(FORM)], FORM
         client = self.client(head)
         self.assertIn(b"POST " + PATH, self.server.news())
@@ -97,7 +101,7 @@ class FormTests(ProxyTestCase):
         self.assertEqual(sorted(form_of(self.server.received)), sorted(FORCED))
 
     def test_kept_to_the_end(self) -> None:
-        """A request keeps the configuration that it started with; the next one obeys the new one."""
+        """A request keeps the configuration that it started with; the next request uses the new one."""
         data = transcription()
         client = self.client(data[:-30])
         self.config = config.parse(b'{"language": "fr"}')
@@ -109,13 +113,13 @@ class FormTests(ProxyTestCase):
         self.assertIn(("language", b"fr"), form_of(self.server.news()))
 
     def test_empty_configuration(self) -> None:
-        """Without configured fields all of the client's pass."""
+        """Without configured fields all of the client's fields pass."""
         self.proxy()
         expected = [("language", b"en"), ("file", b"RIFF\r\n\0\xff"), ("prompt", b"hi")]
         self.assertEqual(form_of(self.sent(transcription())), expected)
 
     def test_refused(self) -> None:
-        """What cannot be rewritten is refused and reaches nobody."""
+        """A form that cannot be rewritten is refused, and not forwarded."""
         for data, status, code in (
             (transcription(FORM, b"X: y"), 415, "unsupported_media_type"),
             (transcription(FORM, FORM_TYPE, FORM_TYPE + b"c"), 415, "unsupported_media_type"),
@@ -135,28 +139,28 @@ class FormTests(ProxyTestCase):
         self.assertEqual(self.upstream.peers, [])
 
     def test_malformed(self) -> None:
-        """A form that is none is refused; what the upstream got of it is broken off."""
+        """A malformed form is refused; the upstream request is aborted."""
         client = self.client(transcription(FORM.replace(b"--b--", b"--c--")))
         self.assertEqual(error_of(client.received), (400, "malformed_form"))
         self.assertEqual(self.server.ending, Ending.RESET)
 
 
 class UrlencodedTests(ProxyTestCase):
-    """Forms that hold no recording, rewritten whole."""
+    """Urlencoded forms, which are rewritten as a whole."""
 
     def setUp(self) -> None:
         super().setUp()
         self.proxy(fields=b'{"language": "zh"}')
 
     def test_urlencoded(self) -> None:
-        """A urlencoded form carries the configured fields, with its new length."""
+        """A urlencoded form gets the configured fields and its new length."""
         self.client(transcription(b"url=x&language=en", b"Content-Type: application/x-www-form-urlencoded"))
         head, _, body = self.server.received.partition(b"\r\n\r\n")
         self.assertEqual(sorted(body.split(b"&")), [b"language=zh", b"url=x"])
         self.assertIn(b"\r\nContent-Length: %d\r\n" % len(body), head)
 
     def test_waits_for_all(self) -> None:
-        """Nothing is sent before all of it has come."""
+        """The form is forwarded only when all of it has arrived."""
         data = transcription(b"url=x", b"Content-Type: application/x-www-form-urlencoded")
         client = self.client(data[:-1])
         self.assertEqual(self.upstream.peers, [])
@@ -164,13 +168,13 @@ class UrlencodedTests(ProxyTestCase):
         self.assertEqual(len(self.upstream.peers), 1)
 
     def test_malformed(self) -> None:
-        """One that is malformed is refused and reaches nobody."""
+        """A malformed form is refused, and not forwarded."""
         client = self.client(transcription(b"a=%zz", b"Content-Type: application/x-www-form-urlencoded"))
         self.assertEqual(error_of(client.received), (400, "malformed_form"))
         self.assertEqual(self.upstream.peers, [])
 
     def test_too_large(self) -> None:
-        """One that is too large for a form without a recording is refused when it is, and not kept."""
+        """A form over the size limit is refused when it exceeds the limit, and is not buffered."""
         kind = b"Content-Type: application/x-www-form-urlencoded"
         client = self.client(post(None, kind, target=PATH))
         piece = chunked(b"x" * 65_536, last=False)
@@ -182,13 +186,13 @@ class UrlencodedTests(ProxyTestCase):
         self.assertEqual((self.upstream.peers, client.ending), ([], Ending.HALF))
 
     def test_client_gone(self) -> None:
-        """A client that leaves in the middle of it leaves nothing behind."""
+        """A client that disconnects in the middle of it leaves no state."""
         self.client(transcription(b"a=b", b"Content-Type: application/x-www-form-urlencoded")[:-1]).close()
         self.assertEqual((self.stats.in_flight, self.upstream.peers), (0, []))
 
 
 class JSONTests(ProxyTestCase):
-    """Recordings in JSON objects, rewritten as they stream."""
+    """Recordings in JSON objects, which are rewritten as a stream."""
 
     TYPE = b"Content-Type: application/json"
 
@@ -197,7 +201,7 @@ class JSONTests(ProxyTestCase):
         self.proxy(fields=b'{"language": "zh"}', max_json=1000)
 
     def test_counted(self) -> None:
-        """An object with a length carries the configured members, and has the length that its head promises."""
+        """An object with a length gets the configured members, and has exactly the announced length."""
         self.client(transcription(b'{"url": "x", "language": "en"}', self.TYPE + b"; charset=utf-8"))
         head, _, body = self.server.received.partition(b"\r\n\r\n")
         self.assertEqual(json.loads(body), {"url": "x", "language": "zh"})
@@ -205,7 +209,7 @@ class JSONTests(ProxyTestCase):
         self.assertIn(b"\r\n" + self.TYPE + b"\r\n", head)
 
     def test_chunked(self) -> None:
-        """One in chunks leaves in chunks, before all of it has come."""
+        """A chunked object is sent chunked, before all of it has arrived."""
         client = self.client(
             post(None, self.TYPE, target=PATH, body=chunked(b'{"input_audio": {"data": "UklG', last=False))
         )
@@ -214,13 +218,13 @@ class JSONTests(ProxyTestCase):
         self.assertTrue(self.server.received.endswith(b'7\r\nRg=="}}\r\n0\r\n\r\n'), self.server.received)
 
     def test_malformed(self) -> None:
-        """One that turns out to be malformed is refused, and what has gone on is not taken for whole."""
+        """A malformed object is refused, and its forwarded part does not look complete."""
         client = self.client(transcription(b'{"a": 1, "a": 2}', self.TYPE))
         self.assertEqual(error_of(client.received), (400, "malformed_form"))
         self.assertEqual(self.server.ending, Ending.RESET)
 
     def test_too_large(self) -> None:
-        """One that is longer than is accepted is refused: by its head, or when it is."""
+        """An object over the size limit is refused: by its announced length, or when it exceeds the limit."""
         client = self.client(post(1001, self.TYPE, target=PATH))
         self.assertEqual((error_of(client.received), self.upstream.peers), ((413, "body_too_large"), []))
         self.assertIn(b"longer than 1000 bytes (--max-json)", client.received)
@@ -233,14 +237,14 @@ class JSONTests(ProxyTestCase):
 
 
 class AdmissionTests(ProxyTestCase):
-    """Transcriptions let through a few at a time."""
+    """The limit on concurrent transcriptions."""
 
     def setUp(self) -> None:
         super().setUp()
         self.proxy(most=1, queue=2)
 
     def test_queue(self) -> None:
-        """One is let through, the others wait unheard and unconnected, in their order."""
+        """One is forwarded; the others wait in order, paused and without an upstream connection."""
         clients = [self.client(transcription(target=b"/%d/audio/transcriptions" % number)) for number in range(3)]
         self.assertEqual((len(self.upstream.peers), self.admission.waiting), (1, 2))
         for number, client in enumerate(clients):
@@ -250,14 +254,14 @@ class AdmissionTests(ProxyTestCase):
         self.assertEqual(self.admission.waiting, 0)
 
     def test_held_back(self) -> None:
-        """Who waits is held back with its upload, and not told to go on with it."""
+        """A waiting client is paused in its upload, and does not get 100 Continue."""
         self.client(transcription())
         waiting = self.client(transcription()[:-10], b"--b")
         asking = self.client(post(100, FORM_TYPE, b"Expect: 100-continue", target=PATH))
         self.assertEqual((waiting.heard, len(waiting.socket.arriving), asking.received), (False, 1, b""))
 
     def test_full(self) -> None:
-        """Who finds the queue full is turned away at once, with the time after which to ask again."""
+        """If the queue is full, the client gets 503 with Retry-After at once."""
         for _ in range(3):
             self.client(transcription())
         client = self.client(transcription()[:-10])
@@ -266,7 +270,7 @@ class AdmissionTests(ProxyTestCase):
         self.assertEqual((self.stats.in_flight, self.admission.waiting), (3, 2))
 
     def test_leaving(self) -> None:
-        """Who leaves the queue, held back or not, is skipped within a second; who leaves inside makes room."""
+        """A client that disconnects in the queue is skipped within a second; a disconnect in service makes room."""
         inside = self.client(transcription())
         held = self.client(transcription(), b"x")
         last = self.client(transcription(target=b"/last/audio/transcriptions"))
@@ -279,7 +283,7 @@ class AdmissionTests(ProxyTestCase):
         self.assertEqual(last.received, ok())
 
     def test_failing(self) -> None:
-        """A transcription that fails makes room like one that succeeds."""
+        """A failed transcription makes room like a successful one."""
         self.client(transcription())
         waiting = self.client(transcription())
         self.server.close()
@@ -287,14 +291,14 @@ class AdmissionTests(ProxyTestCase):
         self.assertEqual(waiting.received, ok())
 
     def test_others_pass(self) -> None:
-        """Whatever is no transcription passes by."""
+        """Requests that are not transcriptions do not wait."""
         self.client(transcription())
         client = self.client(get())
         self.server.send(ok())
         self.assertEqual(client.received, ok())
 
     def test_small_forms(self) -> None:
-        """A small form waits its turn like the others."""
+        """A small form waits like the others."""
         self.client(transcription())
         client = self.client(transcription(b"{}", b"Content-Type: application/json"))
         self.assertEqual((len(self.upstream.peers), self.admission.waiting), (1, 1))
@@ -303,7 +307,7 @@ class AdmissionTests(ProxyTestCase):
         self.assertEqual(client.received, ok())
 
     def test_pipelined(self) -> None:
-        """A client that asks again when it is answered finds room, also where it had sent the question before."""
+        """A client's next request after its response finds room, also if it was pipelined."""
         self.proxy(most=1, queue=0)
         client = self.client(transcription() * 2)
         self.server.send(ok())

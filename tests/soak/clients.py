@@ -1,5 +1,5 @@
 """
-The clients of the soak: each deed is one connection, or a few requests on one.
+The clients of the soak: each action is one connection, or a few requests on one.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from tests.e2e.forms import content_type
 from tests.e2e.message import CHUNKED, Header, counted, request
 from tests.e2e.raw import Peer, connect
 
-#: What an upstream does, and the statuses that a client may be told then; None: a broken connection.
+#: An upstream's behaviour, and the statuses that a client may get then; None: an aborted connection.
 EXPECTED: dict[bytes, set[int | None]] = {
     b"answer": {200},
     b"chunks": {200},
@@ -38,7 +38,7 @@ EXPECTED: dict[bytes, set[int | None]] = {
     b"reset": {None},
     b"stall": {502},
 }
-#: Those after which the client's connection goes on where its upload was complete.
+#: Behaviours after which the client's connection persists if the upload was complete.
 KEPT = [b"answer", b"chunks", b"large", b"wait", b"interim", b"no content", b"say close", b"until close", b"error"]
 
 _STATUS = re.compile(rb"HTTP/1\.1 ([2-5][0-9][0-9]) ")
@@ -56,11 +56,11 @@ _REFUSED = [
 
 class Client:
     """
-    Does one deed after the other, as its seed says.
+    Runs random actions, determined by its seed.
 
     :ivar requests: how many it has begun.
-    :ivar faults: what was not as it had to be.
-    :ivar deeds: how often it did what.
+    :ivar faults: unexpected results.
+    :ivar actions: how many times it ran each action.
     """
 
     def __init__(self, port: int, seed: str) -> None:
@@ -68,35 +68,35 @@ class Client:
         self._random = random.Random(seed)
         self.requests = 0
         self.faults: list[str] = []
-        self.deeds: Counter[str] = Counter()
+        self.actions: Counter[str] = Counter()
         self._last: list[bytes] = []
 
     def step(self) -> None:
-        """One deed."""
-        deeds: list[Callable[[Peer], int]] = [
+        """Run one action."""
+        actions: list[Callable[[Peer], int]] = [
             *[self.ask] * 8,
             *[self.keep_asking] * 3,
             self.pipeline,
-            *[self.leave] * 4,
-            self.leave_megabytes,
+            *[self.disconnect] * 4,
+            self.disconnect_unread,
             self.refused,
             self.tunnel,
             self.part_of_a_head,
         ]
-        deed = self._random.choice(deeds)
-        self.deeds[deed.__name__] += 1
+        action = self._random.choice(actions)
+        self.actions[action.__name__] += 1
         peer = connect(self._port)
         try:
-            sent = deed(peer)
+            sent = action(peer)
             self.requests += sent
-            if deed != self.tunnel and len(answers := _STATUS.findall(bytes(peer.received))) > sent:
-                self.faults.append(f"{deed.__name__}: {len(answers)} answers to {sent} requests")
+            if action != self.tunnel and len(responses := _STATUS.findall(bytes(peer.received))) > sent:
+                self.faults.append(f"{action.__name__}: {len(responses)} responses to {sent} requests")
         except Exception as error:
-            self.faults.append(f"{deed.__name__}: {error!r} after {self._last!r}, {bytes(peer.received[-300:])!r}")
+            self.faults.append(f"{action.__name__}: {error!r} after {self._last!r}, {bytes(peer.received[-300:])!r}")
         finally:
             peer.close()
 
-    # What a request consists of.
+    # Parts of a request.
 
     def form(self) -> bytes:
         """A form of any size; most are small."""
@@ -109,10 +109,10 @@ class Client:
         ]
         return b"".join(parts) + b"--%b--\r\n" % boundary
 
-    def request(self, deed: bytes, *headers: Header) -> tuple[bytes, bytes]:
+    def request(self, action: bytes, *headers: Header) -> tuple[bytes, bytes]:
         """Head and body of a request."""
-        do = (b"X-Do", deed)
-        self._last = [*self._last[-3:], deed]
+        do = (b"X-Do", action)
+        self._last = [*self._last[-3:], action]
         kind = self._random.randrange(5)
         if kind == 0:
             return request("GET", "/v1/models", do, *headers), b""
@@ -128,13 +128,13 @@ class Client:
         return request("POST", path, do, content_type(), counted(body), *headers), body
 
     def send(self, peer: Peer, data: bytes) -> None:
-        """Send in as many pieces as chance will have it, as long as they are taken."""
+        """Send in random pieces, until the other end closes."""
         count = self._random.choice([1, 1, 1, 2, 5])
         size = len(data) // count + 1
         peer.send_while_taken(data[at : at + size] for at in range(0, len(data), size))
 
-    def expect(self, peer: Peer, deed: bytes) -> bool:
-        """Read an answer and judge it; whether it says that the connection goes on."""
+    def expect(self, peer: Peer, action: bytes) -> bool:
+        """Read a response and check it; return whether the connection persists."""
         status: int | None = None
         going_on = False
         with contextlib.suppress(EOFError):
@@ -143,45 +143,47 @@ class Client:
                 message = peer.read_message()
             status = message.status
             going_on = message.values(b"Connection") == []
-        if status not in EXPECTED[deed]:
-            self.faults.append(f"{deed.decode()}: {status}, {bytes(peer.received[:300])!r}")
+        if status not in EXPECTED[action]:
+            self.faults.append(f"{action.decode()}: {status}, {bytes(peer.received[:300])!r}")
         return going_on
 
-    # Deeds; each returns how many requests it has sent.
+    # Actions; each returns how many requests it has sent.
 
     def ask(self, peer: Peer) -> int:
-        """One request, whatever is done to it."""
-        deed = self._random.choice(list(EXPECTED))
-        head, body = self.request(deed, *self._random.choice([[], [(b"Connection", b"close")]]))
+        """One request, with a random behaviour of the upstream."""
+        action = self._random.choice(list(EXPECTED))
+        head, body = self.request(action, *self._random.choice([[], [(b"Connection", b"close")]]))
         self.send(peer, head + body)
-        if not self.expect(peer, deed):
+        if not self.expect(peer, action):
             rest = peer.read_to_end()
-            if rest and deed in KEPT:
-                self.faults.append(f"{deed.decode()}: {rest[:100]!r} behind the last answer")
+            if rest and action in KEPT:
+                self.faults.append(f"{action.decode()}: {rest[:100]!r} after the last response")
         return 1
 
     def keep_asking(self, peer: Peer) -> int:
         """Some requests on one connection."""
         count = self._random.randrange(2, 8)
         for number in range(count):
-            deed = self._random.choice(KEPT)
-            head, body = self.request(deed)
+            action = self._random.choice(KEPT)
+            head, body = self.request(action)
             self.send(peer, head + body)
-            if not self.expect(peer, deed):
+            if not self.expect(peer, action):
                 return number + 1
         return count
 
     def pipeline(self, peer: Peer) -> int:
-        """Some requests at once."""
-        deeds = [self._random.choice(KEPT) for _ in range(5)]
-        data = b"".join(request("POST", "/v1/files", (b"X-Do", deed), counted(b"whole")) + b"whole" for deed in deeds)
+        """Some pipelined requests."""
+        actions = [self._random.choice(KEPT) for _ in range(5)]
+        data = b"".join(
+            request("POST", "/v1/files", (b"X-Do", action), counted(b"whole")) + b"whole" for action in actions
+        )
         self.send(peer, data)
-        for deed in deeds:
-            self.expect(peer, deed)
-        return len(deeds)
+        for action in actions:
+            self.expect(peer, action)
+        return len(actions)
 
-    def leave(self, peer: Peer) -> int:
-        """A request whose client leaves anywhere."""
+    def disconnect(self, peer: Peer) -> int:
+        """A request whose client disconnects at any point."""
         head, body = self.request(self._random.choice([b"answer", b"large", b"wait", b"stall", b"early, read on"]))
         data = head + body
         self.send(peer, data[: self._random.choice([len(data), self._random.randrange(len(data))])])
@@ -192,8 +194,8 @@ class Client:
         self._random.choice([Peer.close, Peer.reset, Peer.shut])(peer)
         return 1
 
-    def leave_megabytes(self, peer: Peer) -> int:
-        """An upload that nobody reads, whose client closes behind it, unseen unless somebody reads as far."""
+    def disconnect_unread(self, peer: Peer) -> int:
+        """An unread upload whose client closes; only a reader that reads to the close can see it."""
         (_, value) = content_type()
         begin = b"--%b\r\nContent-Disposition: form-data; name=file\r\n\r\n" % value.partition(b"boundary=")[2]
         body = begin + bytes(self._random.randrange(1, 7) << 20)
@@ -213,14 +215,14 @@ class Client:
         return 1
 
     def part_of_a_head(self, peer: Peer) -> int:
-        """A head that stops."""
+        """An incomplete head."""
         head, _ = self.request(b"answer")
         self.send(peer, head[: self._random.randrange(len(head))])
         self._random.choice([Peer.close, Peer.reset])(peer)
         return 0
 
     def tunnel(self, peer: Peer) -> int:
-        """An upgrade, taken or refused."""
+        """An upgrade, accepted or refused."""
         upgrade = [(b"Connection", b"Upgrade"), (b"Upgrade", b"echo")]
         if self._random.random() < 0.3:
             self.send(peer, request("GET", "/ws", (b"X-Do", b"answer"), *upgrade))

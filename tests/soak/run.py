@@ -1,5 +1,5 @@
 """
-The soak itself: clients, daemon and upstream, and what has to hold at the end.
+The soak itself: clients, daemon and upstream, and the checks at the end.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ from tests.e2e.wallclock import MISSING, STEPS, WallClock
 from . import upstream
 from .clients import Client
 
-#: Most that the daemon's memory may have grown by, in bytes.  Allocators keep what was needed at once, and the log
-#: of the soak is not kept in memory; a leak of a request's objects, some 20 KB, would be ten times this.
+#: The largest allowed growth of the daemon's memory, in bytes.  Allocators keep peak memory, and the soak's log is not
+#: kept in memory; a leak of a request's objects, some 20 KB each, would be ten times this.
 GROWTH = 48 << 20
-#: Limits short enough that nothing of the soak outlives it.
+#: Limits short enough that all connections of the soak end in time.
 OPTIONS = (
     *("--pool-idle", "1", "--head-timeout", "3", "--body-timeout", "5", "--idle-timeout", "5", "--drain-timeout", "3"),
     *("--max-transcriptions", "8", "--max-queue", "1000", "--max-connections", "24", "--pool-wait", "0"),
@@ -36,9 +36,9 @@ OPTIONS = (
 SETTLE_S = 30.0
 #: The limit on open files: the soft one of macOS, which a crowd of clients reaches.
 OPEN_FILES = 256
-#: Clients of a crowd for whom there is no room.
+#: Clients in a crowd beyond the limit.
 TOO_MANY = 50
-#: How often requests are followed by a crowd.
+#: How many times requests are followed by a crowd.
 ROUNDS = 2
 #: Seconds between two steps of the wall clock.
 SET_EVERY_S = 0.1
@@ -47,10 +47,10 @@ SET_EVERY_S = 0.1
 @dataclasses.dataclass
 class Report:
     """
-    What came of it.
+    The result.
 
-    :ivar clock: what was done to the wall clock.
-    :ivar faults: what was not as it had to be; empty where all was well.
+    :ivar clock: the steps of the wall clock.
+    :ivar faults: unexpected results; empty if all was well.
     """
 
     requests: int
@@ -58,7 +58,7 @@ class Report:
     clock: str
     memory: tuple[int, int]
     files: tuple[int, int]
-    deeds: dict[str, int]
+    actions: dict[str, int]
     faults: list[str]
 
     def __str__(self) -> str:
@@ -66,14 +66,14 @@ class Report:
         lines = [
             f"{self.requests} requests in {self.seconds:.1f} s; memory {before} -> {after} MiB, "
             f"open files {self.files[0]} -> {self.files[1]}; {self.clock}",
-            ", ".join(f"{name} {count}" for name, count in sorted(self.deeds.items())),
+            ", ".join(f"{name} {count}" for name, count in sorted(self.actions.items())),
             *[f"FAULT {fault}" for fault in self.faults[:50]],
         ]
         return "\n".join(lines)
 
 
 def memory(pid: int) -> int:
-    """What a process has now, in bytes."""
+    """A process's current memory, in bytes."""
     with open(f"/proc/{pid}/status") as file:
         found = re.search(r"^VmRSS:\s*(\d+) kB", file.read(), re.MULTILINE)
     assert found is not None
@@ -81,12 +81,12 @@ def memory(pid: int) -> int:
 
 
 def files(pid: int) -> int:
-    """How many descriptors a process has open."""
+    """A process's number of open descriptors."""
     return len(os.listdir(f"/proc/{pid}/fd"))
 
 
 def soak(requests: int, seed: int, clients: int = 16) -> Report:
-    """Send about so many requests; the seed decides over what each client does."""
+    """Send about this many requests; the seed determines what each client does."""
     begun = time.monotonic()
     with Listener() as listener, tempfile.TemporaryDirectory() as folder:
         listener.serve(upstream.serve)
@@ -95,18 +95,18 @@ def soak(requests: int, seed: int, clients: int = 16) -> Report:
         env = None if clock is None else clock.env
         daemon = Daemon(*target, *OPTIONS, config=_config(0), env=env, open_files=OPEN_FILES)
         try:
-            with _setting(clock, seed) as told:
+            with _setting(clock, seed) as clock_steps:
                 report = _soak(daemon, requests, seed, clients)
         finally:
             daemon.close()
     report.seconds = time.monotonic() - begun
-    report.clock = MISSING or f"the wall clock was set {len(told)} times"
+    report.clock = MISSING or f"the wall clock was set {len(clock_steps)} times"
     return report
 
 
 @contextlib.contextmanager
 def _setting(clock: WallClock | None, seed: int) -> Iterator[list[int]]:
-    """Set the wall clock back and forth meanwhile; the steps."""
+    """Set the wall clock back and forth in the meantime; yield the steps."""
     steps: list[int] = []
     over = threading.Event()
     chance = random.Random(f"{seed} clock")
@@ -129,12 +129,12 @@ def _setting(clock: WallClock | None, seed: int) -> Iterator[list[int]]:
 
 
 def _config(number: int) -> dict[str, str]:
-    """The configuration after so many edits."""
+    """The configuration after this many edits."""
     return {"language": "zh", "prompt": f"soaked {number}"}
 
 
 def _soak(daemon: Daemon, requests: int, seed: int, clients: int) -> Report:
-    # The first requests import and allocate what stays; they count for nothing.
+    # The first requests import modules and allocate permanent memory; they are not measured.
     _run(daemon, 200, f"{seed} before", clients)
     faults = _settle(daemon, None)
     before = memory(daemon.pid), files(daemon.pid)
@@ -157,13 +157,13 @@ def _soak(daemon: Daemon, requests: int, seed: int, clients: int) -> Report:
         if sign in log:
             at = log.index(sign)
             faults.append(f"the log says: {log[max(0, at - 500) : at + 3000]}")
-    deeds = sum((client.deeds for client in done), Counter())
+    actions = sum((client.actions for client in done), Counter())
     count = sum(client.requests for client in done)
-    return Report(count, 0.0, "", (before[0], after[0]), (before[1], after[1]), dict(deeds), faults)
+    return Report(count, 0.0, "", (before[0], after[0]), (before[1], after[1]), dict(actions), faults)
 
 
 def _run(daemon: Daemon, requests: int, seed: str, clients: int) -> list[Client]:
-    """Have clients send about so many requests."""
+    """Let clients send about this many requests."""
     crowd = [Client(daemon.port, f"{seed} {number}") for number in range(clients)]
 
     def work(client: Client) -> None:
@@ -180,7 +180,7 @@ def _run(daemon: Daemon, requests: int, seed: str, clients: int) -> list[Client]
 
 def _overcrowd(daemon: Daemon, number: int) -> list[str]:
     """
-    Connect more clients than there is room for: those that are in are served, the others told, and an edit counts.
+    Connect more clients than the limit: accepted ones are served, the others get 503, and an edit takes effect.
 
     :param number: of the edit.
     """
@@ -196,26 +196,26 @@ def _overcrowd(daemon: Daemon, number: int) -> list[str]:
                 answers[peer.read_message().status] += 1
         daemon.edit(_config(number))
         daemon.wait_for_log(rf"is in force \(generation {number + 1}\)")
-    # Whoever looked whether the daemon was idle may have been one of them.
+    # The connection that checked whether the daemon is idle may have been one of them.
     if answers not in ({200: most, 503: TOO_MANY}, {200: most - 1, 503: TOO_MANY + 1}):
         return [f"of {len(peers)} clients {dict(answers)} got an answer, with room for {most}"]
     return []
 
 
 def _settle(daemon: Daemon, open_files: int | None) -> list[str]:
-    """Wait until nothing is under way; what does not end is a fault."""
+    """Wait until no request is in flight; anything that does not end is a fault."""
     state: dict[str, int] = {}
 
     def settled() -> bool:
         if open_files is not None:
             state["files"] = files(daemon.pid)
         stats = daemon.stats()
-        # The question itself is a request, on a connection of its own.
+        # This request is itself in flight, on its own connection.
         state.update(in_flight=stats["in_flight"] - 1, connections=stats["connections"] - 1, queued=stats["queued"])
         idle = not (state["in_flight"] or state["connections"] or state["queued"])
         if open_files is not None:
             return idle and state["files"] <= open_files
-        # Connections to the upstream rest for a second; without a number to compare with, their end is awaited.
+        # Upstream connections are idle for a second; without a number to compare with, wait for their close.
         return idle and _sockets(daemon.pid) <= 1
 
     try:
@@ -226,7 +226,7 @@ def _settle(daemon: Daemon, open_files: int | None) -> list[str]:
 
 
 def _sockets(pid: int) -> int:
-    """How many sockets of a process are there beside those that it has from its start: its listener and its waker."""
+    """A process's number of sockets beyond those of its start: its listener and its waker."""
     count = 0
     for name in os.listdir(f"/proc/{pid}/fd"):
         try:

@@ -15,7 +15,7 @@ class Soak(SynchronousTestCase):
     """Some hundred requests."""
 
     def test_short(self) -> None:
-        """After requests with every fault at random the daemon is as it was at the start."""
+        """After requests with random faults the daemon is in the same state as at the start."""
         report = soak(500, 1)
         self.assertGreaterEqual(report.requests, 500)
         self.assertEqual(report.faults, [], str(report))

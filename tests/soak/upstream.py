@@ -1,5 +1,5 @@
 """
-The server behind the soaked daemon: it does to each request what the request's ``X-Do`` says.
+The server behind the soaked daemon: each request's ``X-Do`` header says how it behaves.
 """
 
 from __future__ import annotations
@@ -16,39 +16,39 @@ OK = b"HTTP/1.1 200 OK"
 BODY = b'{"text": "soaked"}'
 LARGE = b"large answer " * 50_000
 
-#: Seconds after which an upstream that reads nothing gives up; a daemon that sees its clients leave is long before it.
+#: Seconds after which an upstream that reads nothing gives up; the daemon notices disconnected clients much earlier.
 HOLD_S = 60.0
 
-#: Does something to a request whose head has been read; True: the connection goes on.
-Deed = Callable[[Peer, Message], bool]
+#: Handles a request whose head has been read; returns True if the connection persists.
+Action = Callable[[Peer, Message], bool]
 
 
 def _read(peer: Peer, message: Message) -> None:
     """Read the rest of a request."""
     if message.chunked:
-        # Clients of the soak send chunks without trailers.
+        # The soak's clients send chunks without trailers.
         peer.read_until(b"\r\n0\r\n\r\n" if not peer.unread.startswith(b"0\r\n\r\n") else b"0\r\n\r\n")
     else:
         peer.read_exactly(message.length or 0)
 
 
-def answering(answer: bytes, keep: bool = True, wait_s: float = 0.0) -> Deed:
-    """Read the request and answer."""
+def answering(answer: bytes, keep: bool = True, wait_s: float = 0.0) -> Action:
+    """Read the request and respond."""
 
-    def deed(peer: Peer, message: Message) -> bool:
+    def action(peer: Peer, message: Message) -> bool:
         _read(peer, message)
         if wait_s:
             time.sleep(wait_s)
         peer.send(answer)
         return keep
 
-    return deed
+    return action
 
 
-def early(answer: bytes, end: Callable[[Peer], None] | None) -> Deed:
-    """Answer without having read the request; then end the connection, or read on and serve the next one."""
+def early(answer: bytes, end: Callable[[Peer], None] | None) -> Action:
+    """Respond before reading the request; then close the connection, or read on and serve the next one."""
 
-    def deed(peer: Peer, message: Message) -> bool:
+    def action(peer: Peer, message: Message) -> bool:
         peer.send(answer)
         if end is None:
             _read(peer, message)
@@ -56,19 +56,19 @@ def early(answer: bytes, end: Callable[[Peer], None] | None) -> Deed:
         end(peer)
         return False
 
-    return deed
+    return action
 
 
-def breaking(part: bytes, end: Callable[[Peer], None]) -> Deed:
-    """Read the request, send a part of an answer, and end the connection."""
+def breaking(part: bytes, end: Callable[[Peer], None]) -> Action:
+    """Read the request, send a part of a response, and close the connection."""
 
-    def deed(peer: Peer, message: Message) -> bool:
+    def action(peer: Peer, message: Message) -> bool:
         _read(peer, message)
         peer.send(part)
         end(peer)
         return False
 
-    return deed
+    return action
 
 
 def linger(peer: Peer) -> None:
@@ -77,7 +77,7 @@ def linger(peer: Peer) -> None:
 
 
 def echo(peer: Peer, message: Message) -> bool:
-    """Take an upgrade and say everything again."""
+    """Accept an upgrade and echo all bytes."""
     peer.send(head(b"HTTP/1.1 101 Switching Protocols", [(b"Connection", b"Upgrade"), (b"Upgrade", b"echo")]))
     while data := peer.read_some():
         peer.send(data)
@@ -85,7 +85,7 @@ def echo(peer: Peer, message: Message) -> bool:
 
 
 def hold(peer: Peer, message: Message) -> bool:
-    """Neither read nor answer, until the other end has closed behind all that nobody reads."""
+    """Neither read nor respond, until the other end has closed with unread bytes."""
     closed = select.poll()
     closed.register(peer, select.POLLRDHUP)
     closed.poll(HOLD_S * 1000)
@@ -93,7 +93,7 @@ def hold(peer: Peer, message: Message) -> bool:
 
 
 def stall(peer: Peer, message: Message) -> bool:
-    """Neither read nor answer."""
+    """Neither read nor respond."""
     threading.Event().wait(0.3)
     return False
 
@@ -101,7 +101,7 @@ def stall(peer: Peer, message: Message) -> bool:
 WHOLE = head(OK, [counted(BODY)]) + BODY
 REFUSAL = head(b"HTTP/1.1 413 Content Too Large", [counted(b"too large")]) + b"too large"
 
-DEEDS: dict[bytes, Deed] = {
+DEEDS: dict[bytes, Action] = {
     b"answer": answering(WHOLE),
     b"chunks": answering(head(OK, [CHUNKED]) + chunked([BODY[:5], BODY[5:]])),
     b"large": answering(head(OK, [counted(LARGE)]) + LARGE),
@@ -133,11 +133,11 @@ def serve(peer: Peer) -> None:
     try:
         while True:
             message = peer.read_head()
-            (deed,) = message.values(b"X-Do")
-            if not DEEDS[deed](peer, message):
+            (action,) = message.values(b"X-Do")
+            if not DEEDS[action](peer, message):
                 return
-            # What has been read is not needed any more.
+            # Received bytes are not needed any more.
             del peer.received[: peer._at]
             peer._at = 0
     except OSError:
-        pass  # the daemon has broken off, as it should where a client has left
+        pass  # the daemon has aborted the connection, as it should when a client has disconnected

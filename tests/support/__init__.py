@@ -1,1 +1,1 @@
-"""What the tests of several rooms share: fakes, the proxy in memory, configurations."""
+"""Shared test helpers: fakes, the proxy in memory, configurations."""

@@ -1,8 +1,8 @@
 """
 A reactor, sockets and a server that exist in memory only.
 
-The transports on them are Twisted's own: what they buffer, when they pause a producer and how they close is as it is in
-the daemon.  Nothing happens by itself: a test lets its peers act, and all that follows has happened when they are done.
+The transports on them are Twisted's own: buffering, pausing of producers and closing work as in the daemon.  Nothing
+happens in the background: when a peer's action returns, all its consequences have happened.
 """
 
 from __future__ import annotations
@@ -25,17 +25,17 @@ from twisted.python.failure import Failure
 
 
 class Ending(enum.Enum):
-    """What a peer has seen of the other side's end of the connection."""
+    """How the other side ended the connection, as seen by a peer."""
 
     OPEN = enum.auto()
-    HALF = enum.auto()  #: it will send no more, but still listens
+    HALF = enum.auto()  #: it sends no more, but still reads
     CLOSED = enum.auto()
-    RESET = enum.auto()  #: what was sent and not yet read may be lost
+    RESET = enum.auto()  #: sent bytes that were not yet read may be lost
 
 
 @functools.cache
 def _handle(arrived: bool, gone: bool) -> int:
-    """A file descriptor that polls as a socket does on which bytes wait, or whose peer has closed."""
+    """A file descriptor that polls like a socket with unread bytes, or with a peer that has closed."""
     reading, writing = os.pipe()
     if arrived:
         os.write(writing, b"x")
@@ -46,14 +46,14 @@ def _handle(arrived: bool, gone: bool) -> int:
 
 class FakeSocket:
     """
-    A connected socket as its process sees it.
+    A connected socket, from the side of its process.
 
-    :ivar arriving: what has arrived and was not read yet; ``b""`` is the peer's close, an OSError its reset.
+    :ivar arriving: unread segments; ``b""`` is the peer's close, an OSError its reset.
     :ivar sent: all bytes that were sent.
-    :ivar room: how many bytes the peer and the network still take; None: any number.
-    :ivar write_error: what sending fails with from now on.
-    :ivar ending: how it has been closed.
-    :ivar options: what was set on it.
+    :ivar room: how many bytes the peer and the network still accept; None: any number.
+    :ivar write_error: the error of all later writes.
+    :ivar ending: how it was closed.
+    :ivar options: the socket options that were set.
     """
 
     def __init__(self) -> None:
@@ -100,7 +100,7 @@ class FakeSocket:
             self.ending = Ending.HALF
 
     def close(self) -> None:
-        # A kernel resets a connection that is closed over bytes nobody has read.
+        # A kernel resets a connection that is closed with unread bytes.
         over_unread = any(isinstance(segment, bytes) and segment for segment in self.arriving)
         reset = over_unread or (socket.SOL_SOCKET, socket.SO_LINGER) in self.options
         self.ending = Ending.RESET if reset else Ending.CLOSED
@@ -110,23 +110,23 @@ class FakeSocket:
 
 
 class FakeThreadPool:
-    """Calls at once."""
+    """A thread pool that calls at once."""
 
-    def callInThreadWithCallback(self, told: Any, call: Any, *arguments: Any) -> None:
-        """Tell whether a call succeeded, and what came of it."""
+    def callInThreadWithCallback(self, report: Any, call: Any, *arguments: Any) -> None:
+        """Report whether a call succeeded, and its result."""
         try:
             result = call(*arguments)
         except BaseException:
-            told(False, Failure())
+            report(False, Failure())
         else:
-            told(True, result)
+            report(True, result)
 
 
 class FakeReactor(MemoryReactorClock):
-    """A clock, and the transports that want to read or to write."""
+    """A clock, and the transports that are registered for reading or writing."""
 
     def settle(self) -> None:
-        """Let happen whatever is due, until nothing is."""
+        """Run everything that is due, until nothing is left."""
         for _ in range(1_000_000):
             MemoryReactorClock.advance(self, 0)
             if not self._read_and_write():
@@ -134,30 +134,30 @@ class FakeReactor(MemoryReactorClock):
         raise AssertionError("it never comes to rest")
 
     def advance(self, amount: float) -> None:
-        """Let so many seconds pass at once, and settle."""
+        """Advance the clock at once, and settle."""
         MemoryReactorClock.advance(self, amount)
         self.settle()
 
     def pass_time(self, amount: float, step: float = 0.1) -> None:
-        """Let so many seconds pass as they do: step by step."""
+        """Advance the clock step by step."""
         for _ in range(round(amount / step)):
             self.advance(step)
 
     def callFromThread(self, call: Any, *args: Any) -> None:
-        """Do it in the reactor's own time."""
+        """Call the function in a reactor iteration."""
         self.callLater(0, call, *args)
 
     def getThreadPool(self) -> FakeThreadPool:
-        """Threads that need no time."""
+        """Return a thread pool whose calls take no time."""
         return FakeThreadPool()
 
     def pending(self) -> list[Any]:
-        """Delayed calls that are left."""
+        """Delayed calls that are still active."""
         return list(self.getDelayedCalls())
 
     def _read_and_write(self) -> bool:
         moved = False
-        # Who begins to want something while others have their turn waits for the next one, as in any reactor.
+        # A transport that registers during this iteration waits for the next one, as in any reactor.
         readers, writers = sorted(self.readers, key=id), sorted(self.writers, key=id)
         for transport in readers:
             if transport in self.readers and transport.socket.arriving:
@@ -170,7 +170,7 @@ class FakeReactor(MemoryReactorClock):
         return moved or not self.writers <= set(writers)
 
     def _did(self, transport: Server, why: Exception | None) -> None:
-        """What a reactor does after a read or a write."""
+        """Do what a reactor does after a read or a write."""
         if why is None:
             return
         self.removeReader(transport)
@@ -187,10 +187,10 @@ def _unsent(transport: Server) -> int:
 
 class Peer:
     """
-    The other side of a connection whose near end is a protocol under test.
+    The far side of a connection whose near side is a protocol under test.
 
-    :ivar transport: the protocol's.
-    :ivar left: whether it has closed or reset the connection itself.
+    :ivar transport: the protocol's transport.
+    :ivar left: whether this peer has closed or reset the connection.
     """
 
     def __init__(
@@ -201,7 +201,7 @@ class Peer:
         socket: FakeSocket | None = None,
     ) -> None:
         """
-        :param socket: the near end's; one to which something has happened before the protocol got it.
+        :param socket: the near side's socket; for one with events before the protocol is connected.
         """
         self._reactor = reactor
         self.socket = socket or FakeSocket()
@@ -212,10 +212,10 @@ class Peer:
         self.left = False
         protocol.makeConnection(self.transport)
 
-    # What it does.
+    # Actions.
 
     def send(self, *segments: bytes) -> None:
-        """Send bytes; each segment arrives by itself."""
+        """Send bytes; each segment arrives separately."""
         for segment in segments:
             if self.ending in (Ending.CLOSED, Ending.RESET):
                 self.socket.ending = Ending.RESET
@@ -232,7 +232,7 @@ class Peer:
         self._reactor.settle()
 
     def reset(self) -> None:
-        """Break the connection."""
+        """Reset the connection."""
         self.left = True
         error = ConnectionResetError(errno.ECONNRESET, "reset by peer")
         self.socket.arriving.append(error)
@@ -240,55 +240,55 @@ class Peer:
         self._reactor.settle()
 
     def refuse_to_read(self) -> None:
-        """Have everything fail that the near end writes, as after a close of ours; what we sent can still be read."""
+        """Let all writes of the near side fail, as after a close by us; our bytes can still be read."""
         self.socket.write_error = BrokenPipeError(errno.EPIPE, "broken pipe")
 
     def stall(self) -> None:
-        """Read no more."""
+        """Stop reading."""
         self.socket.room = 0
 
     def read(self, size: int | None = None) -> None:
-        """Read so many bytes that wait, or go on reading whatever comes."""
+        """Read this many waiting bytes, or resume reading."""
         self.socket.room = None if size is None else (self.socket.room or 0) + size
         self._reactor.settle()
 
-    # What it sees.
+    # Observations of the peer.
 
     @property
     def received(self) -> bytes:
-        """All that came."""
+        """All bytes received."""
         return bytes(self.socket.sent)
 
     def news(self) -> bytes:
-        """What came since this was asked last."""
+        """Return the bytes received since the last call."""
         seen, self._seen = self._seen, len(self.socket.sent)
         return bytes(self.socket.sent[seen:])
 
     @property
     def ending(self) -> Ending:
-        """How the near end has ended the connection."""
+        """How the near side has ended the connection."""
         return self.socket.ending
 
-    # What nobody sees.
+    # State that a real peer cannot see.
 
     @property
     def heard(self) -> bool:
-        """Whether the near end reads at this moment."""
+        """Whether the near side reads at this moment."""
         return self.transport in self._reactor.readers
 
     @property
     def unsent(self) -> int:
-        """Bytes that wait in the near end's memory because we do not read."""
+        """Return the number of bytes that wait in the near side's memory because this peer does not read."""
         return _unsent(self.transport)
 
 
 class FakeUpstream:
     """
-    A server, and what connects to it.
+    A server, and its connections.
 
-    :ivar at_once: whether it takes connections as soon as they are asked for.
-    :ivar attempts: connections asked for and not yet made.
-    :ivar peers: connections made, in their order.
+    :ivar at_once: whether it accepts connections immediately.
+    :ivar attempts: pending connection attempts.
+    :ivar peers: accepted connections, in order.
     """
 
     def __init__(self, reactor: FakeReactor) -> None:
@@ -298,7 +298,7 @@ class FakeUpstream:
         self.peers: list[Peer] = []
 
     def connect(self, factory: IProtocolFactory) -> Deferred[Protocol]:
-        """What a `Dialer` offers."""
+        """Connect, as a `Dialer` does."""
         factory.doStart()
         connecting: Deferred[Protocol] = Deferred(self._cancelled)
         self.attempts.append((connecting, factory))
@@ -310,7 +310,7 @@ class FakeUpstream:
         self.attempts = [attempt for attempt in self.attempts if attempt[0] is not connecting]
 
     def accept(self) -> Peer:
-        """Take the connection that was asked for first."""
+        """Accept the oldest pending attempt."""
         peer = self._accept()
         self._reactor.settle()
         return peer
@@ -324,6 +324,6 @@ class FakeUpstream:
         return peer
 
     def refuse(self, error: Exception) -> None:
-        """Fail the connection that was asked for first."""
+        """Fail the oldest pending attempt."""
         self.attempts.pop(0)[0].errback(error)
         self._reactor.settle()

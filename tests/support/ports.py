@@ -24,9 +24,9 @@ from .fakes import FakeSocket
 @implementer(IListeningPort)
 class FakePort:
     """
-    A port of some kind.
+    A listening port.
 
-    :ivar address: what it listens on.
+    :ivar address: its address.
     :ivar stopping: fires when it is closed; None while it is open.
     """
 
@@ -50,8 +50,8 @@ class SocketPort(FakePort):
     """
     A port with a socket.
 
-    :ivar waiting: what calls are made for connections that nobody has accepted yet.
-    :ivar closed: whether it is.
+    :ivar waiting: the calls to make for connections in the backlog.
+    :ivar closed: whether it is closed.
     """
 
     def __init__(self) -> None:
@@ -62,7 +62,7 @@ class SocketPort(FakePort):
         self.reads = 0
 
     def arrive(self, connect: Any) -> None:
-        """Have a connection wait."""
+        """Add a connection to the backlog."""
         self.waiting.append(connect)
         self.socket.arriving.append(b"x")
 
@@ -85,7 +85,7 @@ class SocketPort(FakePort):
 
 @implementer(IStreamServerEndpoint)
 class FakeEndpoint:
-    """An endpoint where listening ends as the test says."""
+    """An endpoint whose listening ends as the test says."""
 
     def __init__(self, result: FakePort | Exception) -> None:
         self._result = result

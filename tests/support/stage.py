@@ -1,5 +1,5 @@
 """
-The whole proxy in memory, but for its command line: a test plays its clients and the server behind it.
+The whole proxy in memory, without its command line: a test plays its clients and the server behind it.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ from sttproxy.writer import FlushScheduler
 
 from .fakes import Ending, FakeReactor, FakeUpstream, Peer
 
-#: The name under which the proxy knows its own requests.
+#: The name by which the proxy recognises its own requests.
 PSEUDONYM = b"sttproxy-x"
-#: Where transcriptions go.
+#: The path of transcriptions.
 PATH = b"/v1/audio/transcriptions"
 FORM_TYPE = b"Content-Type: multipart/form-data; boundary=b"
 #: A form with a recording between two fields.
@@ -48,43 +48,43 @@ FORM = (
 
 
 def message(first_line: bytes, *fields: bytes, body: bytes = b"") -> bytes:
-    """A message as it is on the wire."""
+    """Return a message as it is on the wire."""
     return b"\r\n".join([first_line, *fields, b"", b""]) + body
 
 
 def get(target: bytes = b"/x", *fields: bytes, method: bytes = b"GET", version: bytes = b"HTTP/1.1") -> bytes:
-    """A request without a body."""
+    """Return a request without a body."""
     return message(b"%b %b %b" % (method, target, version), b"Host: h", *fields)
 
 
 def post(length: int | None, *fields: bytes, target: bytes = b"/x", body: bytes = b"") -> bytes:
     """
-    A request with a body.
+    Return a request with a body.
 
-    :param length: None for a chunked one.
-    :param body: what is sent of it at once.
+    :param length: None for a chunked body.
+    :param body: the first bytes of the body.
     """
     framing = b"Transfer-Encoding: chunked" if length is None else b"Content-Length: %d" % length
     return message(b"POST %b HTTP/1.1" % target, b"Host: h", framing, *fields, body=body)
 
 
 def transcription(body: bytes = FORM, content_type: bytes = FORM_TYPE, *fields: bytes, target: bytes = PATH) -> bytes:
-    """A transcription request with its length."""
+    """Return a transcription request with its length."""
     return post(len(body), content_type, *fields, target=target, body=body)
 
 
 def ok(body: bytes = b"hi", *fields: bytes) -> bytes:
-    """A response with a length."""
+    """Return a response with a length."""
     return message(b"HTTP/1.1 200 OK", b"Content-Length: %d" % len(body), *fields, body=body)
 
 
 def chunked(*pieces: bytes, last: bool = True) -> bytes:
-    """A body in the chunked coding."""
+    """Return a body in the chunked coding."""
     return b"".join(b"%x\r\n%b\r\n" % (len(piece), piece) for piece in pieces) + b"0\r\n\r\n" * last
 
 
 def error_of(received: bytes) -> tuple[int, str]:
-    """Status and code of an error that is the proxy's own, and the only thing received."""
+    """Return status and code of one of the proxy's own errors, which must be the only response."""
     head, _, body = received.partition(b"\r\n\r\n")
     assert b"\r\nContent-Length: %d" % len(body) in head, received
     return int(head.split(b" ")[1]), json.loads(body)["error"]["code"]
@@ -92,20 +92,21 @@ def error_of(received: bytes) -> tuple[int, str]:
 
 class MemoryTestCase(SynchronousTestCase):
     """
-    Tests on a reactor in memory.  At their end no transport may want to read or write, and no delayed call be left.
+    Base class for tests on a reactor in memory.  At the end no transport may be registered, and no delayed call be
+    active.
     """
 
     def setUp(self) -> None:
         self.reactor = FakeReactor()
 
     def assert_nothing_left(self) -> None:
-        """Nobody waits for anything any more."""
+        """Check that no transport is registered and no delayed call is active."""
         self.assertEqual(self.reactor.pending(), [])
         self.assertEqual(self.reactor.readers | self.reactor.writers, set())
 
 
 class Recorder(Protocol):
-    """Keeps what arrives."""
+    """A protocol that records what arrives."""
 
     def __init__(self) -> None:
         self.data = b""
@@ -119,7 +120,7 @@ class Recorder(Protocol):
 
 
 class TransportTestCase(MemoryTestCase):
-    """Tests of a transport and its peer."""
+    """Base class: a transport and its peer."""
 
     def setUp(self) -> None:
         super().setUp()
@@ -130,7 +131,7 @@ class TransportTestCase(MemoryTestCase):
 
 class SiteTestCase(MemoryTestCase):
     """
-    Tests of a site with a Resource.  At their end all clients leave.
+    Base class: a site with a Resource.  At the end all clients disconnect.
 
     :ivar peers: the clients.
     """
@@ -147,7 +148,7 @@ class SiteTestCase(MemoryTestCase):
         body: int | None = None,
         trusted: TrustedPeers = NOBODY,
     ) -> None:
-        """Set up the site; without limits on time it has those that it has by itself."""
+        """Create the site; without given timeouts it has its defaults."""
         self.site = Site(
             resource,
             self.reactor,
@@ -159,7 +160,7 @@ class SiteTestCase(MemoryTestCase):
         )
 
     def client(self, *segments: bytes) -> Peer:
-        """A new client, and what it sends at once."""
+        """Return a new client that sends these bytes at once."""
         peer = Peer(self.reactor, self.site.buildProtocol(None))
         self.peers.append(peer)
         peer.send(*segments)
@@ -170,7 +171,7 @@ class SiteTestCase(MemoryTestCase):
             if peer.ending in (Ending.OPEN, Ending.HALF):
                 peer.reset()
                 peer.read()
-        self.reactor.advance(1.0)  # who is held back is asked from time to time
+        self.reactor.advance(1.0)  # a paused client is polled at intervals
         self.assertEqual((self.stats.connections, self.stats.in_flight), (0, 0))
         self.assertEqual(self.site.channels, set())
         self.assert_nothing_left()
@@ -178,9 +179,9 @@ class SiteTestCase(MemoryTestCase):
 
 class Scripted(Resource):
     """
-    Answers when the test does; what is below ``/now`` is answered with its own path at once.
+    A Resource whose responses are written by the test; a request below ``/now`` gets its own path at once.
 
-    :ivar requests: all requests, in the order in which they came.
+    :ivar requests: all requests, in order.
     """
 
     isLeaf = True
@@ -198,14 +199,14 @@ class Taken:
     """
     A receiver of bodies.
 
-    :ivar pieces: what came.
-    :ivar ended: whether it was all.
-    :ivar error: why the rest will not come.
+    :ivar pieces: the pieces received.
+    :ivar ended: whether the body is complete.
+    :ivar error: the error of the body, if it failed.
     """
 
     def __init__(self, body: BodySource | None = None) -> None:
         """
-        :param body: what to take.
+        :param body: the body to receive.
         """
         self.pieces: list[bytes] = []
         self.ended = False
@@ -215,7 +216,7 @@ class Taken:
 
     @property
     def data(self) -> bytes:
-        """All that came."""
+        """All bytes received."""
         return b"".join(self.pieces)
 
     def body_received(self, data: bytes) -> None:
@@ -233,9 +234,9 @@ class Taken:
 
 class ScriptedTestCase(SiteTestCase):
     """
-    Tests of a site whose requests the tests answer themselves.
+    Base class: a site whose requests are answered by the test.
 
-    :ivar requests: those that were dispatched.
+    :ivar requests: the dispatched requests.
     """
 
     def setUp(self) -> None:
@@ -243,7 +244,7 @@ class ScriptedTestCase(SiteTestCase):
         self.serve_with()
 
     def serve_with(self, timeouts: Timeouts | None = None, body: int | None = None) -> None:
-        """Set the site up anew."""
+        """Create the site again."""
         resource = Scripted()
         self.requests = resource.requests
         self.serve(resource, timeouts, body)
@@ -251,7 +252,7 @@ class ScriptedTestCase(SiteTestCase):
 
 class ProxyTestCase(SiteTestCase):
     """
-    Tests of the whole.
+    Base class: the whole proxy.
 
     :ivar upstream: the server.
     """
@@ -278,14 +279,14 @@ class ProxyTestCase(SiteTestCase):
         **target: Any,
     ) -> None:
         """
-        Set it up anew, before another upstream.
+        Create the proxy again, with another upstream.
 
         :param fields: the configuration file.
-        :param most: transcriptions at once, `queue` those that may wait.
-        :param profile: the one that is used where a request asks for none.
-        :param explains: whether responses tell what was done.
-        :param max_json: bytes that a JSON body may have.
-        :param trusted: the peers whose forwarded headers are believed.
+        :param most: the limit of concurrent transcriptions, `queue` of those that wait.
+        :param profile: the profile of requests that do not name one.
+        :param explains: whether responses have the explanation header.
+        :param max_json: the size limit of a JSON body in bytes.
+        :param trusted: the peers whose forwarded headers are trusted.
         :param target: further attributes of the `Target`.
         """
         self.config = config.parse(fields)
@@ -314,7 +315,7 @@ class ProxyTestCase(SiteTestCase):
 
     @property
     def server(self) -> Peer:
-        """The connection that the upstream took last."""
+        """The upstream's most recent connection."""
         return self.upstream.peers[-1]
 
     def tearDown(self) -> None:

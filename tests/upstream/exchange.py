@@ -1,5 +1,5 @@
 """
-Both ends of an exchange with an upstream: requests that a test produces, and bodies that it takes.
+Both ends of an exchange with an upstream: requests that a test produces, and response bodies that it collects.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ from ..support.stage import MemoryTestCase
 @implementer(IOutgoing)
 class FakeOutgoing:
     """
-    A request whose body a test sends.
+    A request whose body is sent by the test.
 
     :ivar paused: whether the connection has paused it.
-    :ivar stopped: how often it has stopped it.
-    :ivar hints: interim responses that it was told of.
+    :ivar stopped: how many times the connection has stopped it.
+    :ivar hints: the interim responses that it received.
     """
 
     def __init__(
@@ -41,7 +41,7 @@ class FakeOutgoing:
     ) -> None:
         """
         :param length: None for a chunked body.
-        :param whole: the body, of which nothing is left to send, ends at once.
+        :param whole: a body that is complete at once.
         """
         framing = (b"Transfer-Encoding", b"chunked") if length is None else (b"Content-Length", b"%d" % length)
         headers = [(b"hOst", b"h"), framing]
@@ -65,12 +65,12 @@ class FakeOutgoing:
         self.sink.body_received(data)
 
     def end(self) -> None:
-        """The body is complete."""
+        """End the body: it is complete."""
         assert self.sink is not None and not self.stopped
         self.sink.body_ended()
 
     def fail(self, error: ProxyError) -> None:
-        """It never will be."""
+        """Fail the body: it will not be completed."""
         assert self.sink is not None and not self.stopped
         self.sink.body_failed(error)
 
@@ -88,16 +88,16 @@ class FakeOutgoing:
 
 
 def upload(length: int | None = 4, method: bytes = b"POST") -> FakeOutgoing:
-    """A request whose body is still to be sent."""
+    """Return a request whose body is still to be sent."""
     return FakeOutgoing(method, length=length, whole=False)
 
 
 class Body(Protocol):
     """
-    Takes a response's body.
+    Collects a response's body.
 
-    :ivar data: what came.
-    :ivar reason: why there is no more; None while there may be.
+    :ivar data: the bytes received.
+    :ivar reason: why the body ended; None until then.
     """
 
     def __init__(self, response: Response) -> None:
@@ -115,16 +115,16 @@ class Body(Protocol):
 
     @property
     def whole(self) -> bool:
-        """Whether all of it has come."""
+        """Whether the body was received completely."""
         return self.reason is not None and bool(self.reason.check(ResponseDone))
 
 
 class ConnectionTestCase(MemoryTestCase):
     """
-    Tests of one connection.
+    Base class for tests of one connection.
 
-    :ivar server: what it is connected to.
-    :ivar released: how often it gave itself back, `lost` how often it said that it is gone.
+    :ivar server: the other end of the connection.
+    :ivar released: how many times it was released, `lost` how many times it reported its loss.
     """
 
     def setUp(self) -> None:
@@ -134,7 +134,7 @@ class ConnectionTestCase(MemoryTestCase):
         self.connect()
 
     def connect(self, send_s: float | None = None) -> None:
-        """Have a new one, beside those before."""
+        """Return a new connection; earlier ones stay open."""
         self.released: list[UpstreamConnection] = []
         self.lost: list[UpstreamConnection] = []
         self.connection = UpstreamConnection(
@@ -144,23 +144,23 @@ class ConnectionTestCase(MemoryTestCase):
         self._servers.append(self.server)
 
     def request(self, outgoing: FakeOutgoing) -> Deferred[Response]:
-        """Send a request on it."""
+        """Send a request on the connection."""
         answer = self.connection.request(outgoing)
         self._answers.append(answer)
         self.reactor.settle()
         return answer
 
     def body(self, answer: Deferred[Response]) -> Body:
-        """Take the body of a response whose head has come."""
+        """Collect the body of a response whose head has arrived."""
         body = Body(self.successResultOf(answer))
         self.reactor.settle()
         return body
 
     def exchange(self, *segments: bytes, method: bytes = b"GET") -> tuple[Deferred[Response], list[Body]]:
         """
-        Send a request, and a response in so many segments.
+        Send a request, and a response in these segments.
 
-        :return: also the body, taken as soon as the head had come.
+        :return: also the body, which is collected as soon as the head has arrived.
         """
         bodies: list[Body] = []
         answer = self.connection.request(FakeOutgoing(method))
@@ -170,7 +170,7 @@ class ConnectionTestCase(MemoryTestCase):
 
     def tearDown(self) -> None:
         for answer in self._answers:
-            answer.addErrback(lambda _: None)  # of those that nobody answered
+            answer.addErrback(lambda _: None)  # of requests without a response
         for server in self._servers:
             server.read()
             server.close()

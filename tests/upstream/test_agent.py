@@ -1,5 +1,5 @@
 """
-Tests for :mod:`sttproxy.upstream.agent` with what Twisted's own clients give an agent.
+Tests for :mod:`sttproxy.upstream.agent` with the requests and bodies of Twisted's own clients.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ from ..support.stage import MemoryTestCase, message, ok
 @implementer(IBodyProducer)
 class Producer:
     """
-    A body producer in a test's hands.
+    A body producer that the test controls.
 
-    :ivar calls: what it was told, in order.
+    :ivar calls: the calls that it received, in order.
     """
 
     def __init__(self, length: Any) -> None:
@@ -52,7 +52,7 @@ class Producer:
 
 
 class AgentTestCase(MemoryTestCase):
-    """Tests of an agent before a server that the test plays."""
+    """Base class: an agent, with the test as the server."""
 
     def setUp(self) -> None:
         super().setUp()
@@ -62,7 +62,7 @@ class AgentTestCase(MemoryTestCase):
 
     @property
     def server(self) -> Peer:
-        """The connection that was made last."""
+        """The most recent connection."""
         return self.upstream.peers[-1]
 
     def send(self, producer: Producer) -> Deferred[IResponse]:
@@ -79,10 +79,13 @@ class AgentTestCase(MemoryTestCase):
 
 
 class StockTests(AgentTestCase):
-    """Requests and responses as any client of Twisted's has them."""
+    """Requests and responses as Twisted's clients see them."""
 
     def test_interfaces(self) -> None:
-        """It is an agent as Twisted knows it, and the requests that it makes are like ours, and consumers."""
+        """
+        It implements Twisted's agent interface; its requests implement our request interface and the consumer
+        interface.
+        """
         self.assertTrue(verifyObject(IAgent, self.agent))
         outgoing = StockOutgoing(b"GET", b"http://h/", Headers(), None)
         self.assertTrue(verifyObject(IOutgoing, outgoing))
@@ -90,7 +93,7 @@ class StockTests(AgentTestCase):
         self.assertTrue(verifyObject(IBodyProducer, Producer(1)))
 
     def test_request(self) -> None:
-        """Method, path, query and headers leave; how the body is framed is not the caller's to say."""
+        """Method, path, query and headers are sent; the caller's framing fields are replaced."""
         headers = Headers({b"a": [b"1", b"2"], b"content-length": [b"9"], b"connection": [b"close"]})
         first = self.agent.request(b"GET", b"http://h:81/p?q#f", headers, None)
         self.reactor.settle()
@@ -100,10 +103,10 @@ class StockTests(AgentTestCase):
         self.reactor.settle()
         self.assertEqual(self.server.received, message(b"GET / HTTP/1.1", b"Host: other", b"Content-Length: 0"))
         for answering in (first, second):
-            answering.addErrback(lambda _: None)  # nobody answers
+            answering.addErrback(lambda _: None)  # no response
 
     def test_response(self) -> None:
-        """The response tells its headers to whoever understands them."""
+        """The response's headers are passed to the caller without interpretation."""
         client = HTTPClient(self.agent)
         answering = client.get("http://h/", reactor=self.reactor)
         self.reactor.settle()
@@ -116,7 +119,7 @@ class StockTests(AgentTestCase):
         self.assertEqual([cookie.value for cookie in response.cookies()], ["b"])
 
     def test_redirect(self) -> None:
-        """A client above that follows redirects can."""
+        """A client on top of the agent can follow redirects."""
         answering = HTTPClient(self.agent).get("http://h/", reactor=self.reactor)
         self.reactor.settle()
         self.server.send(message(b"HTTP/1.1 302 -", b"Location: /next", b"Content-Length: 0"))
@@ -127,7 +130,7 @@ class StockTests(AgentTestCase):
         self.assertEqual(first.code, 302)
 
     def test_unsendable(self) -> None:
-        """What would be more than one request line is not sent."""
+        """A method or target that would break the request line is refused, and nothing is sent."""
         for method, uri in ((b"GET /", b"http://h/"), (b"GET", b"http://h/a\r\nb"), (b"", b"http://h/")):
             self.assertRaises(ValueError, self.agent.request, method, uri)
         self.assertEqual(self.upstream.peers, [])
@@ -137,7 +140,7 @@ class ProducerTests(AgentTestCase):
     """Bodies from body producers."""
 
     def test_lengths(self) -> None:
-        """A body leaves as it comes, framed as its producer says."""
+        """A body is sent as it is produced, framed by the producer's length."""
         for length, framing, body in (
             (4, b"Content-Length: 4", b"abcd"),
             (UNKNOWN_LENGTH, b"Transfer-Encoding: chunked", b"2\r\nab\r\n2\r\ncd\r\n0\r\n\r\n"),
@@ -153,9 +156,9 @@ class ProducerTests(AgentTestCase):
             self.assertEqual(self.successResultOf(answering).code, 200)
 
     def test_pace(self) -> None:
-        """It is paused while the server does not read."""
+        """The producer is paused while the server does not read."""
         producer = Producer(1 << 20)
-        self.send(producer).addErrback(lambda _: None)  # nobody answers
+        self.send(producer).addErrback(lambda _: None)  # no response
         self.server.stall()
         producer.consumer.write(bytes(1 << 20))
         self.reactor.settle()
@@ -165,7 +168,7 @@ class ProducerTests(AgentTestCase):
         self.assertEqual(producer.calls, ["pause", "resume"])
 
     def test_wrong_length(self) -> None:
-        """One of another length than it said is never taken for a whole one."""
+        """A body whose length differs from the announced one never looks complete."""
         for part, too_long in ((b"abc", False), (b"abcde", True)):
             producer = Producer(4)
             answering = self.send(producer)
@@ -178,7 +181,7 @@ class ProducerTests(AgentTestCase):
             producer.consumer.write(b"more")
 
     def test_failing(self) -> None:
-        """Nor is one that fails; the request says why."""
+        """A body that fails never looks complete; the request fails with its error."""
         producer = Producer(4)
         answering = self.send(producer)
         producer.ended.errback(OSError("no such file"))
@@ -187,7 +190,7 @@ class ProducerTests(AgentTestCase):
         self.assertEqual(self.server.ending, Ending.RESET)
 
     def test_early(self) -> None:
-        """It is stopped when the server refuses before it is whole, and what it writes then goes nowhere."""
+        """The producer is stopped when the server refuses early, and its later writes are dropped."""
         producer = Producer(4)
         answering = self.send(producer)
         self.server.send(message(b"HTTP/1.1 413 -", b"Content-Length: 0"))

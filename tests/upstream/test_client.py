@@ -1,5 +1,5 @@
 """
-Tests for :mod:`sttproxy.upstream.client`: treq changes nothing of a request or its response.
+Tests for :mod:`sttproxy.upstream.client`: treq does not change a request or its response.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from .exchange import Body, FakeOutgoing, upload
 
 
 class UpstreamTestCase(MemoryTestCase):
-    """Tests of treq before a server that the test plays."""
+    """Base class: treq, with the test as the server."""
 
     def setUp(self) -> None:
         super().setUp()
@@ -29,11 +29,11 @@ class UpstreamTestCase(MemoryTestCase):
 
     @property
     def server(self) -> Peer:
-        """The connection that was made last."""
+        """The most recent connection."""
         return self.upstream.peers[-1]
 
     def exchange(self, outgoing: FakeOutgoing, answer: bytes) -> tuple[bytes, Response, Body]:
-        """What the server gets of a request, and what comes of its answer."""
+        """Return what the server receives of a request, and the result of its response."""
         answering = self.client.request(outgoing)
         self.reactor.settle()
         received = self.server.news()
@@ -49,10 +49,10 @@ class UpstreamTestCase(MemoryTestCase):
 
 
 class TransparencyTests(UpstreamTestCase):
-    """What treq would do and may not."""
+    """The features of treq that must be off."""
 
     def test_request(self) -> None:
-        """The request leaves as it was given: nothing added, no method raised, no target understood."""
+        """The request is sent as it was given: no header is added, method and target are not changed."""
         for method, target in (
             (b"get", b"/"),
             (b"sTrange", b"/%2e%2E/a%2fb//../c?x=%00&&y#z"),
@@ -66,7 +66,7 @@ class TransparencyTests(UpstreamTestCase):
             self.assertEqual(received, message(line, b"hOst: h", b"Content-Length: 0"))
 
     def test_cookies(self) -> None:
-        """A cookie is handed to the client it was meant for and to nobody else."""
+        """A cookie is passed to its own client only."""
         cookie = b"Set-Cookie: session=secret; Path=/"
         _, response, _ = self.exchange(FakeOutgoing(), ok(b"", cookie))
         self.assertIn((b"Set-Cookie", b"session=secret; Path=/"), response.head.headers)
@@ -75,7 +75,7 @@ class TransparencyTests(UpstreamTestCase):
         self.assertNotIn(b"ookie", received)
 
     def test_redirects(self) -> None:
-        """No redirect is followed."""
+        """Redirects are not followed."""
         for status in (301, 302, 303, 307, 308):
             head = b"HTTP/1.1 %d -" % status
             answer = message(head, b"Location: http://other.example/", b"Content-Length: 2", body=b"go")
@@ -84,7 +84,7 @@ class TransparencyTests(UpstreamTestCase):
         self.assertEqual((len(self.upstream.peers), self.server.news()), (1, b""))
 
     def test_codings(self) -> None:
-        """Nothing is decoded, and the header that says so stands."""
+        """Content codings are not decoded, and Content-Encoding is kept."""
         packed = b"\x1f\x8b not really gzip"
         _, response, body = self.exchange(FakeOutgoing(), ok(packed, b"Content-Encoding: gzip"))
         self.assertEqual(body.data, packed)
@@ -92,13 +92,13 @@ class TransparencyTests(UpstreamTestCase):
         self.assertEqual(response.head.length, len(packed))
 
     def test_credentials(self) -> None:
-        """A demand for credentials is passed on, not met."""
+        """A 401 response is passed on to the caller."""
         answer = message(b"HTTP/1.1 401 -", b'WWW-Authenticate: Basic realm="x"', b"Content-Length: 0")
         _, response, body = self.exchange(FakeOutgoing(), answer)
         self.assertEqual((response.head.status, body.whole), (401, True))
 
     def test_streams(self) -> None:
-        """Neither the request's body nor the response's waits for its end."""
+        """Request and response bodies are streamed."""
         outgoing = upload()
         answering = self.client.request(outgoing)
         outgoing.send(b"ab")
@@ -114,10 +114,10 @@ class TransparencyTests(UpstreamTestCase):
 
 
 class FailureTests(UpstreamTestCase):
-    """What fails says so in our own words, not in treq's."""
+    """Failures are our own exceptions, not treq's."""
 
     def test_unreachable(self) -> None:
-        """What connecting fails with comes through."""
+        """A connection failure reaches the caller."""
         self.upstream.at_once = False
         outgoing = upload()
         answering = self.client.request(outgoing)
@@ -126,7 +126,7 @@ class FailureTests(UpstreamTestCase):
         self.assertIsNone(outgoing.sink)
 
     def test_not_before_connected(self) -> None:
-        """The body is not asked for before there is a connection."""
+        """The body is not requested before the connection is made."""
         self.upstream.at_once = False
         outgoing = upload()
         answering = self.client.request(outgoing)
@@ -137,7 +137,7 @@ class FailureTests(UpstreamTestCase):
         self.failureResultOf(answering, UpstreamClosed)
 
     def test_broken(self) -> None:
-        """So does what the connection fails with."""
+        """A failure of an established connection reaches the caller."""
         for said, error in ((b"garbage\r\n\r\n", UpstreamError), (b"", UpstreamClosed)):
             answering = self.client.request(FakeOutgoing())
             self.server.send(said)
@@ -145,20 +145,20 @@ class FailureTests(UpstreamTestCase):
             self.failureResultOf(answering, error)
 
     def cancel(self, answering: Deferred[Response]) -> None:
-        """Cancel a request, wherever it is."""
+        """Cancel a request, in any state."""
         answering.cancel()
         self.failureResultOf(answering, CancelledError)
         self.reactor.settle()
         self.assertFalse(self.pool.busy)
 
     def test_cancel_connecting(self) -> None:
-        """Cancelling reaches a connection that is being made."""
+        """Cancelling aborts a connection attempt."""
         self.upstream.at_once = False
         self.cancel(self.client.request(upload()))
         self.assertEqual(self.upstream.attempts, [])
 
     def test_cancel_waiting(self) -> None:
-        """It reaches the pool's queue."""
+        """Cancelling removes the request from the pool's queue."""
         self.pool = Pool(self.reactor, self.upstream.connect, PoolLimits(total=1), FlushScheduler(self.reactor))
         client = Upstream(UpstreamAgent(self.pool), self.reactor, "http://upstream:1")
         first, second = client.request(upload()), client.request(upload())
@@ -168,7 +168,7 @@ class FailureTests(UpstreamTestCase):
         self.assertEqual(len(self.upstream.peers), 1)
 
     def test_cancel_sent(self) -> None:
-        """It reaches the connection that carries the request."""
+        """Cancelling aborts the connection that carries the request."""
         outgoing = upload()
         self.cancel(self.client.request(outgoing))
         self.assertEqual((self.server.ending, outgoing.stopped), (Ending.RESET, 1))

@@ -1,5 +1,5 @@
 """
-Tests for :mod:`sttproxy.upstream.connection`: requests and responses that go as they should, and the interfaces.
+Tests for :mod:`sttproxy.upstream.connection`: successful requests and responses, and the interfaces.
 """
 
 from __future__ import annotations
@@ -27,36 +27,36 @@ FRAMINGS = {
 
 
 class InterfaceTests(ConnectionTestCase):
-    """What others may expect."""
+    """Interfaces."""
 
     def test_connection(self) -> None:
-        """A connection is a protocol, and passes the pace of its transport on."""
+        """A connection implements the protocol interface, and passes on the pauses of its transport."""
         self.assertTrue(verifyObject(IProtocol, self.connection))
         self.assertTrue(verifyClass(IPushProducer, UpstreamConnection))
 
     def test_response(self) -> None:
-        """A response is one as treq knows it, and paces its body."""
+        """A response implements treq's interface, and can pause its body."""
         answer, _ = self.exchange(ok())
         self.assertTrue(verifyClass(IResponse, Response))
         self.assertTrue(verifyObject(IResponse, self.successResultOf(answer)))
         self.assertTrue(verifyClass(IPushProducer, Response))
 
     def test_outgoing(self) -> None:
-        """A request is what a connection expects, in these tests too."""
+        """A request implements the interface that a connection expects; so does the one of these tests."""
         self.assertTrue(verifyObject(IOutgoing, FakeOutgoing()))
 
 
 class RequestTests(ConnectionTestCase):
-    """What is sent."""
+    """Sending requests."""
 
     def test_head(self) -> None:
-        """The head is sent as it was given, to the byte."""
+        """The head is sent byte for byte as it was given."""
         self.request(FakeOutgoing(b"sTrange", b"/a%2Fb//?q=\xe4&x"))
         head = message(b"sTrange /a%2Fb//?q=\xe4&x HTTP/1.1", b"hOst: h", b"Content-Length: 0")
         self.assertEqual(self.server.received, head)
 
     def test_head_first(self) -> None:
-        """The head is sent before there is any body."""
+        """The head is sent before any byte of the body."""
         outgoing = upload()
         self.request(outgoing)
         self.assertTrue(self.server.news().endswith(b"\r\n\r\n"))
@@ -69,7 +69,7 @@ class RequestTests(ConnectionTestCase):
         self.assertEqual(self.server.news(), b"")
 
     def test_chunked(self) -> None:
-        """A body without a length leaves in chunks, and its end is said only when it has come."""
+        """A body without a length is sent chunked, and the last chunk is sent only after its end."""
         outgoing = upload(None)
         self.request(outgoing)
         self.server.news()
@@ -82,7 +82,7 @@ class RequestTests(ConnectionTestCase):
         self.assertEqual(self.server.news(), chunked())
 
     def test_pace(self) -> None:
-        """The upload is paced by what the server takes."""
+        """The upload is paused while the server does not read."""
         outgoing = upload(1_000_000)
         self.request(outgoing)
         self.server.stall()
@@ -98,7 +98,7 @@ class RequestTests(ConnectionTestCase):
         self.assertFalse(outgoing.paused)
 
     def test_pace_ends(self) -> None:
-        """A request that is complete is paced no more, although the server may still be reading it."""
+        """A complete request gets no pauses any more, although the server may still be reading it."""
         outgoing = upload(100_000)
         self.request(outgoing)
         self.server.stall()
@@ -110,7 +110,7 @@ class RequestTests(ConnectionTestCase):
         self.assertTrue(outgoing.paused)
 
     def test_paced_from_the_start(self) -> None:
-        """A request waits for what the one before it has left to be sent."""
+        """A request waits until the bytes of the one before it are sent."""
         outgoing = upload(100_000)
         self.request(outgoing)
         self.server.stall()
@@ -126,10 +126,10 @@ class RequestTests(ConnectionTestCase):
 
 
 class ResponseTests(ConnectionTestCase):
-    """What comes back."""
+    """Receiving responses."""
 
     def test_head(self) -> None:
-        """A response shows its head as the server sent it, and to treq nothing that it could act on."""
+        """A response has its head as the server sent it, and gives treq no headers to act on."""
         fields = (b"sEt-Cookie: a=b", b"Content-Encoding: gzip", b"Location: /y")
         answer, bodies = self.exchange(message(b"HTTP/1.1 302  Over there", b"Content-Length: 3", *fields, body=b"abc"))
         response = self.successResultOf(answer)
@@ -140,12 +140,12 @@ class ResponseTests(ConnectionTestCase):
         self.assertEqual(bodies[0].data, b"abc")
 
     def test_unknown_length(self) -> None:
-        """A response without a length says so."""
+        """A response without a length has an unknown length."""
         answer, _ = self.exchange(FRAMINGS["chunked"][0])
         self.assertEqual(self.successResultOf(answer).length, UNKNOWN_LENGTH)
 
     def test_any_cut(self) -> None:
-        """What comes does not depend on where the network cut it, and the connection can be used again."""
+        """However the network cuts a response, it is the same, and the connection can be reused."""
         for name, (data, expected) in FRAMINGS.items():
             for cut in range(1, len(data)):
                 answer, bodies = self.exchange(data[:cut], data[cut:])
@@ -154,13 +154,13 @@ class ResponseTests(ConnectionTestCase):
         self.assertEqual((self.server.ending, self.lost), (Ending.OPEN, []))
 
     def test_byte_by_byte(self) -> None:
-        """Nor on how often it did."""
+        """The same holds for segments of one byte."""
         for name, (data, expected) in FRAMINGS.items():
             _, bodies = self.exchange(*(data[at : at + 1] for at in range(len(data))))
             self.assertEqual((bodies[0].data, bodies[0].whole), (expected, True), name)
 
     def test_streamed(self) -> None:
-        """A body goes on as it comes, without delay."""
+        """A body is passed on as it arrives, without delay."""
         _, bodies = self.exchange(message(b"HTTP/1.1 200 OK", b"Transfer-Encoding: chunked"))
         for number, piece in enumerate((b"a", b"b", b"c"), 1):
             self.server.send(chunked(piece, last=False))
@@ -168,14 +168,14 @@ class ResponseTests(ConnectionTestCase):
         self.assertIsNone(bodies[0].reason)
 
     def test_head_has_no_body(self) -> None:
-        """A response to HEAD is complete with its head, whatever that announces."""
+        """A response to HEAD is complete with its head, whatever length it announces."""
         for field in (b"Content-Length: 10", b"Transfer-Encoding: chunked", b"X: y"):
             _, bodies = self.exchange(message(b"HTTP/1.1 200 OK", field), method=b"HEAD")
             self.assertTrue(bodies[0].whole, field)
         self.assertEqual(len(self.released), 3)
 
     def test_until_close(self) -> None:
-        """A body without any framing ends with its connection."""
+        """A body without framing ends with its connection."""
         for head in (b"HTTP/1.1 200 OK", b"HTTP/1.0 200 OK"):
             self.connect()
             _, bodies = self.exchange(message(head), b"hel", b"lo")
@@ -185,7 +185,7 @@ class ResponseTests(ConnectionTestCase):
             self.assertEqual(self.released, [])
 
     def test_held(self) -> None:
-        """Before somebody takes the body the server is held back."""
+        """The server is paused until a receiver takes the body."""
         answer = self.request(FakeOutgoing())
         self.server.send(ok(b"x" * 200_000)[:50_000])
         self.assertFalse(self.server.heard)
@@ -196,7 +196,7 @@ class ResponseTests(ConnectionTestCase):
         self.assertEqual(set(body.data), {ord("x")})
 
     def test_held_to_its_end(self) -> None:
-        """A body that ended before somebody took it is there whole, and so is the reason of one that broke."""
+        """A body that ended before a receiver takes it is delivered completely, and so is its error if it failed."""
         for ending in (True, False):
             self.connect()
             answer = self.request(FakeOutgoing())
@@ -207,16 +207,18 @@ class ResponseTests(ConnectionTestCase):
             self.assertEqual((body.data, body.whole), (b"hello"[: None if ending else -1], ending))
 
     def test_delivered_once(self) -> None:
-        """A body can be delivered once."""
+        """A body can be delivered only once."""
         answer, _ = self.exchange(ok())
         self.assertRaises(AssertionError, self.successResultOf(answer).deliverBody, None)
 
 
 class InterimTests(ConnectionTestCase):
-    """Responses before the response."""
+    """Interim responses."""
 
     def test_swallowed_and_passed(self) -> None:
-        """100 is swallowed; others are told of in their order; the final one answers. However they are cut."""
+        """
+        However they are cut, 100 is dropped, and other interim responses are passed on in order before the final one.
+        """
         hint = message(b"HTTP/1.1 103 Early Hints", b"Link: </s>")
         data = message(b"HTTP/1.1 100 Continue") + hint + message(b"HTTP/1.1 199 -") + ok()
         for cut in range(1, len(data)):
@@ -228,7 +230,7 @@ class InterimTests(ConnectionTestCase):
             self.assertEqual(self.body(answer).data, b"hi")
 
     def test_not_yet_answered(self) -> None:
-        """An interim response is no answer."""
+        """An interim response does not count as the response."""
         answer = self.request(FakeOutgoing())
         self.server.send(message(b"HTTP/1.1 103 Early Hints"))
         self.assertNoResult(answer)
@@ -237,7 +239,7 @@ class InterimTests(ConnectionTestCase):
 
 
 class ReuseTests(ConnectionTestCase):
-    """Whether a connection is fit for another request."""
+    """Whether a connection can be reused."""
 
     def test_again(self) -> None:
         """A connection carries one request after the other."""
@@ -248,13 +250,13 @@ class ReuseTests(ConnectionTestCase):
         self.assertEqual(self.released, [self.connection] * 3)
 
     def test_one_at_a_time(self) -> None:
-        """But not two at once."""
+        """A connection does not carry two requests at once."""
         self.request(upload())
         self.assertFalse(self.connection.fresh())
         self.assertRaises(AssertionError, self.connection.request, FakeOutgoing())
 
     def test_close(self) -> None:
-        """One whose server says close, in any spelling, is used no more; so is one of HTTP/1.0 that does not object."""
+        """After ``Connection: close``, in any spelling, or HTTP/1.0 without keep-alive, it is not reused."""
         for data, reused in (
             (ok(b"hi", b"Connection: close"), 0),
             (ok(b"hi", b"connection: x, ClOsE"), 0),
@@ -269,7 +271,7 @@ class ReuseTests(ConnectionTestCase):
             self.assertEqual(self.server.ending is Ending.OPEN, bool(reused))
 
     def test_paused_at_the_end(self) -> None:
-        """One that was held back over its last bytes is heard again when it carries the next request."""
+        """A connection that was paused at its last bytes is resumed for the next request."""
         _, bodies = self.exchange(ok(b"hello")[:-1])
         bodies[0].dataReceived = lambda _: bodies[0].transport.pauseProducing()  # type: ignore[method-assign]
         self.server.send(b"o")
@@ -278,7 +280,7 @@ class ReuseTests(ConnectionTestCase):
         self.assertEqual([body.data for body in bodies], [b"again"])
 
     def test_stale(self) -> None:
-        """One on which something has arrived that nobody has read, be it the close, is not fresh."""
+        """A connection with unread bytes or an unread close is not fresh."""
         for arrived in (b"HTTP/1.1 408 \r\n\r\n", b"", ConnectionResetError(104, "reset")):
             self.connect()
             self.assertTrue(self.connection.fresh())
@@ -288,6 +290,6 @@ class ReuseTests(ConnectionTestCase):
             self.assertFalse(self.connection.fresh())
 
     def test_closed(self) -> None:
-        """One that was closed is not fresh either."""
+        """A closed connection is not fresh."""
         self.connection.close()
         self.assertFalse(self.connection.fresh())

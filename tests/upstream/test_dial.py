@@ -22,7 +22,7 @@ from sttproxy.upstream.dial import Dialer
 
 @implementer(IStreamClientEndpoint)
 class FakeEndpoint:
-    """An endpoint where connecting ends as the test says."""
+    """An endpoint whose connection attempts end as the test says."""
 
     def __init__(self, result: Deferred[Protocol]) -> None:
         self.result = result
@@ -32,7 +32,7 @@ class FakeEndpoint:
 
 
 class DialerTests(SynchronousTestCase):
-    """Connecting, and what goes wrong, in words."""
+    """Connecting, and the errors of failed attempts."""
 
     def setUp(self) -> None:
         self.clock = Clock()
@@ -41,37 +41,37 @@ class DialerTests(SynchronousTestCase):
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
     def dial(self, result: Deferred[Protocol]) -> Deferred[Protocol]:
-        """Connect, with that result."""
+        """Connect, with this result."""
         endpoint = FakeEndpoint(result)
         self.assertTrue(verifyObject(IStreamClientEndpoint, endpoint))
         return Dialer(self.clock, endpoint, "h:1", 5.0).connect(Factory())
 
     def failure(self, reason: Exception) -> ProxyError:
-        """What a reason of the endpoint's becomes."""
+        """Return the error for a failure of the endpoint."""
         found = self.failureResultOf(self.dial(fail(reason))).value
         assert isinstance(found, ProxyError)
         self.assertIn("h:1", found.message)
         return found
 
     def test_connected(self) -> None:
-        """A connection is handed on."""
+        """A connection is passed to the caller."""
         protocol = Protocol()
         self.assertIs(self.successResultOf(self.dial(succeed(protocol))), protocol)
 
     def test_timeout(self) -> None:
-        """An upstream that does not take the connection in time is 504, and the message says how long that is."""
+        """An upstream that does not accept in time is 504; the message has the limit."""
         found = self.failure(error.TimeoutError())
         self.assertIsInstance(found, UpstreamTimeout)
         self.assertIn("5 s", found.message)
 
     def test_refused(self) -> None:
-        """One that refuses is 502, with a hint at the usual reason."""
+        """A refused connection is 502; the message has a hint at the usual reason."""
         found = self.failure(error.ConnectionRefusedError())
         self.assertIsInstance(found, UpstreamUnreachable)
         self.assertIn("running", found.message)
 
     def test_others(self) -> None:
-        """Whatever else the system says against connecting is 502 and is quoted."""
+        """Any other system error is 502; the message quotes it."""
         for reason in (
             error.NoRouteError(errno.EHOSTUNREACH, "No route to host"),
             error.ConnectError(errno.ENETUNREACH, "Network is unreachable"),
@@ -84,7 +84,7 @@ class DialerTests(SynchronousTestCase):
             self.assertEqual((found.status, found.code), (502, "upstream_unreachable"))
 
     def test_out_of_descriptors(self) -> None:
-        """What the proxy itself lacks is not blamed on the upstream."""
+        """An error of the proxy's own system is not attributed to the upstream."""
         for reason in (
             OSError(errno.EMFILE, "Too many open files"),
             error.ConnectError(errno.ENFILE, "Too many open files in system"),
@@ -93,7 +93,7 @@ class DialerTests(SynchronousTestCase):
             self.assertEqual((found.status, found.headers), (503, ((b"Retry-After", b"1"),)))
 
     def test_out_of_descriptors_logged(self) -> None:
-        """The log says so once, and again when there were some in between."""
+        """It is logged once, and again after a successful attempt."""
         server = FakeServer(OSError(errno.EMFILE, "Too many open files"))
         dialer = Dialer(self.clock, server, "h:1", 5.0, retry_s=2.0)
         with capturedLogs() as logs:
@@ -105,7 +105,7 @@ class DialerTests(SynchronousTestCase):
         self.assertEqual(server.attempts, 4)
 
     def test_late(self) -> None:
-        """The limit holds whatever the endpoint does with it."""
+        """The limit holds also for an endpoint that ignores the cancellation."""
         connecting = self.dial(Deferred(lambda each: each.errback(error.DNSLookupError("cancelled"))))
         self.clock.advance(4.9)
         self.assertNoResult(connecting)
@@ -113,13 +113,13 @@ class DialerTests(SynchronousTestCase):
         self.assertIn("within 5 s", self.failureResultOf(connecting, UpstreamTimeout).value.message)
 
     def test_cancelled(self) -> None:
-        """A connection that nobody wants any more is no failure of the upstream's."""
+        """A cancelled attempt is not an upstream failure."""
         connecting = self.dial(Deferred())
         connecting.cancel()
         self.failureResultOf(connecting, CancelledError)
 
     def test_bug(self) -> None:
-        """What is none of the upstream's doing stays what it is."""
+        """An unexpected exception is passed on unchanged."""
         self.failureResultOf(self.dial(fail(ZeroDivisionError())), ZeroDivisionError)
 
 
@@ -128,12 +128,12 @@ class FakeServer:
     """
     An endpoint of a server that can be down.
 
-    :ivar attempts: how often somebody has tried.
+    :ivar attempts: how many connection attempts were made.
     """
 
     def __init__(self, trouble: Exception | None = None) -> None:
         """
-        :param trouble: what connecting fails with then.
+        :param trouble: the failure of an attempt while it is down.
         """
         self.up = False
         self.attempts = 0
@@ -145,7 +145,7 @@ class FakeServer:
 
 
 class RetryTests(SynchronousTestCase):
-    """A server that restarts."""
+    """Retries while a server restarts."""
 
     def setUp(self) -> None:
         self.clock = Clock()
@@ -158,7 +158,7 @@ class RetryTests(SynchronousTestCase):
             self.clock.advance(0.01)
 
     def test_comes_back(self) -> None:
-        """A connection is made as soon as it is back, with growing pauses between the attempts."""
+        """A connection is made as soon as the server is back; the pauses between attempts grow."""
         connecting = self.dialer.connect(Factory())
         self.pass_time(1.0)
         self.assertNoResult(connecting)
@@ -169,7 +169,7 @@ class RetryTests(SynchronousTestCase):
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
     def test_stays_away(self) -> None:
-        """After the time for it the reason is told, as at the first attempt."""
+        """After the retry time, the error is the same as for a single attempt."""
         connecting = self.dialer.connect(Factory())
         self.pass_time(1.5)
         self.assertNoResult(connecting)
@@ -178,7 +178,7 @@ class RetryTests(SynchronousTestCase):
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
     def test_cancelled(self) -> None:
-        """Who does not want it any more ends the attempts, in a pause or in one of them."""
+        """Cancelling ends the retries, in a pause or during an attempt."""
         for during in (False, True):
             if during:
                 self.patch(self.server, "connect", lambda factory: Deferred(lambda each: each.errback(OSError())))
@@ -190,6 +190,6 @@ class RetryTests(SynchronousTestCase):
             self.assertEqual((self.server.attempts, self.clock.getDelayedCalls()), (attempts, []))
 
     def test_once(self) -> None:
-        """A single attempt tells what is now."""
+        """A single attempt reports its result at once."""
         self.failureResultOf(self.dialer.attempt(Factory()), UpstreamUnreachable)
         self.assertEqual((self.server.attempts, self.clock.getDelayedCalls()), (1, []))

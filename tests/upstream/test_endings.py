@@ -1,5 +1,5 @@
 """
-Tests for :mod:`sttproxy.upstream.connection`: requests that end before their answer, and switched protocols.
+Tests for :mod:`sttproxy.upstream.connection`: requests that end before their response, and switched protocols.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from .exchange import Body, ConnectionTestCase, FakeOutgoing, upload
 
 
 class EndingTests(ConnectionTestCase):
-    """Requests that end on our side before their answer does."""
+    """Requests that end on our side before their response ends."""
 
     def test_cancelled(self) -> None:
-        """Cancelling breaks the connection and stops the upload, which never looks complete."""
+        """Cancelling aborts the connection and stops the upload, which never looks complete."""
         for outgoing in (upload(), upload(None)):
             self.connect()
             answer = self.request(outgoing)
@@ -32,7 +32,7 @@ class EndingTests(ConnectionTestCase):
             self.assertFalse(self.server.received.endswith(chunked()))
 
     def test_cancelled_and_answered(self) -> None:
-        """An answer that crosses the cancelling goes nowhere."""
+        """A response that arrives after the cancellation is dropped."""
         answer = self.request(FakeOutgoing())
         answer.cancel()
         self.failureResultOf(answer, CancelledError)
@@ -40,7 +40,7 @@ class EndingTests(ConnectionTestCase):
         self.assertEqual(self.released, [])
 
     def test_body_failed(self) -> None:
-        """A body that will not be complete breaks the connection, and its error is the request's."""
+        """A body that fails aborts the connection, and its error becomes the request's."""
         for outgoing in (upload(), upload(None)):
             self.connect()
             answer = self.request(outgoing)
@@ -52,7 +52,7 @@ class EndingTests(ConnectionTestCase):
             self.assertFalse(self.server.received.endswith(chunked()))
 
     def test_body_failed_at_once(self) -> None:
-        """So does one that fails as soon as it is asked for."""
+        """The same holds for a body that fails as soon as it is started."""
 
         class Failing(FakeOutgoing):
             def deliver(self, connection: UpstreamConnection) -> None:
@@ -64,7 +64,7 @@ class EndingTests(ConnectionTestCase):
         self.assertEqual(self.server.ending, Ending.RESET)
 
     def test_body_failed_during_answer(self) -> None:
-        """One that fails while the answer is on its way breaks the answer."""
+        """A body that fails during the response aborts the response."""
         outgoing = upload()
         answer = self.request(outgoing)
         self.server.send(ok(b"hello")[:-1])
@@ -74,14 +74,14 @@ class EndingTests(ConnectionTestCase):
         self.assertTrue(body.reason.check(BadRequest))
 
     def test_aborted(self) -> None:
-        """Whoever wants no more of a response breaks the connection, and hears no more of it."""
+        """Aborting a response closes the connection, and nothing more of the response is delivered."""
         answer, bodies = self.exchange(ok(b"hello")[:-1])
         self.successResultOf(answer).abort()
         self.server.send(b"o")
         self.assertEqual((self.server.ending, bodies[0].reason, self.released), (Ending.RESET, None, []))
 
     def test_aborted_when_complete(self) -> None:
-        """Not so a connection whose response is complete: it may be another request's by now."""
+        """Aborting a complete response does not close the connection, which may carry another request by now."""
         answer, _ = self.exchange(ok())
         other = self.request(FakeOutgoing())
         self.successResultOf(answer).abort()
@@ -89,7 +89,7 @@ class EndingTests(ConnectionTestCase):
         self.assertEqual(self.body(other).data, b"other")
 
     def test_aborted_between_pieces(self) -> None:
-        """An abort in the middle of what one read brought is an end too."""
+        """An abort between the pieces of one read takes effect at once."""
 
         class Fed(Body):
             def dataReceived(self, data: bytes) -> None:
@@ -105,12 +105,12 @@ class EndingTests(ConnectionTestCase):
 
 
 class SwitchTests(ConnectionTestCase):
-    """After a 101 that was asked for."""
+    """After a 101 that was requested."""
 
     SWITCH = message(b"HTTP/1.1 101 Switching Protocols", b"Upgrade: x")
 
     def switch(self, early: bytes = b"") -> tuple[bytes, list[bytes]]:
-        """Switch; return what had arrived early, and where everything else goes."""
+        """Switch protocols; return the early bytes, and the protocol that receives everything else."""
         self.connect()
         answer = self.request(FakeOutgoing(upgrades=True))
         self.server.send(self.SWITCH + early)
@@ -122,11 +122,11 @@ class SwitchTests(ConnectionTestCase):
         return self.successResultOf(answer).tunnel(self.end), received
 
     def test_early(self) -> None:
-        """What came with the 101 is handed over, whatever it looks like."""
+        """The bytes that came with the 101 are handed over unchanged."""
         self.assertEqual(self.switch(ok())[0], ok())
 
     def test_both_ways(self) -> None:
-        """Everything that arrives goes to the other protocol, which can write."""
+        """All later bytes go to the other protocol, which can write."""
         early, received = self.switch()
         self.server.send(b"\0", ok())
         assert self.end.transport is not None
@@ -136,7 +136,7 @@ class SwitchTests(ConnectionTestCase):
         self.assertTrue(self.server.received.endswith(b"\r\n\r\n\1"))
 
     def test_end(self) -> None:
-        """The end of the connection is the other protocol's, once, and the owner's."""
+        """The end of the connection is reported to the other protocol, once, and to the owner."""
         for leave in (Peer.close, Peer.reset):
             self.switch()
             leave(self.server)

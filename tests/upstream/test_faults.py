@@ -1,5 +1,5 @@
 """
-Tests for :mod:`sttproxy.upstream.connection`: upstreams that fail, and answers that come early.
+Tests for :mod:`sttproxy.upstream.connection`: upstreams that fail, and early responses.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from .test_connection import FRAMINGS
 
 
 class BrokenTests(ConnectionTestCase):
-    """An upstream that does not keep to HTTP, or not to its end."""
+    """An upstream that violates HTTP, or closes too early."""
 
     def test_no_answer(self) -> None:
-        """A server that leaves without an answer, or in the middle of its head, fails the request at once."""
+        """If the server closes without a response, or in the middle of its head, the request fails at once."""
         for leave in (Peer.close, Peer.reset):
             for said in (b"", b"HT", ok()[:20], message(b"HTTP/1.1 100 Continue")):
                 for outgoing in (FakeOutgoing(), upload()):
@@ -30,7 +30,7 @@ class BrokenTests(ConnectionTestCase):
                     self.assertEqual((self.released, self.lost), ([], [self.connection]))
 
     def test_upload_given_up(self) -> None:
-        """A server that leaves in the middle of the upload stops it, once."""
+        """If the server closes in the middle of the upload, the upload is stopped, once."""
         for leave in (Peer.close, Peer.reset):
             self.connect()
             outgoing = upload()
@@ -41,7 +41,9 @@ class BrokenTests(ConnectionTestCase):
             self.assertGreaterEqual(outgoing.stopped, 1)
 
     def test_garbage(self) -> None:
-        """What is not HTTP fails the request at once, also in the middle of the upload, and ends the connection."""
+        """
+        Bytes that are not HTTP fail the request at once, also in the middle of the upload, and close the connection.
+        """
         for said in (
             b"garbage\r\n\r\n",
             message(b"HTTP/2 200 OK"),
@@ -69,7 +71,7 @@ class BrokenTests(ConnectionTestCase):
                 self.assertEqual((self.server.ending, self.released), (Ending.RESET, []), said[:60])
 
     def test_bytewise(self) -> None:
-        """A good head is awaited to its end, wherever the network cuts it; and what breaks off in it is told so."""
+        """However it is cut, a valid head is read to its end; a premature close within it is reported as such."""
         data = ok()
         for cut in range(1, data.index(b"\r\n\r\n") + 3):
             self.connect()
@@ -81,7 +83,7 @@ class BrokenTests(ConnectionTestCase):
             self.assertIn("in the middle of its response's head", error.message)
 
     def test_unasked_switch(self) -> None:
-        """A switch of protocols that nobody asked for is no answer."""
+        """A 101 that was not requested is an invalid response."""
         answer = self.request(FakeOutgoing())
         self.server.send(message(b"HTTP/1.1 101 Switching Protocols", b"Upgrade: x"))
         error = self.failureResultOf(answer, UpstreamError).value
@@ -89,7 +91,7 @@ class BrokenTests(ConnectionTestCase):
         self.assertEqual(self.server.ending, Ending.RESET)
 
     def test_truncated(self) -> None:
-        """A response that ends before its end is told apart from one that is whole, in each framing, at each byte."""
+        """A truncated response is distinguished from a complete one, in each framing, at each byte."""
         for name in ("counted", "chunked"):
             data = FRAMINGS[name][0]
             for leave in (Peer.close, Peer.reset):
@@ -103,14 +105,14 @@ class BrokenTests(ConnectionTestCase):
                     self.assertEqual(self.released, [])
 
     def test_reset_is_no_end(self) -> None:
-        """A body that ends with its connection is not complete if that was reset."""
+        """A body that ends with its connection is incomplete if the connection was reset."""
         _, bodies = self.exchange(message(b"HTTP/1.1 200 OK"), b"hel")
         self.server.reset()
         assert bodies[0].reason is not None
         self.assertTrue(bodies[0].reason.check(UpstreamClosed))
 
     def test_malformed_body(self) -> None:
-        """A body whose framing breaks is broken off, behind what came before."""
+        """A body whose framing breaks fails, after the bytes before the error."""
         head = message(b"HTTP/1.1 200 OK", b"Transfer-Encoding: chunked")
         _, bodies = self.exchange(head, chunked(b"ab", last=False), b"xyz\r\n", b"more")
         assert bodies[0].reason is not None
@@ -118,7 +120,7 @@ class BrokenTests(ConnectionTestCase):
         self.assertEqual((bodies[0].data, self.server.ending, self.released), (b"ab", Ending.RESET, []))
 
     def test_extra_bytes(self) -> None:
-        """Bytes behind a response belong to no request: the response is good, the connection is not."""
+        """With extra bytes after a response the response is valid, and the connection is not reused."""
         for name, (data, expected) in FRAMINGS.items():
             self.connect()
             _, bodies = self.exchange(data + b"x")
@@ -126,17 +128,17 @@ class BrokenTests(ConnectionTestCase):
             self.assertEqual((self.released, self.server.ending), ([], Ending.RESET), name)
 
     def test_second_answer(self) -> None:
-        """So does a second response."""
+        """A second response also prevents reuse."""
         _, bodies = self.exchange(ok(b"one") + ok(b"two"))
         self.assertEqual((bodies[0].data, self.released), (b"one", []))
 
     def test_unsolicited(self) -> None:
-        """Bytes that arrive while nothing was asked end the connection, and answer nothing."""
+        """Unsolicited bytes on an idle connection close it, and are not taken for a response."""
         self.server.send(ok())
         self.assertEqual((self.server.ending, self.lost), (Ending.RESET, [self.connection]))
 
     def test_idle_close(self) -> None:
-        """A close while nothing was asked is told to the owner and nobody else."""
+        """A close of an idle connection is reported to the owner only."""
         for leave in (Peer.close, Peer.reset):
             self.connect()
             leave(self.server)
@@ -144,7 +146,7 @@ class BrokenTests(ConnectionTestCase):
 
 
 class StallTests(ConnectionTestCase):
-    """A server that takes connections and does not read."""
+    """A server that accepts connections and does not read."""
 
     SIZE = 30_000_000
 
@@ -157,13 +159,13 @@ class StallTests(ConnectionTestCase):
         self.server.stall()
 
     def feed(self) -> None:
-        """Send until the connection wants no more."""
+        """Send until the connection pauses the upload."""
         while not self.outgoing.paused:
             self.outgoing.send(b"x" * 65536)
             self.reactor.settle()
 
     def test_never_reads(self) -> None:
-        """After the time for some bytes the request fails, and it is told how many were taken."""
+        """After the write timeout the request fails, and the message has the number of bytes sent."""
         self.server.read(1_000_000)
         self.feed()
         self.reactor.pass_time(59)
@@ -176,7 +178,7 @@ class StallTests(ConnectionTestCase):
         self.assertEqual((self.server.ending, self.outgoing.stopped), (Ending.RESET, 1))
 
     def test_slow(self) -> None:
-        """One that takes enough in each period takes as long as it likes."""
+        """A server that reads enough in each period can take any time."""
         self.feed()
         for _ in range(20):
             self.reactor.pass_time(50, step=10)
@@ -187,7 +189,7 @@ class StallTests(ConnectionTestCase):
         self.failureResultOf(self.answer, UpstreamTimeout)
 
     def test_slow_client(self) -> None:
-        """While the client is slow, the server has taken all there is, and nothing runs."""
+        """While the client is slow, the server has read all bytes, and the timer does not run."""
         self.feed()
         self.server.read()
         self.assertFalse(self.outgoing.paused)
@@ -196,13 +198,13 @@ class StallTests(ConnectionTestCase):
         self.feed_end()
 
     def feed_end(self) -> None:
-        """The end of the upload, and an answer."""
+        """End the upload, and send a response."""
         self.outgoing.end()
         self.server.send(ok())
         self.assertTrue(self.body(self.answer).whole)
 
     def test_computes(self) -> None:
-        """One that has read all takes its time to answer."""
+        """After a server has read the whole request, the write timeout does not apply."""
         self.outgoing.send(b"x" * 1000)
         self.server.read()
         self.outgoing.end()
@@ -212,13 +214,13 @@ class StallTests(ConnectionTestCase):
         self.assertTrue(self.body(self.answer).whole)
 
 
-class EarlyAnswerTests(ConnectionTestCase):
-    """A server that answers before it has read the request."""
+class EarlyResponseTests(ConnectionTestCase):
+    """A server that responds before it has read the request."""
 
     REFUSAL = message(b"HTTP/1.1 413 Too much", b"Content-Length: 2", body=b"no")
 
     def test_refusal(self) -> None:
-        """A refusal stops the upload, is passed on, and ends the connection; nothing more of the request is sent."""
+        """A refusal stops the upload, is passed on, and closes the connection; nothing more of the request is sent."""
         for cut in (len(self.REFUSAL), len(self.REFUSAL) - 2, 10):
             self.connect()
             outgoing = upload()
@@ -233,7 +235,7 @@ class EarlyAnswerTests(ConnectionTestCase):
             self.assertEqual(self.server.received, sent)
 
     def test_refusal_ahead_of_body(self) -> None:
-        """The upload stops with the refusal's head."""
+        """The upload stops at the refusal's head."""
         outgoing = upload()
         answer = self.request(outgoing)
         self.server.send(self.REFUSAL[:-2])
@@ -244,7 +246,7 @@ class EarlyAnswerTests(ConnectionTestCase):
         self.assertTrue(body.whole)
 
     def test_never_completed(self) -> None:
-        """A chunked upload that was stopped is never made to look complete."""
+        """A chunked upload that was stopped never looks complete."""
         outgoing = upload(None)
         answer = self.request(outgoing)
         outgoing.send(b"ab")
@@ -253,7 +255,7 @@ class EarlyAnswerTests(ConnectionTestCase):
         self.assertFalse(self.server.received.endswith(chunked()))
 
     def test_success(self) -> None:
-        """A server that begins to answer well while it reads gets the rest of the upload."""
+        """A server that begins a success response while it reads gets the rest of the upload."""
         outgoing = upload()
         answer = self.request(outgoing)
         self.server.send(ok(b"hello")[:-1])
@@ -267,7 +269,7 @@ class EarlyAnswerTests(ConnectionTestCase):
         self.assertEqual((self.released, outgoing.stopped), ([self.connection], 0))
 
     def test_success_ends_first(self) -> None:
-        """If the good answer ends before the upload, the upload is given up and the connection too."""
+        """If the success response ends before the upload, the upload is stopped and the connection closed."""
         outgoing = upload()
         answer = self.request(outgoing)
         self.server.send(ok())
@@ -276,7 +278,7 @@ class EarlyAnswerTests(ConnectionTestCase):
         self.assertEqual((outgoing.stopped, self.released, self.server.ending), (1, [], Ending.RESET))
 
     def test_answer_and_close(self) -> None:
-        """An answer is read also where the server has closed and the upload fails at its end."""
+        """A response is read also if the server has closed and the end of the upload fails."""
         outgoing = upload(1_000_000)
         answer = self.request(outgoing)
         self.server.refuse_to_read()
@@ -288,7 +290,7 @@ class EarlyAnswerTests(ConnectionTestCase):
         self.assertEqual(self.body(answer).data, b"no")
 
     def test_close_after_failed_write(self) -> None:
-        """Without an answer it is a failure as soon as the close arrives."""
+        """Without a response it is a failure as soon as the close arrives."""
         outgoing = upload(1_000_000)
         answer = self.request(outgoing)
         self.server.refuse_to_read()
@@ -298,7 +300,7 @@ class EarlyAnswerTests(ConnectionTestCase):
         self.failureResultOf(answer, UpstreamClosed)
 
     def test_failed_write_spoils(self) -> None:
-        """A connection on which a write failed is not used again, although the request had been complete."""
+        """A connection on which a write failed is not reused, even if the request was complete."""
         answer = self.connection.request(FakeOutgoing())
         self.server.refuse_to_read()
         self.reactor.settle()

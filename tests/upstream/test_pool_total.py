@@ -1,5 +1,5 @@
 """
-Tests for :mod:`sttproxy.upstream.pool`: no more connections than allowed.
+Tests for :mod:`sttproxy.upstream.pool`: the limit on the total number of connections.
 """
 
 from __future__ import annotations
@@ -16,50 +16,50 @@ from .test_pool import PoolTestCase
 
 
 class TotalTests(PoolTestCase):
-    """No more connections than allowed; the others wait."""
+    """The number of connections is limited; further requests wait."""
 
     def setUp(self) -> None:
         super().setUp()
         self.set_up(PoolLimits(total=2, wait_s=30.0))
 
     def test_waits(self) -> None:
-        """Past the limit a request waits for the next connection that comes back."""
+        """Over the limit a request waits for the next connection that is released."""
         _, two = self.acquire(), self.acquire()
         waiting = self.pool.acquire()
         self.assertNoResult(waiting)
-        self.give_back(two)
+        self.use_and_release(two)
         self.assertIs(self.successResultOf(waiting), two)
         self.assertEqual(len(self.upstream.peers), 2)
 
     def test_nobody_pushes_in(self) -> None:
-        """While somebody waits, nothing is acquired without waiting, whatever happens meanwhile."""
+        """While a request waits, acquire_idle returns no connection, whatever happens meanwhile."""
         one, _ = self.acquire(), self.acquire()
         taken: list[UpstreamConnection | None] = []
         waiting = [self.pool.acquire() for _ in range(2)]
         waiting[0].addCallback(lambda _: taken.append(self.pool.acquire_idle()))
-        self.give_back(one)
+        self.use_and_release(one)
         self.assertEqual(taken, [None])
         waiting[1].addErrback(lambda _: None).cancel()
 
     def test_handed_over(self) -> None:
-        """Also where none may rest: whoever waits gets the one that comes back."""
+        """A released connection goes to a waiting request also if the pool keeps no idle connections."""
         self.set_up(PoolLimits(size=0, total=1))
         connection = self.acquire()
         waiting = self.pool.acquire()
-        self.give_back(connection)
+        self.use_and_release(connection)
         self.assertIs(self.successResultOf(waiting), connection)
 
     def test_order(self) -> None:
-        """Those who wait are served in the order in which they came, before whoever comes then."""
+        """Waiting requests are served in the order of arrival, before new ones."""
         connections = [self.acquire(), self.acquire()]
         waiting = [self.pool.acquire() for _ in range(4)]
         for number in range(4):
-            self.give_back(connections[number % 2])
+            self.use_and_release(connections[number % 2])
             for turn, acquiring in enumerate(waiting):
                 self.assertEqual(acquiring.called, turn <= number)
 
     def test_connecting_counts(self) -> None:
-        """A connection that is being made counts."""
+        """A connection attempt counts."""
         self.upstream.at_once = False
         acquirings = [self.pool.acquire() for _ in range(3)]
         self.assertEqual(len(self.upstream.attempts), 2)
@@ -73,7 +73,7 @@ class TotalTests(PoolTestCase):
         acquirings[2].cancel()
 
     def test_lost(self) -> None:
-        """Where one is lost, or cannot be made, the next who waits may have one made."""
+        """If a connection is lost, or an attempt fails, the next waiting request may make one."""
         one, _ = self.acquire(), self.acquire()
         waiting, further = self.pool.acquire(), self.pool.acquire()
         self.upstream.at_once = False
@@ -85,7 +85,7 @@ class TotalTests(PoolTestCase):
         self.successResultOf(further)
 
     def test_spoiled(self) -> None:
-        """Where one ends with its request, the next who waits may have one made."""
+        """If a connection is closed after its request, the next waiting request may make one."""
         one, _ = self.acquire(), self.acquire()
         waiting = self.pool.acquire()
         one.request(FakeOutgoing()).addCallback(Body)
@@ -93,7 +93,7 @@ class TotalTests(PoolTestCase):
         self.assertIs(self.successResultOf(waiting), self.upstream.peers[2].protocol)
 
     def test_too_long(self) -> None:
-        """Who has waited too long is told to ask again later; the others wait on."""
+        """A request that has waited too long gets 503 with Retry-After; the others go on waiting."""
         connections = [self.acquire(), self.acquire()]
         first = self.pool.acquire()
         self.reactor.advance(10)
@@ -104,21 +104,21 @@ class TotalTests(PoolTestCase):
         error = self.failureResultOf(first, UpstreamBusy).value
         self.assertEqual((error.status, error.headers), (503, ((b"Retry-After", b"1"),)))
         self.assertNoResult(second)
-        self.give_back(connections[0])
+        self.use_and_release(connections[0])
         self.assertIs(self.successResultOf(second), connections[0])
 
     def test_for_ever(self) -> None:
-        """The wait can be without a limit."""
+        """The wait can be unlimited."""
         self.set_up(PoolLimits(total=1, wait_s=None))
         connection = self.acquire()
         waiting = self.pool.acquire()
         self.reactor.advance(1e6)
         self.assertNoResult(waiting)
-        self.give_back(connection)
+        self.use_and_release(connection)
         self.successResultOf(waiting)
 
     def test_limit_does_not_count_connecting(self) -> None:
-        """The limit on waiting is not one on the connecting that comes then, nor on the request."""
+        """The limit on waiting does not cover the connection attempt after it, or the request."""
         one, _ = self.acquire(), self.acquire()
         waiting = self.pool.acquire()
         self.upstream.at_once = False
@@ -129,18 +129,18 @@ class TotalTests(PoolTestCase):
         self.successResultOf(waiting)
 
     def test_leaves(self) -> None:
-        """Who leaves the queue is skipped."""
+        """A cancelled request in the queue is skipped."""
         connections = [self.acquire(), self.acquire()]
         waiting: list[Deferred[UpstreamConnection]] = [self.pool.acquire() for _ in range(3)]
         waiting[1].cancel()
         self.failureResultOf(waiting[1], CancelledError)
         self.assertEqual(len(self.reactor.pending()), 2)
-        self.give_back(connections[0])
-        self.give_back(connections[1])
+        self.use_and_release(connections[0])
+        self.use_and_release(connections[1])
         self.assertEqual([self.successResultOf(waiting[0]), self.successResultOf(waiting[2])], connections)
 
     def test_leaves_while_connecting(self) -> None:
-        """Who leaves while its connection is being made makes room for the next."""
+        """If a request is cancelled during its connection attempt, the next one takes its place."""
         one, _ = self.acquire(), self.acquire()
         waiting, further = self.pool.acquire(), self.pool.acquire()
         self.upstream.at_once = False
@@ -152,14 +152,14 @@ class TotalTests(PoolTestCase):
         self.successResultOf(further)
 
     def test_resting_ones_make_room(self) -> None:
-        """Resting connections are part of the total: they are used before new ones are made."""
+        """Idle connections count towards the total: they are used before new ones are made."""
         one, two = self.acquire(), self.acquire()
-        self.give_back(one, two)
+        self.use_and_release(one, two)
         self.assertEqual({self.acquire(), self.acquire()}, {one, two})
         self.assertEqual(self.open_peers(), 2)
 
     def test_many(self) -> None:
-        """Hundreds that wait, and for each of whom connecting fails at once, fail without recursion."""
+        """Hundreds of waiting requests whose connection attempts fail at once fail without recursion."""
         self.set_up(PoolLimits(total=1))
         connection = self.acquire()
 

@@ -16,7 +16,7 @@ from ..support.stage import MemoryTestCase
 
 
 class ProbeTests(MemoryTestCase):
-    """Whether the upstream is there."""
+    """Whether the upstream accepts connections."""
 
     def setUp(self) -> None:
         super().setUp()
@@ -25,14 +25,14 @@ class ProbeTests(MemoryTestCase):
         self.probe = Probe(self.upstream.connect, self.pool)
 
     def test_there(self) -> None:
-        """A server that takes a connection is there; it is closed at once, without a word."""
+        """A server that accepts a connection is reachable; the connection is closed at once, without any byte."""
         self.assertEqual(self.successResultOf(self.probe()), "")
         self.reactor.settle()
         peer = self.upstream.peers[0]
         self.assertEqual((peer.ending, peer.received), (Ending.CLOSED, b""))
 
     def test_not_there(self) -> None:
-        """One that does not is not, and the reason is told."""
+        """A server that does not accept is unreachable, and the reason is returned."""
         self.upstream.at_once = False
         asking = self.probe()
         self.assertNoResult(asking)
@@ -40,7 +40,7 @@ class ProbeTests(MemoryTestCase):
         self.assertEqual(self.successResultOf(asking), "Nobody is there.")
 
     def test_busy(self) -> None:
-        """While a request of ours is under way there, it is there, whatever it would say."""
+        """While a request of ours is in flight the server counts as reachable, without a probe."""
         connection = self.successResultOf(self.pool.acquire())
         self.upstream.at_once = False
         self.assertEqual(self.successResultOf(self.probe()), "")
@@ -52,7 +52,7 @@ class ProbeTests(MemoryTestCase):
         self.reactor.settle()
 
     def test_quiet(self) -> None:
-        """Being asked each second by a monitor does not fill the log."""
+        """A monitor that asks every second does not fill the log."""
         with capturedLogs() as logs:
             self.probe()
             self.reactor.settle()

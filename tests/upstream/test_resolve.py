@@ -1,5 +1,5 @@
 """
-Tests for :mod:`sttproxy.upstream.resolve`, the name server in the test's hands.
+Tests for :mod:`sttproxy.upstream.resolve`, with the test as the name server.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ V6 = (socket.AF_INET6, socket.SOCK_STREAM, 6, "", ("2001:db8::1", 0, 0, 0))
 
 @implementer(IResolutionReceiver)
 class Receiver:
-    """Keeps what it is told."""
+    """Records the calls that it receives."""
 
     def __init__(self) -> None:
         self.addresses: list[IAddress] = []
@@ -52,9 +52,9 @@ class Receiver:
 
 class ResolverTestCase(SynchronousTestCase):
     """
-    Tests of one resolver, whose threads run when the test says so.
+    Base class: one resolver, whose threads run when the test says so.
 
-    :ivar found: what the name server knows; an exception is raised.
+    :ivar found: the name server's result; an exception is raised.
     """
 
     def setUp(self) -> None:
@@ -80,22 +80,22 @@ class ResolverTestCase(SynchronousTestCase):
         return self.found
 
     def ask(self) -> Receiver:
-        """Somebody wants the addresses."""
+        """Ask for the addresses."""
         receiver = Receiver()
         self.resolver.resolveHostName(receiver, "upstream", 80)
         return receiver
 
     def answer(self) -> None:
-        """The name server answers."""
+        """Let the name server respond."""
         self.threads.pop()()
         self.reactor.settle()
 
 
 class ResolverTests(ResolverTestCase):
-    """What is asked, and what is told."""
+    """Look-ups and their results."""
 
     def test_shared(self) -> None:
-        """All who ask at once are told by one look-up, of the name that was given at first."""
+        """Concurrent requests share one look-up, of the name that was given first."""
         receivers = [self.ask() for _ in range(20)]
         self.assertEqual((len(self.threads), self.resolver.waiting), (1, True))
         self.answer()
@@ -108,7 +108,7 @@ class ResolverTests(ResolverTestCase):
         self.assertFalse(self.resolver.waiting)
 
     def test_known(self) -> None:
-        """A known answer is used at once, first without asking, then while somebody asks; an old one is not."""
+        """A cached result is used at once: first without a look-up, later during one; an old result is not used."""
         self.ask()
         self.answer()
         for age_s, threads in ((FRESH_S - 1, 0), (FRESH_S + 1, 1), (FRESH_S + 2, 1)):
@@ -121,14 +121,14 @@ class ResolverTests(ResolverTestCase):
         self.assertFalse(self.ask().complete)
 
     def test_forgotten(self) -> None:
-        """So it is with one that has turned out to be no good."""
+        """A result that proved wrong is treated in the same way."""
         self.ask()
         self.answer()
         self.resolver.forget()
         self.assertFalse(self.ask().complete)
 
     def test_addresses(self) -> None:
-        """An address needs no name server."""
+        """An IP address needs no name server."""
         for name, address in (
             ("127.0.0.1", IPv4Address("TCP", "127.0.0.1", 80)),
             ("::1", IPv6Address("TCP", "::1", 80)),
@@ -137,7 +137,9 @@ class ResolverTests(ResolverTestCase):
             self.assertEqual((self.ask().addresses, self.threads), ([address], []))
 
     def test_trouble(self) -> None:
-        """Where nothing is found, all who wait are told at once, and why is kept; the next one asks again."""
+        """
+        If a look-up fails, all waiting requests fail at once and the reason is kept; the next request looks up again.
+        """
         self.found = socket.gaierror(socket.EAI_NONAME, "Name or service not known")
         receivers = self.ask(), self.ask()
         self.answer()
@@ -150,7 +152,7 @@ class ResolverTests(ResolverTestCase):
         self.assertEqual((len(receiver.addresses), self.resolver.trouble), (1, ""))
 
     def test_trouble_with_known(self) -> None:
-        """A name server that fails takes no answer away that is not old yet."""
+        """A failed look-up does not discard a cached result that is not too old."""
         self.ask()
         self.answer()
         self.reactor.advance(FRESH_S + 1)
@@ -171,7 +173,7 @@ class DialTests(ResolverTestCase):
         self.dialer = Dialer(self.reactor, endpoint, "whisper_server:80", 5.0, resolver=self.resolver)
 
     def test_underscore(self) -> None:
-        """A name that Twisted would refuse is connected to."""
+        """A name that Twisted would refuse can be connected to."""
         self.dialer.connect(Factory())
         self.answer()
         self.reactor.advance(1)
@@ -179,7 +181,7 @@ class DialTests(ResolverTestCase):
         self.assertEqual(hosts, ["2001:db8::1", "192.0.2.1"])
 
     def test_unknown(self) -> None:
-        """A name that is not known is told as such."""
+        """For an unknown name the error says so."""
         self.found = socket.gaierror(socket.EAI_NONAME, "Name or service not known")
         connecting = self.dialer.connect(Factory())
         self.answer()
@@ -187,7 +189,7 @@ class DialTests(ResolverTestCase):
         self.assertIn("its name cannot be resolved: Name or service not known", message)
 
     def test_silence(self) -> None:
-        """A name server that keeps silent is told as such when the time for a connection is over."""
+        """If the name server does not respond within the connection timeout, the error says so."""
         connecting = self.dialer.connect(Factory())
         self.reactor.advance(4.9)
         self.assertNoResult(connecting)

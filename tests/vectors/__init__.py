@@ -1,6 +1,6 @@
 """
-Tables of what clients send to get past the rules, and of the verdict on each.
+Tables of requests that try to bypass the rules, and the expected verdict on each.
 
-Rows come from what parsers of forms and of HTTP are known to disagree on.  The tables hold data only; the tests beside
-them send each row whole and byte by byte, and cut small ones everywhere.
+Rows come from known differences between parsers of forms and of HTTP.  The tables hold data only; the tests beside
+them send each row whole and byte by byte, and small ones with every cut.
 """

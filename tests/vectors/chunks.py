@@ -1,12 +1,12 @@
 """
-Vectors in the chunked coding: sizes, extensions, line breaks and trailers that two servers cut differently.
+Vectors in the chunked coding: sizes, extensions, line breaks and trailers that servers read differently.
 """
 
 from __future__ import annotations
 
 from .stream import SMUGGLED, TE, broken, passes, post
 
-#: Chunks that two servers cut differently.
+#: Chunks that servers read differently.
 STREAMS = (
     passes("zeros before a size", "an empty chunk to some", post(TE, body=b"00005\r\nhello\r\n0000\r\n\r\n"), b"hello"),
     passes(

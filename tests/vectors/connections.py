@@ -1,5 +1,5 @@
 """
-Vectors in lines, hosts, upgrades and expectations, and in what follows what on a connection.
+Vectors in lines, hosts, upgrades and expectations, and in sequences of requests on one connection.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from .framing import AFTER_CHUNKS
 from .stream import CL5, OK, SMUGGLED, TE, Stream, length, passes, post, refused
 from .vector import MULTIPART, OTHER, form
 
-#: Heads whose lines end differently.
+#: Heads with different line ends.
 LINES = (
     refused("bare LF", "line breaks to most", post(CL5, body=b"hello").replace(b"\r\n", b"\n") + SMUGGLED),
     refused("a head that ends in LF LF", "the end to some", b"GET /a HTTP/1.1\r\nHost: h\n\n" + SMUGGLED),
@@ -46,7 +46,7 @@ LINES = (
     refused("HTTP/2", "the preface of another protocol", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 505),
 )
 
-#: Where a request goes.
+#: Target and host of a request.
 HOSTS = (
     refused("two Hosts", "the first or the last", b"GET /a HTTP/1.1\r\nHost: h\r\nHost: i\r\n\r\n" + SMUGGLED),
     refused(
@@ -85,7 +85,7 @@ HOSTS = (
     ),
 )
 
-#: Switching protocols, and waiting to be told.
+#: Upgrades, and 100 Continue.
 SWITCHES = (
     passes(
         "an upgrade to h2c",
@@ -155,7 +155,7 @@ SWITCHES = (
 
 _FORM = form(OTHER)
 _TRANSCRIPTION = b"POST /v1/audio/transcriptions HTTP/1.1\r\nHost: h\r\nContent-Type: " + MULTIPART + b"\r\n"
-#: Requests in one connection.
+#: Several requests on one connection.
 PIPELINES = (
     Stream(
         "three requests",

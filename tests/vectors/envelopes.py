@@ -1,5 +1,5 @@
 """
-Vectors around the parts: boundaries, what stands before the first and behind the last, and how the form is announced.
+Vectors around the parts: boundaries, preamble and epilogue, and the form's Content-Type.
 """
 
 from __future__ import annotations
@@ -28,19 +28,19 @@ _OPEN = b"--" + BOUNDARY + b"\r\n"
 
 
 def row(name: str, reason: str, body: bytes, verdict: Verdict) -> Vector:
-    """A form with the usual announcement."""
+    """A form with the usual Content-Type."""
     return Vector(name, reason, body, verdict)
 
 
 def unity(name: str, reason: str, body: bytes, verdict: Verdict) -> Vector:
-    """A form of Unity's, which names itself."""
+    """A form as Unity sends it, with its own header field."""
     return attrs.evolve(row(name, reason, body, verdict), headers=(b"X-Unity-Version: 2022.3.1f1",))
 
 
 def announced(
     name: str, reason: str, content_type: bytes | None, verdict: Verdict, body: bytes = form(OTHER), *headers: bytes
 ) -> Vector:
-    """A form with another announcement."""
+    """A form with another Content-Type."""
     return Vector(name, reason, body, verdict, content_type, headers=headers)
 
 
@@ -148,7 +148,7 @@ BOUNDARIES = (
     row("nothing between two boundaries", "skipped by some", _OPEN + form(OTHER), malformed("header field")),
 )
 
-#: Before the first boundary.
+#: Bytes before the first boundary.
 PREAMBLES = (
     row(
         "a preamble",
@@ -175,7 +175,7 @@ PREAMBLES = (
     row("an empty body in chunks or none", "no fields, or a broken form", b"", malformed("")),
 )
 
-#: Behind the last boundary, or without it.
+#: Bytes after the last boundary, or forms without it.
 ENDS = (
     unity("no last boundary", "Django, Werkzeug and PHP take what there is; Unity sends it", _OPEN + PROMPT, Reads()),
     unity("no last boundary behind a field", "the same", _OPEN + OTHER, OTHERS),
@@ -204,7 +204,7 @@ ENDS = (
 _BASE = b"multipart/form-data; boundary="
 _FOUND = announced("the same form, announced as usual", "what the others differ from", MULTIPART, OTHERS)
 
-#: How the form is announced.
+#: Content-Type fields of forms.
 TYPES = (
     _FOUND,
     announced("a quoted boundary", "legal", _BASE + b'"' + BOUNDARY + b'"', OTHERS),

@@ -1,5 +1,5 @@
 """
-Vectors in the fields that say where a request ends: both of them, hidden ones, doubtful ones, and none.
+Vectors in the framing fields of a request: both, hidden, ambiguous, or none.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ import attrs
 
 from .stream import CL5, OK, SMUGGLED, TE, Stream, length, post, refused
 
-#: The end of a body in chunks, and what one that goes by the length takes for more of it.
+#: The last chunk, and bytes that a server which uses the length takes for more of the body.
 AFTER_CHUNKS = b"0\r\n\r\n" + SMUGGLED
 _CL_BODY = b"6\r\nprefix\r\n0\r\n\r\n" + SMUGGLED
 
@@ -73,7 +73,7 @@ BOTH = (
     ),
 )
 
-#: A coding that only one of two servers sees.
+#: A transfer coding that only one of two servers recognises.
 _HIDDEN = {
     "a blank before the colon": b"Transfer-Encoding : chunked",
     "a tab before the colon": b"Transfer-Encoding\t: chunked",
@@ -107,7 +107,7 @@ HIDDEN = tuple(
     )
     for name, line in _HIDDEN.items()
 )
-#: The same without a length beside it: chunks to one, no body to the other.
+#: The same without a length: a chunked body to one server, no body to the other.
 ALONE = tuple(
     attrs.evolve(
         refused(f"0.TE: {name}", "one server sees chunks, the other no body", post(line, body=_CL_BODY)),
@@ -122,7 +122,7 @@ ALONE = tuple(
     )
 )
 
-#: Lengths that two servers read differently.
+#: Lengths that servers read differently.
 LENGTHS = tuple(
     refused(f"CL.CL: {name}", "the first or the last, or another number", post(*lines, body=b"hello" + SMUGGLED))
     for name, lines in {
@@ -146,7 +146,7 @@ LENGTHS = tuple(
     }.items()
 )
 
-#: No body where one is announced, and the other way round.
+#: A missing body where one is announced, and an unannounced body.
 NONE = (
     Stream(
         "CL.0",

@@ -7,7 +7,7 @@ from __future__ import annotations
 from .parts import OTHERS, row
 from .vector import CD, Reads, file, malformed, text
 
-#: Two places that could name the field.
+#: Two parameters that could name the field.
 DOUBLED = (
     row(
         "two dispositions, the ruled one last",

@@ -1,5 +1,5 @@
 """
-Vectors in the heads of parts: escapes and encodings, lines, and parts in parts.
+Vectors in the heads of parts: escapes and encodings, lines, and nested parts.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ def row(name: str, reason: str, head: bytes, verdict: Verdict, value: bytes = b"
 
 OTHERS = Reads((text("other"),))
 
-#: What is written so that readers may undo it.
+#: Escapes and encodings that readers may decode.
 ESCAPES = (
     row("a percent-encoded ruled name", "no reader decodes names", CD + b'name="%70rompt"', Reads((text("%70rompt"),))),
     row("%22 in a name", "undici and Werkzeug make a quote of it", CD + b'name="a%22b"', malformed("quote")),
@@ -75,7 +75,7 @@ ESCAPES = (
     ),
 )
 
-#: Lines of heads.
+#: Header lines of parts.
 LINES = (
     row(
         "a folded name",
@@ -173,7 +173,7 @@ LINES = (
     row("a head of 4 KiB", "limits differ", CD + b'name="other"\r\nX: ' + b"y" * 4096, malformed("longer than 4096")),
 )
 
-#: Parts in parts.
+#: Nested parts.
 _INNER = form(PROMPT, boundary=b"inner")
 NESTED = (
     row(

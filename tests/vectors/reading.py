@@ -1,5 +1,5 @@
 """
-What an upstream reads of the small kinds of body.
+How an upstream reads urlencoded and JSON bodies.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from ..forms.rewriting import Item, as_starlette
 
 
 def by_pairs(body: bytes) -> list[Item]:
-    """What the standard library reads of pairs."""
+    """The pairs that the standard library reads."""
     return [
         Item(name, None, None, value.encode("utf-8", "surrogateescape"))
         for name, value in parse_qsl(body.decode("ascii"), keep_blank_values=True, errors="surrogateescape")
@@ -23,7 +23,7 @@ def by_pairs(body: bytes) -> list[Item]:
 
 
 def by_json(body: bytes) -> list[tuple[str, Any]]:
-    """The members of an object in their order, numbers as they are written."""
+    """The members of an object in order, with numbers as they are written."""
     members: list[tuple[str, Any]] = json.JSONDecoder(
         object_pairs_hook=_Members, parse_int=str, parse_float=str
     ).decode(body.decode())
@@ -32,11 +32,11 @@ def by_json(body: bytes) -> list[tuple[str, Any]]:
 
 
 class _Members(list[tuple[str, Any]]):
-    """An object's members; a list of pairs alone could be an array."""
+    """An object's members; a plain list of pairs could be an array."""
 
 
-def said_by_multipart(items: list[Item]) -> list[Item]:
-    """Items as the multipart package shows them: file names without their escapes and their Windows folders."""
+def shown_by_multipart(items: list[Item]) -> list[Item]:
+    """Items as the multipart package returns them: file names without escapes and without Windows folders."""
     return [
         attrs.evolve(
             each,
@@ -46,8 +46,8 @@ def said_by_multipart(items: list[Item]) -> list[Item]:
     ]
 
 
-def said_by_starlette(items: list[Item]) -> list[Item]:
-    """Items as Starlette shows them: text fields without their types, file names without their Windows folders."""
+def shown_by_starlette(items: list[Item]) -> list[Item]:
+    """Items as Starlette returns them: text fields without types, file names without Windows folders."""
     return [
         attrs.evolve(each, filename=each.filename and _without_folder(each.filename)) for each in as_starlette(items)
     ]

@@ -1,5 +1,5 @@
 """
-An upstream that believes nothing: it records the requests that it reads, and everything that is not strictly one.
+A strict upstream: it records the requests that it reads, and everything that violates HTTP.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ _FIELD = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+: ?[\t\x20-\x7e\x80-\xff]*")
 
 class Recorder:
     """
-    Answers each whole request with 200 and its target.
+    Responds to each complete request with 200 and its target.
 
-    :ivar seen: method, target and body of each, in the order in which they were whole.
-    :ivar doubts: what was not as it must be.
+    :ivar seen: method, target and body of each complete request, in order.
+    :ivar doubts: violations of HTTP.
     """
 
     def __init__(self) -> None:
@@ -28,14 +28,14 @@ class Recorder:
         self._lock = threading.Lock()
 
     def take(self) -> tuple[list[tuple[bytes, bytes, bytes]], list[str]]:
-        """What was seen and doubted since the last time."""
+        """Return the requests and violations since the last call."""
         with self._lock:
             taken = self.seen, self.doubts
             self.seen, self.doubts = [], []
         return taken
 
     def serve(self, peer: Peer) -> None:
-        """Read the requests of one connection; its end, wherever it comes, is no failure."""
+        """Read the requests of one connection; the end of the connection is never an error."""
         while True:
             message = self._head(peer)
             if message is None:

@@ -1,5 +1,5 @@
 """
-Vectors in bodies that are rewritten whole: pairs, and JSON objects.
+Vectors in urlencoded and JSON bodies.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ OTHERS = Reads((text("other"),))
 
 
 def pairs(name: str, reason: str, body: bytes, verdict: Verdict, content_type: bytes = URLENCODED) -> Vector:
-    """A form of pairs."""
+    """A urlencoded form."""
     return Vector(name, reason, body, verdict, content_type)
 
 

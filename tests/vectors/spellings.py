@@ -1,5 +1,5 @@
 """
-Vectors in the names of fields: spellings that some upstream takes for a configured one, and names that only look alike.
+Vectors in field names: spellings that some upstream reads as a configured field, and names that only look similar.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from .vector import CD, OTHER, URLENCODED, Reads, Vector, file, form, part, text
 
-#: Spellings of configured fields, and who reads them as such.
+#: Spellings of configured fields, and the readers that accept them.
 RULED = {
     "prompt": "everybody",
     "Prompt": "ASP.NET, and Go's JSON",
@@ -42,7 +42,7 @@ RULED = {
     "_CHARSET_": "the same, whatever the case",
 }
 
-#: Names that no reader takes for a configured one.
+#: Names that no reader takes for a configured field.
 ALIKE = {
     "initial_prompt": "another field of some upstreams",
     "prompts": "another name",

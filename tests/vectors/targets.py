@@ -1,8 +1,8 @@
 """
-Vectors in the request line: what leads to the transcriptions, what may, and what does not.
+Vectors in the request line: targets that are transcriptions, that may be, and that are not.
 
-A target that does is rewritten, so each row sends a form with a ruled field: either it is gone, or there is no request,
-or the target is one that no upstream takes there, and all passes.
+A transcription is rewritten, so each row sends a form with a ruled field.  Either the field is removed, or the
+request is refused, or no upstream reads the target as a transcription and all fields pass.
 """
 
 from __future__ import annotations
@@ -85,9 +85,9 @@ PATHS = (
 
 
 def query(sent: bytes, left: bytes, why: str = "") -> Vector:
-    """A form sent with a query, of which this is left."""
+    """A form sent with a query, and the rest of the query that is forwarded."""
     vector = row(b"/v1/audio/transcriptions?" + sent, why or _QUERY, _REWRITTEN)
-    return attrs.evolve(vector, leaves_for=b"/v1/audio/transcriptions?" + left)
+    return attrs.evolve(vector, upstream_target=b"/v1/audio/transcriptions?" + left)
 
 
 #: Fields in the query.
@@ -115,7 +115,7 @@ def asked(why: str, target: bytes, verdict: Verdict, *headers: bytes, method: by
     return attrs.evolve(vector, name=f"{vector.name} {headers[0].decode()}", headers=headers)
 
 
-#: Headers that frameworks take for a method, a target or a type.
+#: Headers that frameworks read as a method, a target or a type.
 OVERRIDES = (
     asked("Rails, Express, Laravel", PATH, Refused(400, "override"), b"X-HTTP-Method-Override: POST", method=b"PUT"),
     asked("the same, any case", PATH, Refused(400, "override"), b"x-http-method-override: post", method=b"PATCH"),

@@ -1,5 +1,5 @@
 """
-Each form and each target gets its verdict, and what passes is read as it should be, however the network cut it.
+Each form and each target gets its verdict, and each accepted one is read as expected, however the network cut it.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from ..forms.rewriting import Rewritten, by_multipart, by_starlette, bytewise, r
 from ..support.fakes import Ending
 from ..support.stage import ProxyTestCase
 from . import envelopes, parameters, parts, small, spellings, targets
-from .reading import by_json, by_pairs, said_by_multipart, said_by_starlette
+from .reading import by_json, by_pairs, shown_by_multipart, shown_by_starlette
 from .vector import CONFIG, FORCED, FORCED_JSON, JSON, URLENCODED, Passes, Reads, ReadsJSON, Refused, Vector
 
 FORMS = (*parameters.ROWS, *parts.ROWS, *envelopes.ROWS, *spellings.ROWS, *small.ROWS)
 ROWS = (*FORMS, *targets.ROWS)
 RULES = parse(CONFIG).base
-#: Longest body, in bytes, that is cut at every place.
+#: The largest body, in bytes, for which every cut is tested.
 SMALL = 700
 NO_CONTENT = b"HTTP/1.1 204 No Content\r\n\r\n"
 
@@ -30,12 +30,12 @@ NO_CONTENT = b"HTTP/1.1 204 No Content\r\n\r\n"
 @attrs.frozen
 class Outcome:
     """
-    What became of a request.
+    The result of a request.
 
-    :ivar status: that the client got.
-    :ivar message: of the error it got, if it is the proxy's.
-    :ivar head: of the request that reached the upstream whole, if one did; its boundary is the same in every run.
-    :ivar body: likewise.
+    :ivar status: the status that the client got.
+    :ivar message: the message of the error, if it is the proxy's own.
+    :ivar head: the head of the complete request at the upstream, if any; with the same boundary in every run.
+    :ivar body: its body, likewise.
     """
 
     status: int
@@ -45,7 +45,7 @@ class Outcome:
 
 
 def unchunked(data: bytes) -> bytes | None:
-    """The body in chunks that are complete; None where they are not."""
+    """Decode a complete chunked body; return None if it is incomplete."""
     body = b""
     while True:
         line, end, data = data.partition(b"\r\n")
@@ -60,7 +60,7 @@ def unchunked(data: bytes) -> bytes | None:
 
 
 class VectorTests(ProxyTestCase):
-    """The whole proxy but its command line, in memory."""
+    """The whole proxy in memory, without its command line."""
 
     def outcome(self, vector: Vector, pieces: list[bytes], counted: bool) -> Outcome:
         """Send a vector."""
@@ -85,9 +85,9 @@ class VectorTests(ProxyTestCase):
 
     def whole_at_upstream(self, theirs: bytes | None) -> tuple[bytes, bytes] | None:
         """
-        Head and body of the only request that the upstream has, if it is complete.
+        Return head and body of the only request at the upstream, if it is complete.
 
-        :param theirs: the client's Content-Type; a boundary in another one is the proxy's, and becomes ``=``.
+        :param theirs: the client's Content-Type; a different boundary is the proxy's, and is replaced by ``=``.
         """
         self.assertLessEqual(len(self.upstream.peers), 1)
         if not self.upstream.peers:
@@ -112,15 +112,15 @@ class VectorTests(ProxyTestCase):
         return (head.replace(ours, b"="), whole.replace(ours, b"=")) if ours else (head, whole)
 
     def judged(self, vector: Vector, outcome: Outcome) -> None:
-        """Hold that it is the vector's verdict."""
+        """Check that the result matches the vector's verdict."""
         verdict = vector.verdict
         if isinstance(verdict, Refused):
             self.assertEqual((outcome.status, outcome.head), (verdict.status, b""))
             self.assertIn(verdict.word, outcome.message)
             return
         self.assertEqual((outcome.status, outcome.message), (204, ""))
-        if vector.leaves_for is not None:
-            self.assertEqual(outcome.head.split(b" ")[1], vector.leaves_for)
+        if vector.upstream_target is not None:
+            self.assertEqual(outcome.head.split(b" ")[1], vector.upstream_target)
         if isinstance(verdict, Passes):
             self.assertEqual(outcome.body, vector.body)
         elif isinstance(verdict, ReadsJSON):
@@ -133,11 +133,11 @@ class VectorTests(ProxyTestCase):
             self.assertIn(b"\r\nContent-Type: multipart/form-data; boundary==\r\n", outcome.head)
             left = Rewritten(b"multipart/form-data; boundary==", None, outcome.body)
             expected = [*FORCED, *verdict.kept]
-            self.assertEqual(by_multipart(left), said_by_multipart(expected))
-            self.assertEqual(by_starlette(left), said_by_starlette(expected))
+            self.assertEqual(by_multipart(left), shown_by_multipart(expected))
+            self.assertEqual(by_starlette(left), shown_by_starlette(expected))
 
     def hold(self, rows: tuple[Vector, ...]) -> None:
-        """Judge vectors in both framings, whole and byte by byte; all that fail are named."""
+        """Check vectors in both framings, whole and byte by byte; list all failures."""
         wrong: list[str] = []
         for vector in rows:
             for counted in (True, False):
@@ -157,27 +157,27 @@ class VectorTests(ProxyTestCase):
         self.hold((*parameters.ROWS, *parts.ROWS))
 
     def test_envelopes(self) -> None:
-        """What is a boundary, where a form begins and where it ends, is never in doubt."""
+        """Boundaries, and the form's beginning and end, are read in exactly one way, or the form is refused."""
         self.hold(envelopes.ROWS)
 
     def test_spellings(self) -> None:
-        """No spelling of a configured field is left, and no other field is taken for one."""
+        """Every spelling of a configured field is removed, and no other field is."""
         self.hold(spellings.ROWS)
 
     def test_pairs(self) -> None:
-        """Pairs obey the same rules."""
+        """Urlencoded pairs follow the same rules."""
         self.hold(small.PAIRS)
 
     def test_objects(self) -> None:
-        """JSON objects obey the same rules."""
+        """JSON objects follow the same rules."""
         self.hold(small.OBJECTS)
 
     def test_targets(self) -> None:
-        """What may lead to the transcriptions is rewritten or refused; everything else passes."""
+        """A target that may be a transcription is rewritten or refused; everything else passes."""
         self.hold(targets.ROWS)
 
     def test_table(self) -> None:
-        """There are at least a hundred vectors; no two have the same name, and each has a reason."""
+        """The tables have at least a hundred vectors, with unique names, and each has a reason."""
         self.assertGreaterEqual(len(ROWS), 100)
         names = [(vector.name, vector.content_type) for vector in ROWS]
         self.assertEqual(len(set(names)), len(names), sorted(name for name in names if names.count(name) > 1))
@@ -185,10 +185,10 @@ class VectorTests(ProxyTestCase):
 
 
 class CutTests(ProxyTestCase):
-    """The rewriter alone, which is fast enough for every cut."""
+    """The rewriter alone, which is fast enough to test every cut."""
 
     def test_every_cut(self) -> None:
-        """A small form cut in two, anywhere, gets the same verdict and leaves as the same bytes."""
+        """However it is cut in two, a small form gets the same verdict and becomes the same bytes."""
 
         def outcome(boundary: bytes, pieces: list[bytes], counted: bool) -> bytes | str:
             try:

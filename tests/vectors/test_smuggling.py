@@ -1,5 +1,5 @@
 """
-One request in, one request out: against the daemon, before an upstream that records strictly.
+Request smuggling against the daemon: each request of the client becomes exactly one request at a strict upstream.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from .stream import OK, Stream
 from .vector import CONFIG
 
 STREAMS = (*framing.STREAMS, *chunks.STREAMS, *connections.STREAMS)
-#: Asked at the end of a stream whose connection goes on.
+#: Sent at the end of a stream whose connection persists.
 LAST = b"GET /last HTTP/1.1\r\nHost: h\r\n\r\n"
 SEEN_LAST = (b"GET", b"/last", b"")
 
 
 class SmugglingTests(RawTestCase):
-    """Each stream on a connection of its own; the daemon's connections to the upstream are shared by all."""
+    """Each stream has its own client connection; the daemon's upstream connections are shared."""
 
     config = CONFIG
     recorder: ClassVar[Recorder]
@@ -37,7 +37,7 @@ class SmugglingTests(RawTestCase):
         self.listener.check()
 
     def sent(self, stream: Stream, bytewise: bool) -> None:
-        """Send a stream and hold what comes of it."""
+        """Send a stream, and check the result."""
         client = self.connect()
         data = stream.sent + LAST if stream.goes_on else stream.sent
         client.send_while_taken([data[at : at + 1] for at in range(len(data))] if bytewise else [data])
@@ -66,19 +66,19 @@ class SmugglingTests(RawTestCase):
 
     @staticmethod
     def shown(body: bytes, row: tuple[bytes, bytes, bytes]) -> bytes:
-        """A body that was seen; a rewritten one, of which a row says only that there is one, as a star."""
+        """Return a body as rows show it: a rewritten one as a star."""
         return b"*" if row[2] == b"*" and body else body
 
     @staticmethod
     def answer(client: Peer, bodiless: bool) -> tuple[int, bytes]:
-        """Status and body of the next answer; interim ones, which nobody counts, are skipped."""
+        """Return status and body of the next final response; interim responses are skipped."""
         message = client.read_message(bodiless)
         while message.status == 100:
             message = client.read_message(bodiless)
         return message.status, message.body
 
     def held(self, bytewise: bool) -> None:
-        """Hold all streams; those that fail are named."""
+        """Check all streams; list all failures."""
         wrong = []
         for stream in STREAMS:
             try:
@@ -91,15 +91,15 @@ class SmugglingTests(RawTestCase):
             self.fail("\n".join(["", *wrong]))
 
     def test_whole(self) -> None:
-        """Each stream is answered and forwarded as it should be, and as often."""
+        """Each stream gets the expected responses, and the upstream sees the expected requests."""
         self.held(False)
 
     def test_bytewise(self) -> None:
-        """So it is byte by byte."""
+        """The same holds byte by byte."""
         self.held(True)
 
     def test_table(self) -> None:
-        """There are at least sixty streams, each with a name of its own and a reason."""
+        """The tables have at least sixty streams, with unique names, and each has a reason."""
         self.assertGreaterEqual(len(STREAMS), 60)
         names = [stream.name for stream in STREAMS]
         self.assertEqual(len(set(names)), len(names), sorted(name for name in names if names.count(name) > 1))

@@ -1,5 +1,5 @@
 """
-The rows of the tables, and the words in which they are written.
+The row type of the tables, and helpers to write rows.
 """
 
 from __future__ import annotations
@@ -10,15 +10,15 @@ import attrs
 
 from ..forms.rewriting import Item
 
-#: The configuration before which all forms are judged: a text, a number, a list, and a field that is only removed.
+#: The configuration for all forms: a text, a number, a list, and a field that is only removed.
 CONFIG = b'{"prompt": "configured", "temperature": 0.20, "timestamp_granularities": ["word"], "language": null}'
-#: What every accepted multipart or urlencoded form says of it, before anything of the client's.
+#: The items that every accepted multipart or urlencoded form begins with.
 FORCED = (
     Item("prompt", None, None, b"configured"),
     Item("temperature", None, None, b"0.20"),
     Item("timestamp_granularities[]", None, None, b"word"),
 )
-#: What every accepted JSON object says of it.
+#: The members that every accepted JSON object begins with.
 FORCED_JSON = (("prompt", "configured"), ("temperature", "0.20"), ("timestamp_granularities", ["word"]))
 
 BOUNDARY = b"AaB03x-boundary-17"
@@ -30,7 +30,7 @@ PATH = b"/v1/audio/transcriptions"
 
 @attrs.frozen
 class Refused:
-    """The client gets this status and a reason with this word; the upstream gets nothing it could take for whole."""
+    """The client gets this status and a reason with this word; the upstream gets no complete request."""
 
     status: int
     word: str
@@ -38,21 +38,21 @@ class Refused:
 
 @attrs.frozen
 class Reads:
-    """The upstream reads what is configured, then these fields and files of the client's, and nothing else."""
+    """The upstream reads the configured fields, then exactly these fields and files of the client."""
 
     kept: tuple[Item, ...] = ()
 
 
 @attrs.frozen
 class ReadsJSON:
-    """Likewise of a JSON object: these members, numbers as they were written."""
+    """The same for a JSON object: exactly these members, numbers as they were written."""
 
     kept: tuple[tuple[str, Any], ...] = ()
 
 
 @attrs.frozen
 class Passes:
-    """It goes on to the byte: it is no transcription to any server."""
+    """The request passes unchanged: no server reads it as a transcription."""
 
 
 Verdict = Refused | Reads | ReadsJSON | Passes
@@ -63,9 +63,9 @@ class Vector:
     """
     One request.
 
-    :ivar reason: what parsers differ on, or why an honest client may send it.
-    :ivar content_type: None leaves it out.
-    :ivar leaves_for: the target that the upstream sees; None: the same, in origin form.
+    :ivar reason: the difference between parsers, or why an honest client may send it.
+    :ivar content_type: None omits it.
+    :ivar upstream_target: the target that the upstream sees; None: the same, in origin form.
     """
 
     name: str
@@ -76,10 +76,10 @@ class Vector:
     target: bytes = PATH
     method: bytes = b"POST"
     headers: tuple[bytes, ...] = ()
-    leaves_for: bytes | None = None
+    upstream_target: bytes | None = None
 
     def head(self, counted: bool) -> bytes:
-        """The request's head; a body without its length comes in chunks."""
+        """The request's head; a body without a length is sent chunked."""
         lines = [b"%b %b HTTP/1.1" % (self.method, self.target), b"Host: h", *self.headers]
         if self.content_type is not None:
             lines.append(b"Content-Type: " + self.content_type)
@@ -88,7 +88,7 @@ class Vector:
 
 
 def malformed(word: str) -> Refused:
-    """400, for a form that could be read in two ways, or in none."""
+    """400, for a form with two possible readings, or none."""
     return Refused(400, word)
 
 
@@ -121,6 +121,6 @@ def part(head: bytes, value: bytes = b"1") -> bytes:
 
 #: The usual beginning of a part's head.
 CD = b"Content-Disposition: form-data; "
-#: A field that no rule speaks of, and one that is ruled.
+#: A field without a rule, and one with a rule.
 OTHER = part(CD + b'name="other"')
 PROMPT = part(CD + b'name="prompt"', b"evil")

@@ -1,5 +1,6 @@
 """
-What the proxy does on the days on which something breaks: one module for each kind of fault.
+The proxy's behaviour under faults: one module for each kind of fault.
 
-Real sockets, the real daemon, and on the other side raw bytes or somebody else's HTTP: never our own code twice.
+These tests use real sockets and the real daemon; the other side is raw bytes or an independent HTTP library, never
+our own code.
 """

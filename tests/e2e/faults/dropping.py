@@ -1,6 +1,6 @@
 """
-A script: an upstream that drops connections which were idle for so many seconds, to the millisecond and without a word.
-It answers like `keepalive`, and is a process of its own as well, for in one with its clients it would close late.
+A script: an upstream that closes connections after an exact idle time, in milliseconds, without announcing it. It
+responds like `keepalive`, and is its own process too: in one process with its clients it would close late.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ _asked: Counter[bytes] = Counter()
 
 
 async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, idle_s: float) -> None:
-    """Answer requests that have a length until none comes for a while."""
+    """Respond to requests with a length until the idle time is over."""
     try:
         while True:
             head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), idle_s)
@@ -29,7 +29,7 @@ async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, idle
 
 
 async def main(idle_s: str) -> None:
-    """Serve for ever."""
+    """Serve until killed."""
     server = await asyncio.start_server(
         lambda reader, writer: serve(reader, writer, float(idle_s)), "127.0.0.1", 0, backlog=1024
     )

@@ -1,6 +1,6 @@
 """
-A script: uvicorn that closes connections after so many idle seconds.  It answers each request with its ``X-Number`` and
-how often it has been asked with that one.
+A script: uvicorn that closes connections after this many idle seconds.  It responds to each request with its
+``X-Number`` and how many times it has received that number.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _asked: Counter[bytes] = Counter()
 
 
 async def app(scope: Any, receive: Any, send: Any) -> None:
-    """Read the whole request, then answer."""
+    """Read the whole request, then respond."""
     while (await receive()).get("more_body"):
         pass
     number = dict(scope["headers"])[b"x-number"]
@@ -28,7 +28,7 @@ async def app(scope: Any, receive: Any, send: Any) -> None:
 
 
 def main(idle_s: str) -> None:
-    """Serve for ever."""
+    """Serve until killed."""
     sock = socket.socket()
     sock.bind(("127.0.0.1", 0))
     sock.listen(1024)

@@ -1,5 +1,5 @@
 """
-Transcriptions let through a few at a time.
+The limit on concurrent transcriptions.
 """
 
 from __future__ import annotations
@@ -18,34 +18,34 @@ OK = head(b"HTTP/1.1 200 OK", [counted(b"ok")]) + b"ok"
 
 
 def transcription(number: int, *headers: tuple[bytes, bytes]) -> bytes:
-    """A whole request with a number."""
+    """A complete request with a number."""
     numbered = (b"X-Number", b"%d" % number)
     return request("POST", TRANSCRIPTIONS, numbered, content_type(), counted(FORM), *headers) + FORM
 
 
 class AdmissionTestCase(FaultTestCase):
-    """Tests of queues."""
+    """Base class: tests of the queue."""
 
     config = '{"language": "zh"}'
 
     def ask(self, sent: bytes) -> Peer:
-        """A client that has sent something."""
+        """Return a client that has sent these bytes."""
         client = self.connect()
         client.send(sent)
         return client
 
     def wait_for(self, **counts: Any) -> None:
-        """Wait until /stats says so; the request that asks is in flight itself."""
+        """Wait until /stats has these values; its own request is in flight itself."""
         until(lambda: counts.items() <= self.daemon.stats().items(), f"{counts} in /stats", SOON_S)
 
-    def arrived(self, *resting: Peer) -> tuple[Peer, bytes]:
-        """The upstream connection of the next transcription, new or one that rests, and its number."""
-        upstream = self.next_connection(*resting)
+    def arrived(self, *idle: Peer) -> tuple[Peer, bytes]:
+        """Return the upstream connection of the next transcription, new or reused, and its number."""
+        upstream = self.next_connection(*idle)
         (number,) = upstream.read_message().values(b"X-Number")
         return upstream, number
 
     def end(self, upstream: Peer, client: Peer) -> Message:
-        """Answer and end."""
+        """Respond and close."""
         upstream.send(OK)
         answer = client.read_message()
         self.assertEqual(answer.body, b"ok")
@@ -53,12 +53,12 @@ class AdmissionTestCase(FaultTestCase):
 
 
 class OneAtATime(AdmissionTestCase):
-    """One goes through, one may wait."""
+    """One transcription is forwarded, one may wait."""
 
     options = ("--max-transcriptions", "1", "--max-queue", "1")
 
     def test_full(self) -> None:
-        """Past the queue's end they are told when to come again, before their upload; then the queue moves up."""
+        """If the queue is full, clients get 503 with Retry-After before their upload; later the queue advances."""
         first = self.ask(transcription(1))
         upstream, number = self.arrived()
         self.assertEqual(number, b"1")
@@ -86,7 +86,7 @@ class OneAtATime(AdmissionTestCase):
         self.wait_for(queued=0, in_flight=1)
 
     def test_uploads_wait(self) -> None:
-        """The upload of one who waits is not read: its client comes to a stop; then it passes whole."""
+        """The upload of a waiting client is paused; later it passes completely."""
         first = self.ask(transcription(1))
         upstream, _ = self.arrived()
         size = 64 << 20
@@ -115,7 +115,7 @@ class OneAtATime(AdmissionTestCase):
             self.end(upstream, second)
 
     def test_asked_when_let_in(self) -> None:
-        """One who asks whether to go on is told so when it is its turn."""
+        """A client that expects 100 Continue gets it when it leaves the queue."""
         first = self.ask(transcription(1))
         upstream, _ = self.arrived()
         second = self.ask(transcription(2, (b"Expect", b"100-continue")).removesuffix(FORM))
@@ -131,7 +131,7 @@ class OneAtATime(AdmissionTestCase):
         self.end(upstream, second)
 
     def test_leaving_the_queue(self) -> None:
-        """Who leaves while it waits makes room in the queue and is never sent on."""
+        """A client that disconnects in the queue makes room there, and its request is never forwarded."""
         first = self.ask(transcription(1))
         upstream, _ = self.arrived()
         for leave in (Peer.close, Peer.shut, Peer.reset):
@@ -148,7 +148,7 @@ class OneAtATime(AdmissionTestCase):
         self.end(upstream, third)
 
     def test_leaving_in_the_middle(self) -> None:
-        """Who leaves while it is let in lets the next one in; so does one whose upstream breaks."""
+        """If a client disconnects in service, or its upstream fails, the next one is served."""
         for fault in ("client", "upstream"):
             first = self.ask(transcription(1))
             upstream, _ = self.arrived()
@@ -162,7 +162,7 @@ class OneAtATime(AdmissionTestCase):
             self.catch_up()
 
     def test_others_pass(self) -> None:
-        """Requests that are no transcriptions do not wait."""
+        """Requests that are not transcriptions do not wait."""
         first = self.ask(transcription(1))
         upstream, _ = self.arrived()
         other = self.ask(request("GET", "/v1/models"))
@@ -173,7 +173,7 @@ class OneAtATime(AdmissionTestCase):
         self.end(upstream, first)
 
     def test_pipelined(self) -> None:
-        """One client's transcriptions in a row find the place that the one before has left."""
+        """One client's pipelined transcriptions each take the place of the one before."""
         other = self.ask(transcription(100))
         upstream, _ = self.arrived()
         client = self.ask(b"".join(transcription(n) for n in range(1, 5)))
@@ -195,28 +195,28 @@ def connect_health(port: int) -> int:
 
 
 class NoQueue(AdmissionTestCase):
-    """Nobody may wait."""
+    """No transcription may wait."""
 
     options = ("--max-transcriptions", "1", "--max-queue", "0")
 
     def test_pipelined(self) -> None:
-        """Whose transcription is done may send the next one on the same connection, even if it was pipelined."""
+        """After its response a client can send the next transcription on the same connection, even pipelined."""
         client = self.ask(b"".join(transcription(n) for n in range(3)))
-        resting: list[Peer] = []
+        idle: list[Peer] = []
         for n in range(3):
-            upstream, number = self.arrived(*resting)
+            upstream, number = self.arrived(*idle)
             self.assertEqual(number, b"%d" % n)
             self.end(upstream, client)
-            resting = [upstream]
+            idle = [upstream]
 
 
 class InOrder(AdmissionTestCase):
-    """Two go through, many may wait."""
+    """Two transcriptions are forwarded, many may wait."""
 
     options = ("--max-transcriptions", "2", "--max-queue", "20")
 
     def test_order(self) -> None:
-        """They are let in in the order in which they came."""
+        """They are served in the order of arrival."""
         clients = []
         for n in range(12):
             clients.append(self.ask(transcription(n)))
@@ -237,7 +237,7 @@ class OffByDefault(AdmissionTestCase):
     """Without the option."""
 
     def test_all_pass(self) -> None:
-        """All go through at once."""
+        """All transcriptions are forwarded at once."""
         clients = [self.ask(transcription(n)) for n in range(60)]
         upstreams = dict(self.arrived()[::-1] for _ in clients)
         for n, client in enumerate(clients):

@@ -1,5 +1,5 @@
 """
-Upstreams that break: a broken answer never looks whole, and no answer is a 502 at once.
+Failing upstreams: a partial response never looks complete, and a missing response is a 502 at once.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from .tools import SOON_S, FaultTestCase, Sending, pieces, upload_head
 LENGTH = 1 << 30
 OK = b"HTTP/1.1 200 OK"
 
-#: What an upstream may say of its answer, and what it sends of it before it breaks off, by the name of the framing.
+#: The head of a response, and the part sent before the premature close, by the name of the framing.
 PARTS: dict[str, tuple[list[Header], bytes]] = {
     "length short": ([(b"Content-Length", b"10")], b"12345"),
     "length one short": ([(b"Content-Length", b"6")], b"12345"),
@@ -28,11 +28,11 @@ PARTS: dict[str, tuple[list[Header], bytes]] = {
 }
 
 
-class BrokenAnswers(FaultTestCase):
-    """An upstream that breaks off in mid-response breaks the client's connection."""
+class PrematureCloses(FaultTestCase):
+    """After a premature close in the middle of a response, the client's connection fails too."""
 
-    def break_off(self, sent: bytes, headers: list[Header], part: bytes, leave: Callable[[Peer], None]) -> Peer:
-        """The client of a response that breaks off, once it has its beginning."""
+    def close_early(self, sent: bytes, headers: list[Header], part: bytes, leave: Callable[[Peer], None]) -> Peer:
+        """Return the client of a failing response, once it has the beginning."""
         client = self.connect()
         client.send(sent)
         upstream = self.listener.accept()
@@ -43,7 +43,7 @@ class BrokenAnswers(FaultTestCase):
         return client
 
     def assert_broken(self, client: Peer) -> None:
-        """The connection ends soon, and what has come is no whole answer."""
+        """Check that the connection ends soon, and that the response is incomplete."""
         self.assert_ends(client)
         answer = bytes(client.received)
         if b"Transfer-Encoding: chunked\r\n" in answer:
@@ -52,42 +52,42 @@ class BrokenAnswers(FaultTestCase):
             self.assertIs(client.ending, Ending.RESET)
 
     def test_every_framing(self) -> None:
-        """By FIN and by RST, in each framing: its length short, no last chunk."""
+        """After a FIN and after a RST, in each framing: the length falls short, the last chunk is missing."""
         for leave in (Peer.close, Peer.reset):
             for headers, part in PARTS.values():
-                self.assert_broken(self.break_off(request("GET", "/"), headers, part, leave))
+                self.assert_broken(self.close_early(request("GET", "/"), headers, part, leave))
 
     def test_http_1_0_client(self) -> None:
-        """An HTTP/1.0 client is told of no chunks; it learns by a reset that its answer is not whole."""
+        """An HTTP/1.0 client gets no chunks; a reset shows it that its response is incomplete."""
         for leave in (Peer.close, Peer.reset):
             for headers, part in PARTS.values():
-                client = self.break_off(b"GET / HTTP/1.0\r\n\r\n", headers, part, leave)
+                client = self.close_early(b"GET / HTTP/1.0\r\n\r\n", headers, part, leave)
                 self.assert_broken(client)
                 self.assertIs(client.ending, Ending.RESET)
 
     def test_reset_of_a_close_delimited_answer(self) -> None:
-        """An answer that ends with its connection is broken off by a reset, for clients of both versions."""
+        """If a response that ends with its connection is reset, clients of both versions see an incomplete response."""
         for version in (b"HTTP/1.1", b"HTTP/1.0"):
-            client = self.break_off(b"GET / %b\r\nHost: x\r\n\r\n" % version, [], b"12345", Peer.reset)
+            client = self.close_early(b"GET / %b\r\nHost: x\r\n\r\n" % version, [], b"12345", Peer.reset)
             self.assert_broken(client)
 
     def test_end_of_a_close_delimited_answer(self) -> None:
-        """By FIN it ends well, for both."""
-        client = self.break_off(request("GET", "/"), [], b"12345", Peer.close)
+        """If such a response ends with a FIN, it is complete for both."""
+        client = self.close_early(request("GET", "/"), [], b"12345", Peer.close)
         self.assertEqual(client.read_until(b"0\r\n\r\n"), b"\r\n0\r\n\r\n")
-        client = self.break_off(b"GET / HTTP/1.0\r\n\r\n", [], b"12345", Peer.close)
+        client = self.close_early(b"GET / HTTP/1.0\r\n\r\n", [], b"12345", Peer.close)
         self.assert_closed(client)
 
     def test_chunks_that_make_no_sense(self) -> None:
-        """Broken chunks break the answer."""
+        """Malformed chunks abort the response."""
         for part in (b"zz\r\n", b"3\r\nabcd\r\n", b"-1\r\n", b"1" * 20 + b"\r\n", b"\r\n", b"5;" + b"x" * 10_000):
             first = b"5\r\n12345\r\n"
-            client = self.break_off(request("GET", "/"), [CHUNKED], first, lambda peer, part=part: peer.send(part))
+            client = self.close_early(request("GET", "/"), [CHUNKED], first, lambda peer, part=part: peer.send(part))
             self.assert_broken(client)
             self.assert_ends(self.listener.peers[-1])
 
     def test_slow_reader(self) -> None:
-        """A client that reads late gets what had come, and then sees that it was not all."""
+        """A slow client gets the bytes that had arrived, and then sees that the response is incomplete."""
         client = self.narrow()
         client.send(request("GET", "/"))
         upstream = self.listener.accept()
@@ -99,7 +99,7 @@ class BrokenAnswers(FaultTestCase):
         self.assert_works()
 
 
-#: What is not HTTP, or none that can be passed on.
+#: Responses that are not HTTP, or that cannot be relayed.
 GARBAGE = {
     "another protocol": b"SSH-2.0-OpenSSH_9.6\r\n\r\n",
     "binary": bytes(range(256)) + b"\r\n\r\n",
@@ -122,27 +122,27 @@ GARBAGE = {
     "endless head": b"HTTP/1.1 200 OK\r\n" + b"A: b\r\n" * 12_000,
     "long head": b"HTTP/1.1 200 OK\r\nA: " + b"b" * 66_000 + b"\r\nContent-Length: 0\r\n\r\n",
     "long line": b"H" * 70_000,
-    # Incomplete for ever, where the end of a head is awaited.
+    # Never complete, if the reader waits for the end of the head.
     "bare line feeds": b"HTTP/1.1 200 OK\nContent-Length: 2\n\nok",
     "another protocol's line": b"220 mail.test ESMTP\r\n",
     "a TLS alert": b"\x15\x03\x01\x00\x02\x02\x46",
 }
 
 
-class NoAnswer(FaultTestCase):
-    """An upstream that gives no answer at all: 502 at once, also while the upload still comes."""
+class NoResponse(FaultTestCase):
+    """An upstream without a valid response: the client gets 502 at once, also during the upload."""
 
     config = '{"language": "zh"}'
 
     def assert_bad_gateway(self, client: Peer, begun: float, *codes: str) -> None:
-        """The client is told so within the bound, and why."""
+        """Check that the client gets 502 and the reason in time."""
         answer = client.read_message()
         self.assertLess(time.monotonic() - begun, SOON_S)
         self.assertEqual(answer.status, 502)
         self.assertIn(json.loads(answer.body)["error"]["code"], codes)
 
     def test_closes(self) -> None:
-        """It closes before or after it has read the request, or within the head of its answer."""
+        """The upstream closes before or after it has read the request, or within the head of its response."""
         for leave in (Peer.close, Peer.reset):
             for part in (b"", b"H", b"HTTP/1.1 200 OK\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r"):
                 client = self.connect()
@@ -156,7 +156,7 @@ class NoAnswer(FaultTestCase):
                 self.assertEqual(client.read_message().status, 200, "a whole request's connection lives on")
 
     def test_closes_in_mid_upload(self) -> None:
-        """The client is told although it is still uploading."""
+        """The client gets 502 although it is still uploading."""
         for leave in (Peer.close, Peer.reset):
             for length in (LENGTH, None):
                 client = self.connect()
@@ -170,18 +170,18 @@ class NoAnswer(FaultTestCase):
                     self.assert_closed(client)
 
     def test_closes_as_it_accepts(self) -> None:
-        """It closes each connection without having read anything."""
+        """The upstream closes each connection at once."""
         for leave in (Peer.close, Peer.reset):
             client = self.connect()
             client.send(request("POST", "/x", counted(b"whole")) + b"whole")
             begun = time.monotonic()
             leave(self.listener.accept())
-            # A connection that is reset as soon as it is there may look as if it had never been.
+            # A connection that is reset at once may look like a failed connection attempt.
             self.assert_bad_gateway(client, begun, "upstream_closed", "upstream_unreachable")
             self.assertIsNone(self.listener.accept_waiting(), "nothing is sent twice")
 
     def test_garbage(self) -> None:
-        """It says something else than HTTP, or too much of it; its connection ends, whatever it does itself."""
+        """The upstream sends something that is not HTTP, or too much of it; its connection is closed."""
         for name, garbage in GARBAGE.items():
             client = self.connect()
             client.send(request("GET", "/"))
@@ -212,18 +212,18 @@ class NoAnswer(FaultTestCase):
                 self.assert_incomplete(upstream.received, length)
 
     def test_counted(self) -> None:
-        """What failed is counted by its kind."""
+        """Each failure is counted by its kind."""
         before = self.daemon.stats()["upstream_errors"].get("bad_gateway", 0)
         self.test_garbage()
         self.assertEqual(self.daemon.stats()["upstream_errors"]["bad_gateway"], before + len(GARBAGE))
         self.assert_works()
 
 
-class NobodyThere(FaultTestCase):
-    """Nothing listens where the upstream should be."""
+class NoListener(FaultTestCase):
+    """No server listens at the upstream's address."""
 
     def test_refused(self) -> None:
-        """The client is told at once, before it has uploaded, and its connection does not hang."""
+        """The client gets 502 at once, before its upload, and its connection does not hang."""
         self.listener.close()
         for length in (LENGTH, None):
             client = self.connect()
@@ -237,4 +237,4 @@ class NobodyThere(FaultTestCase):
                 self.assert_closed(client)
 
     def tearDown(self) -> None:
-        """There is nothing to take back from the listener."""
+        """The listener has no connections to close."""

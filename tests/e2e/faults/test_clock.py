@@ -19,7 +19,7 @@ STREAMED = head(b"HTTP/1.1 200 OK", [CHUNKED, (b"Content-Type", b"text/event-str
 
 
 class ClockSteps(FaultTestCase):
-    """Back and forward, between the parts of requests."""
+    """The clock steps back and forward, between the parts of requests."""
 
     config = '{"language": "zh"}'
     skip = MISSING
@@ -36,7 +36,7 @@ class ClockSteps(FaultTestCase):
         super().tearDown()
 
     def test_set(self) -> None:
-        """The daemon does see another date, or the other tests say nothing."""
+        """The daemon sees the changed date; the other tests depend on this."""
         self.clock.set(-86400 * 365)
         self.daemon.configure({"language": "en"})
         before, *_, after = re.findall(r"^(\d{4}-\d\d-\d\d)T", self.daemon.log(), re.MULTILINE)
@@ -44,7 +44,7 @@ class ClockSteps(FaultTestCase):
         self.assertEqual(self.daemon.stats()["config"]["since"][:10], after)
 
     def test_transfers(self) -> None:
-        """Counted, chunked and streamed answers come through, whenever the upstream closes the pooled connection."""
+        """Counted, chunked and streamed responses pass, also when the upstream closes the pooled connection."""
         client = self.connect()
         for step in STEPS:
             upstream = None
@@ -69,7 +69,7 @@ class ClockSteps(FaultTestCase):
             self.catch_up()
 
     def test_numbers(self) -> None:
-        """Neither ages nor durations know of it."""
+        """Ages and durations are not affected."""
         for step in STEPS:
             client = self.connect()
             client.send(request("GET", f"/step{step}"))
@@ -86,11 +86,11 @@ class ClockSteps(FaultTestCase):
             self.forget()
 
     def logged_seconds(self, path: str) -> float:
-        """How long a request took, as the log says."""
+        """The duration of a request in the log."""
         return float(until(lambda: re.search(rf"{path} 204 0 B (\S+) s", self.daemon.log()), "its line")[1])
 
     def test_edits(self) -> None:
-        """An edit counts, whatever the clock says."""
+        """An edit takes effect, whatever the clock shows."""
         for number, step in enumerate(STEPS):
             self.clock.set(step)
             generation = self.daemon.stats()["config"]["generation"]

@@ -1,5 +1,5 @@
 """
-When connections end and when they live on: bytes behind an answer, and ``Connection: close`` in any spelling.
+Which connections persist: extra bytes after a response, and ``Connection: close`` in any spelling.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from .tools import FaultTestCase
 OK = b"HTTP/1.1 200 OK"
 
 
-class AnswerTestCase(FaultTestCase):
-    """Tests of whole answers and what comes of their connections."""
+class ResponseTestCase(FaultTestCase):
+    """Base class: complete responses, and their connections afterwards."""
 
     def get(self, client: Peer, upstream: Peer | None, answer: bytes, target: str = "/") -> Peer:
-        """Exchange one request and a whole answer; return the upstream's connection."""
+        """Exchange one request and a complete response; return the upstream's connection."""
         client.send(request("GET", target))
         upstream = upstream or self.listener.accept()
         self.assertEqual(upstream.read_message().target, target.encode())
@@ -25,11 +25,11 @@ class AnswerTestCase(FaultTestCase):
         return upstream
 
 
-class Leftovers(AnswerTestCase):
-    """What comes behind an answer, and what an upstream says of its connection."""
+class ExtraBytes(ResponseTestCase):
+    """Extra bytes after a response, and the Connection field of an upstream."""
 
     def test_extra_bytes(self) -> None:
-        """Bytes behind an answer belong to no request: that connection is not used again."""
+        """A connection with extra bytes after a response is not reused."""
         whole = head(OK, [counted(b"ok")]) + b"ok"
         for answer in (whole + b"x", whole + whole, head(OK, [CHUNKED]) + chunked([b"ok"]) + b"0\r\n\r\n"):
             client = self.connect()
@@ -38,7 +38,7 @@ class Leftovers(AnswerTestCase):
             self.get(client, None, whole)
 
     def test_extra_bytes_later(self) -> None:
-        """Nor is one on which something comes while nobody has asked."""
+        """A connection with unsolicited bytes while idle is not reused."""
         whole = head(OK, [counted(b"ok")]) + b"ok"
         client = self.connect()
         upstream = self.get(client, None, whole)
@@ -47,7 +47,7 @@ class Leftovers(AnswerTestCase):
         self.get(client, None, whole)
 
     def test_body_where_there_may_be_none(self) -> None:
-        """A body behind a 204, a 304 or the answer to a HEAD is such extra bytes."""
+        """A body after a 204, a 304 or the response to a HEAD counts as extra bytes."""
         for method, start in (("GET", b"HTTP/1.1 204 No Content"), ("GET", b"HTTP/1.1 304 Not Modified"), ("HEAD", OK)):
             client = self.connect()
             client.send(request(method, "/"))
@@ -60,7 +60,7 @@ class Leftovers(AnswerTestCase):
             self.catch_up()
 
     def test_says_that_it_closes(self) -> None:
-        """An upstream that says it closes is not asked again on that connection, in whatever way it says it."""
+        """After ``Connection: close`` from the upstream, in any spelling, the connection is not reused."""
         spellings: list[list[Header]] = [
             [(b"Connection", b"close")],
             [(b"connection", b"Close")],
@@ -70,9 +70,9 @@ class Leftovers(AnswerTestCase):
             [(b"Connection", b"keep-alive"), (b"Connection", b"close")],
             [(b"Connection", b"close"), (b"Connection", b"keep-alive")],
         ]
-        answers = [head(OK, [counted(b"ok"), *headers]) + b"ok" for headers in spellings]
-        answers.append(head(b"HTTP/1.0 200 OK", [counted(b"ok")]) + b"ok")
-        for answer in answers:
+        responses = [head(OK, [counted(b"ok"), *headers]) + b"ok" for headers in spellings]
+        responses.append(head(b"HTTP/1.0 200 OK", [counted(b"ok")]) + b"ok")
+        for answer in responses:
             client = self.connect()
             upstream = self.get(client, None, answer)
             self.assert_ends(upstream)
@@ -80,7 +80,7 @@ class Leftovers(AnswerTestCase):
             self.assertIsNone(client.ending, "the client's connection lives on all the same")
 
     def test_client_says_that_it_closes(self) -> None:
-        """A client's close is honoured in any spelling, told back, and not forwarded."""
+        """A client's ``Connection: close`` is honoured in any spelling, sent back, and not forwarded."""
         for value in (b"close", b"Close", b"CLOSE", b"keep-alive, close", b"x,close ,y"):
             client = self.connect()
             client.send(request("GET", "/", (b"connection", value)) + request("GET", "/never"))
@@ -97,7 +97,7 @@ class Leftovers(AnswerTestCase):
             until(lambda: self.daemon.stats()["connections"] == 1, "the end of the connection")
 
     def test_http_1_0_client(self) -> None:
-        """HTTP/1.0 closes unless asked to stay."""
+        """An HTTP/1.0 connection is closed unless the client asks for keep-alive."""
         for headers, connection in (([], [b"close"]), ([(b"Connection", b"Keep-Alive")], [b"keep-alive"])):
             client = self.connect()
             client.send(head(b"GET / HTTP/1.0", headers))
@@ -112,11 +112,13 @@ class Leftovers(AnswerTestCase):
             self.catch_up()
 
 
-class Kept(AnswerTestCase):
-    """Connections that rest; in a class of its own, for what a daemon has learned of an upstream's closing lasts."""
+class IdleConnections(ResponseTestCase):
+    """
+    Idle connections; in a separate class, because a daemon keeps what it learned about an upstream's idle timeout.
+    """
 
     def test_says_that_it_stays(self) -> None:
-        """One that says it stays, be it of HTTP/1.0, is asked again."""
+        """After keep-alive from the upstream, also of HTTP/1.0, the connection is reused."""
         client = self.connect()
         upstream: Peer | None = None
         old = head(b"HTTP/1.0 200 OK", [(b"Connection", b"Keep-Alive"), counted(b"ok")])

@@ -1,5 +1,5 @@
 """
-Asking before uploading, and interim answers.
+100 Continue and other interim responses.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
 class Continue(FaultTestCase):
-    """``Expect: 100-continue`` before an upstream with one connection."""
+    """``Expect: 100-continue`` with an upstream that allows one connection."""
 
     options = ("--max-connections", "1")
 
     def test_told_when_the_connection_stands(self) -> None:
-        """Not before there is a connection to the upstream is the client told to go on."""
+        """The client gets 100 only when the upstream connection is made."""
         first = self.connect()
         first.send(request("GET", "/first"))
         upstream = self.listener.accept()
@@ -41,7 +41,7 @@ class Continue(FaultTestCase):
         self.assertEqual(client.read_message().status, 200)
 
     def test_told_once(self) -> None:
-        """The client is told once, whatever the upstream says, in both framings and any spelling."""
+        """The client gets 100 once, whatever the upstream sends, in both framings and any spelling."""
         for framing, body in ((counted(b"whole"), b"whole"), (CHUNKED, b"5\r\nwhole\r\n0\r\n\r\n")):
             for name, value in (EXPECT, (b"expect", b"100-Continue")):
                 client = self.connect()
@@ -58,7 +58,7 @@ class Continue(FaultTestCase):
                 self.catch_up()
 
     def test_not_told(self) -> None:
-        """Nobody is told to go on who has begun already, has nothing to send, or speaks HTTP/1.0."""
+        """100 is not sent to a client that has begun its body, has no body, or speaks HTTP/1.0."""
         for sent in (
             request("POST", "/v1/files", counted(b"whole"), EXPECT) + b"whole",
             request("POST", "/v1/files", counted(b"whole"), EXPECT) + b"w",
@@ -77,7 +77,7 @@ class Continue(FaultTestCase):
             self.catch_up()
 
     def test_refused_by_the_upstream(self) -> None:
-        """An upstream that refuses by the head ends the matter; the client's connection says that it closes."""
+        """An upstream's refusal at the head is relayed; the client's connection is then closed."""
         client = self.connect()
         client.send(request("POST", "/v1/files", counted(b"whole"), EXPECT))
         upstream = self.listener.accept()
@@ -89,7 +89,7 @@ class Continue(FaultTestCase):
         self.assert_closed(client)
 
     def test_refused_by_the_proxy(self) -> None:
-        """What the proxy refuses by the head is refused without asking for the upload."""
+        """If the proxy refuses the head, it does not send 100 first."""
         for path, headers, status in (
             (TRANSCRIPTIONS, [(b"Content-Type", b"audio/wav")], 415),
             (TRANSCRIPTIONS, [(b"Content-Type", b"multipart/form-data")], 415),
@@ -104,10 +104,10 @@ class Continue(FaultTestCase):
 
 
 class Interim(FaultTestCase):
-    """Answers before the answer."""
+    """Interim responses."""
 
     def test_passed_on(self) -> None:
-        """103 is passed on to HTTP/1.1, with its headers but those of the connection; 100 is swallowed."""
+        """103 is relayed to HTTP/1.1 clients without its hop-by-hop fields; 100 is dropped."""
         client = self.connect()
         client.send(request("GET", "/"))
         upstream = self.listener.accept()
@@ -122,7 +122,7 @@ class Interim(FaultTestCase):
         self.assertEqual(client.read_message().body, b"ok")
 
     def test_not_to_http_1_0(self) -> None:
-        """HTTP/1.0 knows none of them."""
+        """HTTP/1.0 clients get no interim response."""
         client = self.connect()
         client.send(head(b"GET / HTTP/1.0", []))
         upstream = self.listener.accept()
@@ -132,7 +132,7 @@ class Interim(FaultTestCase):
         self.assert_closed(client)
 
     def test_while_uploading(self) -> None:
-        """They are passed on while the upload goes on."""
+        """Interim responses are relayed during the upload."""
         client = self.connect()
         client.send(request("POST", "/v1/files", counted(b"whole")) + b"who")
         upstream = self.listener.accept()
@@ -147,10 +147,10 @@ class Interim(FaultTestCase):
 
 
 class NoUpstream(FaultTestCase):
-    """Nothing listens where the upstream should be."""
+    """No server listens at the upstream's address."""
 
     def test_refused_at_once(self) -> None:
-        """A client that asks is told 502 instead, and has not uploaded anything."""
+        """A client that expects 100 gets 502 instead, before it has uploaded anything."""
         self.listener.close()
         client = self.connect()
         client.send(request("POST", "/v1/files", (b"Content-Length", b"1000000000"), EXPECT))
@@ -158,4 +158,4 @@ class NoUpstream(FaultTestCase):
         self.assert_closed(client)
 
     def tearDown(self) -> None:
-        """There is nothing to take back from the listener."""
+        """The listener has no connections to close."""

@@ -1,5 +1,5 @@
 """
-Clients that leave: what they asked for ends upstream within a second, and is never completed in their name.
+Client disconnects: the upstream request is aborted within a second, and never looks complete.
 """
 
 from __future__ import annotations
@@ -12,22 +12,22 @@ from ...e2e.raw import Peer
 from .tools import SOON_S, FaultTestCase, Sending, pieces, reset_while_sending, still, upload_head
 
 Leave = Callable[[Peer], None]
-#: The ways to leave: to close; to say only that nothing more will be sent; to break off.
+#: The ways to disconnect: close; half-close; reset.
 WAYS: tuple[Leave, ...] = (Peer.close, Peer.shut, Peer.reset)
 LENGTH = 1 << 30
 
 
-class DepartureTestCase(FaultTestCase):
-    """Tests of clients that leave."""
+class DisconnectTestCase(FaultTestCase):
+    """Base class: tests of disconnecting clients."""
 
-    def assert_given_up(self, upstream: Peer, length: int | None) -> None:
-        """The upstream's connection ends, its request incomplete, and nothing is left of it."""
+    def assert_aborted(self, upstream: Peer, length: int | None) -> None:
+        """Check that the upstream's connection ends with an incomplete request, and that no state is left."""
         self.assert_ends(upstream)
         self.assert_incomplete(upstream.received, length)
         self.assert_nothing_left()
 
     def assert_nothing_left(self) -> None:
-        """No request is in flight, no connection open, but for the one that asks."""
+        """Check that no request is in flight and no connection open, except this check's own."""
 
         def alone() -> bool:
             stats = self.daemon.stats()
@@ -36,13 +36,13 @@ class DepartureTestCase(FaultTestCase):
         until(alone, "the end of what the client has left", SOON_S)
 
 
-class Departures(DepartureTestCase):
-    """In every phase of a request, in every way."""
+class Disconnects(DisconnectTestCase):
+    """The client disconnects in every phase of a request, in every way."""
 
     config = '{"language": "zh"}'
 
     def test_before_the_head_is_complete(self) -> None:
-        """Of a part of a head the upstream hears nothing."""
+        """An incomplete head is not forwarded."""
         for leave in WAYS:
             for sent in (b"", b"P", request("POST", "/x")[:-2], request("POST", "/x")[:-1]):
                 client = self.connect()
@@ -53,7 +53,7 @@ class Departures(DepartureTestCase):
                 self.assertIsNone(self.listener.accept_waiting())
 
     def test_in_mid_upload(self) -> None:
-        """An upload is broken off: by its length it stays short, in chunks it has no last one."""
+        """An aborted upload is incomplete: shorter than its length, or without the last chunk."""
         for leave in WAYS:
             for length in (LENGTH, None):
                 client = self.connect()
@@ -61,20 +61,20 @@ class Departures(DepartureTestCase):
                 upstream = self.listener.accept()
                 upstream.read_exactly(60_000)
                 leave(client)
-                self.assert_given_up(upstream, length)
+                self.assert_aborted(upstream, length)
 
     def test_between_two_chunks(self) -> None:
-        """An upload in chunks that stops just where one could end is not ended."""
+        """A chunked upload that stops between two chunks is incomplete."""
         for leave in WAYS:
             client = self.connect()
             client.send(request("POST", "/v1/files", CHUNKED) + b"5\r\nwhole\r\n")
             upstream = self.listener.accept()
             upstream.read_until(b"whole\r\n")
             leave(client)
-            self.assert_given_up(upstream, None)
+            self.assert_aborted(upstream, None)
 
     def test_in_the_last_chunk(self) -> None:
-        """One that stops within the line that would end it is not ended either."""
+        """A chunked upload that stops within the last chunk is incomplete."""
         for leave in WAYS:
             for sent in (b"0", b"0\r\n", b"0\r\n\r", b"0\r\nSome: trailer\r\n"):
                 client = self.connect()
@@ -82,10 +82,10 @@ class Departures(DepartureTestCase):
                 upstream = self.listener.accept()
                 upstream.read_until(b"whole\r\n")
                 leave(client)
-                self.assert_given_up(upstream, None)
+                self.assert_aborted(upstream, None)
 
     def test_one_byte_short(self) -> None:
-        """A form that is complete but for its last byte is not completed."""
+        """A form without its last byte is incomplete."""
         body = upload_head(1).partition(b"\r\n\r\n")[2] + b"data\r\n--"
         for leave in WAYS:
             client = self.connect()
@@ -93,10 +93,10 @@ class Departures(DepartureTestCase):
             upstream = self.listener.accept()
             upstream.read_until(body)
             leave(client)
-            self.assert_given_up(upstream, len(body) + 1)
+            self.assert_aborted(upstream, len(body) + 1)
 
     def test_while_held_back(self) -> None:
-        """A client that breaks off is heard although, for the upstream does not read, nothing is read from it."""
+        """A disconnect is noticed although the client is paused, because the upstream does not read."""
         for length in (LENGTH, None):
             client = self.connect()
             client.send(upload_head(length))
@@ -106,10 +106,10 @@ class Departures(DepartureTestCase):
                 still(lambda sending=sending: sending.sent)
                 reset_while_sending(client)
                 self.assert_nothing_left()
-            self.assert_given_up(upstream, length)
+            self.assert_aborted(upstream, length)
 
     def test_while_waiting(self) -> None:
-        """While the upstream computes, its connection ends at once, so that it may notice."""
+        """While the upstream processes the request, its connection is closed at once, so that it can stop."""
         for leave in WAYS:
             client = self.connect()
             client.send(request("POST", "/v1/files", counted(b"whole")) + b"whole")
@@ -121,7 +121,7 @@ class Departures(DepartureTestCase):
             self.assert_nothing_left()
 
     def test_in_mid_response(self) -> None:
-        """While the answer comes, nobody goes on receiving it."""
+        """During the response, the upstream connection is closed."""
         for leave in WAYS:
             for headers in ([CHUNKED], [(b"Content-Length", b"%d" % LENGTH)], []):
                 client = self.connect()
@@ -135,7 +135,7 @@ class Departures(DepartureTestCase):
                 self.assert_nothing_left()
 
     def test_while_it_does_not_read(self) -> None:
-        """Nor where the answer has come to a stop because the client did not read it."""
+        """The same holds if the response is paused because the client does not read it."""
         for leave in WAYS:
             client = self.narrow()
             client.send(request("GET", "/v1/models"))
@@ -150,7 +150,7 @@ class Departures(DepartureTestCase):
                 self.assertTrue(sending.over)
 
     def test_in_the_pipeline(self) -> None:
-        """The requests behind the one that is answered are never begun."""
+        """Pipelined requests after the one in service are never forwarded."""
         for leave in WAYS:
             client = self.connect()
             client.send(request("GET", "/first") + request("GET", "/second") + request("GET", "/third"))
@@ -163,7 +163,7 @@ class Departures(DepartureTestCase):
             self.assertIsNone(self.listener.accept_waiting())
 
     def test_counted(self) -> None:
-        """Each of those that leave is counted and logged as gone, not as answered."""
+        """Each disconnect is counted and logged as such, not as a response."""
         before = self.daemon.stats()
         self.test_while_waiting()
         after = self.daemon.stats()
@@ -171,13 +171,13 @@ class Departures(DepartureTestCase):
         self.assertEqual(after["upstream_errors"], {})
 
 
-class DeparturesFromTheQueue(DepartureTestCase):
-    """While one request has the only connection to the upstream that there may be, and nothing is read of others."""
+class DisconnectsInTheQueue(DisconnectTestCase):
+    """The client disconnects while another request has the only allowed upstream connection."""
 
     options = ("--max-connections", "1")
 
     def test_while_it_waits_for_a_connection(self) -> None:
-        """A client that leaves the queue leaves it, in the middle of its upload or after it."""
+        """A client that disconnects leaves the queue, in the middle of its upload or after it."""
         first = self.connect()
         first.send(request("GET", "/first"))
         upstream = self.listener.accept()
@@ -201,11 +201,14 @@ class DeparturesFromTheQueue(DepartureTestCase):
         self.assertEqual(last.read_message().status, 200)
 
 
-class DeparturesAfterTheAnswer(DepartureTestCase):
-    """When all has been said; in a class of its own, for what a daemon has learned of an upstream's closing lasts."""
+class DisconnectsAfterTheResponse(DisconnectTestCase):
+    """
+    The client disconnects after the response; in a separate class, because a daemon keeps what it learned about an
+    upstream's idle timeout.
+    """
 
     def test_after_the_answer(self) -> None:
-        """A client that closes after its answer does not cost the upstream connection, which was done with."""
+        """If a client closes after its response, the upstream connection stays in the pool."""
         upstream: Peer | None = None
         for leave in WAYS * 3:
             client = self.connect()

@@ -1,5 +1,5 @@
 """
-A daemon that has few file descriptors.
+A daemon with few file descriptors.
 """
 
 from __future__ import annotations
@@ -26,23 +26,23 @@ class FewDescriptors(StagedTestCase):
         self.daemon: Daemon = self.start_daemon(*target, config="{}", open_files=64)
 
     def client(self) -> Any:
-        """A new client."""
+        """Return a new client."""
         client = connect(self.daemon.port)
         self.addCleanup(client.close)
         return client
 
     def one_more(self) -> bool:
-        """Whether there is room for a client, which stays."""
+        """Add a client; return whether it was accepted."""
         client = self.client()
         client.send_while_taken([request("GET", "/stats")])
         return client.read_message().status == 200
 
     def test_full(self) -> None:
-        """A burst of clients: those that there is room for are all served, and the others are told at once."""
+        """In a burst of clients, all up to the limit are served, and the others get 503 at once."""
         served = [self.client() for _ in range(15)]
         for client in served:
             client.send(request("GET", "/x"))
-        # Until then, the connection of whoever looked whether the daemon runs may count.
+        # Before that, the connection of the start check may still count.
         until(self.one_more, "a sixteenth client")
         upstreams = [self.upstream.accept() for _ in served]
         for number in range(100):

@@ -1,5 +1,5 @@
 """
-SIGTERM: what was begun is finished, and nothing else is.
+SIGTERM: requests in flight are completed, and new ones are not accepted.
 """
 
 from __future__ import annotations
@@ -18,35 +18,35 @@ from .tools import BIG, SOON_S, TRANSCRIPTIONS, FaultTestCase
 
 OK = head(b"HTTP/1.1 200 OK", [counted(b"ok")]) + b"ok"
 TERM = signal.SIGTERM
-#: More than any of it takes; what is to wait for the limit has an option of its own.
+#: A grace period longer than any of these tests; tests of the limit set their own.
 GRACE = ("--grace", "25")
 FORM = form([("model", "m")])
 
 
 class Drain(FaultTestCase):
-    """Each with a daemon of its own, which ends."""
+    """Each test stops its own daemon."""
 
     def launch(self, *options: str) -> Daemon:
-        """A further daemon before the listener."""
+        """Start another daemon with the listener as upstream."""
         target = ("--target-host", "127.0.0.1", "--target-port", str(self.listener.port))
         return self.start_daemon(*target, *options)
 
     def begin(self, daemon: Daemon, sent: bytes = b"") -> Peer:
-        """A client of it."""
+        """Return a client of the daemon."""
         client = connect(daemon.port)
         self.addCleanup(client.close)
         client.send(sent)
         return client
 
     def terminate(self, daemon: Daemon) -> float:
-        """Tell it to end and wait until it has begun to; when that was."""
+        """Send SIGTERM and wait until the stop has begun; return the time."""
         begun = time.monotonic()
         daemon.signal(TERM)
         until(lambda: not opens(str(daemon.port)), "the end of listening", SOON_S)
         return begun
 
     def assert_done(self, daemon: Daemon, begun: float, after_s: float = 0) -> None:
-        """It ends with success, not before some time and not long after it, and says nothing of errors."""
+        """Check that it ends with success, not before this time and not long after it, and logs no error."""
         self.assertEqual(daemon.wait(), 0)
         self.assertLess(time.monotonic() - begun, after_s + 2 * SOON_S)
         self.assertGreaterEqual(time.monotonic() - begun, after_s)
@@ -54,14 +54,14 @@ class Drain(FaultTestCase):
         self.assertNotIn("Unhandled", daemon.log() + daemon.errors())
 
     def test_nothing_to_do(self) -> None:
-        """With nobody there it ends at once."""
+        """Without connections it ends at once."""
         daemon = self.launch(*GRACE)
         begun = time.monotonic()
         daemon.signal(TERM)
         self.assert_done(daemon, begun)
 
     def test_idle(self) -> None:
-        """Idle connections are closed, used or not, long before the limit."""
+        """Idle connections, new or used, are closed long before the limit."""
         daemon = self.launch(*GRACE)
         unused, used = self.begin(daemon), self.begin(daemon, request("GET", "/stats"))
         used.read_message()
@@ -71,7 +71,7 @@ class Drain(FaultTestCase):
         self.assert_done(daemon, begun)
 
     def test_in_flight(self) -> None:
-        """Uploads go on, waiting goes on, answers go on; each kept-alive client is told that it was the last."""
+        """Uploads, waiting requests and responses continue; each kept-alive client gets ``Connection: close``."""
         daemon = self.launch(*GRACE)
         uploading = self.begin(daemon, request("POST", "/uploading", (b"Content-Length", b"10")) + b"first")
         first = self.listener.accept()
@@ -98,7 +98,7 @@ class Drain(FaultTestCase):
         self.assert_done(daemon, begun)
 
     def test_begun(self) -> None:
-        """A head that had begun to come is still taken, and a queue is still worked off."""
+        """A head that had begun is still accepted, and the queue is still served."""
         daemon = self.launch(*GRACE, "--max-connections", "1")
         first = self.begin(daemon, request("GET", "/1") + request("GET", "/never"))
         upstream = self.listener.accept()
@@ -123,7 +123,7 @@ class Drain(FaultTestCase):
         self.assert_done(daemon, begun)
 
     def test_next_request(self) -> None:
-        """A request that a kept-alive client sends just then is answered, and told that it was the last."""
+        """A request that a kept-alive client sends at that moment is answered, with ``Connection: close``."""
         daemon = self.launch(*GRACE)
         client = self.begin(daemon, request("GET", "/1"))
         upstream = self.listener.accept()
@@ -141,7 +141,7 @@ class Drain(FaultTestCase):
         self.assert_done(daemon, begun)
 
     def test_limit(self) -> None:
-        """What is not done within --grace gets 503, a tunnel is broken off, and that is no failure."""
+        """After --grace a request in flight gets 503 and a tunnel is aborted; the exit status is still success."""
         daemon = self.launch("--grace", "2")
         waiting = self.begin(daemon, request("GET", "/waiting"))
         first = self.listener.accept()
@@ -163,7 +163,7 @@ class Drain(FaultTestCase):
         self.assert_done(daemon, begun, 2)
 
     def test_tunnel_ends(self) -> None:
-        """A tunnel that ends before the limit is waited for no longer."""
+        """A tunnel that ends before the limit does not delay the stop further."""
         daemon = self.launch(*GRACE)
         upgrade = [(b"Connection", b"Upgrade"), (b"Upgrade", b"echo")]
         tunnel = self.begin(daemon, request("GET", "/tunnel", *upgrade))
@@ -178,7 +178,7 @@ class Drain(FaultTestCase):
         self.assert_done(daemon, begun)
 
     def test_twice(self) -> None:
-        """A second signal does not wait: what is left is broken off at once."""
+        """A second signal aborts everything at once."""
         for second in (TERM, signal.SIGINT):
             daemon = self.launch(*GRACE)
             client = self.begin(daemon, request("GET", "/"))
@@ -194,10 +194,12 @@ class Drain(FaultTestCase):
 
 
 class UnderLoad(FaultTestCase):
-    """Clients that never stop asking."""
+    """Clients that send requests without a pause."""
 
     def test_none_lost(self) -> None:
-        """Each request on a connection that was accepted is answered, whole, until its client is told to close."""
+        """
+        Each request on an accepted connection gets a complete response, until its client gets ``Connection: close``.
+        """
         for _ in range(5 if BIG else 2):
             self.run_down()
 

@@ -1,5 +1,5 @@
 """
-Answers that come before the request has been read: the client, still uploading, gets exactly that answer, once.
+Early responses: a client that is still uploading gets exactly that response, once.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from ...e2e.message import CHUNKED, Header, chunked, counted, head, request
 from ...e2e.raw import Ending, Peer
 from .tools import ROUNDS, SOON_S, TRANSCRIPTIONS, FaultTestCase, Sending, finish, pieces, upload_head
 
-#: Bytes that an upload announces; it stops a little short of them, so that no upload can become complete.
+#: The announced size of an upload in bytes; tests send slightly less, so that no upload becomes complete.
 LENGTH = 6 << 20
 BODY = b'{"error": {"message": "Audio file is too large.", "code": "too_large"}}'
 
@@ -33,8 +33,8 @@ def by_close(body: bytes) -> tuple[list[Header], bytes]:
 Framing = Callable[[bytes], tuple[list[Header], bytes]]
 
 
-class EarlyAnswers(FaultTestCase):
-    """Before a form of 6 MB."""
+class EarlyResponses(FaultTestCase):
+    """Early responses to a form of 6 MB."""
 
     config = '{"language": "zh"}'
 
@@ -48,11 +48,11 @@ class EarlyAnswers(FaultTestCase):
         path: str = TRANSCRIPTIONS,
     ) -> None:
         """
-        One early answer.
+        Exchange one early response.
 
-        :param length: of the upload; None for a chunked one.
-        :param start: the answer's first line.
-        :param parted: its body leaves the upstream only when the client has its head.
+        :param length: the announced length of the upload; None for a chunked one.
+        :param start: the response's first line.
+        :param parted: the upstream sends the body only when the client has the head.
         :param after: what the upstream does then.
         """
         client = self.connect()
@@ -79,19 +79,19 @@ class EarlyAnswers(FaultTestCase):
             self.assert_incomplete(upstream.received, length)
 
     def rounds(self) -> Iterator[tuple[int | None, bytes, bool]]:
-        """The kinds of uploads and answers, again and again."""
+        """Yield the kinds of uploads and responses, repeatedly."""
         for number in range(ROUNDS):
             length = None if number % 4 == 3 else LENGTH
             start = b"HTTP/1.1 401 Unauthorized" if number % 3 == 2 else b"HTTP/1.1 413 Content Too Large"
             yield length, start, number % 2 == 1
 
     def test_upstream_closes(self) -> None:
-        """The upstream closes over unread bytes, so its system resets the connection."""
+        """The upstream closes with unread bytes, so its system resets the connection."""
         for length, start, parted in self.rounds():
             self.refuse(length, start, by_length, parted, Peer.close)
 
     def test_ends_with_the_connection(self) -> None:
-        """The answer has no length: it ends with the upstream's FIN, and the client is told where by chunks."""
+        """A response without a length ends with the upstream's FIN, and reaches the client chunked."""
         for length, start, parted in self.rounds():
             self.refuse(length, start, by_close, parted, Peer.shut)
 
@@ -102,12 +102,12 @@ class EarlyAnswers(FaultTestCase):
             self.assert_ends(self.listener.peers[-1])
 
     def test_upstream_reads_on(self) -> None:
-        """The upstream reads on, to the end of what it is sent: the connection ends soon, the upload incomplete."""
+        """The upstream reads to the end of the bytes: the connection ends soon, with an incomplete upload."""
         for length, start, parted in self.rounds():
             self.refuse(length, start, by_chunks, parted, self.assert_ends_now)
 
     def test_other_requests(self) -> None:
-        """It is the same for a request that passes untouched."""
+        """The same holds for a request that is not rewritten."""
         for length, start, parted in self.rounds():
             self.refuse(length, start, by_chunks if parted else by_length, parted, Peer.close, "/v1/files")
 
@@ -115,7 +115,7 @@ class EarlyAnswers(FaultTestCase):
         self.assert_ends(upstream)
 
     def test_client_reads_last(self) -> None:
-        """A client that looks for an answer only after its whole upload finds it: it was not reset away."""
+        """A client that reads only after its whole upload gets the response: it is not lost to a reset."""
         for number in range(ROUNDS):
             client = self.connect()
             client.send(upload_head(LENGTH))
@@ -131,7 +131,7 @@ class EarlyAnswers(FaultTestCase):
                 self.assert_closed(client)
 
     def test_complete_upload_after_the_head(self) -> None:
-        """Where the upload becomes complete between the head and the body of the answer, there is one answer, too."""
+        """If the upload is completed between the response's head and its body, the client also gets one response."""
         client = self.connect()
         client.send(upload_head(len(self.opening())))
         upstream = self.listener.accept()
@@ -145,18 +145,18 @@ class EarlyAnswers(FaultTestCase):
 
     @staticmethod
     def opening() -> bytes:
-        """A body of which `upload_head` has sent all but ten bytes."""
+        """Return a body of which `upload_head` has sent all but ten bytes."""
         return upload_head(1).partition(b"\r\n\r\n")[2] + b"0123456789"
 
     def test_success(self) -> None:
-        """A whole 200 that does not wait for the request's end is that request's answer, too."""
+        """A complete 200 before the end of the request is relayed as its response, too."""
         for number in range(ROUNDS):
             parted = number % 2 == 1
             self.refuse(LENGTH, b"HTTP/1.1 200 OK", by_length, parted, lambda _: None)
             self.assert_ends(self.listener.peers[-1])
 
     def test_success_while_uploading(self) -> None:
-        """Of a 200 that has begun, the upload goes on to its end, and so does the answer."""
+        """After a 200 has begun, the upload and the response both continue to their end."""
         client = self.connect()
         body = b"a" * 3_000_000
         client.send(head(b"POST /v1/live HTTP/1.1", [(b"Host", b"x"), counted(body)]))
@@ -172,7 +172,7 @@ class EarlyAnswers(FaultTestCase):
             self.assert_closed(client)
 
     def test_large_answer(self) -> None:
-        """An early answer larger than what sockets hold arrives whole at a client that reads it after its upload."""
+        """An early response larger than the socket buffers reaches a client that reads it after its upload."""
         body = bytes(range(256)) * 16384
         client = self.narrow()
         client.send(upload_head(LENGTH))
@@ -185,7 +185,7 @@ class EarlyAnswers(FaultTestCase):
                 self.assert_closed(client)
 
     def test_bad_form(self) -> None:
-        """The proxy's own early answer, to a form that it cannot read, is no different."""
+        """The proxy's own early error, for a malformed form, is handled in the same way."""
         for _ in range(ROUNDS):
             client = self.connect()
             client.send(request("POST", TRANSCRIPTIONS, content_type(), (b"Content-Length", b"%d" % LENGTH)))
@@ -198,19 +198,19 @@ class EarlyAnswers(FaultTestCase):
                 self.assert_incomplete(upstream.received, LENGTH)
 
     def test_keeps_on(self) -> None:
-        """After all this nothing is in flight, and the upstream's failures were none."""
+        """After all this no request is in flight, and no upstream failure was counted."""
         self.refuse(LENGTH, b"HTTP/1.1 413 Content Too Large", by_length, True, Peer.close)
         self.assert_works()
         self.assertEqual(self.daemon.stats()["upstream_errors"], {})
 
 
 class ShortDrain(FaultTestCase):
-    """A client that goes on uploading after the answer is given one second for it."""
+    """A client may go on uploading for one second after the response."""
 
     options = ("--drain-timeout", "1")
 
     def test_upload_without_end(self) -> None:
-        """An upload that does not stop after the answer is cut off in the end; the answer had come before."""
+        """An upload without end is aborted after that time; the client has got the response before."""
         client = self.connect()
         client.send(upload_head(1 << 40))
         with Sending(client, pieces(1 << 40, False)) as sending:

@@ -1,5 +1,5 @@
 """
-Where bodies end, on their way there and back.
+Framing of bodies, in both directions.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ OK = b"HTTP/1.1 200 OK"
 
 
 class Framing(FaultTestCase):
-    """Each way to frame a body, both ways."""
+    """Each framing of a body, in both directions."""
 
     def exchanged(self, sent: bytes, answer: bytes, bodiless: bool = False) -> tuple[Message, Message, Peer]:
-        """A request as it arrived, its answer as it arrived, and the client, whose next request is answered too."""
+        """Return a request and its response as they arrived, and the client, after it got another response."""
         client = self.connect()
         client.send(sent)
         upstream = self.listener.accept()
@@ -32,12 +32,12 @@ class Framing(FaultTestCase):
         return received, got, client
 
     def assert_goes_on(self, client: Peer) -> None:
-        """The client's connection is good for another request: each body ended where it had to."""
+        """Check that the client's connection can be reused: each body ended at the right place."""
         client.send(request("GET", "/stats"))
         self.assertEqual(client.read_message().status, 200)
 
     def test_no_body(self) -> None:
-        """Answers without a body keep what their head says of one, and nothing follows."""
+        """Responses without a body keep the framing fields of their head, and no bytes follow."""
         rows: list[tuple[str, bytes, list[Header]]] = [
             ("HEAD", OK, [(b"Content-Length", b"1000")]),
             ("HEAD", OK, [CHUNKED]),
@@ -56,7 +56,7 @@ class Framing(FaultTestCase):
             self.assert_goes_on(client)
 
     def test_request_length_kept(self) -> None:
-        """A request with a length leaves with it, and no coding; one without a body leaves with none."""
+        """A request with a length is forwarded with it, and without a coding; one without a body has neither."""
         for method in ("POST", "PUT", "PATCH", "DELETE", "GET", "PURGE"):
             sent = request(method, "/v1/files", counted(b"whole")) + b"whole"
             received, _, client = self.exchanged(sent, head(OK, [counted(b"")]))
@@ -70,7 +70,7 @@ class Framing(FaultTestCase):
         self.assertEqual(received.values(b"Content-Length"), [b"0"])
 
     def test_request_chunks_kept(self) -> None:
-        """A request in chunks leaves in chunks, in any spelling of the word."""
+        """A chunked request is forwarded chunked, in any spelling of the coding."""
         for spelling in (b"chunked", b"Chunked", b"CHUNKED"):
             sent = request("POST", "/v1/files", (b"transfer-encoding", spelling)) + chunked([b"who", b"le"])
             received, _, client = self.exchanged(sent, head(OK, [counted(b"")]))
@@ -79,7 +79,7 @@ class Framing(FaultTestCase):
             self.assert_goes_on(client)
 
     def test_response_framing_kept(self) -> None:
-        """An answer with a length arrives with it, one in chunks in chunks, and one that ends by closing in chunks."""
+        """A response keeps its length or its chunked framing; one that ends by closing becomes chunked."""
         _, answer, client = self.exchanged(request("GET", "/"), head(OK, [counted(b"whole")]) + b"whole")
         self.assertEqual((answer.length, answer.body, answer.chunked), (5, b"whole", False))
         self.assert_goes_on(client)
@@ -97,7 +97,7 @@ class Framing(FaultTestCase):
         self.assert_goes_on(client)
 
     def test_http_1_0_client(self) -> None:
-        """An HTTP/1.0 client gets no chunks; without a length its answer ends by closing, whatever it asked for."""
+        """An HTTP/1.0 client gets no chunks; a response without a length ends by closing, even with keep-alive."""
         for headers in ([], [(b"Connection", b"keep-alive")]):
             client = self.connect()
             client.send(head(b"GET / HTTP/1.0", headers))
@@ -112,7 +112,7 @@ class Framing(FaultTestCase):
             self.catch_up()
 
     def test_extensions(self) -> None:
-        """Chunk extensions stop here, both ways."""
+        """Chunk extensions are dropped, in both directions."""
         body = b'3;a=b\r\nwho\r\n2 ; c="d"\r\nle\r\n0;e\r\n\r\n'
         received, answer, client = self.exchanged(
             request("POST", "/v1/files", CHUNKED) + body, head(OK, [CHUNKED]) + body
@@ -123,7 +123,7 @@ class Framing(FaultTestCase):
         self.assert_goes_on(client)
 
     def test_trailers(self) -> None:
-        """Trailers stay out of the head, both ways, whatever they are called."""
+        """Trailers never become header fields, in both directions, whatever their names."""
         trailers = b"X-Trailer: 1\r\nAuthorization: Bearer trailer\r\nHost: trailer\r\nSet-Cookie: trailer=1\r\n"
         body = b"5\r\nwhole\r\n0\r\n" + trailers + b"\r\n"
         announced = (b"Trailer", b"X-Trailer")
@@ -138,7 +138,7 @@ class Framing(FaultTestCase):
         self.assert_goes_on(client)
 
     def test_any_cut(self) -> None:
-        """What arrives depends on no cut: byte by byte both messages are the same as whole."""
+        """Messages that arrive byte by byte are forwarded like messages that arrive whole."""
         sent = request("POST", "/v1/files", CHUNKED) + b"5;x=y\r\nwhole\r\n3\r\nday\r\n0\r\nA: b\r\n\r\n"
         answer = head(OK, [CHUNKED, (b"X-A", b"b")]) + b"5;x=y\r\nwhole\r\n3\r\nday\r\n0\r\nA: b\r\n\r\n"
         client = self.connect()
@@ -151,17 +151,20 @@ class Framing(FaultTestCase):
         self.assert_goes_on(client)
 
     def test_empty_lines_before(self) -> None:
-        """Empty lines before a request are nothing."""
+        """Empty lines before a request are ignored."""
         client = self.connect()
         client.send(b"\r\n\r\n" + request("GET", "/health") + b"\r\n" + request("GET", "/health"))
         self.assertEqual([client.read_message().status for _ in range(2)], [200, 200])
 
 
 class Pipelines(FaultTestCase):
-    """Requests sent before the answers to those before them."""
+    """Pipelined requests."""
 
     def test_order(self) -> None:
-        """They are answered in order, own pages among them, each with its body, and the last with the end."""
+        """
+        They are answered in order, also with the proxy's own pages among them, each with its body; the last one
+        closes.
+        """
         count = 40
         kinds: Sequence[bytes] = [
             *(request("POST", f"/{n}", counted(b"%d" % n)) + b"%d" % n for n in range(0, count, 2)),
@@ -191,7 +194,7 @@ class Pipelines(FaultTestCase):
                 self.assert_closed(client)
 
     def test_h11_agrees(self) -> None:
-        """Somebody else's HTTP, h11, reads what leaves on both sides as it was meant."""
+        """h11, an independent HTTP library, reads the messages on both sides as expected."""
         with Listener() as listener:
             daemon = self.start_daemon(*before(listener))
             listener.serve(serve_h11)
@@ -203,12 +206,12 @@ class Pipelines(FaultTestCase):
 
 
 def before(listener: Listener) -> tuple[str, ...]:
-    """Options for a listener whose threads end with their connections, which are not to rest for long."""
+    """Options for a listener with threads, which end with their connections: a short idle timeout."""
     return "--target-host", "127.0.0.1", "--target-port", str(listener.port), "--pool-idle", "0.2"
 
 
 def serve_h11(peer: Peer) -> None:
-    """Answer each request with how many bytes it had, in the framing that it had."""
+    """Respond to each request with its number of bytes, in its own framing."""
     connection = h11.Connection(h11.SERVER)
     length, framing = 0, b""
     while True:
@@ -231,7 +234,7 @@ def serve_h11(peer: Peer) -> None:
 
 
 def ask_h11(port: int, results: list[tuple[int, bytes]]) -> None:
-    """Send requests of growing bodies in both framings; append the statuses and bodies of the answers."""
+    """Send requests of growing bodies in both framings; append the statuses and bodies of the responses."""
     peer = connect(port)
     connection = h11.Connection(h11.CLIENT)
     for number in range(20):

@@ -1,5 +1,5 @@
 """
-Which headers pass, which stop here, and which are written.
+Headers that are forwarded, dropped or added.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from .tools import FaultTestCase
 
 OK = b"HTTP/1.1 200 OK"
 
-#: What is passed on as it is: order, spelling, repetition, emptiness, bytes beyond ASCII.
+#: Forwarded unchanged: order, spelling, repetition, empty values, bytes beyond ASCII.
 PASSED: list[Header] = [
     (b"X-First", b"1"),
     (b"x-first", b"2"),
@@ -24,7 +24,7 @@ PASSED: list[Header] = [
     (b"Set-Cookie", b"a=1"),
     (b"Set-Cookie", b"b=2"),
 ]
-#: What stops here though nobody names it.
+#: Dropped even if Connection does not name them.
 HOP: list[Header] = [
     (b"Keep-Alive", b"timeout=5"),
     (b"Proxy-Connection", b"keep-alive"),
@@ -33,7 +33,7 @@ HOP: list[Header] = [
     (b"Proxy-Authorization", b"Basic x"),
     (b"Proxy-Authenticate", b"Basic"),
 ]
-#: What Connection names, from every line, in any spelling.
+#: Named by Connection, in any of its lines, in any spelling.
 NAMED: list[Header] = [
     (b"Connection", b"X-One, x-TWO"),
     (b"X-One", b"1"),
@@ -46,10 +46,10 @@ FORWARDED = [b"X-Forwarded-For", b"X-Forwarded-Proto", b"X-Forwarded-Host"]
 
 
 class HopByHop(FaultTestCase):
-    """Both ways."""
+    """Hop-by-hop fields in both directions."""
 
     def test_request(self) -> None:
-        """A request arrives with its end-to-end headers, in their order and spelling, and what is written."""
+        """A request is forwarded with its end-to-end headers, in their order and spelling, and the proxy's own ones."""
         sent = request("GET", "/", *PASSED, *HOP, *NAMED)
         received, _ = self.exchange(sent, head(OK, [counted(b""), (b"Connection", b"close")]))
         written = [(b"X-Forwarded-For", b"127.0.0.1"), (b"X-Forwarded-Proto", b"http")]
@@ -58,18 +58,18 @@ class HopByHop(FaultTestCase):
         self.assertEqual(received.headers[:-1], [(b"Host", b"stt.test"), *PASSED, *written])
 
     def test_response(self) -> None:
-        """An answer arrives with its end-to-end headers, and no other."""
+        """A response is relayed with its end-to-end headers, and no other."""
         headers = [*PASSED, *HOP, *NAMED, (b"Server", b"other/1"), counted(b"ok"), (b"Date", b"then")]
         _, answer = self.exchange(request("GET", "/"), head(OK, headers) + b"ok")
         self.assertEqual(answer.headers, [*PASSED, (b"Server", b"other/1"), counted(b"ok"), (b"Date", b"then")])
 
     def test_nothing_is_added(self) -> None:
-        """No header is made up for an answer that had none but its length."""
+        """No header is added to a response that has only its length."""
         _, answer = self.exchange(request("GET", "/"), head(OK, [counted(b"ok")]) + b"ok")
         self.assertEqual(answer.headers, [counted(b"ok")])
 
     def test_what_may_not_be_named(self) -> None:
-        """Connection cannot have those headers taken off without which the request would be another one."""
+        """Connection cannot remove headers that are essential to the request."""
         named = (b"Connection", b"close, Host, Content-Length, Content-Type, Authorization")
         kept = [(b"Content-Type", b"text/plain"), (b"Authorization", b"Bearer sk-1"), counted(b"whole")]
         received, _ = self.exchange(
@@ -79,7 +79,7 @@ class HopByHop(FaultTestCase):
         self.assertEqual(received.body, b"whole")
 
     def test_phrases(self) -> None:
-        """Status lines pass as they are, also without a phrase or with a status nobody knows."""
+        """Status lines are relayed unchanged, also without a phrase or with an unknown status."""
         for start in (
             b"HTTP/1.1 200 Fine by me",
             b"HTTP/1.1 299 ",
@@ -91,43 +91,43 @@ class HopByHop(FaultTestCase):
 
 
 class Forwarded(FaultTestCase):
-    """What a client says of clients before it."""
+    """The forwarded headers of a client."""
 
-    told = ((b"X-Forwarded-For", b"1.2.3.4"), (b"x-forwarded-for", b"5.6.7.8"))
+    forwarded = ((b"X-Forwarded-For", b"1.2.3.4"), (b"x-forwarded-for", b"5.6.7.8"))
     options = ("--trust-forwarded", "10.0.0.0/8")
     expected: tuple[list[bytes], ...] = ([b"127.0.0.1"], [b"http"], [b"stt.test"])
 
     def test_told(self) -> None:
-        """Only of peers that are trusted it is believed; of others it is replaced."""
+        """Values of trusted peers are kept; values of other peers are replaced."""
         others = ((b"X-Forwarded-Proto", b"https"), (b"X-FORWARDED-HOST", b"outer.test"))
-        sent = request("GET", "/", *self.told, *others)
+        sent = request("GET", "/", *self.forwarded, *others)
         received, _ = self.exchange(sent, head(OK, [counted(b""), (b"Connection", b"close")]))
         self.assertEqual(tuple(received.values(name) for name in FORWARDED), self.expected)
 
     def test_not_told(self) -> None:
-        """Where nothing is told, it is written what is seen."""
+        """Without such values, the observed ones are written."""
         received, _ = self.exchange(request("GET", "/"), head(OK, [counted(b""), (b"Connection", b"close")]))
         self.assertEqual(tuple(received.values(name) for name in FORWARDED), ([b"127.0.0.1"], [b"http"], [b"stt.test"]))
 
 
 class ForwardedByTrusted(Forwarded):
-    """The same from a peer that is trusted."""
+    """The same from a trusted peer."""
 
     options = ("--trust-forwarded", "10.0.0.0/8", "--trust-forwarded", "127.0.0.1")
     expected = ([b"1.2.3.4, 5.6.7.8, 127.0.0.1"], [b"https"], [b"outer.test"])
 
 
 class Targets(FaultTestCase):
-    """What is asked for."""
+    """Request targets."""
 
     def arrives(self, line: bytes, host: bytes | None = b"stt.test") -> tuple[bytes, list[bytes]]:
-        """The request line and the Host of a request as they arrive."""
+        """The request line and the Host of a request as forwarded."""
         headers = [] if host is None else [(b"Host", host)]
         received, _ = self.exchange(head(line, headers), head(OK, [counted(b""), (b"Connection", b"close")]))
         return received.start, received.values(b"Host")
 
     def test_untouched(self) -> None:
-        """A target arrives to the byte: nothing is decoded, joined or dropped."""
+        """A target is forwarded byte for byte: nothing is decoded, merged or dropped."""
         for target in (
             b"/",
             b"//",
@@ -141,7 +141,7 @@ class Targets(FaultTestCase):
             self.assertEqual(self.arrives(b"GET %b HTTP/1.1" % target)[0], b"GET %b HTTP/1.1" % target)
 
     def test_absolute_form(self) -> None:
-        """A whole URL is reduced to its path, and its host is the Host."""
+        """A target in absolute form is reduced to its path, and its host becomes the Host."""
         for url, target, host in (
             (b"http://other.test/a?b=http://c/", b"/a?b=http://c/", b"other.test"),
             (b"HTTP://Other.test:81", b"/", b"Other.test:81"),
@@ -151,18 +151,18 @@ class Targets(FaultTestCase):
             self.assertEqual(self.arrives(b"GET %b HTTP/1.1" % url), (b"GET %b HTTP/1.1" % target, [host]))
 
     def test_options(self) -> None:
-        """``OPTIONS *`` passes, in both of its forms."""
+        """``OPTIONS *`` is forwarded, in both of its forms."""
         self.assertEqual(self.arrives(b"OPTIONS * HTTP/1.1")[0], b"OPTIONS * HTTP/1.1")
         start, host = self.arrives(b"OPTIONS http://other.test HTTP/1.1")
         self.assertEqual((start, host), (b"OPTIONS * HTTP/1.1", [b"other.test"]))
 
     def test_http_1_0(self) -> None:
-        """HTTP/1.0 leaves as HTTP/1.1 and, where it had no Host, with the upstream's."""
+        """HTTP/1.0 is forwarded as HTTP/1.1 and, if it had no Host, with the upstream's."""
         self.assertEqual(self.arrives(b"GET /a HTTP/1.0"), (b"GET /a HTTP/1.1", [b"stt.test"]))
         upstream = b"127.0.0.1:%d" % self.listener.port
         self.assertEqual(self.arrives(b"GET /a HTTP/1.0", None), (b"GET /a HTTP/1.1", [upstream]))
 
     def test_methods(self) -> None:
-        """Methods pass, known or not, in their case."""
+        """Known and unknown methods are forwarded, in their case."""
         for method in (b"GET", b"PROPFIND", b"get", b"X-OWN!", b"TRACE"):
             self.assertEqual(self.arrives(method + b" /a HTTP/1.1")[0], method + b" /a HTTP/1.1")

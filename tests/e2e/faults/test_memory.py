@@ -1,5 +1,5 @@
 """
-Memory: what waits in the proxy is bounded, however much is to pass and however slowly it does.
+The proxy's memory is bounded, however large the bodies and however slow the peers.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ from ...e2e.process import LIMIT_S, until
 from ...e2e.system import LINUX
 from .tools import SOON_S, TRAP, FaultTestCase, pieces, upload_head
 
-#: Uploads that stall, and readers that hardly read.
+#: The number of stalled uploads, and of slow readers.
 EACH = 200
-#: Most that each may cost, in bytes.
+#: The most that each may cost, in bytes.
 MOST = 1 << 20
 GIGABYTE = 1 << 30
 
 
 def resident(pid: int) -> int:
-    """The memory that a process has now, in bytes."""
+    """A process's current memory, in bytes."""
     with open(f"/proc/{pid}/status") as file:
         found = re.search(r"^VmRSS:\s*(\d+) kB", file.read(), re.MULTILINE)
     assert found is not None
@@ -33,9 +33,9 @@ def resident(pid: int) -> int:
 
 class Crowd:
     """
-    Both ends of many connections in one thread, for hundreds of threads would weigh more than what is measured.
+    Both ends of many connections in one thread; hundreds of threads would use more memory than the limit.
 
-    :ivar moved: bytes that have been sent and read so far, on all of them.
+    :ivar moved: the bytes sent and read so far, on all connections.
     """
 
     def __init__(self, port: int, upstream: socket.socket) -> None:
@@ -50,12 +50,12 @@ class Crowd:
 
     def connect(self, opening: bytes, chunks: bool | None) -> None:
         """
-        A client that sends an opening and then all it can.
+        Connect a client that sends an opening and then as much as it can.
 
-        :param chunks: whether in chunks; None: it sends nothing more and reads the beginning of the answer.
+        :param chunks: whether in chunks; None: it sends only the opening, and reads the beginning of the response.
         """
         sock = socket.socket()
-        # What the sockets hold is the system's matter; little of it lets more of the crowd press on the proxy.
+        # Socket buffers are system memory; small ones put more load on the proxy.
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8192)
         sock.connect(("127.0.0.1", self._port))
         sock.sendall(opening)
@@ -76,7 +76,9 @@ class Crowd:
         self._selector.register(sock, events, do)
 
     def _read_start(self, sock: socket.socket) -> None:
-        """Of a request the upstream reads only the beginning: of an upload no more, of a question enough."""
+        """
+        The upstream reads only the beginning of a request: no more of an upload, enough of a request without a body.
+        """
         start = sock.recv(3)
         self._selector.unregister(sock)
         if start != b"GET":
@@ -91,7 +93,7 @@ class Crowd:
         self._selector.unregister(sock)
 
     def _send_all(self, sock: socket.socket, piece: bytes) -> None:
-        """Send a piece again and again, whenever there is room; pieces are cut anywhere."""
+        """Send a piece repeatedly, whenever there is room; pieces are cut anywhere."""
         rest = bytearray(piece)
 
         def send(_: socket.socket) -> None:
@@ -109,14 +111,14 @@ class Crowd:
                 key.data(key.fileobj)
 
     def gather(self, count: int) -> None:
-        """Go on until so many requests have reached the upstream; a system lets only so many wait to be accepted."""
+        """Go on until this many requests have reached the upstream; a system limits the backlog."""
         end = time.monotonic() + LIMIT_S
         while self.uploads + self.downloads < count:
             assert time.monotonic() < end, f"only {self.uploads} uploads and {self.downloads} downloads came"
             self._turn()
 
     def settle(self) -> None:
-        """Go on until nothing has moved for a while."""
+        """Go on until no bytes have moved for a while."""
         end = time.monotonic() + LIMIT_S
         since, moved = time.monotonic(), -1
         while time.monotonic() - since < 1:
@@ -126,19 +128,22 @@ class Crowd:
                 since, moved = time.monotonic(), self.moved
 
     def close(self) -> None:
-        """Break all of it off."""
+        """Reset all connections."""
         self._selector.close()
         for sock in self._sockets:
             sock.close()
 
 
 class Memory(FaultTestCase):
-    """All at once before one daemon."""
+    """All connections at once to one daemon."""
 
     config = '{"language": "zh"}'
 
     def test_crowd(self) -> None:
-        """Stalled uploads of a gigabyte and slow readers of another cost a mebibyte each at most, and go at the end."""
+        """
+        Stalled uploads and slow readers of a gigabyte cost at most a mebibyte each, and their memory is freed at the
+        end.
+        """
         self.catch_up()
         before = resident(self.daemon.pid)
         crowd = Crowd(self.daemon.port, self.listener._sock)

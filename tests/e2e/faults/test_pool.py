@@ -1,5 +1,5 @@
 """
-Connections that the upstream has closed cost no request, and nothing is sent twice.
+Connections that the upstream has closed fail no request, and no request is sent twice.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from .tools import BIG, TRANSCRIPTIONS, FaultTestCase, Sending, narrow, still
 
 OK = head(b"HTTP/1.1 200 OK", [counted(b"ok")]) + b"ok"
 FORM = form([("model", "m"), ("language", "en")])
-#: Transcriptions in all, and clients that send them side by side.
+#: The number of transcriptions, and of concurrent clients.
 COUNT, CLIENTS = (10_000, 200) if BIG else (300, 60)
 
 
@@ -33,8 +33,8 @@ class EdgeTestCase(DaemonTestCase):
     """
     Tests whose requests come when the upstream is about to close.
 
-    :cvar script: of the upstream.
-    :cvar idle_s: seconds after which it closes.
+    :cvar script: the upstream's script.
+    :cvar idle_s: the idle timeout of the upstream in seconds.
     """
 
     config = '{"language": "zh"}'
@@ -51,13 +51,13 @@ class EdgeTestCase(DaemonTestCase):
         cls.start(stack, int(process.wait_for(r"^port (\d+)$").group(1)))
 
     def ask(self, client: Peer, number: bytes) -> Message:
-        """The answer to one transcription."""
+        """Return the response to one transcription."""
         client.send(request("POST", TRANSCRIPTIONS, (b"X-Number", number), content_type(), counted(FORM)) + FORM)
         return client.read_message()
 
     def run_clients(self) -> None:
-        """All of `COUNT` transcriptions, sent around the edge, are answered by the upstream, which saw each once."""
-        answers: list[bytes] = []
+        """Check that all `COUNT` transcriptions, sent near the timeout, get a response, and arrived once each."""
+        responses: list[bytes] = []
         failures: list[str] = []
 
         def run(number: int) -> None:
@@ -68,7 +68,7 @@ class EdgeTestCase(DaemonTestCase):
                     answer = self.ask(client, b"%d-%d" % (number, turn))
                     if answer.status != 200:
                         failures.append(f"{turn}: {answer.start!r} {answer.body!r}")
-                    answers.append(answer.body)
+                    responses.append(answer.body)
                     time.sleep(self.idle_s * gaps.uniform(0.9, 1.1))
             except (EOFError, OSError) as error:
                 failures.append(repr(error))
@@ -81,20 +81,20 @@ class EdgeTestCase(DaemonTestCase):
         for thread in threads:
             thread.join(LIMIT_S + COUNT / CLIENTS * self.idle_s * 2)
         self.assertEqual(failures, [])
-        self.assertEqual(len(set(answers)), COUNT)
-        self.assertEqual({answer.split()[1] for answer in answers}, {b"1"})
+        self.assertEqual(len(set(responses)), COUNT)
+        self.assertEqual({answer.split()[1] for answer in responses}, {b"1"})
         self.assertEqual(self.daemon.stats()["upstream_errors"], {})
 
 
 class Dropping(EdgeTestCase):
-    """An upstream that drops connections which were idle for a quarter of a second."""
+    """An upstream that drops connections after a quarter of a second idle."""
 
     script = "dropping.py"
     idle_s = 0.25
 
     def test_edge(self) -> None:
-        """Once a close has been seen, none costs a request."""
-        # Before that nobody can know where the edge is.
+        """After the first close was seen, no request fails."""
+        # Before that the proxy cannot know the timeout.
         client = self.connect()
         self.assertEqual(self.ask(client, b"first").status, 200)
         time.sleep(2 * self.idle_s)
@@ -108,7 +108,9 @@ class Uvicorn(EdgeTestCase):
     idle_s = 5 if BIG else 1
 
     def test_edge(self) -> None:
-        """No close costs a request; at five seconds not even the first, for connections rest for less."""
+        """
+        No request fails; with the default of five seconds not even the first, because the pool's timeout is shorter.
+        """
         if not BIG:
             client = self.connect()
             self.assertEqual(self.ask(client, b"first").status, 200)
@@ -117,22 +119,22 @@ class Uvicorn(EdgeTestCase):
 
 
 class Limits(FaultTestCase):
-    """The options of the pool, each with a daemon of its own."""
+    """The options of the pool, each with its own daemon."""
 
     def begin(self, port: int, target: str) -> Peer:
-        """A client that has sent a request."""
+        """Return a client that has sent a request."""
         client = connect(port)
         self.addCleanup(client.close)
         client.send(request("GET", target))
         return client
 
     def before(self, *options: str) -> int:
-        """The port of a further daemon before the listener."""
+        """Return the port of another daemon with the listener as upstream."""
         target = ("--target-host", "127.0.0.1", "--target-port", str(self.listener.port))
         return self.start_daemon(*target, *options).port
 
     def test_size(self) -> None:
-        """Of the connections that come to rest, --pool-size many are kept."""
+        """At most --pool-size idle connections are kept."""
         for size in (0, 1, 2):
             port = self.before("--pool-size", str(size))
             clients = [self.begin(port, "/") for _ in range(4)]
@@ -150,7 +152,7 @@ class Limits(FaultTestCase):
             self.assertEqual(ended, 4 - size)
 
     def test_idle(self) -> None:
-        """A connection rests for --pool-idle at most; until then it is used again."""
+        """A connection is idle for --pool-idle at most; until then it is reused."""
         port = self.before("--pool-idle", "0.5")
         client = self.begin(port, "/first")
         upstream = self.listener.accept()
@@ -164,7 +166,7 @@ class Limits(FaultTestCase):
         self.assert_ends(upstream)
 
     def test_most_recent_first(self) -> None:
-        """Of those that rest the one used last is taken, for it is the one least likely to be closed."""
+        """The most recently used idle connection is taken first, because it is the least likely to be closed."""
         port = self.before()
         clients = [self.begin(port, "/") for _ in range(3)]
         upstreams = [self.listener.accept() for _ in clients]
@@ -179,7 +181,7 @@ class Limits(FaultTestCase):
         self.assertEqual(upstreams[-1].read_message().target, b"/again")
 
     def test_most(self) -> None:
-        """Past --max-connections requests wait, and get their connection in the order in which they came."""
+        """Over --max-connections requests wait, and get a connection in the order of arrival."""
         port = self.before("--max-connections", "2", "--pool-wait", "0")
         clients = []
         for number in range(6):
@@ -200,7 +202,7 @@ class Limits(FaultTestCase):
         self.assertIsNone(self.listener.accept_waiting())
 
     def test_most_after_a_failure(self) -> None:
-        """A connection that breaks makes room for the next one who waits."""
+        """A failed connection makes room for the next waiting request."""
         port = self.before("--max-connections", "1")
         first = self.begin(port, "/first")
         upstream = self.listener.accept()
@@ -214,7 +216,7 @@ class Limits(FaultTestCase):
         self.assertEqual(second.read_message().body, b"ok")
 
     def test_wait(self) -> None:
-        """Who has waited for --pool-wait is told when to come again; its upload was not read."""
+        """A request that has waited for --pool-wait gets 503 with Retry-After; its upload was not read."""
         port = self.before("--max-connections", "1", "--pool-wait", "0.5")
         self.begin(port, "/first")
         self.listener.accept().read_message()
@@ -229,10 +231,10 @@ class Limits(FaultTestCase):
 
 
 class Backpressure(FaultTestCase):
-    """Connections come to rest while a client has them held back."""
+    """Backpressure on connections that become idle."""
 
     def test_held_back_at_rest(self) -> None:
-        """Answers to pipelined requests all come, however late the client begins to read them."""
+        """Responses to pipelined requests all arrive, however late the client begins to read them."""
         body, count = b"x" * 100_000, 60
         served: list[bytes] = []
 
@@ -242,7 +244,7 @@ class Backpressure(FaultTestCase):
                 peer.send(head(b"HTTP/1.1 200 OK", [counted(body)]) + body)
 
         with Listener() as listener:
-            # The listener's threads end with their connections, which are not to rest for long after the test.
+            # The listener's threads end with their connections, which should close soon after the test.
             target = ("--target-host", "127.0.0.1", "--target-port", str(listener.port))
             daemon = self.start_daemon(*target, "--pool-idle", "0.5")
             client = narrow(daemon.port)

@@ -1,5 +1,5 @@
 """
-Requests that two servers might read differently: refused, the connection closed, nothing forwarded.
+Ambiguous requests are refused, the connection is closed, and nothing is forwarded.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from .tools import FaultTestCase
 
 
 def lines(*fields: bytes, start: bytes = b"POST /v1/files HTTP/1.1", host: bytes = b"Host: x") -> bytes:
-    """A head of these lines, with a Host that is good."""
+    """A head of these lines, with a valid Host."""
     return b"\r\n".join([start, host, *fields]) + b"\r\n\r\n"
 
 
@@ -22,7 +22,7 @@ def start(line: bytes) -> bytes:
 
 
 def bare(*fields: bytes, start: bytes = b"GET / HTTP/1.1") -> bytes:
-    """A head of these lines and no others."""
+    """A head of exactly these lines."""
     return b"\r\n".join([start, *fields]) + b"\r\n\r\n"
 
 
@@ -30,9 +30,9 @@ LENGTH = b"Content-Length: 5"
 TE = b"Transfer-Encoding: chunked"
 SMUGGLED = b"0\r\n\r\nGET /smuggled HTTP/1.1\r\nHost: x\r\n\r\n"
 
-#: What is refused with 400, by what is wrong with it.
+#: Heads that get 400, by what is wrong with them.
 REFUSED = {
-    # Where the body ends.
+    # Framing fields.
     "length and chunks": lines(LENGTH, TE) + SMUGGLED,
     "chunks and length": lines(TE, LENGTH) + SMUGGLED,
     "two lengths": lines(LENGTH, b"Content-Length: 6") + b"hello!",
@@ -125,7 +125,7 @@ REFUSED = {
     "TLS": b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(40) + b"\r\n\r\n",
 }
 
-#: Chunks that are refused with 400 in mid-request.
+#: Chunks that get 400 in the middle of a request.
 CHUNKS = {
     "no size": b"\r\nhello\r\n",
     "size in other digits": b"xyz\r\n",
@@ -152,10 +152,10 @@ CHUNKS = {
 
 
 class Refusals(FaultTestCase):
-    """Each of them, whole and byte by byte."""
+    """Each refused request, whole and byte by byte."""
 
     def refused(self, sent: bytes, bytewise: bool) -> Message:
-        """The one answer to a request, after which the connection ends in order."""
+        """Return the only response to a request; the connection must then be closed in order."""
         client = self.connect()
         client.send_while_taken([sent[at : at + 1] for at in range(len(sent))] if bytewise else [sent])
         return self.read_refusal(client)
@@ -168,7 +168,7 @@ class Refusals(FaultTestCase):
         return answer
 
     def test_heads(self) -> None:
-        """A head of which anything can be doubted is 400, however it was cut, and nothing of it is forwarded."""
+        """An ambiguous head gets 400, however it was cut, and is not forwarded."""
         for name, sent in REFUSED.items():
             for bytewise in (False, True):
                 try:
@@ -178,7 +178,7 @@ class Refusals(FaultTestCase):
                     raise AssertionError(f"{name}, bytewise: {bytewise}: {error}") from error
 
     def test_heads_in_the_pipeline(self) -> None:
-        """So it is behind a good request, which is answered before."""
+        """The same holds after a valid request, which is answered first."""
         for name, sent in REFUSED.items():
             client = self.connect()
             client.send(request("GET", "/health") + sent)
@@ -189,7 +189,7 @@ class Refusals(FaultTestCase):
                 raise AssertionError(f"{name}: {error}") from error
 
     def test_chunks(self) -> None:
-        """Broken chunks are 400, however they were cut, and the upstream never sees the request complete."""
+        """Malformed chunks get 400, however they were cut, and the upstream never sees a complete request."""
         for name, sent in CHUNKS.items():
             for bytewise in (False, True):
                 whole = request("POST", "/v1/files", CHUNKED) + sent
@@ -202,7 +202,7 @@ class Refusals(FaultTestCase):
                 self.assert_incomplete(upstream.received, None)
 
     def test_limits(self) -> None:
-        """What is too much has a status of its own, at the limit and no byte before it."""
+        """Each limit is exact and has its own status."""
         line = b"GET /%b HTTP/1.1"
         short = b"a" * (8192 - len(line) + 2)
         rows = [
@@ -237,16 +237,16 @@ class Refusals(FaultTestCase):
         self.refused(bare(), False)
         after = self.daemon.stats()
         self.assertEqual(after["refused_requests"], before["refused_requests"] + 1)
-        self.assertEqual(after["total_requests"], before["total_requests"] + 1)  # the one that asks
+        self.assertEqual(after["total_requests"], before["total_requests"] + 1)  # this request itself
 
 
 class MaxBody(FaultTestCase):
-    """No more than a thousand bytes of body are taken."""
+    """A body may have at most a thousand bytes."""
 
     options = ("--max-body", "1000")
 
     def test_length(self) -> None:
-        """A length past the limit is 413 before a byte of the body, with and without a question for 100."""
+        """A length over the limit gets 413 before any byte of the body, with and without ``Expect: 100-continue``."""
         for path in ("/v1/files", "/v1/audio/transcriptions"):
             for headers in ([], [(b"Expect", b"100-continue")]):
                 client = self.connect()
@@ -256,7 +256,7 @@ class MaxBody(FaultTestCase):
                 self.assert_nothing_forwarded()
 
     def test_chunks(self) -> None:
-        """Chunks past the limit are 413 as soon as they are; the upstream never sees the request complete."""
+        """Chunks get 413 when they exceed the limit; the upstream never sees a complete request."""
         client = self.connect()
         client.send(request("POST", "/v1/files", CHUNKED) + b"3e8\r\n" + b"a" * 1000 + b"\r\n")
         upstream = self.listener.accept()
@@ -268,7 +268,7 @@ class MaxBody(FaultTestCase):
         self.assert_incomplete(upstream.received, None)
 
     def test_at_the_limit(self) -> None:
-        """A body of just as many bytes passes, in both framings."""
+        """A body of exactly the limit passes, in both framings."""
         body = b"a" * 1000
         for headers, sent in (((b"Content-Length", b"1000"), body), (CHUNKED, b"3e8\r\n" + body + b"\r\n0\r\n\r\n")):
             client = self.connect()

@@ -1,5 +1,5 @@
 """
-Time limits: each phase has its own, and what ends by one is told so.
+Timeouts: each phase has its own, and the client gets a response that says so.
 """
 
 from __future__ import annotations
@@ -19,20 +19,20 @@ LENGTH = 1 << 30
 
 
 class TimeTestCase(FaultTestCase):
-    """Tests of limits."""
+    """Base class: tests of timeouts."""
 
     def read_within(self, client: Peer, limit_s: float) -> Message:
-        """An answer that comes when a limit has passed, and not long after."""
+        """Read a response that must come after the timeout, and soon after it."""
         begun = time.monotonic()
         answer = client.read_message()
         waited = time.monotonic() - begun
-        # The client's clock may have been started a little after the daemon's.
+        # The test's clock may have been read a little after the daemon's.
         self.assertGreater(waited, limit_s * 0.5)
         self.assertLess(waited, limit_s + SOON_S)
         return answer
 
     def drip(self, client: Peer, data: bytes, every_s: float = 0.3) -> Message:
-        """Send byte by byte, slowly, until there is an answer."""
+        """Send byte by byte, slowly, until a response comes."""
         client._sock.settimeout(every_s)
         try:
             for at in range(len(data)):
@@ -51,7 +51,7 @@ class Heads(TimeTestCase):
     options = ("--head-timeout", "1", "--idle-timeout", "2")
 
     def test_part_of_a_head(self) -> None:
-        """A head that stops is 408, and nothing of it is forwarded."""
+        """An incomplete head gets 408, and is not forwarded."""
         for part in (b"G", request("GET", "/")[:-1]):
             client = self.connect()
             client.send(part)
@@ -61,7 +61,7 @@ class Heads(TimeTestCase):
             self.assert_nothing_forwarded()
 
     def test_drip(self) -> None:
-        """A head of which a byte comes now and then is 408 all the same."""
+        """A head that arrives slowly byte by byte gets 408 too."""
         client = self.connect()
         begun = time.monotonic()
         self.assertEqual(self.drip(client, request("GET", "/" + "a" * 200)).status, 408)
@@ -69,7 +69,7 @@ class Heads(TimeTestCase):
         self.assert_closed(client)
 
     def test_second_head(self) -> None:
-        """The limit is that of each head, not of the connection's first."""
+        """The timeout applies to each head of a connection, not only to the first."""
         client = self.connect()
         client.send(request("GET", "/health") + b"GET /")
         self.assertEqual(client.read_message().status, 200)
@@ -77,7 +77,7 @@ class Heads(TimeTestCase):
         self.assert_closed(client)
 
     def test_not_while_an_answer_is_awaited(self) -> None:
-        """A part of a head behind a request that is being answered is not late."""
+        """A partial head after a request in service does not time out."""
         client = self.connect()
         client.send(request("GET", "/first") + request("GET", "/second")[:5])
         upstream = self.listener.accept()
@@ -91,7 +91,7 @@ class Heads(TimeTestCase):
         self.assertEqual(client.read_message().status, 200)
 
     def test_idle(self) -> None:
-        """A connection on which nobody asks anything is closed without a word, before and after a request."""
+        """An idle connection is closed without a response, before and after a request."""
         clients = []
         for sent in (b"", request("GET", "/stats"), b"\r\n"):
             client = self.connect()
@@ -118,7 +118,7 @@ class Bodies(TimeTestCase):
         self.assertEqual(answer.values(b"Connection"), [b"close"])
 
     def test_stops(self) -> None:
-        """An upload that stops is 408, and the upstream never sees it complete."""
+        """An upload that stops gets 408, and the upstream never sees it complete."""
         for length in (LENGTH, None):
             client = self.connect()
             client.send(upload_head(length))
@@ -129,7 +129,7 @@ class Bodies(TimeTestCase):
             self.assert_incomplete(upstream.received, length)
 
     def test_drip(self) -> None:
-        """One byte every 0.3 s does not hold a connection, nor the upstream's, for ever."""
+        """One byte every 0.3 s does not keep the client's connection, or the upstream's, open for ever."""
         for framing, sent in (((b"Content-Length", b"100"), b"a" * 99), (CHUNKED, b"1\r\na\r\n" * 20)):
             client = self.connect()
             client.send(request("POST", "/v1/files", framing))
@@ -140,16 +140,16 @@ class Bodies(TimeTestCase):
             self.assert_ends(self.listener.accept())
 
     def test_chunk_extensions_are_no_progress(self) -> None:
-        """Nor do chunks that consist of little else than their framing."""
+        """Chunks that consist mostly of framing do not count as progress."""
         client = self.connect()
         client.send(request("POST", "/v1/files", CHUNKED))
         self.assert_late(self.drip(client, b"1;aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\r\na\r\n" * 3))
         self.assert_ends(self.listener.accept())
 
     def test_not_while_held_back(self) -> None:
-        """A client that the upstream holds back is given its time only once it may go on."""
+        """The time of a client that is paused because of the upstream starts only after the resume."""
         client = self.connect()
-        # More than the systems' buffers on both sides and the proxy's reading ahead take together.
+        # More than the socket buffers on both sides and the proxy's read-ahead together.
         body = b"a" * (64 << 20)
         client.send(request("POST", "/v1/files", counted(body)))
         with Sending(client, iter([body])) as sending:
@@ -162,7 +162,7 @@ class Bodies(TimeTestCase):
             self.assertEqual(client.read_message().body, b"ok")
 
     def test_silent_upstream(self) -> None:
-        """A complete request may wait for its answer longer than any of these limits."""
+        """A complete request may wait for its response longer than any of these timeouts."""
         client = self.connect()
         client.send(request("POST", "/v1/files", counted(b"whole")) + b"whole")
         upstream = self.listener.accept()
@@ -173,7 +173,7 @@ class Bodies(TimeTestCase):
         self.assertEqual(client.read_message().body, b"ok")
 
     def test_slow_but_steady(self) -> None:
-        """An upload that makes its progress may take longer than the limit in all."""
+        """A steady upload may take longer than the timeout in total."""
         client = self.connect()
         client.send(request("POST", "/v1/files", (b"Content-Length", b"%d" % (8192 * 8))))
         for _ in range(8):
@@ -185,7 +185,7 @@ class Bodies(TimeTestCase):
         self.assertEqual(client.read_message().body, b"ok")
 
     def test_drain(self) -> None:
-        """After an early answer the client has its time to notice; then the connection is gone."""
+        """After an early response the client has some time to notice it; then the connection is closed."""
         client = self.connect()
         client.send(upload_head(LENGTH))
         with Sending(client, pieces(LENGTH, False)) as sending:
@@ -198,13 +198,13 @@ class Bodies(TimeTestCase):
         until(lambda: self.daemon.stats()["connections"] == 1, "the end of the connection", SOON_S)
 
 
-class Answers(TimeTestCase):
-    """The upstream may take one second for its answer."""
+class ResponseTimeout(TimeTestCase):
+    """The upstream may take one second for its response."""
 
     options = ("--answer-timeout", "1", "--body-timeout", "2")
 
     def test_silence(self) -> None:
-        """Past it the client is told 504 and not to try again; the upstream's connection ends."""
+        """After that the client gets 504 and must not retry; the upstream's connection is closed."""
         client = self.connect()
         client.send(request("POST", "/v1/files", counted(b"whole")) + b"whole")
         upstream = self.listener.accept()
@@ -217,7 +217,7 @@ class Answers(TimeTestCase):
         self.assertEqual(client.read_message().status, 200, "the client's connection lives on")
 
     def test_interim_answers(self) -> None:
-        """Interim answers are none."""
+        """Interim responses do not stop the timer."""
         client = self.connect()
         client.send(request("GET", "/"))
         upstream = self.listener.accept()
@@ -228,13 +228,13 @@ class Answers(TimeTestCase):
             self.assertEqual(answer.status, 504)
 
     def processing(self):  # type: ignore[no-untyped-def]
-        """Interim answers for ever."""
+        """Send interim responses without end."""
         for _ in range(100):
             yield b"HTTP/1.1 102 Processing\r\n\r\n"
             time.sleep(0.1)
 
     def test_upload_does_not_count(self) -> None:
-        """The time runs from the end of the upload."""
+        """The time starts at the end of the upload."""
         client = self.connect()
         client.send(request("POST", "/v1/files", (b"Content-Length", b"5")) + b"who")
         upstream = self.listener.accept()
@@ -246,7 +246,7 @@ class Answers(TimeTestCase):
         self.assertEqual(client.read_message().status, 200)
 
     def test_slow_body(self) -> None:
-        """An answer that has begun may take its time, though it began before the upload ended."""
+        """A response that has begun has no timeout, even if it began before the upload ended."""
         for sent in (b"whole", b"who"):
             client = self.connect()
             client.send(request("POST", "/v1/files", (b"Content-Length", b"5")) + sent)
@@ -264,16 +264,16 @@ class Answers(TimeTestCase):
 
 
 class Connecting(TimeTestCase):
-    """An upstream whose system does not take connections."""
+    """An upstream whose system does not accept connections."""
 
     def test_connect_timeout(self) -> None:
-        """Past --connect-timeout the client is told 504; it had not uploaded anything."""
+        """After --connect-timeout the client gets 504, before it has uploaded anything."""
         with contextlib.ExitStack() as stack:
             full = stack.enter_context(socket.socket())
             full.bind(("127.0.0.1", 0))
             full.listen(0)
             port = full.getsockname()[1]
-            # What does not fit into the queue gets no answer from the system.
+            # The system does not respond to connections beyond the backlog.
             for _ in range(8):
                 waiting = stack.enter_context(socket.socket())
                 waiting.setblocking(False)

@@ -1,5 +1,5 @@
 """
-Other protocols: a WebSocket passes, in both directions and at both ends' pace.
+Upgraded protocols: a WebSocket passes in both directions, with backpressure from both ends.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class WebSockets(DaemonTestCase):
 
     @classmethod
     def handle(cls, connection: ServerConnection) -> None:
-        """Do what the messages say; echo the others."""
+        """Do what the messages say; echo all others."""
         assert connection.request is not None
         try:
             for message in connection:
@@ -57,7 +57,7 @@ class WebSockets(DaemonTestCase):
             cls.endings.append((connection.close_code or 0, connection.close_reason or ""))
 
     def open(self, path: str = "/v1/realtime?model=m") -> ClientConnection:
-        """A WebSocket through the daemon."""
+        """Open a WebSocket through the daemon."""
         client = connect_websocket(
             f"ws://127.0.0.1:{self.daemon.port}{path}",
             max_size=None,
@@ -69,11 +69,11 @@ class WebSockets(DaemonTestCase):
         return client
 
     def wait_for_none(self) -> None:
-        """Wait until nothing is in flight but the question."""
+        """Wait until only this check's own request is in flight."""
         until(lambda: self.daemon.stats()["in_flight"] == 1, "the end of the tunnel", SOON_S)
 
     def test_echo(self) -> None:
-        """Messages of every size pass both ways, text and bytes."""
+        """Messages of every size pass in both directions, text and bytes."""
         with self.open() as client:
             for message in ("", "a", "ä" * 100, b"\0\xff" * 40_000, b"x" * 1_000_000):
                 client.send(message)
@@ -82,7 +82,7 @@ class WebSockets(DaemonTestCase):
         self.wait_for_none()
 
     def test_backpressure(self) -> None:
-        """Megabytes pass both ways at once while neither end reads for a while."""
+        """Megabytes pass in both directions at once while neither end reads for a while."""
         count, message = 16, b"x" * 1_000_000
         with self.open() as client:
             client.send("wait")
@@ -111,7 +111,7 @@ class WebSockets(DaemonTestCase):
         self.wait_for_none()
 
     def test_many(self) -> None:
-        """Many tunnels do not get in each other's way."""
+        """Many tunnels do not affect each other."""
         with ExitStack() as stack:
             clients = [stack.enter_context(self.open()) for _ in range(30)]
             for number, client in enumerate(clients):
@@ -121,17 +121,17 @@ class WebSockets(DaemonTestCase):
         self.wait_for_none()
 
     def test_not_a_websocket(self) -> None:
-        """What the server says to a request that is none arrives."""
+        """The server's response to a request without an upgrade is relayed."""
         client = self.connect()
         client.send(request("GET", "/"))
         self.assertEqual(client.read_message().status, 426)
 
 
 class Upgrades(FaultTestCase):
-    """Byte by byte."""
+    """Exact bytes."""
 
     def tunnel(self, early: bytes = b"", answer: bytes = SWITCHING) -> tuple[Peer, Peer]:
-        """The two ends of a tunnel."""
+        """Return the two ends of a tunnel."""
         client = self.connect()
         client.send(request("GET", "/ws", *UPGRADE) + early)
         upstream = self.listener.accept()
@@ -141,11 +141,11 @@ class Upgrades(FaultTestCase):
         return client, upstream
 
     def wait_for_none(self) -> None:
-        """Wait until no connection is left but the one that asks."""
+        """Wait until only this check's own connection is left."""
         until(lambda: self.daemon.stats()["connections"] == 1, "the end of the tunnel", SOON_S)
 
     def test_heads(self) -> None:
-        """The upgrade passes with its headers, and so does its answer; both are named in Connection again."""
+        """The upgrade request and its response keep their headers; Connection names Upgrade in both."""
         own = [(b"Sec-WebSocket-Key", b"dGhl"), (b"Sec-WebSocket-Version", b"13"), (b"Origin", b"http://a")]
         client = self.connect()
         client.send(
@@ -161,13 +161,13 @@ class Upgrades(FaultTestCase):
         self.assertEqual((answer.start, answer.headers), (b"HTTP/1.1 101 Sure", [accept, *UPGRADE]))
 
     def test_early_bytes(self) -> None:
-        """What either end says at once, behind its head, reaches the other."""
+        """Bytes that either end sends at once after its head reach the other end."""
         client, upstream = self.tunnel(b"early client", SWITCHING + b"early upstream")
         self.assertEqual(upstream.read_exactly(12), b"early client")
         self.assertEqual(client.read_exactly(14), b"early upstream")
 
     def test_not_http_any_more(self) -> None:
-        """What passes a tunnel is nobody's request."""
+        """Bytes in a tunnel are never read as requests."""
         client, upstream = self.tunnel()
         client.send(request("GET", "/stats") + b"\r\n\0\xff")
         self.assertEqual(upstream.read_exactly(len(request("GET", "/stats")) + 4)[-2:], b"\0\xff")
@@ -175,7 +175,7 @@ class Upgrades(FaultTestCase):
         self.assertEqual(client.read_exactly(20), b"HTTP/1.1 200 OK\r\n\r\n\0")
 
     def test_close_reaches_the_other(self) -> None:
-        """Either end's close, and either end's reset, ends the other, with all that was said before."""
+        """A close or a reset of either end ends the other, after all bytes sent before."""
         for ends in ("client", "upstream"):
             for leave in (Peer.close, Peer.reset):
                 client, upstream = self.tunnel()
@@ -187,7 +187,7 @@ class Upgrades(FaultTestCase):
                 self.wait_for_none()
 
     def test_held_back(self) -> None:
-        """Either end may hold the other back; then a reset is noticed all the same."""
+        """Either end may pause the other; a reset is noticed even then."""
         for fast in ("client", "upstream"):
             client, upstream = self.tunnel()
             sender, reader = (client, upstream) if fast == "client" else (upstream, client)
@@ -213,7 +213,7 @@ class Upgrades(FaultTestCase):
         self.assertEqual(client.read_exactly(11), b"still there")
 
     def test_refused(self) -> None:
-        """A refusal passes as any response, and the connections go on as such."""
+        """A refusal is relayed like any response, and the connections persist."""
         for start in (b"HTTP/1.1 200 OK", b"HTTP/1.1 403 Forbidden", b"HTTP/1.1 426 Upgrade Required"):
             client = self.connect()
             client.send(request("GET", "/ws", *UPGRADE) + request("GET", "/stats"))
@@ -227,7 +227,7 @@ class Upgrades(FaultTestCase):
             self.catch_up()
 
     def test_not_taken(self) -> None:
-        """h2c, what Connection does not name, what has a body, and HTTP/1.0's are requests like any other."""
+        """h2c, Upgrade not named by Connection, requests with a body, and HTTP/1.0 are forwarded as normal requests."""
         h2c = [(b"Connection", b"Upgrade, HTTP2-Settings"), (b"Upgrade", b"h2c"), (b"HTTP2-Settings", b"AAMAAABk")]
         rows = [
             request("GET", "/", *h2c),
@@ -250,7 +250,7 @@ class Upgrades(FaultTestCase):
             self.catch_up()
 
     def test_breaks_before_the_answer(self) -> None:
-        """An upstream that closes instead of an answer is 502."""
+        """An upstream that closes without a response is 502."""
         client = self.connect()
         client.send(request("GET", "/ws", *UPGRADE))
         upstream = self.listener.accept()

@@ -1,5 +1,5 @@
 """
-What tests of faults share: bounds, clients that keep sending while they read, and ways to wait for an ending.
+Shared tools for tests of faults: bounds, clients that send while they read, and ways to wait for an ending.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from ...e2e.message import CHUNKED, Message, chunks_end, request
 from ...e2e.process import LIMIT_S
 from ...e2e.raw import Ending, Peer
 
-#: Run the long forms, as often as the issue says.
+#: Whether to run the long forms of the tests, with the full number of repetitions.
 BIG = os.environ.get("STTPROXY_E2E_BIG") == "1"
-#: How often a race is run.
+#: How many times a race is repeated.
 ROUNDS = 100 if BIG else 20
-#: The bound on what the issue wants within a second.  Nothing near it is ever needed; a busy machine stands still for
-#: that long now and then.
+#: The bound on what must happen within a second.  It normally takes far less, but a busy machine may pause for that
+#: long now and then.
 SOON_S = 4.0
 
 TRANSCRIPTIONS = "/v1/audio/transcriptions"
@@ -35,29 +35,29 @@ OPENING = (
     f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="file"; filename="a.wav"\r\nContent-Type: audio/wav\r\n\r\n'
 ).encode()
 CLOSING = f"\r\n--{BOUNDARY}--\r\n".encode()
-#: What an upload is made of here: where a proxy loses count of a body, it answers these.
+#: The content of uploads: if a proxy lost count of a body, it would respond to these.
 TRAP = (b"GET /stats HTTP/1.1\r\nHost: trap.test\r\n\r\n" * 2000)[:65536]
 
 
 def upload_head(length: int | None, path: str = TRANSCRIPTIONS) -> bytes:
-    """The head of a transcription whose body has so many bytes, or comes in chunks, and the opening of its file."""
+    """The head of a transcription with a body of this length, or chunked, and the beginning of its file."""
     if length is None:
         return request("POST", path, content_type(), CHUNKED) + b"%x\r\n%b\r\n" % (len(OPENING), OPENING)
     return request("POST", path, content_type(), (b"Content-Length", b"%d" % length)) + OPENING
 
 
 def pieces(size: int, chunks: bool) -> Iterator[bytes]:
-    """Bytes of a file's data, in chunks or plain, for ever short of their end."""
+    """Bytes of a file's data, in chunks or plain, without end."""
     for _ in range(size // len(TRAP)):
         yield b"%x\r\n%b\r\n" % (len(TRAP), TRAP) if chunks else TRAP
 
 
 class Sending:
     """
-    Sends in a thread until it is through or the other end breaks off.
+    Sends in a thread until all is sent or the other end closes.
 
-    :ivar sent: how many bytes the system has taken so far.
-    :ivar over: it sends no more.
+    :ivar sent: how many bytes the system has accepted so far.
+    :ivar over: whether it has stopped sending.
     """
 
     def __init__(self, peer: Peer, data: Iterator[bytes]) -> None:
@@ -80,7 +80,7 @@ class Sending:
         self._thread.join(LIMIT_S)
 
     def join(self, limit_s: float = LIMIT_S) -> None:
-        """Wait until it sends no more."""
+        """Wait until it has stopped sending."""
         self._thread.join(limit_s)
 
     def _run(self) -> None:
@@ -89,7 +89,7 @@ class Sending:
                 self._peer.send(piece)
                 self.sent += len(piece)
         except OSError:
-            pass  # the connection has ended, or stood still until the end of the test
+            pass  # the connection has ended, or was stalled until the end of the test
         finally:
             self.over = True
 
@@ -107,9 +107,9 @@ def finish(peer: Peer, message: Message) -> Message:
 
 
 def reset_while_sending(peer: Peer) -> None:
-    """Break a connection off (RST) under a thread that is sending on it; closing it would wait for that thread."""
+    """Reset a connection (RST) on which a thread is sending; a close would wait for that thread."""
     sock = peer._sock
-    # Connecting to nowhere takes a socket's connection away at once, whoever uses it.
+    # A connect to an unspecified address disconnects a socket at once, even if a thread uses it.
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     libc = ctypes.CDLL(None, use_errno=True)
     libc.connect(sock.fileno(), struct.pack("H14x", socket.AF_UNSPEC), 16)
@@ -117,7 +117,7 @@ def reset_while_sending(peer: Peer) -> None:
 
 def swallow(peer: Peer, count: int) -> None:
     """
-    Read so many bytes and forget them, for what a peer has received it keeps.
+    Read this many bytes without storing them; a peer stores what it receives.
 
     :raises EOFError: when the connection ends before.
     """
@@ -131,7 +131,7 @@ def swallow(peer: Peer, count: int) -> None:
 
 
 def still(look: Callable[[], int], for_s: float = 0.5) -> int:
-    """Wait until a number stands still for a while; return it."""
+    """Wait until a number does not change for a while; return it."""
     end = time.monotonic() + LIMIT_S
     value, since = look(), time.monotonic()
     while time.monotonic() - since < for_s:
@@ -144,7 +144,7 @@ def still(look: Callable[[], int], for_s: float = 0.5) -> int:
 
 
 def narrow(port: int, buffer: int = 16384) -> Peer:
-    """A connection to a port on which little waits unread before the other end has to stop."""
+    """A connection to a port with small buffers, so that the other end is paused early."""
     sock = socket.socket()
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer)
     sock.settimeout(LIMIT_S)
@@ -153,20 +153,19 @@ def narrow(port: int, buffer: int = 16384) -> Peer:
 
 
 class FaultTestCase(RawTestCase):
-    """Tests in which the test itself plays the upstream, and something breaks."""
+    """Tests in which the test itself plays the upstream, and a fault occurs."""
 
     def narrow(self, buffer: int = 16384) -> Peer:
-        """A client that takes little unread."""
+        """Return a client with small receive buffers."""
         client = narrow(self.daemon.port, buffer)
         self.addCleanup(client.close)
         return client
 
     def next_connection(self, *resting: Peer) -> Peer:
         """
-        The connection on which the next request comes: one of those that rest, or a new one.
+        Return the connection of the next request: an idle one or a new one.
 
-        Whether a connection is used again is not for every test to say, for what a daemon has learned of an upstream's
-        closing lasts.
+        Most tests do not depend on reuse, because a daemon keeps what it learned about an upstream's idle timeout.
         """
         alive = {peer._sock: peer for peer in resting if peer.ending is None}
         while True:
@@ -179,7 +178,7 @@ class FaultTestCase(RawTestCase):
                 alive.pop(sock, None)
 
     def assert_ends(self, peer: Peer, ending: Ending | None = None) -> bytes:
-        """The other end of a connection ends soon; return what came before that."""
+        """Check that the other end of a connection ends soon; return the bytes before that."""
         begun = time.monotonic()
         rest = peer.read_to_end()
         self.assertLess(time.monotonic() - begun, SOON_S)
@@ -188,11 +187,11 @@ class FaultTestCase(RawTestCase):
         return rest
 
     def assert_closed(self, client: Peer) -> None:
-        """The client is told that this was all: no byte more, and no reset that would take an answer away."""
+        """Check that the client gets a close: no further bytes, and no reset, which could lose the response."""
         self.assertEqual(self.assert_ends(client, Ending.FIN), b"")
 
     def assert_incomplete(self, received: bytes | bytearray, length: int | None) -> None:
-        """A request of so many bytes of body, or in chunks, never became complete upstream."""
+        """Check that a request with this length, or in chunks, was never complete at the upstream."""
         body = bytes(received).partition(b"\r\n\r\n")[2]
         if length is None:
             self.assertFalse(body.endswith(b"0\r\n\r\n"), "the last chunk was sent")
@@ -200,12 +199,12 @@ class FaultTestCase(RawTestCase):
             self.assertLess(len(body), length)
 
     def assert_nothing_forwarded(self) -> None:
-        """No connection to the upstream was made, and none that rested was used."""
+        """Check that no connection to the upstream was made, and that no idle one was used."""
         self.catch_up()
         for peer in self.listener.peers:
             self.assertEqual(peer.unread, b"")
         self.assertIsNone(self.listener.accept_waiting())
 
     def assert_works(self) -> None:
-        """The daemon answers the next one, with nothing in flight."""
+        """Check that the daemon serves another request, with no request in flight."""
         self.assertEqual(self.daemon.stats()["in_flight"], 1)  # this very request
