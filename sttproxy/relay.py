@@ -60,8 +60,8 @@ class Upload:
     """
     A request in transit from the client to the upstream: its head and its body.
 
-    The client's body is read only after the connection to the upstream is made, so that no client uploads a gigabyte to
-    get a 502.
+    A streamed body is read only when the upstream is connected.  If the upstream is down, the client gets its 502
+    before the upload.
     """
 
     def __init__(
@@ -80,7 +80,7 @@ class Upload:
         self._ended: Callable[[], None] | None = None
 
     def when_ended(self, ended: Callable[[], None]) -> None:
-        """Have it called when the body has ended, complete or not."""
+        """Set a callback for the end of the body, complete or not."""
         self._ended = ended
 
     def deliver(self, receiver: BodyReceiver) -> None:
@@ -219,7 +219,7 @@ class Relay(Protocol):
         self._request.finish()
 
     def _failed(self, failure: Failure) -> None:
-        """The upstream failed, or the client's own body did."""
+        """The request failed: an error of the upstream, a timeout, or an error in the client's body."""
         self._stop_waiting()
         if self._request.over:
             return

@@ -68,7 +68,7 @@ def readable(transport: Any) -> bool:
     """
     Whether bytes, or the peer's close, have arrived that the reactor has not read yet.
 
-    :param transport: or a listening port: whether a client waits to be accepted.
+    :param transport: a transport, or a listening port; for a port: whether a client waits to be accepted.
     """
     return _polled(transport, select.POLLIN | _CLOSED)
 
@@ -129,7 +129,7 @@ class ReadPause:
             return
         self._check.clear()
         if self._pieces:
-            # As with bytes from the socket, the caller finishes first.
+            # In a later iteration, so that dataReceived is not called re-entrantly.
             self._delivery.set(0)
         else:
             self._transport.resumeProducing()

@@ -1,5 +1,5 @@
 """
-Write batching: what is written in one reactor iteration is sent at its end, in one piece.
+Write batching: the writes of one reactor iteration are sent at its end, in one call.
 """
 
 from __future__ import annotations
@@ -10,14 +10,14 @@ from typing import Any
 
 from twisted.internet.interfaces import IReactorTime
 
-#: Most bytes that wait for the end of the reactor iteration.  The transport must see more than that at once, or its
-#: backpressure comes late.
+#: Most bytes that wait for the end of the reactor iteration.  More than that is sent at once: Twisted pauses a producer
+#: only when the transport's own buffer has more than 64 KiB.
 MAX_PIECES = 64 * 1024
 
 
 class FlushScheduler:
     """
-    Runs work at the end of the current reactor iteration: sends what was written in it, and then logs.
+    Runs callbacks at the end of the current reactor iteration, in the order in which they were added: sending, logging.
 
     Twisted's transports wait for the reactor to report that a socket takes bytes.  For a small message this means two
     changes to what the reactor waits for and one more event: a tenth of the cost of relaying it.  Sockets nearly always
@@ -60,9 +60,9 @@ class BufferedWriter:
 
     def __init__(self, transport: Any, scheduler: FlushScheduler, broken: Callable[[], None] | None = None) -> None:
         """
-        :param broken: called once, when nothing can be written any more.  What is still to be written is dropped, and
-            reading goes on.  A server that rejects an upload responds and closes; sending the rest then fails, and
-            Twisted would close the connection at once, with the response unread in the socket.  None: let it do so.
+        :param broken: called once, when a write fails.  Unsent bytes are dropped, and reading continues, so that an
+            early response can still be read: a server that rejects an upload responds and closes.  None: Twisted closes
+            the connection.
         """
         self._transport = transport
         self._scheduler = scheduler
@@ -80,7 +80,7 @@ class BufferedWriter:
             transport.writeSomeData = self._write_some
 
     def write(self, data: bytes) -> None:
-        """Send bytes, after all that was written before."""
+        """Buffer bytes.  They are sent at the end of the reactor iteration, in the order of the calls."""
         if not self._pieces:
             self._scheduler.add(self.flush)
         self._pieces.append(data)
@@ -111,7 +111,7 @@ class BufferedWriter:
 
     @property
     def waiting(self) -> int:
-        """Bytes in the transport's buffer, which the peer has not taken yet; 0 where that is not known."""
+        """Bytes that the socket has not accepted yet; 0 if that is not known."""
         return self._waiting
 
     def drop(self) -> None:
@@ -121,7 +121,7 @@ class BufferedWriter:
 
     def _write_some(self, data: bytes) -> int | Exception:
         """Called by the transport when the socket takes bytes again."""
-        assert self._write_some_data is not None, "only then is this in place"
+        assert self._write_some_data is not None, "it is installed only if the transport has the method"
         sent = len(data) if self._failed else self._write_some_data(data)
         if self._broken is not None and (isinstance(sent, Exception) or sent < 0):
             self._failed = True

@@ -39,8 +39,8 @@ class RequestHead(Head):
     """
     The head of a request.
 
-    :ivar target: the request target in origin form, as received, except that raw UTF-8 is percent-encoded; ``b"*"``
-        for a server-wide OPTIONS.
+    :ivar target: the request target in origin form, to the byte, except that an absolute form is reduced to it and raw
+        UTF-8 is percent-encoded; ``b"*"`` for a server-wide OPTIONS.
     :ivar expects_continue: whether the client waits for 100 (Continue) before it sends the body (RFC 9110 §10.1.1).
     """
 

@@ -2,7 +2,7 @@
 One inbound HTTP/1 connection: a thin adapter between a Twisted transport and `http1`.
 
 It reads heads, dispatches requests, pushes bodies on while they arrive, and processes pipelined requests in order, one
-at a time.  It does not know what the responses are.
+at a time.  The Resource tree produces the responses.
 """
 
 from __future__ import annotations
@@ -114,7 +114,7 @@ class HTTPChannel(ClientConnection):
         self._deadline.set(LINGER_S if self.site.draining else self.site.timeouts.idle)
 
     def _read_heads(self) -> None:
-        """Dispatch the requests in the buffer, in order, as long as each is complete at once."""
+        """Dispatch the buffered requests in order, up to the first one whose response is not complete at once."""
         if self._dispatching:
             return  # called within a dispatch; the loop below continues
         self._dispatching = True
@@ -180,11 +180,11 @@ class HTTPChannel(ClientConnection):
 
     def _body_arrived(self, data: bytes) -> None:
         body = self._body
-        assert body is not None, "the state BODY has one"
+        assert body is not None, "in the state BODY there is one"
         try:
             rest = body.feed(data)
         except BadRequest:
-            self._last = True  # the beginning of the next request cannot be found
+            self._last = True  # the body is malformed or too long: close after the response
             return
         if self._state is _BODY and self._body is body:
             if body.complete:

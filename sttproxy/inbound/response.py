@@ -1,5 +1,5 @@
 """
-Responses on one HTTP/1 connection: their framing (RFC 9112 §6), and the pace of what produces them.
+Responses on one HTTP/1 connection: their framing (RFC 9112 §6), and backpressure for what produces them.
 """
 
 from __future__ import annotations
@@ -97,7 +97,7 @@ class ResponseWriter:
         self._writer.flush()
         self.transport.loseConnection()
 
-    # The pace.
+    # Backpressure.
 
     def registerProducer(self, producer: Any, streaming: bool) -> None:
         assert streaming and self._producer is None, "only one push producer is possible"
@@ -120,7 +120,7 @@ class ResponseWriter:
         if self._producer is not None:
             self._producer.resumeProducing()
 
-    # The ends of the connection.
+    # Addresses.
 
     def peer(self) -> Peer:
         return self._addresses.peer

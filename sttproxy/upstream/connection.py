@@ -32,7 +32,7 @@ from .response import Response
 
 class _State(enum.Enum):
     IDLE = "in the pool"
-    HEAD = "a request is in flight, its response not begun"
+    HEAD = "a request is in flight, the head of its response not complete"
     BODY = "a response body is arriving"
     TUNNEL = "all bytes belong to another protocol"
     CLOSED = "the connection cannot be used any more"
@@ -50,7 +50,7 @@ class UpstreamConnection(Protocol):
     """
     One connection, which the pool lets one request acquire at a time.
 
-    :ivar unanswered: the upstream closed it after a request without any byte of a response.
+    :ivar unanswered: the upstream closed it before a byte of the final response arrived.
     :ivar announced_s: the idle timeout that the upstream has announced (Keep-Alive), in seconds; None: none.
     """
 
@@ -263,14 +263,14 @@ class UpstreamConnection(Protocol):
             if self._state is _IDLE:
                 self._released(self)
             else:
-                # A close would wait for the bytes that are still to be written.
+                # loseConnection would first send the buffered rest of the request.
                 self.abort()
         finally:
             # The client's request must end even if the owner of the connection raises an exception.
             exchange.done()
 
     def _fail(self, error: ProxyError) -> None:
-        """End the connection; the error goes to the source of the request."""
+        """Abort the connection, and report the error to the exchange."""
         if self._exchange is not None:
             self._exchange.fail(error)
         else:

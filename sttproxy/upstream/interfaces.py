@@ -74,7 +74,7 @@ class Wire(Structure):
 
     @property
     def unsent(self) -> int:
-        """Bytes that were written and that the upstream has not taken yet; 0 if that is not known."""
+        """Bytes that were written and that the socket has not accepted yet; 0 if that is not known."""
 
     def pause_reading(self) -> None:
         """Stop reading from the upstream."""

@@ -85,7 +85,7 @@ class ConfigWatcher(Service):
         """
         :param source: where the configuration comes from.
         :param clock: schedules the looks.
-        :param elsewhere: calls a function where it does not block the reactor, because checking a large file is slow.
+        :param elsewhere: runs a function, normally in a thread, because checking a large file is slow.
         :param wall: returns the date, in seconds since 1970.
         """
         self.current = Config()
@@ -164,7 +164,7 @@ class ConfigWatcher(Service):
             self._next = None
 
     def reload(self) -> None:
-        """Read the files at once, and use them without waiting for a second look that sees the same."""
+        """Read the files now, without the delay between two looks.  A consistent result is used at once."""
         if self._checking:
             self._asked_again = True  # the check in progress may be of older bytes
             return
