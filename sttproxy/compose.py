@@ -19,7 +19,7 @@ from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 from twisted.web.resource import IResource
 
-from . import __version__, descriptors, embedded, loops, privileges
+from . import __version__, descriptors, embedded, loops, privileges, security
 from .admission import Admission
 from .daemon import Daemon, StartError
 from .errors import ConfigError, printable
@@ -30,7 +30,7 @@ from .logs import destination as log_files
 from .logs.observer import TextObserver
 from .resources.forwarding import PassThrough, Target
 from .resources.pages import Health, StatsPage
-from .resources.root import Root
+from .resources.root import HEALTH, Root
 from .resources.transcriptions import Transcriptions
 from .settings import Settings
 from .stats import Stats
@@ -40,6 +40,7 @@ from .upstream.dial import Dialer, tcp_endpoint
 from .upstream.pool import Pool, PoolLimits
 from .upstream.probe import Probe
 from .watch import ConfigWatcher
+from .watch.follower import FileFollower
 from .writer import FlushScheduler
 
 log = Logger()
@@ -109,7 +110,7 @@ def engine_of(reactor: Any, settings: Settings) -> Any:
 @attrs.frozen
 class Backend:
     """
-    The upstream, and the objects that connect to it.
+    The pool, the dialer and the target for the upstream.
 
     :ivar name: names the upstream in messages.
     """
@@ -121,12 +122,17 @@ class Backend:
 
 
 def backend_of(
-    reactor: Any, settings: Settings, scheduler: FlushScheduler, engine: IStreamClientEndpoint | None
+    reactor: Any,
+    settings: Settings,
+    scheduler: FlushScheduler,
+    engine: IStreamClientEndpoint | None,
+    key: security.TargetKey | None = None,
 ) -> Backend:
     """
     The upstream and the objects that connect to it.
 
     :param engine: the endpoint of the embedded engine; None if the upstream is a server.
+    :param key: the API key for the server.
     """
     where = settings.destination
     if engine is not None:
@@ -134,6 +140,8 @@ def backend_of(
     else:
         name = where.name
         endpoint, resolver = tcp_endpoint(reactor, where.host, where.port, settings.connect_timeout)
+        if where.secure:
+            endpoint = security.secured(reactor, settings, endpoint)
     dialer = Dialer(reactor, endpoint, name, settings.connect_timeout, settings.connect_retry, resolver)
     limits = PoolLimits(
         size=settings.pool_size,
@@ -143,9 +151,21 @@ def backend_of(
         send_s=settings.send_timeout,
     )
     pool = Pool(reactor, dialer.connect, limits, scheduler)
-    upstream = Upstream(UpstreamAgent(pool), reactor, f"http://{where.name}")
-    host = where.name.encode()
-    return Backend(name, dialer, pool, Target(upstream, where.prefix.encode(), host, settings.answer_timeout))
+    return Backend(name, dialer, pool, _target(reactor, settings, UpstreamAgent(pool), key))
+
+
+def _target(reactor: Any, settings: Settings, agent: UpstreamAgent, key: security.TargetKey | None) -> Target:
+    """How requests are addressed to the server."""
+    where = settings.destination
+    wanted = settings.target_host_header or ("target" if where.secure else "client")
+    return Target(
+        Upstream(agent, reactor, f"{where.scheme}://{where.name}"),
+        where.prefix.encode(),
+        (where.name if wanted == "client" else where.authority if wanted == "target" else wanted).encode(),
+        settings.answer_timeout,
+        replaces_host=wanted != "client",
+        authorization=None if key is None else lambda: key.authorization,
+    )
 
 
 def limits_of(settings: Settings, open_files: int) -> Limits:
@@ -191,14 +211,26 @@ def tree_of(
 
     about = {"upstream": backend.name, "version": __version__}
     pages: dict[bytes, IResource] = {
-        b"/health": Health(Probe(backend.dialer.attempt, backend.pool), about),
+        HEALTH: Health(Probe(backend.dialer.attempt, backend.pool), about),
         b"/stats": StatsPage(all_stats),
     }
-    return Root(pages, backend.target, transcriptions, PassThrough(backend.target, stats), lambda: watcher.current)
+    return Root(
+        pages,
+        backend.target,
+        transcriptions,
+        PassThrough(backend.target, stats),
+        lambda: watcher.current,
+        settings.require_key,
+    )
 
 
 def site_of(
-    reactor: Any, settings: Settings, scheduler: FlushScheduler, watcher: ConfigWatcher, backend: Backend
+    reactor: Any,
+    settings: Settings,
+    scheduler: FlushScheduler,
+    watcher: ConfigWatcher,
+    backend: Backend,
+    secured: security.Security = security.NONE,
 ) -> Site:
     """The factory of inbound connections, with its resources, timeouts and limits."""
     stats = Stats()
@@ -213,6 +245,7 @@ def site_of(
             "upstream": backend.name,
             "max_clients": limits.clients,
             "descriptors": {"open": descriptors.open_now(), "limit": open_files},
+            **secured.snapshot(),
         }
 
     timeouts = Timeouts(
@@ -232,15 +265,23 @@ def daemon_of(
     backend: Backend,
     watcher: ConfigWatcher,
     observer: TextObserver | None,
+    secured: security.Security = security.NONE,
 ) -> Daemon:
     """The daemon, with its listeners and the watcher as children."""
     where = settings.destination
     leads_to = functools.partial(loops.leads_to, where.host, where.port)
     upstream = backend.name + where.prefix
-    daemon = Daemon(reactor, site, backend.pool, upstream, settings.grace, watcher.reload, leads_to, observer)
-    watcher.setServiceParent(daemon)
+    watchers: tuple[ConfigWatcher | FileFollower, ...] = (watcher, *secured.followers)
+
+    def reload() -> None:
+        for each in watchers:
+            each.reload()
+
+    daemon = Daemon(reactor, site, backend.pool, upstream, settings.grace, reload, leads_to, observer)
+    for each in watchers:
+        each.setServiceParent(daemon)
     for endpoint, name in endpoints_of(reactor, settings):
-        daemon.listen(endpoint, name)
+        daemon.listen(secured.listening(reactor, endpoint), name)
     return daemon
 
 

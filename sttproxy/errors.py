@@ -78,6 +78,13 @@ class MalformedForm(BadRequest):
     code = "malformed_form"
 
 
+class InvalidKey(BadRequest):
+    """401: a key is required, and the request has none that is known (RFC 9110 §15.5.2)."""
+
+    status = 401
+    code = "invalid_api_key"
+
+
 class ForbiddenProfile(BadRequest):
     """403: the API key of the request belongs to another profile than its URL."""
 
@@ -173,6 +180,12 @@ class UpstreamClosed(UpstreamError):
     """502: the upstream closed the connection before its response was complete."""
 
     code = "upstream_closed"
+
+
+class UpstreamCertificate(UpstreamError):
+    """502: the certificate of the upstream cannot be verified."""
+
+    code = "upstream_certificate"
 
 
 class UpstreamBusy(ProxyError):

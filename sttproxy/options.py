@@ -136,6 +136,35 @@ OPTIONS: tuple[Option, ...] = (
         repeats=True,
     ),
     Option(
+        _LISTENING,
+        "tls-cert",
+        values.FILE,
+        "",
+        "Serve TLS on `--port` with this certificate (PEM, with the chain). A changed file is used without a restart. "
+        "May be repeated: clients get the certificate for the name that they ask for.",
+        "在 `--port` 上启用 TLS 所用的证书（PEM，含证书链）。文件变化后自动生效，无需重启。可重复指定：按客户端请求的"
+        "域名选择证书。",
+        repeats=True,
+    ),
+    Option(
+        _LISTENING,
+        "tls-key",
+        values.FILE,
+        "",
+        "The certificate's private key (PEM). Not needed if it is in the certificate's file. May be repeated, in the "
+        "order of the certificates.",
+        "证书的私钥（PEM）。私钥与证书在同一文件中时无需指定。可重复指定，顺序与证书一致。",
+        repeats=True,
+    ),
+    Option(
+        _LISTENING,
+        "tls-client-ca",
+        values.FILE,
+        "",
+        "Accept only clients with a certificate that these authorities have signed (PEM).",
+        "只接受持有由这些机构（PEM）签发的证书的客户端。",
+    ),
+    Option(
         _SERVER,
         "target-host",
         values.HOST,
@@ -150,8 +179,61 @@ OPTIONS: tuple[Option, ...] = (
         "target",
         values.URL,
         "",
-        "The server as a URL, `http://host:port/prefix`, instead of `--target-host` and `--target-port`.",
-        "以 URL 形式（`http://host:port/prefix`）指定语音转文字服务器，代替 `--target-host` 和 `--target-port`。",
+        "The server as a URL, `http://host:port/prefix` or `https://host/prefix`, instead of `--target-host` and "
+        "`--target-port`.",
+        "以 URL 形式（`http://host:port/prefix` 或 `https://host/prefix`）指定语音转文字服务器，代替 "
+        "`--target-host` 和 `--target-port`。",
+    ),
+    Option(
+        _SERVER,
+        "target-ca",
+        values.FILE,
+        "",
+        "Trust these authorities (PEM) for the server's certificate, instead of those of the system.",
+        "用这些机构（PEM）验证上游服务器的证书，代替系统信任的机构。",
+    ),
+    Option(
+        _SERVER,
+        "target-cert",
+        values.FILE,
+        "",
+        "The certificate (PEM) for a server that asks clients for one.",
+        "上游服务器要求客户端证书时所出示的证书（PEM）。",
+    ),
+    Option(
+        _SERVER,
+        "target-key",
+        values.FILE,
+        "",
+        "Its private key (PEM). Not needed if it is in the same file.",
+        "该证书的私钥（PEM）。与证书在同一文件中时无需指定。",
+    ),
+    Option(
+        _SERVER,
+        "target-insecure",
+        values.FLAG,
+        "",
+        "Do not verify the server's certificate. Anyone on the way can then pose as the server.",
+        "不验证上游服务器的证书。此时网络中的任何人都可以冒充该服务器。",
+    ),
+    Option(
+        _SERVER,
+        "target-host-header",
+        values.NAME,
+        "",
+        "The `Host` of requests to the server: `client` for the one that the client sent, `target` for the server's "
+        "own name, or any other name. Without it: `client` for `http`, `target` for `https`.",
+        "发往上游服务器的 `Host`：`client` 表示客户端发送的值，`target` 表示上游服务器自己的名称，也可以是其他名称。"
+        "不指定时，`http` 用 `client`，`https` 用 `target`。",
+    ),
+    Option(
+        _SERVER,
+        "target-key-file",
+        values.FILE,
+        "",
+        "Send the API key in this file to the server, in place of the `Authorization` of clients. A changed file is "
+        "used without a restart.",
+        "用该文件中的 API 密钥代替客户端的 `Authorization` 发送给上游服务器。文件变化后自动生效，无需重启。",
     ),
     Option(
         _SERVER,
@@ -197,6 +279,14 @@ OPTIONS: tuple[Option, ...] = (
         "",
         "A JSON file of API keys, hashed, and their profiles.",
         "JSON 文件，列出 API 密钥（哈希值）及其对应的变体。",
+    ),
+    Option(
+        _CONFIGURATION,
+        "require-key",
+        values.FLAG,
+        "",
+        "Let in only requests with an API key from `--profile-by-key`; others get 401. `/health` needs no key.",
+        "只允许带有 `--profile-by-key` 中的 API 密钥的请求，其他请求返回 401。`/health` 不需要密钥。",
     ),
     Option(
         _CONFIGURATION,

@@ -5,7 +5,6 @@ The validated settings, from the command line, the environment and the defaults,
 from __future__ import annotations
 
 import enum
-import os
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -128,10 +127,20 @@ class Settings:
     listen: tuple[str, ...]
     socket_mode: int
     trust_forwarded: tuple[Trusted, ...]
+    tls_cert: tuple[str, ...]
+    tls_key: tuple[str, ...]
+    tls_client_ca: str | None
     destination: Destination
+    target_ca: str | None
+    target_cert: str | None
+    target_key: str | None
+    target_insecure: bool
+    target_host_header: str | None
+    target_key_file: str | None
     pool_size: int
     pool_idle: float
     source: Source
+    require_key: bool
     explain_header: bool
     max_clients: int
     max_connections: int
@@ -172,6 +181,9 @@ def settings_of(sources: Sources, process: Process = Process()) -> Settings:
     model = sources.given("embedded-model")
     if model.texts and not embedded:
         raise usage.UsageError(f"{model.label} needs --embedded")
+    _check_tls(sources, destination.secure and not embedded)
+    if values["require_key"] and sources.value("profile-by-key") is None:
+        raise usage.UsageError(f"{sources.given('require-key').label} needs --profile-by-key, the file of the keys")
     return Settings(
         **values,
         destination=destination,
@@ -183,14 +195,42 @@ def settings_of(sources: Sources, process: Process = Process()) -> Settings:
 
 
 def source_of(sources: Sources) -> Source:
-    """The source of the configuration.  Paths become absolute, because in the background twistd changes directory."""
+    """The source of the configuration."""
     config, keys = sources.given("config"), sources.value("profile-by-key")
     return Source(
-        os.path.abspath(config.value()),
-        os.path.abspath(keys) if keys else "",
+        config.value(),
+        keys or "",
         sources.value("profile") or "",
         required=config.level is not Level.DEFAULT,
     )
+
+
+def _check_tls(sources: Sources, secure: bool) -> None:
+    """
+    Check that the options of TLS fit together.
+
+    :param secure: whether the server's address is an https URL.
+    :raises UsageError: when they do not.
+    """
+    certs, keys = sources.given("tls-cert"), sources.given("tls-key")
+    if len(keys.texts) not in (0, len(certs.texts)):
+        raise usage.UsageError(
+            f"there are {len(certs.texts)} --tls-cert and {len(keys.texts)} --tls-key: give one key for each "
+            "certificate, in the same order, or none if the keys are in the certificates' files"
+        )
+    ca, listen = sources.given("tls-client-ca"), sources.given("listen")
+    if ca.texts and not certs.texts:
+        raise usage.UsageError(f"{ca.label} needs --tls-cert")
+    if certs.texts and listen.texts:
+        raise usage.UsageError(f"{certs.label} is for --port; with {listen.label} give an endpoint like ssl:10241")
+    for name in ("target-ca", "target-cert", "target-key", "target-insecure"):
+        given = sources.given(name)
+        if given.texts and not secure:
+            raise usage.UsageError(f"{given.label} needs an https URL as --target")
+    if sources.given("target-key").texts and not sources.given("target-cert").texts:
+        raise usage.UsageError(f"{sources.given('target-key').label} needs --target-cert")
+    if sources.value("target-insecure") and sources.given("target-ca").texts:
+        raise usage.UsageError("--target-insecure verifies nothing; give either it or --target-ca")
 
 
 def _served_by(sources: Sources) -> tuple[bool, Destination]:

@@ -10,7 +10,7 @@ from typing import Any
 from twisted.logger import Logger
 from twisted.python import usage
 
-from . import compose, pidfile, privileges
+from . import compose, pidfile, privileges, security
 from .clock import make_monotonic
 from .commands import COMMANDS
 from .daemon import Daemon, StartError
@@ -124,9 +124,10 @@ def makeService(options: Options) -> Daemon:
     scheduler = FlushScheduler(reactor)
     observer = compose.observer_of(reactor, settings, scheduler)
     engine = compose.engine_of(reactor, settings)
-    backend = compose.backend_of(reactor, settings, scheduler, engine)
-    site = compose.site_of(reactor, settings, scheduler, watcher, backend)
-    daemon = compose.daemon_of(reactor, settings, site, backend, watcher, observer)
+    secured = security.security_of(reactor, settings)
+    backend = compose.backend_of(reactor, settings, scheduler, engine, secured.key)
+    site = compose.site_of(reactor, settings, scheduler, watcher, backend, secured)
+    daemon = compose.daemon_of(reactor, settings, site, backend, watcher, observer, secured)
     if engine is not None:
         engine.setServiceParent(daemon)
     if settings.process.background:

@@ -6,6 +6,7 @@ Each function raises `ValueError` with a message that says what is wrong and wha
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable
 from ipaddress import ip_network
@@ -23,6 +24,8 @@ _ENDPOINT = re.compile(
     r"(?:/v1)?/(?:audio/(?:transcriptions|translations|speech)|(?:chat/)?completions|embeddings|models|responses"
     r"|images/\w+|realtime|messages)\Z"
 )
+#: By scheme.
+_DEFAULT_PORTS = {"http": 80, "https": 443}
 _TRUE, _FALSE = frozenset({"1", "true", "yes", "on"}), frozenset({"0", "false", "no", "off"})
 
 
@@ -47,16 +50,28 @@ class Destination:
     The upstream's address.
 
     :ivar prefix: the path before the path of each request, without a slash at its end.
+    :ivar secure: whether connections use TLS.
     """
 
     host: str
     port: int
     prefix: str = ""
+    secure: bool = False
 
     @property
     def name(self) -> str:
         """``host:port``, an IPv6 address in brackets."""
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+    @property
+    def scheme(self) -> str:
+        """``http`` or ``https``."""
+        return "https" if self.secure else "http"
+
+    @property
+    def authority(self) -> str:
+        """The server's Host header: `name` without the default port."""
+        return self.name.removesuffix(f":{_DEFAULT_PORTS[self.scheme]}")
 
 
 def port(text: str) -> int:
@@ -123,10 +138,10 @@ def flag(text: str) -> bool:
 
 
 def path(text: str) -> str:
-    """The path of a file."""
+    """The path of a file, made absolute: in the background twistd changes directory."""
     if not text or "\0" in text:
         raise ValueError(f"{text!r} is not the path of a file")
-    return text
+    return os.path.abspath(text)
 
 
 def host(text: str) -> str:
@@ -149,21 +164,20 @@ def target(text: str) -> Destination:
         number = parts.port
     except ValueError as error:
         raise ValueError(f"{text!r}: {error}") from None
-    if parts.scheme == "https":
-        raise ValueError(f"{text!r}: TLS to the server is not supported yet; give its http:// address")
-    if parts.scheme != "http" or not parts.hostname:
+    if parts.scheme not in _DEFAULT_PORTS or not parts.hostname:
         hint = f"; did you mean http://{text}?" if _AUTHORITY.fullmatch(text) else ""
-        raise ValueError(f"{text!r} must be a URL like http://host:10240/prefix{hint}")
+        raise ValueError(f"{text!r} must be a URL like http://host:10240/prefix or https://host/prefix{hint}")
     if parts.username is not None or parts.query or parts.fragment:
         raise ValueError(f"{text!r} must not contain a user, a query or a fragment")
     prefix = parts.path.rstrip("/")
     endpoint = _ENDPOINT.search(prefix)
     if endpoint is not None:
-        base = f"http://{parts.netloc}{prefix[: endpoint.start()]}"
+        base = f"{parts.scheme}://{parts.netloc}{prefix[: endpoint.start()]}"
         raise ValueError(f"{text!r} names an endpoint; give the address before it: {base}")
     if not prefix.isascii() or not prefix.isprintable() or " " in prefix:
         raise ValueError(f"{text!r}: the path must be percent-encoded")
-    return Destination(host(parts.hostname), 80 if number is None else number, prefix)
+    number = _DEFAULT_PORTS[parts.scheme] if number is None else number
+    return Destination(host(parts.hostname), number, prefix, parts.scheme == "https")
 
 
 TEXT = Kind(str, "TEXT")

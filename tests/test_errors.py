@@ -19,6 +19,7 @@ ANSWERS = {
     "ProxyError": (500, "server_error", "internal_error"),
     "BadRequest": (400, "invalid_request_error", "bad_request"),
     "MalformedForm": (400, "invalid_request_error", "malformed_form"),
+    "InvalidKey": (401, "invalid_request_error", "invalid_api_key"),
     "ForbiddenProfile": (403, "invalid_request_error", "forbidden_profile"),
     "NotFound": (404, "invalid_request_error", "not_found"),
     "MethodNotAllowed": (405, "invalid_request_error", "method_not_allowed"),
@@ -36,6 +37,7 @@ ANSWERS = {
     "UpstreamError": (502, "upstream_error", "bad_gateway"),
     "UpstreamUnreachable": (502, "upstream_error", "upstream_unreachable"),
     "UpstreamClosed": (502, "upstream_error", "upstream_closed"),
+    "UpstreamCertificate": (502, "upstream_error", "upstream_certificate"),
     "UpstreamBusy": (503, "upstream_error", "upstream_busy"),
     "UpstreamTimeout": (504, "upstream_error", "upstream_timeout"),
 }

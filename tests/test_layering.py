@@ -49,6 +49,8 @@ ROOMS: dict[str, frozenset[str]] = {
         "inbound": "errors headers http1 deadline transport writer stats logs",
         "upstream": "errors headers http1 deadline transport writer",
         "embedded": "errors",
+        "tls": "errors headers inbound transport",
+        "security": "daemon errors settings tls watch",
         "admission": "errors",
         "tunnel": "transport websocket inbound",
         "websocket": "",

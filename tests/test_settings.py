@@ -17,6 +17,20 @@ from sttproxy.settings import Settings, unknown_variables
 from sttproxy.tap import Options
 from sttproxy.values import Destination
 
+_HTTPS = ("--target", "https://h")
+
+#: What an option needs beside it.
+NEEDED: dict[str, tuple[str, ...]] = {
+    "embedded-model": ("--embedded",),
+    "tls-key": ("--tls-cert", "c"),
+    "tls-client-ca": ("--tls-cert", "c"),
+    "target-ca": _HTTPS,
+    "target-cert": _HTTPS,
+    "target-key": (*_HTTPS, "--target-cert", "c"),
+    "target-insecure": _HTTPS,
+    "require-key": ("--profile-by-key", "k"),
+}
+
 
 class OptionsTestCase(SynchronousTestCase):
     """A test of command lines."""
@@ -122,13 +136,13 @@ class EnvironmentTests(OptionsTestCase):
         }
         for option in OPTIONS:
             text = texts.get(option.kind, "seven")
-            embedded = ("--embedded",) if option.name == "embedded-model" else ()
+            needed = NEEDED.get(option.name, ())
             self.environment.clear()
             words = [f"--{option.name}"] if option.is_flag else [f"--{option.name}", text]
-            expected = self.settings(*embedded, *words)
-            self.assertNotEqual(expected, self.settings(*embedded), option.name)
+            expected = self.settings(*needed, *words)
+            self.assertNotEqual(expected, self.settings(*needed), option.name)
             self.environment[option.variable] = text
-            self.assertEqual(self.settings(*embedded), expected, option.name)
+            self.assertEqual(self.settings(*needed), expected, option.name)
 
     def test_precedence(self) -> None:
         """An option overrides its variable, which overrides the older variable."""
@@ -213,6 +227,8 @@ class TargetTests(OptionsTestCase):
             "http://h/a%20b": ("h", 80, "/a%20b"),
             "http://[::1]:1/x": ("::1", 1, "/x"),
             "http://127.0.0.1": ("127.0.0.1", 80, ""),
+            "https://h/v1": ("h", 443, "/v1", True),
+            "https://h:80": ("h", 80, "", True),
         }.items():
             self.assertEqual(self.settings("--target", url).destination, Destination(*expected), url)
 
@@ -220,7 +236,7 @@ class TargetTests(OptionsTestCase):
         """A URL that cannot be used is an error of --target."""
         for url in (
             "h:1",
-            "https://h",
+            "ftp://h",
             "http://",
             "http:///x",
             "http://h:x",
@@ -242,7 +258,7 @@ class TargetTests(OptionsTestCase):
             ("localhost:10240", "http://localhost:10240?"),
             ("10.0.0.1", "http://10.0.0.1?"),
             ("h:1/v1", "http://h:1/v1?"),
-            ("https://h:1", "http:// address"),
+            ("https://h/v1/models", "before it: https://h "),
             ("http://h:1/v1/audio/transcriptions", "before it: http://h:1 "),
             ("http://h/audio/transcriptions/", "before it: http://h "),
             ("http://h/stt/v1/audio/translations", "before it: http://h/stt "),
@@ -273,6 +289,42 @@ class TargetTests(OptionsTestCase):
         self.assertIn("--embedded", self.refused("--embedded", "--target", "http://h"))
         self.assertIn("--embedded", self.refused("--embedded-model", "tiny.en"))
         self.assertTrue(self.settings("--embedded", "--embedded-model", "x").embedded)
+
+
+class SecurityTests(OptionsTestCase):
+    """The options of TLS and keys."""
+
+    def test_paths(self) -> None:
+        """Paths are absolute, because the daemon changes its directory in the background."""
+        settings = self.settings("--tls-cert", "a", "--tls-key", "b", "--tls-cert", "c", "--tls-key", "d")
+        self.assertEqual(settings.tls_cert, tuple(map(os.path.abspath, "ac")))
+        self.assertEqual(settings.tls_key, tuple(map(os.path.abspath, "bd")))
+
+    def test_refused(self) -> None:
+        """An option that lacks another one, or excludes it, is an error that says so."""
+        for arguments, error in (
+            (("--tls-key", "k"), "0 --tls-cert and 1 --tls-key"),
+            (("--tls-cert", "a", "--tls-cert", "b", "--tls-key", "k"), "one key for each certificate"),
+            (("--tls-client-ca", "c"), "--tls-client-ca needs --tls-cert"),
+            (("--tls-cert", "c", "--listen", "tcp:1"), "--tls-cert is for --port"),
+            (("--target-ca", "c"), "--target-ca needs an https URL"),
+            (("--target-insecure",), "--target-insecure needs an https URL"),
+            ((*_HTTPS, "--target-key", "k"), "--target-key needs --target-cert"),
+            ((*_HTTPS, "--target-insecure", "--target-ca", "c"), "--target-insecure verifies nothing"),
+            (("--require-key",), "--require-key needs --profile-by-key"),
+        ):
+            self.assertIn(error, self.refused(*arguments), arguments)
+
+    def test_authority(self) -> None:
+        """The server's Host has no default port."""
+        for url, authority in (
+            ("http://h", "h"),
+            ("http://h:443", "h:443"),
+            ("https://h:443/x", "h"),
+            ("https://[::1]", "[::1]"),
+            ("https://h:8443", "h:8443"),
+        ):
+            self.assertEqual(self.settings("--target", url).destination.authority, authority)
 
 
 class ValueTests(OptionsTestCase):

@@ -37,9 +37,9 @@ def read_keys(files: Files, file: str, config: Config | None) -> dict[str, str]:
             files.error(message, member.key_at, "")
         elif digest.group(1).lower() in found:
             files.error("the same key appears twice", member.key_at, "")
-        elif not isinstance(profile, str) or (config and profile not in config.profiles):
+        elif not isinstance(profile, str) or (config and profile and profile not in config.profiles):
             names = f"; {names_of(config.profiles)}" if config else ""
-            files.error(f"this must be the name of a profile{names}", member.value.start, "")
+            files.error(f'this must be the name of a profile, or "" for none{names}', member.value.start, "")
         else:
             found[digest.group(1).lower()] = profile
     return found

@@ -4,6 +4,8 @@ Forwarding requests to the upstream.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import attrs
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET
@@ -27,9 +29,11 @@ class Target:
 
     :ivar upstream: the server.
     :ivar prefix: precedes each request target; empty, or ``b"/…"`` without a slash at its end.
-    :ivar host: the Host of requests that have none (HTTP/1.0).
+    :ivar host: the server's own Host, also for requests that have none (HTTP/1.0).
+    :ivar replaces_host: whether all requests get `host`.
     :ivar response_s: seconds from the end of a request to the head of its response; None: any time.
     :ivar pseudonym: the name of this process in CDN-Loop, for the detection of loops.
+    :ivar authorization: returns the Authorization that replaces that of clients; None: theirs is sent.
     """
 
     upstream: Upstream
@@ -37,6 +41,20 @@ class Target:
     host: bytes
     response_s: float | None = None
     pseudonym: bytes = attrs.field(factory=loops.new_pseudonym)
+    replaces_host: bool = False
+    authorization: Callable[[], bytes] | None = None
+
+    def identified(self, headers: list[Header]) -> list[Header]:
+        """Replace Host and Authorization by those for the server."""
+        replaced = {b"host"} if self.replaces_host else set()
+        if self.authorization is not None:
+            replaced.add(b"authorization")
+        kept = [header for header in headers if header[0].lower() not in replaced]
+        if not any(name.lower() == b"host" for name, _ in kept):
+            kept.insert(0, (b"Host", self.host))
+        if self.authorization is not None:
+            kept.append((b"Authorization", self.authorization()))
+        return kept
 
 
 class Forwarding(Resource):
@@ -70,7 +88,9 @@ class Forwarding(Resource):
         :param notes: returns additional headers for the response.
         """
         head, destination = request.head, self._target
-        if b"host" not in head.index:
+        if destination.replaces_host or destination.authorization is not None:
+            headers = destination.identified(headers)
+        elif b"host" not in head.index:
             headers.insert(0, (b"Host", destination.host))
         proto = b"https" if request.isSecure() else b"http"
         headers = forwarded(head, headers, request.peer.node, proto, request.peer.trusted)
@@ -81,7 +101,7 @@ class Forwarding(Resource):
         outgoing = OutgoingHead(head.method, target, headers, length is None, upgrades)
         upload = Upload(request, body, outgoing, rewriter, length)
         mount = None
-        if request.profile or destination.prefix:
+        if request.profile or destination.prefix or destination.replaces_host:
             outside = profile_prefix(request.profile) if request.profile else b""
             mount = Mount(outside, destination.prefix, destination.host, head.values(b"host"))
         Relay(request, destination.upstream, upload, destination.response_s, notes, mount).start()

@@ -14,6 +14,10 @@ from ..errors import BadRequest, NotFound
 from ..inbound.request import Request
 from ..routes import Route, route, split_profile, takes_detour
 from .forwarding import Target
+from .keys import check_key
+
+#: The page that monitoring asks for; it never requires a key.
+HEALTH = b"/health"
 
 
 class Root(Resource):
@@ -30,6 +34,7 @@ class Root(Resource):
         transcriptions: IResource,
         pass_through: IResource,
         config: Callable[[], Config],
+        requires_key: bool = False,
     ) -> None:
         """
         :param config: gives the configuration in force.
@@ -40,15 +45,19 @@ class Root(Resource):
         self._transcriptions = transcriptions
         self._pass_through = pass_through
         self._config = config
+        self._requires_key = requires_key
 
     def getChildWithDefault(self, path: bytes, request: Request) -> IResource:
         """
         The Resource for a request, whatever its path.
 
         :raises BadRequest: when servers would differ on whether it is a transcription.
+        :raises InvalidKey: when a key is required, and it has none that is known.
         :raises NotFound: when it names a profile that does not exist.
         :raises LoopDetected: when it has been passed on before.
         """
+        if self._requires_key and request.path != HEALTH:
+            check_key(request.head, self._config().keys)
         page = self._pages.get(request.path)
         if page is not None:
             return page

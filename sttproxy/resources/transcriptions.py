@@ -5,14 +5,13 @@ Transcriptions: requests whose form is rewritten by the configuration.
 from __future__ import annotations
 
 import functools
-import hashlib
 from collections.abc import Callable
 
 from twisted.web.server import NOT_DONE_YET
 
 from ..admission import Admission
 from ..config import Config
-from ..errors import BadRequest, ForbiddenProfile, Header, UnsupportedBody
+from ..errors import BadRequest, Header, UnsupportedBody
 from ..forms import urlencoded
 from ..forms.evaluation import Evaluation
 from ..forms.json import JSONRewriter
@@ -25,6 +24,7 @@ from ..inbound.request import Request
 from ..relay import Notes, Rewriter, Untouched
 from ..stats import Stats
 from .forwarding import Forwarding, Target
+from .keys import bound_profile
 
 #: Most bytes of an urlencoded form.  It contains only text, and is collected before it is rewritten.
 MAX_URLENCODED = 1024 * 1024
@@ -69,7 +69,7 @@ class Transcriptions(Forwarding):
         head = request.head
         media, parameters = _form_type(head)
         config = self._config()
-        evaluation = Evaluation(config.rules(_bound_profile(config, head, request.profile) or self._profile))
+        evaluation = Evaluation(config.rules(bound_profile(head, config.keys, request.profile) or self._profile))
         path, mark, query = request.target.partition(b"?")
         request.target = path + mark + urlencoded.strip_query(evaluation, query)
         notes = functools.partial(_explanation, config, evaluation) if self._explains else list
@@ -111,27 +111,6 @@ class Transcriptions(Forwarding):
         request.notifyFinish().addBoth(lambda _: self._admission.leave(turn))
         turn.addCallback(lambda _: self._forward(request, body, headers, rewriter, length, notes=notes))
         turn.addErrback(request.refuse)
-
-
-def _bound_profile(config: Config, head: RequestHead, named: str) -> str:
-    """
-    The profile that a request's API key is bound to, otherwise the one that its URL names.
-
-    :raises BadRequest: when there are several keys, since servers may use any of them.
-    :raises ForbiddenProfile: when key and URL name different profiles.
-    """
-    if not config.keys:
-        return named
-    credentials = head.values(b"authorization")
-    if len(credentials) > 1:
-        raise BadRequest("A request must not have more than one Authorization.")
-    key = credentials[0].split(None, 1)[-1:] if credentials else []
-    bound = config.keys.get(hashlib.sha256(b"".join(key).strip()).hexdigest(), "")
-    if bound and named not in ("", bound):
-        raise ForbiddenProfile(
-            f"This API key belongs to the profile {bound!r}; leave /profiles/{named} out of the URL."
-        )
-    return bound or named
 
 
 def _explanation(config: Config, evaluation: Evaluation) -> list[Header]:

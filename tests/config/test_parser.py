@@ -138,8 +138,7 @@ BAD_KEYS: tuple[tuple[str, str], ...] = (
     ('{^"sha256:${SHORT}g": "p"}', "64 hexadecimal digits"),
     ('{^"SHA256:${DIGITS}": "p"}', "64 hexadecimal digits"),
     ('{^"sha256:${DIGITS}\\n": "p"}', "64 hexadecimal digits"),
-    ('{"sha256:${DIGITS}": ^"r"}', "the name of a profile; the profiles are: p, q"),
-    ('{"sha256:${DIGITS}":\n ^""}', "the name of a profile"),
+    ('{"sha256:${DIGITS}": ^"r"}', 'the name of a profile, or "" for none; the profiles are: p, q'),
     ('{"sha256:${DIGITS}": ^null}', "the name of a profile"),
     ('{"sha256:${DIGITS}": ^["p"]}', "the name of a profile"),
 )

@@ -10,7 +10,7 @@ from sttproxy.headers import TrustedPeers
 from sttproxy.http1.requests import parse_request
 from sttproxy.upstream.pool import PoolLimits
 
-from ..support.stage import PSEUDONYM, ProxyTestCase, get, message, ok, post
+from ..support.stage import PSEUDONYM, ProxyTestCase, get, message, ok, post, transcription
 
 #: The fields that each forwarded request has.
 MARK = b"CDN-Loop: " + PSEUDONYM
@@ -136,3 +136,46 @@ class ContinueTests(ProxyTestCase):
         client = self.client(post(4, b"Expect: 100-continue"))
         self.server.send(CONTINUE)
         self.assertEqual(client.received, CONTINUE)
+
+
+class IdentityTests(ProxyTestCase):
+    """The Host and the API key of requests to the server."""
+
+    def asked(self, data: bytes) -> bytes:
+        """Return what the upstream receives of a request."""
+        self.client(data)
+        return self.server.received
+
+    def test_host(self) -> None:
+        """The server's own Host replaces that of clients, which X-Forwarded-Host keeps."""
+        self.proxy(host=b"api.example", replaces_host=True)
+        received = self.asked(get(b"/x", b"A: 1"))
+        self.assertTrue(received.startswith(message(b"GET /x HTTP/1.1", b"Host: api.example", b"A: 1")[:-2]), received)
+        self.assertIn(b"\r\nX-Forwarded-Host: h\r\n", received)
+        self.assertEqual(received.count(b"Host: "), 2)
+
+    def test_redirect(self) -> None:
+        """A redirect to the server's own name leads to the proxy."""
+        self.proxy(host=b"api.example", replaces_host=True)
+        client = self.client(get(b"/x"))
+        self.server.send(message(b"HTTP/1.1 302 -", b"Location: https://api.example/y", b"Content-Length: 0"))
+        self.assertIn(b"\r\nLocation: /y\r\n", client.received)
+
+    def test_key(self) -> None:
+        """The key for the server replaces that of clients, in any number and spelling, at the time of the request."""
+        keys = [b"Bearer one", b"Bearer two"]
+        self.proxy(authorization=lambda: keys[0])
+        for fields in ((), (b"authorization: Bearer mine",), (b"Authorization: a", b"AUTHORIZATION: b")):
+            received = self.asked(get(b"/x", *fields))
+            self.assertEqual(received.lower().count(b"authorization"), 1)
+            self.assertIn(b"\r\nAuthorization: Bearer one\r\n", received)
+            self.assertTrue(received.startswith(b"GET /x HTTP/1.1\r\nHost: h\r\n"))
+        del keys[0]
+        self.assertIn(b"\r\nAuthorization: Bearer two\r\n", self.asked(get(b"/x")))
+
+    def test_transcriptions(self) -> None:
+        """Both hold for transcriptions too."""
+        self.proxy(host=b"api.example", replaces_host=True, authorization=lambda: b"Bearer one")
+        received = self.asked(transcription())
+        self.assertIn(b"\r\nAuthorization: Bearer one\r\n", received)
+        self.assertIn(b"\r\nHost: api.example\r\n", received)

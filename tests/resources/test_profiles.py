@@ -440,3 +440,42 @@ class StreamedTests(ProxyTestCase):
         self.assertEqual(len(self.server.received.partition(b"\r\n\r\n")[2]), promised)
         expected = [("language", b"zh-longer"), FILE, ("prompt", b"hi"), ("model", b"m")]
         self.assertEqual(form_of(self.server.received), expected)
+
+
+class RequiredKeyTests(ProfileTestCase):
+    """Only requests with a known API key get in."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.proxy(fields=FIELDS, requires_key=True)
+        keys = {"sk-medical": "medical", "sk-any": ""}
+        digests = {f"sha256:{hashlib.sha256(key.encode()).hexdigest()}": name for key, name in keys.items()}
+        self.config = config.parse(FIELDS, keys="keys.json", read=lambda _: json.dumps(digests).encode())
+
+    def test_known(self) -> None:
+        """A known key gets in; one without a profile leaves the choice to the URL."""
+        self.assertEqual(self.sent(PATH, b"Authorization: Bearer sk-medical")[1], MEDICAL)
+        self.assertEqual(self.sent(PATH, b"Authorization: Bearer sk-any")[1], BASE)
+        self.assertEqual(self.sent(b"/profiles/raw" + PATH, b"Authorization: Bearer sk-any")[1], RAW)
+
+    def test_unknown(self) -> None:
+        """Any other request gets 401 in OpenAI's form and is not forwarded; no page is an exception."""
+        for target in (b"/v1/models", b"/stats", PATH, b"/profiles/raw/x", b"/profiles/nobody/x", b"/Health", b"*"):
+            for fields in ((), (b"Authorization: Bearer sk-other",), (b"Authorization: Bearer",), (b"Authorization:",)):
+                method = b"OPTIONS" if target == b"*" else b"GET"
+                received = self.client(get(target, *fields, method=method)).received
+                self.assertEqual(error_of(received), (401, "invalid_api_key"), (target, fields))
+                self.assertIn(b'\r\nWWW-Authenticate: Bearer realm="sttproxy"\r\n', received)
+                self.assertNotIn(b"sk-other", received)
+        self.assertEqual(self.upstream.peers, [])
+
+    def test_several(self) -> None:
+        """Several keys get 400, even if all are known."""
+        two = (b"Authorization: Bearer sk-any", b"Authorization: Bearer sk-medical")
+        self.assertEqual(error_of(self.client(get(b"/x", *two)).received), (400, "bad_request"))
+
+    def test_health(self) -> None:
+        """``/health`` needs no key."""
+        client = self.client(get(b"/health"))
+        self.server.close()
+        self.assertTrue(client.received.startswith(b"HTTP/1.1 200 "), client.received)

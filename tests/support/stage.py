@@ -276,6 +276,7 @@ class ProxyTestCase(SiteTestCase):
         explains: bool = False,
         max_json: int | None = None,
         trusted: TrustedPeers = NOBODY,
+        requires_key: bool = False,
         **target: Any,
     ) -> None:
         """
@@ -287,6 +288,7 @@ class ProxyTestCase(SiteTestCase):
         :param explains: whether responses have the explanation header.
         :param max_json: the size limit of a JSON body in bytes.
         :param trusted: the peers whose forwarded headers are trusted.
+        :param requires_key: whether requests need a key of the configuration.
         :param target: further attributes of the `Target`.
         """
         self.config = config.parse(fields)
@@ -310,7 +312,7 @@ class ProxyTestCase(SiteTestCase):
             explains=explains,
             max_json=max_json,
         )
-        root = Root(pages, to, transcriptions, PassThrough(to, self.stats), lambda: self.config)
+        root = Root(pages, to, transcriptions, PassThrough(to, self.stats), lambda: self.config, requires_key)
         self.serve(root, timeouts, body, trusted)
 
     @property
