@@ -8,6 +8,7 @@ at a time.  The Resource tree produces the responses.
 from __future__ import annotations
 
 import enum
+from typing import TYPE_CHECKING
 
 from twisted.internet.protocol import connectionDone
 from twisted.python.failure import Failure
@@ -25,6 +26,11 @@ from .rejection import reject
 from .request import Request
 from .response import ResponseWriter
 
+if TYPE_CHECKING:
+    from .http2 import HTTP2
+
+#: The beginning of an HTTP/2 connection (RFC 9113 §3.4).
+PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 #: Most bytes of pipelined requests that are buffered during a response; beyond that the client is paused.
 MAX_PIPELINED = 64 * 1024
 #: Seconds that an idle connection is kept when the daemon stops.  A busy client's next request may be on its way; it
@@ -43,11 +49,12 @@ class _State(enum.Enum):
     RESPONSE = "a request is in flight, its body complete"
     DRAIN = "the last response is sent; what still arrives is dropped"
     TUNNEL = "all bytes belong to another protocol"
+    HTTP2 = "the client speaks HTTP/2"
     CLOSED = "the connection is closed"
 
 
 #: CPython 3.11 needs 40 ns to look a member up in its class, and a request needs thirty lookups.
-_IDLE, _HEAD, _BODY, _RESPONSE, _DRAIN, _TUNNEL, _CLOSED = _State
+_IDLE, _HEAD, _BODY, _RESPONSE, _DRAIN, _TUNNEL, _HTTP2, _CLOSED = _State
 
 
 class HTTPChannel(ClientConnection):
@@ -66,6 +73,9 @@ class HTTPChannel(ClientConnection):
         #: Bytes that were read and dropped in the state DRAIN.
         self._dropped = 0
         self._tunnel: TunnelProtocol | None = None
+        self._http2: HTTP2 | None = None
+        #: No head has come: the first bytes may be the preface of HTTP/2.
+        self._first = True
         #: In the state HEAD: when the head began, in the clock's seconds.
         self._head_began = 0.0
 
@@ -85,6 +95,8 @@ class HTTPChannel(ClientConnection):
                 self.abort()
         elif self._tunnel is not None:
             self._tunnel.dataReceived(data)
+        elif self._http2 is not None:
+            self._http2.received(data)
         elif self._state is not _CLOSED:
             self._buffer = self._buffer + data if self._buffer else data
             if self._state is _RESPONSE:
@@ -98,6 +110,8 @@ class HTTPChannel(ClientConnection):
         self._body_deadline.cancel()
         if self._tunnel is not None:
             self._tunnel.connectionLost(reason)
+        if self._http2 is not None:
+            self._http2.lost()
         request, body, self._request, self._body = self._request, self._body, None, None
         if body is not None:
             body.detach()
@@ -139,7 +153,13 @@ class HTTPChannel(ClientConnection):
         """
         if self._buffer.startswith(b"\r\n"):
             self._buffer = skip_empty_lines(self._buffer)
-        end = self._buffer.find(HEAD_END, 0, MAX_HEAD)
+        if self._first and PREFACE.startswith(self._buffer[: len(PREFACE)]):
+            if len(self._buffer) >= len(PREFACE):
+                self._speak_http2()
+                return None
+            end = -1  # the preface contains an empty line, which ends no head
+        else:
+            end = self._buffer.find(HEAD_END, 0, MAX_HEAD)
         if end < 0:
             check_beginning(self._buffer)
             if self._state is _IDLE and self._buffer not in (b"", b"\r"):
@@ -151,7 +171,18 @@ class HTTPChannel(ClientConnection):
         end += len(HEAD_END)
         head = parse_request(data[:end])
         self._buffer = data[end:]
+        self._first = False
         return head
+
+    def _speak_http2(self) -> None:
+        """Give the connection to HTTP/2, whose preface has come (RFC 9113 §3.4)."""
+        from .http2 import HTTP2  # h2 takes some time to import
+
+        self._state = _HTTP2
+        self._deadline.clear()
+        self._http2 = HTTP2(self.site, self.transport, self._writer, self._addresses, self._secure, self._close)
+        data, self._buffer = self._buffer, b""
+        self._http2.received(data)
 
     def _dispatch(self, head: RequestHead) -> None:
         most = self.site.limits.body
@@ -298,8 +329,12 @@ class HTTPChannel(ClientConnection):
         elif self._tunnel is not None:
             self._tunnel.go_away()
             self._deadline.set(TUNNEL_GRACE_S)
+        elif self._http2 is not None:
+            self._http2.drain()
 
     def stop(self) -> bool:
+        if self._http2 is not None and self._http2.stop():
+            return True
         request = self._request
         if request is None or self._tunnel is not None:
             self.abort()
@@ -311,10 +346,18 @@ class HTTPChannel(ClientConnection):
     # responses it applies it itself, so that pipelined requests are processed no faster than the client reads.
 
     def pauseProducing(self) -> None:
+        if self._http2 is not None:
+            self._http2.pause()
+            self._pause.set(True)
+            return
         self._responses.pause()
         self.update_reading()
 
     def resumeProducing(self) -> None:
+        if self._http2 is not None:
+            self._pause.set(False)
+            self._http2.resume()
+            return
         self._responses.resume()
         self.update_reading()
         self._read_heads()

@@ -17,6 +17,7 @@ from ..headers import Peer, TrustedPeers
 from ..stats import Stats
 from ..transport import IStreamTransport, ReadAhead
 from ..writer import FlushScheduler
+from .addresses import Addresses
 
 
 @attrs.frozen
@@ -193,6 +194,39 @@ class Carrier(Structure):
 
     def isSecure(self) -> bool:
         """Whether the connection is encrypted."""
+
+
+class StreamConnection(Structure):
+    """
+    What a stream asks of its HTTP/2 connection.
+
+    :ivar write_buffer_full: the client takes no more for now.
+    """
+
+    site: Serving
+    transport: IStreamTransport
+    addresses: Addresses
+    secure: bool
+    write_buffer_full: bool
+
+    def give_window(self, number: int, count: int) -> int:
+        """
+        Give bytes of a stream's window back, as soon as they are worth a frame.
+
+        :return: how many are still to be given back.
+        """
+
+    def send_headers(self, number: int, fields: list[Header]) -> None:
+        """Send a head of a response."""
+
+    def flush(self, stream: Any) -> None:
+        """Send what the client's windows allow."""
+
+    def request_done(self, stream: Any) -> None:
+        """The exchange is over; the stream is when all of the response is sent."""
+
+    def reset(self, stream: Any) -> None:
+        """Reset a stream, so that the client cannot mistake a partial response for a complete one."""
 
 
 class ResponseConnection(Structure):

@@ -101,8 +101,8 @@ class Site(server.Site):
         return root if root.isLeaf else root.getChildWithDefault(request.path, request)
 
     def acceptableProtocols(self) -> list[bytes]:
-        """What TLS may negotiate (ALPN).  The stock list has HTTP/2 if h2 is installed."""
-        return [b"http/1.1"]
+        """What TLS may negotiate (ALPN)."""
+        return [b"h2", b"http/1.1"]
 
     def opened(self, channel: ClientConnection) -> None:
         """Called by a connection when it is made."""

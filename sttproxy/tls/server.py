@@ -47,7 +47,7 @@ log = Logger()
 #: The first byte of each TLS handshake (RFC 8446 §5.1).
 _HANDSHAKE = b"\x16"
 #: What is spoken over TLS (RFC 7301).
-_PROTOCOLS = (b"http/1.1",)
+_PROTOCOLS = (b"h2", b"http/1.1")
 
 
 @attrs.frozen

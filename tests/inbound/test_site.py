@@ -36,10 +36,10 @@ class SiteTests(ScriptedTestCase):
         site.doStop()
 
     def test_protocols(self) -> None:
-        """Over TLS it offers only HTTP/1.1, also where others could use HTTP/2."""
+        """Over TLS it offers HTTP/2 and HTTP/1.1."""
         for enabled in (False, True):
             self.patch(http, "H2_ENABLED", enabled)
-            self.assertEqual(self.site.acceptableProtocols(), [b"http/1.1"])
+            self.assertEqual(self.site.acceptableProtocols(), [b"h2", b"http/1.1"])
 
     def test_connections(self) -> None:
         """It tracks and counts its connections."""

@@ -133,8 +133,8 @@ class ServerTests(ServerTestCase):
             self.assertEqual(client.received, ok(b"/now"), name)
 
     def test_protocols(self) -> None:
-        """HTTP/1.1 is chosen; a client that offers only others gets no protocol."""
-        for offered, chosen in ((["h2", "http/1.1"], "http/1.1"), (["spdy/1"], None)):
+        """HTTP/2 is preferred; a client that offers only others gets no protocol."""
+        for offered, chosen in ((["h2", "http/1.1"], "h2"), (["http/1.1"], "http/1.1"), (["spdy/1"], None)):
             self.assertEqual(self.client_with(alpn=offered).tls.selected_alpn_protocol(), chosen)
 
     def test_versions(self) -> None:

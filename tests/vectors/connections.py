@@ -43,7 +43,7 @@ LINES = (
         b"GET /a HTTP/1.1 HTTP/1.1\r\nHost: h\r\n\r\n" + SMUGGLED,
     ),
     refused("HTTP/1.2", "treated as 1.1 by some", b"GET /a HTTP/1.2\r\nHost: h\r\n\r\n" + SMUGGLED, 505),
-    refused("HTTP/2", "the preface of another protocol", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 505),
+    refused("HTTP/2", "a preface that is none", b"PRI * HTTP/2.0\r\n\r\nSX\r\n\r\n", 505),
 )
 
 #: Target and host of a request.

@@ -212,7 +212,7 @@ class Refusals(FaultTestCase):
             (431, lines(b"A: " + b"b" * 65_536)),
             (431, b"GET / HTTP/1.1\r\n" + b"A: b\r\n" * 11_000),
             (505, start(b"GET / HTTP/2.0")),
-            (505, b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"),
+            (505, b"PRI * HTTP/2.0\r\n\r\nSX\r\n\r\n"),
             (501, start(b"CONNECT stt.test:443 HTTP/1.1")),
             (501, lines(b"Transfer-Encoding: gzip, chunked")),
             (417, lines(b"Expect: 200-ok")),

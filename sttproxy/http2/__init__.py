@@ -1,0 +1,3 @@
+"""
+HTTP/2 without I/O: heads.  Frames, streams, windows and HPACK are jh2's.
+"""

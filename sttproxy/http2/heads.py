@@ -1,0 +1,73 @@
+"""
+Heads of HTTP/2 and what they are in HTTP/1.1, in which the rest of the proxy thinks (RFC 9113 §8).
+
+A request's head is written as an HTTP/1.1 head and read by the parser of those, so that whatever is rejected over
+HTTP/1.1 is rejected over HTTP/2 too: a downgrade adds nothing that the upstream could read in another way.
+"""
+
+from __future__ import annotations
+
+import re
+
+from ..errors import BadRequest, Header
+from ..http1.requests import RequestHead, parse_request
+
+#: Bytes that end a line, or that servers cut strings at.
+_LINE_ENDS = re.compile(rb"[\r\n\0]")
+_NAME = re.compile(rb":?[!#$%&'*+\-.^_`|~0-9a-z]+")
+_METHOD = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+_PSEUDO = frozenset({b":method", b":scheme", b":authority", b":path"})
+#: Fields that concern one connection (RFC 9113 §8.2.2), which HTTP/2 does not have.
+_CONNECTION = frozenset({b"connection", b"proxy-connection", b"keep-alive", b"transfer-encoding", b"upgrade"})
+
+
+def request_head(fields: list[Header], ended: bool) -> RequestHead:
+    """
+    The head of a request.
+
+    :param fields: as they were received, the pseudo-header fields among them.
+    :param ended: whether the stream has ended, so that there is no body.
+    :raises BadRequest: when it is malformed, or can be read in more than one way.
+    """
+    pseudo: dict[bytes, bytes] = {}
+    cookies: list[bytes] = []
+    lines: list[Header] = []
+    for name, value in fields:
+        if _LINE_ENDS.search(value) or not _NAME.fullmatch(name):
+            raise BadRequest(
+                "A field's name is not a token in lower case, or its value contains a line break or a NUL."
+            )
+        if name.startswith(b":"):
+            if name not in _PSEUDO or name in pseudo or lines or cookies:
+                raise BadRequest("The pseudo-header fields must be known, come first, and not be repeated.")
+            pseudo[name] = value
+        elif name in _CONNECTION or (name == b"te" and value != b"trailers"):
+            raise BadRequest("A field that concerns one connection of HTTP/1.1 must not be sent over HTTP/2.")
+        elif name == b"cookie":
+            cookies.append(value)
+        elif name == b"host" and pseudo.get(b":authority", value) != value:
+            raise BadRequest("Host and :authority are not the same.")
+        elif name != b"te" and not (name == b"host" and b":authority" in pseudo):
+            lines.append((name, value))
+    method, path = pseudo.get(b":method", b""), pseudo.get(b":path", b"")
+    if not _METHOD.fullmatch(method) or method == b"CONNECT":
+        raise BadRequest("The method is missing or cannot be used here.")
+    if pseudo.get(b":scheme") not in (b"http", b"https"):
+        raise BadRequest("The scheme must be http or https.")
+    if not path.startswith(b"/") and not (path == b"*" and method == b"OPTIONS"):
+        raise BadRequest("The path must begin with '/'.")
+    if b" " in path:
+        raise BadRequest("The path contains a space: percent-encode it.")
+    if b":authority" in pseudo:
+        lines.insert(0, (b"host", pseudo[b":authority"]))
+    if cookies:
+        lines.append((b"cookie", b"; ".join(cookies)))
+    if not ended and not any(name == b"content-length" for name, _ in lines):
+        lines.append((b"transfer-encoding", b"chunked"))
+    text = b"".join([name + b": " + value + b"\r\n" for name, value in lines])
+    return parse_request(b"%b %b HTTP/1.1\r\n%b\r\n" % (method, path, text))
+
+
+def response_fields(status: int, headers: list[Header]) -> list[Header]:
+    """The fields of a response's head: names in lower case, after the status."""
+    return [(b":status", b"%d" % status), *[(name.lower(), value) for name, value in headers]]

@@ -1,0 +1,205 @@
+"""
+One stream of an HTTP/2 connection: one request and its response.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Any
+
+from twisted.internet.error import ConnectionAborted
+from twisted.internet.interfaces import IAddress
+from twisted.python.failure import Failure
+
+from ..deadline import Deadline
+from ..errors import BadRequest, Header
+from ..headers import Peer
+from ..http1.requests import RequestHead
+from ..http2.heads import response_fields
+from .body import RequestBody
+from .interfaces import StreamConnection, TunnelProtocol
+from .request import Request
+
+#: Most bytes of a response that wait for the client's window before what produces them is paused.
+MAX_WAITING = 64 * 1024
+
+
+class Frames:
+    """The body of a request as DATA frames: jh2 counts them against the Content-Length (RFC 9113 §8.1.1)."""
+
+    def __init__(self, done: bool) -> None:
+        self.done = done
+
+    def feed(self, data: bytes) -> tuple[list[bytes], bytes]:
+        return [data] if data else [], b""
+
+    def end(self) -> bool:
+        return self.done
+
+
+class Stream:
+    """
+    The `Carrier` of one request, and the connection of its body.
+
+    :ivar number: the stream identifier.
+    :ivar waiting: bytes of the response that wait for the client's window.
+    :ivar sent: the response is sent completely.
+    """
+
+    def __init__(self, connection: StreamConnection, number: int, head: RequestHead, ended: bool) -> None:
+        self.site = connection.site
+        self.transport = connection.transport
+        self.number = number
+        self.waiting = 0
+        self.sent = False
+        self._connection = connection
+        self._decoder = Frames(ended)
+        site = self.site
+        self._deadline = Deadline(site.clock, self._too_slow)
+        self.body = RequestBody(
+            self,
+            head,
+            self._decoder,
+            site.limits.body,
+            self._deadline,
+            site.timeouts.body,
+        )
+        self.request: Request | None = Request(self, head, self.body)
+        #: Pieces of the response, and whether it is complete behind them.
+        self._pieces: deque[bytes] = deque()
+        self._complete = False
+        self._producer: Any = None
+        self._paused = False
+        #: Bytes of the body that the client's window has not been given back for.
+        self._unacknowledged = 0
+
+    # The request's body.
+
+    def received(self, data: bytes, flow: int) -> None:
+        """
+        Bytes of the body have arrived.
+
+        :param flow: how many bytes of the window they took, padding included.
+        """
+        self._unacknowledged += flow
+        if self.request is not None:
+            try:
+                self.body.feed(data)
+            except BadRequest:
+                return  # too long; the request has been notified
+        self.update_reading()
+
+    def ended(self) -> None:
+        """The client has sent all of the body."""
+        self._decoder.done = True
+        if self.request is not None:
+            self.body.feed(b"")
+
+    def send_continue(self) -> None:
+        self.send_informational(100, None, [])
+
+    def update_reading(self) -> None:
+        if self._unacknowledged and not self.body.paused and not self.body.complete:
+            self._unacknowledged = self._connection.give_window(self.number, self._unacknowledged)
+
+    def _too_slow(self) -> None:
+        self.body.too_slow()
+
+    # The response.
+
+    def send_informational(self, status: int, phrase: bytes | None, headers: list[Header]) -> None:
+        self._connection.send_headers(self.number, response_fields(status, headers))
+
+    def send_head(
+        self, status: int, phrase: bytes | None, headers: list[Header], length: int | None, *, bodiless: bool
+    ) -> None:
+        self._connection.send_headers(self.number, response_fields(status, headers))
+
+    def send_body(self, data: bytes) -> None:
+        self._pieces.append(data)
+        self.waiting += len(data)
+        self._connection.flush(self)
+        self.pace()
+
+    def end_body(self) -> None:
+        self._complete = True
+        self._connection.flush(self)
+
+    def take(self, most: int) -> tuple[bytes, bool]:
+        """
+        Take bytes of the response, and whether they are the last ones.
+
+        :param most: how many the window allows.
+        """
+        if not self._pieces:
+            return b"", self._complete
+        data = self._pieces[0]
+        if len(data) > most:
+            self._pieces[0], data = data[most:], data[:most]
+        else:
+            self._pieces.popleft()
+        self.waiting -= len(data)
+        return data, self._complete and not self._pieces
+
+    @property
+    def sendable(self) -> bool:
+        """Whether there is something to send."""
+        return bool(self._pieces) or self._complete
+
+    def requestDone(self, request: object) -> None:
+        self.request = None
+        self.body.detach()
+        self._deadline.cancel()
+        self._connection.request_done(self)
+
+    def tunnel(self, phrase: bytes | None, headers: list[Header], end: TunnelProtocol) -> bytes:
+        raise RuntimeError("a request over HTTP/2 asks for no other protocol")
+
+    def abort(self) -> None:
+        self._connection.reset(self)
+
+    def loseConnection(self) -> None:
+        self.abort()
+
+    def lost(self) -> None:
+        """The stream or its connection has ended before the response was complete."""
+        request, self.request = self.request, None
+        self.body.detach()
+        self._deadline.cancel()
+        if request is not None:
+            request.connectionLost(Failure(ConnectionAborted()))
+
+    # Backpressure.
+
+    def registerProducer(self, producer: Any, streaming: bool) -> None:
+        assert streaming and self._producer is None, "only one push producer is possible"
+        self._producer = producer
+        self._paused = False
+        self.pace()
+
+    def unregisterProducer(self) -> None:
+        self._producer = None
+
+    def pace(self) -> None:
+        """Pause or resume what produces the response."""
+        full = self.waiting > MAX_WAITING or self._connection.write_buffer_full
+        if self._producer is not None and full != self._paused:
+            self._paused = full
+            if full:
+                self._producer.pauseProducing()
+            else:
+                self._producer.resumeProducing()
+
+    # Addresses.
+
+    def peer(self) -> Peer:
+        return self._connection.addresses.peer
+
+    def getPeer(self) -> IAddress:
+        return self._connection.addresses.there
+
+    def getHost(self) -> IAddress:
+        return self._connection.addresses.here
+
+    def isSecure(self) -> bool:
+        return self._connection.secure

@@ -1,0 +1,164 @@
+"""
+HTTP/2 from real clients: httpx, the OpenAI SDK, curl and nghttp, in clear and over TLS.
+"""
+
+from __future__ import annotations
+
+import concurrent.futures
+import hashlib
+import json
+import os
+import shutil
+import signal
+import ssl
+import subprocess
+import tempfile
+from contextlib import ExitStack
+from typing import Any, ClassVar
+
+import httpx
+import openai
+
+from ..support.certificates import authority_pem, pem
+from .case import StagedTestCase
+from .clients import CURL, curl
+from .daemon import Daemon
+from .forms import noise
+from .process import LIMIT_S, until
+from .upstream import Echo, shared_echo
+
+LARGE = noise(3_000_000)
+NGHTTP = shutil.which("nghttp")
+
+
+class HTTP2TestCase(StagedTestCase):
+    """
+    Tests of two daemons with a forced field, in clear and over TLS.
+
+    :cvar folder: has ``ca.pem`` and a large file.
+    """
+
+    folder: ClassVar[str]
+    echo: ClassVar[Echo]
+    clear: ClassVar[Daemon]
+    secure: ClassVar[Daemon]
+
+    @classmethod
+    def stage(cls, stack: ExitStack) -> None:
+        cls.folder = tempfile.mkdtemp(prefix="stt-h2-")
+        stack.callback(shutil.rmtree, cls.folder)
+        for name, data in (("ca.pem", authority_pem()), ("server.pem", pem("localhost")), ("large.wav", LARGE)):
+            with open(cls.path(name), "wb") as file:
+                file.write(data)
+        cls.echo = shared_echo()
+        target = ("--target", f"http://127.0.0.1:{cls.echo.port}")
+        cls.clear = Daemon(*target, config={"language": "zh"})
+        stack.callback(cls.clear.close)
+        cls.secure = Daemon(*target, "--port", "0", "--tls-cert", cls.path("server.pem"), config={"language": "zh"})
+        stack.callback(cls.secure.close)
+
+    @classmethod
+    def path(cls, name: str) -> str:
+        """The path of a file."""
+        return os.path.join(cls.folder, name)
+
+    def client(self) -> httpx.Client:
+        """A client that speaks only HTTP/2, with prior knowledge in clear."""
+        context = ssl.create_default_context(cafile=self.path("ca.pem"))
+        client = httpx.Client(http1=False, http2=True, verify=context, trust_env=False, timeout=LIMIT_S)
+        self.addCleanup(client.close)
+        return client
+
+    def urls(self, path: str) -> tuple[str, str]:
+        """The URL of a path at both daemons."""
+        return self.clear.url(path), f"https://localhost:{self.secure.port}{path}"
+
+
+class ClientTests(HTTP2TestCase):
+    """Requests of real clients."""
+
+    def test_forms(self) -> None:
+        """A large form is rewritten, several times on one connection."""
+        client = self.client()
+        for url in self.urls("/v1/audio/transcriptions"):
+            for _ in range(3):
+                answer = client.post(url, data={"model": "m"}, files={"file": ("a.wav", LARGE)})
+                self.assertEqual((answer.status_code, answer.http_version), (200, "HTTP/2"))
+                fields = [item for item in answer.json()["form"] if item[0] != "file"]
+                self.assertEqual(fields, [["language", "zh"], ["model", "m"]])
+
+    def test_openai(self) -> None:
+        """The OpenAI SDK gets its transcript over HTTP/2 and TLS."""
+        client = openai.OpenAI(
+            base_url=f"https://localhost:{self.secure.port}/v1", api_key="sk", max_retries=0, http_client=self.client()
+        )
+        raw = client.audio.transcriptions.with_raw_response.create(model="m", file=("a.wav", LARGE))
+        heard: Any = json.loads(raw.content)
+        self.assertEqual(raw.http_response.http_version, "HTTP/2")
+        self.assertIn(["language", "zh"], heard["form"])
+
+    def test_concurrent(self) -> None:
+        """Many requests share one connection, and each gets its own response."""
+        client = self.client()
+        for base in self.urls("/v1/models"):
+            with concurrent.futures.ThreadPoolExecutor(16) as pool:
+                answers = list(pool.map(lambda number, base=base: client.get(f"{base}?n={number}"), range(100)))
+            self.assertEqual([answer.json()["query"] for answer in answers], [f"n={number}" for number in range(100)])
+
+    def test_curl(self) -> None:
+        """curl uploads and downloads with prior knowledge and by ALPN."""
+        if CURL is None:
+            self.skipTest("curl is not installed")
+        clear, secure = self.urls("/v1/audio/transcriptions")
+        form = ("-F", f"file=@{self.path('large.wav')}", "-F", "model=m", "-w", "%{http_version}")
+        for arguments in (("--http2-prior-knowledge", clear), ("--http2", "--cacert", self.path("ca.pem"), secure)):
+            printed = curl(*form, *arguments)
+            self.assertTrue(printed.endswith("}2"), printed[-20:])
+            self.assertEqual(json.loads(printed[:-1])["form"][0], ["language", "zh"])
+
+    def test_nghttp(self) -> None:
+        """nghttp, another implementation, gets a response to an upload."""
+        if NGHTTP is None:
+            self.skipTest("nghttp is not installed")
+        command = [NGHTTP, "-d", self.path("large.wav"), self.clear.url("/v1/files")]
+        done = subprocess.run(command, capture_output=True, timeout=2 * LIMIT_S)
+        self.assertIn(hashlib.sha256(LARGE).hexdigest().encode(), done.stdout)
+
+    def test_early(self) -> None:
+        """A rejected upload gets its response, and the connection goes on."""
+        daemon = self.start_daemon("--target", f"http://127.0.0.1:{self.echo.port}", "--max-body", "1000")
+        client = self.client()
+        for _ in range(3):
+            # Less than a window: httpx waits for one to open even after the response has come.
+            answer = client.post(daemon.url("/x"), content=LARGE[:100_000])
+            self.assertEqual((answer.status_code, answer.http_version), (413, "HTTP/2"))
+        self.assertEqual(client.get(daemon.url("/health")).status_code, 200)
+        if CURL is not None:
+            upload = ("--http2-prior-knowledge", "--data-binary", f"@{self.path('large.wav')}", daemon.url("/x"))
+            self.assertEqual(json.loads(curl(*upload))["error"]["code"], "body_too_large")
+
+    def test_http1(self) -> None:
+        """Clients of HTTP/1.1 notice nothing."""
+        context = ssl.create_default_context(cafile=self.path("ca.pem"))
+        with httpx.Client(verify=context, trust_env=False, timeout=LIMIT_S) as client:
+            for url in self.urls("/v1/models"):
+                self.assertEqual(client.get(url).http_version, "HTTP/1.1")
+
+
+class StopTests(HTTP2TestCase):
+    """The end of the daemon."""
+
+    def test_drained(self) -> None:
+        """A request in flight finishes after SIGTERM, and the daemon exits with 0."""
+        daemon = self.start_daemon("--target", f"http://127.0.0.1:{self.echo.port}")
+        client = self.client()
+        client.get(daemon.url("/v1/models"))
+        with concurrent.futures.ThreadPoolExecutor(1) as pool:
+            together = {"X-Together": "2"}  # the upstream waits for two of them
+            answering = pool.submit(client.get, daemon.url("/x"), headers=together)
+            until(lambda: daemon.stats()["in_flight"] >= 2, "the request in flight")
+            daemon.signal(signal.SIGTERM)
+            daemon.wait_for_log("Waiting for requests in flight")
+            httpx.get(f"http://127.0.0.1:{self.echo.port}/x", headers=together, trust_env=False)
+            self.assertEqual(answering.result().status_code, 200)
+        self.assertEqual(daemon.wait(), 0)
