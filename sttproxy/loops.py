@@ -39,7 +39,8 @@ def check(head: RequestHead, pseudonym: bytes) -> None:
 
     :raises LoopDetected: when CDN-Loop contains the name of this process.
     """
-    if any(pseudonym in value for value in head.values(b"cdn-loop")):
+    named = head.values(b"cdn-loop")
+    if named and any(pseudonym in value for value in named):
         raise LoopDetected(
             "The proxy has already forwarded this request: its target leads back to the proxy. The target must be the "
             "speech-to-text server itself.",

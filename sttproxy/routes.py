@@ -102,7 +102,7 @@ def split_profile(target: bytes) -> tuple[bytes | None, bytes]:
 
     :return: the name, not decoded, or None if the target has no such prefix; and the rest, a target in origin form.
     """
-    found = _PROFILE.fullmatch(target)
+    found = _PROFILE.fullmatch(target) if target.startswith(b"/profiles/") else None
     if found is None:
         return None, target
     rest = found.group(2)

@@ -77,7 +77,7 @@ def write(
             "log_namespace": log.namespace,
             "log_source": None,
             "log_system": _SYSTEMS[level],
-            "log_format": line.replace("{", "{{").replace("}", "}}"),
+            "log_format": line.replace("{", "{{").replace("}", "}}") if "{" in line or "}" in line else line,
             "log_flattened": {},
             READY: line,
             "log_time": time.time(),
