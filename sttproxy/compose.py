@@ -36,7 +36,7 @@ from .settings import Settings
 from .stats import Stats
 from .upstream.agent import UpstreamAgent
 from .upstream.client import Upstream
-from .upstream.dial import Dialer, tcp_endpoint
+from .upstream.dial import Dialer, PriorKnowledge, tcp_endpoint
 from .upstream.pool import Pool, PoolLimits
 from .upstream.probe import Probe
 from .watch import ConfigWatcher
@@ -142,6 +142,8 @@ def backend_of(
         endpoint, resolver = tcp_endpoint(reactor, where.host, where.port, settings.connect_timeout)
         if where.secure:
             endpoint = security.secured(reactor, settings, endpoint)
+        elif where.http2:
+            endpoint = PriorKnowledge(endpoint)
     dialer = Dialer(reactor, endpoint, name, settings.connect_timeout, settings.connect_retry, resolver)
     limits = PoolLimits(
         size=settings.pool_size,

@@ -25,7 +25,7 @@ _ENDPOINT = re.compile(
     r"|images/\w+|realtime|messages)\Z"
 )
 #: By scheme.
-_DEFAULT_PORTS = {"http": 80, "https": 443}
+_DEFAULT_PORTS = {"http": 80, "https": 443, "h2c": 80}
 _TRUE, _FALSE = frozenset({"1", "true", "yes", "on"}), frozenset({"0", "false", "no", "off"})
 
 
@@ -51,12 +51,14 @@ class Destination:
 
     :ivar prefix: the path before the path of each request, without a slash at its end.
     :ivar secure: whether connections use TLS.
+    :ivar http2: whether the server is known to speak HTTP/2, so that it is spoken without TLS.
     """
 
     host: str
     port: int
     prefix: str = ""
     secure: bool = False
+    http2: bool = False
 
     @property
     def name(self) -> str:
@@ -177,7 +179,7 @@ def target(text: str) -> Destination:
     if not prefix.isascii() or not prefix.isprintable() or " " in prefix:
         raise ValueError(f"{text!r}: the path must be percent-encoded")
     number = _DEFAULT_PORTS[parts.scheme] if number is None else number
-    return Destination(host(parts.hostname), number, prefix, parts.scheme == "https")
+    return Destination(host(parts.hostname), number, prefix, parts.scheme == "https", parts.scheme == "h2c")
 
 
 TEXT = Kind(str, "TEXT")

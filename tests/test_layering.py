@@ -48,7 +48,7 @@ ROOMS: dict[str, frozenset[str]] = {
         "pidfile": "",
         "privileges": "",
         "inbound": "errors headers http1 http2 deadline transport writer stats logs",
-        "upstream": "errors headers http1 deadline transport writer",
+        "upstream": "errors headers http1 http2 deadline transport writer",
         "embedded": "errors",
         "tls": "errors headers inbound transport",
         "security": "daemon errors settings tls watch",

@@ -229,6 +229,7 @@ class TargetTests(OptionsTestCase):
             "http://127.0.0.1": ("127.0.0.1", 80, ""),
             "https://h/v1": ("h", 443, "/v1", True),
             "https://h:80": ("h", 80, "", True),
+            "h2c://h:1": ("h", 1, "", False, True),
         }.items():
             self.assertEqual(self.settings("--target", url).destination, Destination(*expected), url)
 

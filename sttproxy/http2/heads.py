@@ -8,15 +8,19 @@ HTTP/1.1 is rejected over HTTP/2 too: a downgrade adds nothing that the upstream
 from __future__ import annotations
 
 import re
+from http import HTTPStatus
 
 from ..errors import BadRequest, Header
 from ..http1.requests import RequestHead, parse_request
+from ..http1.responses import ResponseHead, parse_response
 
 #: Bytes that end a line, or that servers cut strings at.
 _LINE_ENDS = re.compile(rb"[\r\n\0]")
 _NAME = re.compile(rb":?[!#$%&'*+\-.^_`|~0-9a-z]+")
 _METHOD = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _PSEUDO = frozenset({b":method", b":scheme", b":authority", b":path"})
+#: HTTP/2 has no reason phrases; clients of HTTP/1.1 get the usual ones.
+_PHRASES = {b"%d" % status: status.phrase.encode() for status in HTTPStatus}
 #: Fields that concern one connection (RFC 9113 §8.2.2), which HTTP/2 does not have.
 _CONNECTION = frozenset({b"connection", b"proxy-connection", b"keep-alive", b"transfer-encoding", b"upgrade"})
 
@@ -71,3 +75,43 @@ def request_head(fields: list[Header], ended: bool) -> RequestHead:
 def response_fields(status: int, headers: list[Header]) -> list[Header]:
     """The fields of a response's head: names in lower case, after the status."""
     return [(b":status", b"%d" % status), *[(name.lower(), value) for name, value in headers]]
+
+
+def request_fields(method: bytes, scheme: bytes, target: bytes, headers: list[Header]) -> list[Header]:
+    """
+    The fields of a request's head: the pseudo-header fields, and names in lower case.
+
+    :param headers: of the request over HTTP/1.1; those that frame a body or concern a connection are left out.
+    """
+    host = next((value for name, value in headers if name.lower() == b"host"), b"")
+    fields = [(b":method", method), (b":scheme", scheme), (b":authority", host), (b":path", target)]
+    for name, value in headers:
+        key = name.lower()
+        if key != b"host" and key not in _CONNECTION:
+            fields.append((key, value))
+    return fields
+
+
+def response_head(fields: list[Header], method: bytes) -> ResponseHead:
+    """
+    The head of a response.
+
+    :param method: of the request that it answers.
+    :raises BadRequest: when it is malformed.
+    """
+    status = b""
+    lines: list[bytes] = []
+    for name, value in fields:
+        if _LINE_ENDS.search(value) or not _NAME.fullmatch(name):
+            raise BadRequest("a field's name is not a token in lower case, or its value contains a line break or NUL.")
+        if name == b":status" and not status and not lines:
+            status = value
+        elif name.startswith(b":") or name in _CONNECTION:
+            raise BadRequest(f"it contains the field {name.decode()}, which must not be there.")
+        else:
+            lines.append(name + b": " + value + b"\r\n")
+    phrase = _PHRASES.get(status, b"")
+    head = parse_response(b"HTTP/1.1 %b %b\r\n%b\r\n" % (status, phrase, b"".join(lines)), method)
+    if head.status == 101:
+        raise BadRequest("it switches protocols, which HTTP/2 cannot.")
+    return head

@@ -63,7 +63,6 @@ class ClientTLS:
         self.insecure = insecure
         self._is_address = _is_address(host)
         self._context = context = new_context()
-        context.set_alpn_protos([b"http/1.1"])
         if presented is not None:
             presented.use_in(context)
         if insecure:
@@ -77,6 +76,8 @@ class ClientTLS:
 
     def clientConnectionForTLS(self, tlsProtocol: Any) -> SSL.Connection:
         connection = SSL.Connection(self._context, None)
+        wrapped = tlsProtocol.wrappedProtocol
+        connection.set_alpn_protos([b"h2", b"http/1.1"] if wrapped.speaks_http2 else [b"http/1.1"])
         if not self._is_address:
             connection.set_tlsext_host_name(self.host.encode("idna"))
         return connection
@@ -178,13 +179,18 @@ class _Handshaking(Protocol):
         self._address = address
         self._inner: Protocol | None = None
         self.fault = Fault()
+        self.speaks_http2 = hasattr(factory, "build_http2")
         #: Fires with the protocol when the connection is verified.
         self.ready: Deferred[Protocol] = Deferred(lambda _: self.transport.abortConnection())
 
     def handshakeCompleted(self) -> None:
         try:
             self._tls.verify_name(self.transport.getHandle())
-            inner = self._factory.buildProtocol(self._address)
+            factory: Any = self._factory
+            if self.transport.getHandle().get_alpn_proto_negotiated() == b"h2":
+                inner = factory.build_http2(b"https")
+            else:
+                inner = factory.buildProtocol(self._address)
             assert inner is not None, "the factory makes a protocol for each connection"
         except Exception:
             self.transport.abortConnection()

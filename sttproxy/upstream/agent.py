@@ -17,9 +17,8 @@ from zope.interface import implementer
 
 from ..errors import BadRequest
 from ..http1.responses import ResponseHead
-from .connection import UpstreamConnection
 from .interfaces import BodySink, IOutgoing, OutgoingHead
-from .pool import Pool
+from .pool import Acquired, Pool
 from .response import Response
 
 #: Headers that frame a body or control the connection; the connection writes them itself.
@@ -58,9 +57,14 @@ class UpstreamAgent:
     def _send(self, outgoing: IOutgoing) -> Deferred[Response]:
         connection = self._pool.acquire_idle()
         if connection is not None:
-            return connection.request(outgoing)
-        connecting = self._pool.acquire()
-        return connecting.addCallback(UpstreamConnection.request, outgoing)
+            return self._request(connection, outgoing)
+        return self._pool.acquire().addCallback(self._request, outgoing)
+
+    def _request(self, acquired: Acquired, outgoing: IOutgoing) -> Deferred[Response]:
+        if outgoing.head.upgrades and not acquired.upgradable:
+            acquired.close()
+            return self._pool.acquire_http1().addCallback(lambda connection: connection.request(outgoing))
+        return acquired.request(outgoing)
 
 
 def _show_headers(response: Response) -> Response:

@@ -55,6 +55,8 @@ class UpstreamConnection(Protocol):
     """
 
     transport: IStreamTransport
+    #: It can carry another protocol after a 101.
+    upgradable = True
 
     def __init__(
         self,

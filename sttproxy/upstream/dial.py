@@ -5,15 +5,18 @@ Connecting to the upstream, with error messages that name the reason.
 from __future__ import annotations
 
 import errno
+from typing import Any, cast
 
+import attrs
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import HostnameEndpoint
 from twisted.internet.error import ConnectError, ConnectionRefusedError, DNSLookupError, TimeoutError
 from twisted.internet.interfaces import IProtocolFactory, IReactorTime, IStreamClientEndpoint
-from twisted.internet.protocol import Protocol
+from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
 from twisted.python.failure import Failure
+from zope.interface import implementer
 
 from ..errors import OutOfDescriptors, ProxyError, UpstreamTimeout, UpstreamUnreachable
 from .resolve import NameResolver, Resolving
@@ -39,6 +42,23 @@ def tcp_endpoint(
         attemptDelay=0.02,
     )
     return endpoint, resolver
+
+
+@implementer(IStreamClientEndpoint)
+@attrs.frozen
+class PriorKnowledge:
+    """An endpoint of a server that speaks HTTP/2 without TLS (RFC 9113 §3.3)."""
+
+    endpoint: IStreamClientEndpoint
+
+    def connect(self, factory: IProtocolFactory) -> Deferred[Any]:
+        build = getattr(factory, "build_http2", None)
+        if build is None:
+            return self.endpoint.connect(factory)
+        outer = Factory()
+        outer.noisy = False
+        outer.buildProtocol = cast(Any, lambda address: build(b"http"))  # type: ignore[method-assign]  # made by the pool
+        return self.endpoint.connect(outer)
 
 
 class Dialer:

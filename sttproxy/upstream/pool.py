@@ -13,11 +13,12 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from typing import TypeVar
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, TypeVar, Union
 
 import attrs
-from twisted.internet.defer import Deferred, succeed
-from twisted.internet.interfaces import IDelayedCall, IProtocolFactory, IReactorTime
+from twisted.internet.defer import Deferred, fail, succeed
+from twisted.internet.interfaces import IAddress, IDelayedCall, IProtocolFactory, IReactorTime
 from twisted.internet.protocol import Factory, Protocol
 from twisted.python.failure import Failure
 
@@ -30,6 +31,12 @@ T = TypeVar("T")
 
 #: Opens a connection for a factory; what `IStreamClientEndpoint.connect` does.
 Connect = Callable[[IProtocolFactory], "Deferred[Protocol]"]
+
+if TYPE_CHECKING:
+    from .http2 import Session, Stream
+
+#: What one request has: an HTTP/1 connection, or a stream of an HTTP/2 connection.
+Acquired = Union[UpstreamConnection, "Stream"]
 
 #: The part of the learned idle timeout for which a connection is kept.
 _CAUTION = 0.8
@@ -58,6 +65,27 @@ class PoolLimits:
     send_s: float | None = 60.0
 
 
+class ConnectionFactory(Factory):
+    """Makes connections to the upstream, of the version of HTTP that it speaks."""
+
+    noisy = False
+
+    def __init__(self, http1: Callable[[], UpstreamConnection], http2: Callable[[bytes], Session]) -> None:
+        self._http1 = http1
+        self._http2 = http2
+
+    def buildProtocol(self, addr: IAddress | None) -> UpstreamConnection:
+        return self._http1()
+
+    def build_http2(self, scheme: bytes) -> Session:
+        """
+        A connection that speaks HTTP/2.
+
+        :param scheme: ``b"https"`` or ``b"http"``.
+        """
+        return self._http2(scheme)
+
+
 class Pool:
     """
     Idle connections, and new ones where no connection is idle.
@@ -75,36 +103,41 @@ class Pool:
         #: Idle connections and since when they are idle, oldest first.
         self._idle: deque[tuple[float, UpstreamConnection]] = deque()
         #: Connections on which a request is in flight, and for how long each was idle before; None for new ones.
-        self._in_use: dict[UpstreamConnection, float | None] = {}
+        self._in_use: dict[Acquired, float | None] = {}
         self._connecting = 0
         self._serving = False
         #: The queue, oldest first.  Each fires with an idle connection, or with None if a new one may be made.
-        self._waiting: deque[Deferred[UpstreamConnection | None]] = deque()
+        self._waiting: deque[Deferred[Acquired | None]] = deque()
         self._expiry = Deadline(clock, self._expire)
         self._announced_s = limits.idle_s
         self._learned_s = limits.idle_s
         self._learned_at = 0.0
         self._closed = False
-        self._factory = Factory.forProtocol(
-            lambda: UpstreamConnection(clock, scheduler, self._released, self._lost, limits.send_s)
-        )
-        self._factory.noisy = False
+        #: HTTP/2 connections that may take one more request.
+        self._sessions: list[Session] = []
+
+        def http1() -> UpstreamConnection:
+            return UpstreamConnection(clock, scheduler, self._released, self._lost, limits.send_s)
+
+        self._factory = ConnectionFactory(http1, lambda scheme: self._new_session(scheme, scheduler))
+        self._http1_factory = Factory.forProtocol(http1)
+        self._http1_factory.noisy = False
 
     @property
     def busy(self) -> bool:
         """Whether a request is in flight on any connection."""
         return bool(self._in_use)
 
-    def acquire_idle(self) -> UpstreamConnection | None:
+    def acquire_idle(self) -> Acquired | None:
         """
         Acquire the idle connection that was used last.  Returns None if no connection is idle or other requests wait;
         call `acquire` then.
 
         Most requests get one.  A Deferred would double the cost.
         """
-        return None if self._waiting else self._take_idle()
+        return None if self._waiting else self._take_idle() or self._take_stream()
 
-    def acquire(self) -> Deferred[UpstreamConnection]:
+    def acquire(self) -> Deferred[Acquired]:
         """
         Acquire a connection for one request: the idle one that was used last, or a new one.  If no more may exist, wait
         in a queue for the next one that is released.
@@ -113,17 +146,30 @@ class Pool:
             queue.
         """
         if not self._waiting:
-            connection = self._take_idle()
+            connection = self._take_idle() or self._take_stream()
             if connection is not None:
                 return succeed(connection)
             if self._may_connect():
-                return self._new()
-        turn: Deferred[UpstreamConnection | None] = Deferred(self._waiting.remove)
+                return self._new(self._factory)
+        turn: Deferred[Acquired | None] = Deferred(self._waiting.remove)
         self._waiting.append(turn)
         if self.limits.wait_s is not None:
             limit = self._clock.callLater(self.limits.wait_s, self._waited_too_long, turn)
             turn.addBoth(_stop_waiting, limit)
-        return turn.addCallback(lambda connection: connection or self._new())
+        return turn.addCallback(lambda connection: connection or self._new(self._factory))
+
+    def acquire_http1(self) -> Deferred[Acquired]:
+        """
+        Acquire an HTTP/1 connection, for a request that asks for another protocol.
+
+        :return: fails as connecting fails, or with `UpstreamBusy` if no more connections may exist.
+        """
+        connection = self._take_idle()
+        if connection is not None:
+            return succeed(connection)
+        if not self._may_connect():
+            return fail(self._busy())
+        return self._new(self._http1_factory)
 
     def close(self) -> None:
         """Close the idle connections, and from now on each connection that is released."""
@@ -131,10 +177,12 @@ class Pool:
         self._expiry.cancel()
         while self._idle:
             self._idle.pop()[1].close()
+        for session in list(self._sessions):
+            session.close()
 
     # Acquiring.
 
-    def _take_idle(self) -> UpstreamConnection | None:
+    def _take_idle(self) -> Acquired | None:
         """The idle connection that was used last, if there is one.  Closes those that cannot be used any more."""
         now, limit_s = self._clock.seconds(), self._limit_s()
         while self._idle:
@@ -148,18 +196,41 @@ class Pool:
             connection.close()
         return None
 
+    def _take_stream(self) -> Stream | None:
+        """A stream of an HTTP/2 connection, if one has room."""
+        return next((self._stream_of(session) for session in self._sessions if session.room), None)
+
+    def _new_session(self, scheme: bytes, scheduler: FlushScheduler) -> Session:
+        from .http2 import Session  # jh2 takes some time to import
+
+        limits = self.limits
+        return Session(self._clock, scheduler, scheme, self._ended, self._session_lost, limits.idle_s, limits.send_s)
+
+    def _session_lost(self, session: Session) -> None:
+        with suppress(ValueError):  # it was lost before it was known here
+            self._sessions.remove(session)
+
+    def _stream_of(self, session: Session) -> Stream:
+        """One more stream of an HTTP/2 connection."""
+        stream = session.stream()
+        self._in_use[stream] = None
+        return stream
+
     def _may_connect(self) -> bool:
         """Whether one more connection may exist beside those in use."""
         return not self.limits.total or len(self._in_use) + self._connecting < self.limits.total
 
-    def _new(self) -> Deferred[UpstreamConnection]:
+    def _new(self, factory: Factory[Any]) -> Deferred[Acquired]:
         """A new connection."""
         self._connecting += 1
-        connecting: Deferred[UpstreamConnection] = self._connect(self._factory)  # type: ignore[assignment]  # the factory makes no others
+        connecting: Deferred[UpstreamConnection | Session] = self._connect(factory)  # type: ignore[assignment]  # the factory makes no others
         return connecting.addCallbacks(self._connected, self._not_connected)
 
-    def _connected(self, connection: UpstreamConnection) -> UpstreamConnection:
+    def _connected(self, connection: UpstreamConnection | Session) -> Acquired:
         self._connecting -= 1
+        if not isinstance(connection, UpstreamConnection):
+            self._sessions.append(connection)
+            return self._stream_of(connection)
         self._in_use[connection] = None
         return connection
 
@@ -175,20 +246,21 @@ class Pool:
         self._serving = True
         try:
             while self._waiting:
-                connection = self._take_idle()
+                connection = self._take_idle() or self._take_stream()
                 if connection is None and not self._may_connect():
                     break
                 self._waiting.popleft().callback(connection)
         finally:
             self._serving = False
 
-    def _waited_too_long(self, turn: Deferred[UpstreamConnection | None]) -> None:
+    def _waited_too_long(self, turn: Deferred[Acquired | None]) -> None:
         self._waiting.remove(turn)
-        turn.errback(
-            UpstreamBusy(
-                f"All {self.limits.total} connections to the upstream were busy for {self.limits.wait_s:g} s.",
-                headers=((b"Retry-After", b"1"),),
-            )
+        turn.errback(self._busy())
+
+    def _busy(self) -> UpstreamBusy:
+        return UpstreamBusy(
+            f"All {self.limits.total} connections to the upstream were busy for {self.limits.wait_s or 0:g} s.",
+            headers=((b"Retry-After", b"1"),),
         )
 
     # Releasing.
@@ -205,6 +277,14 @@ class Pool:
         self._idle.append((self._clock.seconds(), connection))
         if len(self._idle) == 1:
             self._expiry.set(self._limit_s())
+        self._serve()
+
+    def _ended(self, stream: Stream) -> None:
+        """The exchange of an HTTP/2 stream has ended."""
+        self._in_use.pop(stream, None)
+        if self._closed:
+            for session in list(self._sessions):
+                session.close()
         self._serve()
 
     def _lost(self, connection: UpstreamConnection) -> None:

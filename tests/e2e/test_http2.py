@@ -145,6 +145,46 @@ class ClientTests(HTTP2TestCase):
                 self.assertEqual(client.get(url).http_version, "HTTP/1.1")
 
 
+class UpstreamTests(HTTP2TestCase):
+    """A server that speaks HTTP/2: by ALPN over TLS, and with prior knowledge."""
+
+    def targets(self) -> tuple[tuple[str, ...], ...]:
+        """The options for both."""
+        return (
+            ("--target", f"h2c://127.0.0.1:{self.clear.port}"),
+            ("--target", f"https://localhost:{self.secure.port}", "--target-ca", self.path("ca.pem")),
+        )
+
+    def test_pairings(self) -> None:
+        """A large form passes from HTTP/1.1 and from HTTP/2, and many requests at a time share a connection."""
+        http2 = self.client()
+        http1 = httpx.Client(trust_env=False, timeout=LIMIT_S)
+        self.addCleanup(http1.close)
+        for target in self.targets():
+            daemon = self.start_daemon(*target, config={"temperature": 0})
+            for client in (http1, http2):
+                url = daemon.url("/v1/audio/transcriptions")
+                answer = client.post(url, data={"model": "m"}, files={"file": ("a.wav", LARGE)})
+                fields = [item for item in answer.json()["form"] if item[0] != "file"]
+                self.assertEqual(fields, [["language", "zh"], ["temperature", "0"], ["model", "m"]])
+                with concurrent.futures.ThreadPoolExecutor(16) as pool:
+                    url = daemon.url("/v1/models?n=")
+                    answers = list(pool.map(lambda number, get=client.get, url=url: get(f"{url}{number}"), range(60)))
+                self.assertEqual([each.json()["query"] for each in answers], [f"n={number}" for number in range(60)])
+            self.assertEqual(httpx.get(daemon.url("/health"), trust_env=False).status_code, 200)
+
+    def test_restart(self) -> None:
+        """A server that stops costs only what is in flight; the next request reaches its successor."""
+        server = self.start_daemon("--target", f"http://127.0.0.1:{self.echo.port}")
+        daemon = self.start_daemon("--target", f"h2c://127.0.0.1:{server.port}")
+        get = {"trust_env": False, "timeout": LIMIT_S}
+        self.assertEqual(httpx.get(daemon.url("/v1/models"), **get).status_code, 200)  # type: ignore[arg-type]
+        server.stop()
+        successor = self.start_daemon("--target", f"http://127.0.0.1:{self.echo.port}", "--port", str(server.port))
+        self.assertEqual(successor.port, server.port)
+        self.assertEqual(httpx.get(daemon.url("/v1/models"), **get).status_code, 200)  # type: ignore[arg-type]
+
+
 class StopTests(HTTP2TestCase):
     """The end of the daemon."""
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from sttproxy.errors import BadRequest, Header, HeadTooLarge, NotImplementedHere, ProxyError, TargetTooLong
-from sttproxy.http2.heads import request_head, response_fields
+from sttproxy.http2.heads import request_fields, request_head, response_fields, response_head
 
 GET: list[Header] = [(b":method", b"GET"), (b":scheme", b"https"), (b":authority", b"h"), (b":path", b"/x?y")]
 POST: list[Header] = [(b":method", b"POST"), *GET[1:]]
@@ -161,3 +161,40 @@ class RejectedTests(SynchronousTestCase):
                 except ProxyError:
                     continue
                 self.assertEqual([name for name, _ in head.headers if name != b"x"], [b"host"], byte)
+
+
+class UpstreamTests(SynchronousTestCase):
+    """Heads on the way to a server and back."""
+
+    def test_request(self) -> None:
+        """The Host is the authority; names are in lower case, and framing of HTTP/1.1 is left out."""
+        headers = [(b"hOst", b"h"), (b"X-A", b"1"), (b"Transfer-Encoding", b"chunked"), (b"Connection", b"x")]
+        fields = request_fields(b"POST", b"https", b"/x", headers)
+        pseudo = [(b":method", b"POST"), (b":scheme", b"https"), (b":authority", b"h"), (b":path", b"/x")]
+        self.assertEqual(fields, [*pseudo, (b"x-a", b"1")])
+
+    def test_response(self) -> None:
+        """A response has its status, and its fields as over HTTP/1.1."""
+        head = response_head([(b":status", b"200"), (b"content-length", b"5"), (b"set-cookie", b"a")], b"GET")
+        self.assertEqual((head.status, head.length, head.phrase), (200, 5, b"OK"))
+        self.assertEqual(response_head([(b":status", b"200"), (b"content-length", b"5")], b"HEAD").length, 0)
+
+    def test_malformed(self) -> None:
+        """What HTTP/1.1 would read in another way is rejected."""
+        for fields in (
+            [],
+            [(b"x", b"y")],
+            [(b":status", b"20")],
+            [(b":status", b"200 OK\r\nx: y")],
+            [(b":status", b"200"), (b":status", b"200")],
+            [(b"x", b"y"), (b":status", b"200")],
+            [(b":status", b"200"), (b":path", b"/")],
+            [(b":status", b"101")],
+            [(b":status", b"200"), (b"x", b"a\r\nb: c")],
+            [(b":status", b"200"), (b"X", b"a")],
+            [(b":status", b"200"), (b"x:", b"a")],
+            [(b":status", b"200"), (b"transfer-encoding", b"chunked")],
+            [(b":status", b"200"), (b"connection", b"close")],
+            [(b":status", b"200"), (b"content-length", b"1"), (b"content-length", b"2")],
+        ):
+            self.assertRaises(ProxyError, response_head, fields, b"GET")
