@@ -194,11 +194,13 @@ class StopTests(HTTP2TestCase):
         client = self.client()
         client.get(daemon.url("/v1/models"))
         with concurrent.futures.ThreadPoolExecutor(1) as pool:
-            together = {"X-Together": "2"}  # the upstream waits for two of them
-            answering = pool.submit(client.get, daemon.url("/x"), headers=together)
+            form: dict[str, Any] = {"data": {"model": "m"}, "files": {"file": ("a.wav", b"RIFF")}}
+            form["headers"] = {"X-Together": "2"}  # the upstream waits for two of them
+            path = "/v1/audio/transcriptions"
+            answering = pool.submit(client.post, daemon.url(path), **form)
             until(lambda: daemon.stats()["in_flight"] >= 2, "the request in flight")
             daemon.signal(signal.SIGTERM)
             daemon.wait_for_log("Waiting for requests in flight")
-            httpx.get(f"http://127.0.0.1:{self.echo.port}/x", headers=together, trust_env=False)
+            httpx.post(f"http://127.0.0.1:{self.echo.port}{path}", trust_env=False, **form)
             self.assertEqual(answering.result().status_code, 200)
         self.assertEqual(daemon.wait(), 0)
