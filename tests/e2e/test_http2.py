@@ -4,6 +4,7 @@ HTTP/2 from real clients: httpx, the OpenAI SDK, curl and nghttp, in clear and o
 
 from __future__ import annotations
 
+import asyncio
 import concurrent.futures
 import hashlib
 import json
@@ -69,6 +70,18 @@ class HTTP2TestCase(StagedTestCase):
         self.addCleanup(client.close)
         return client
 
+    def assert_own_responses(self, url: str, count: int, **versions: bool) -> None:
+        """Send requests at the same time, and check that each gets its own response."""
+        context = ssl.create_default_context(cafile=self.path("ca.pem"))
+
+        async def ask() -> list[httpx.Response]:
+            # Not in threads: httpx's connections of HTTP/2 are not safe in them.
+            async with httpx.AsyncClient(verify=context, trust_env=False, timeout=LIMIT_S, **versions) as client:
+                return await asyncio.gather(*[client.get(f"{url}?n={number}") for number in range(count)])
+
+        answers = asyncio.run(ask())
+        self.assertEqual([answer.json()["query"] for answer in answers], [f"n={number}" for number in range(count)])
+
     def urls(self, path: str) -> tuple[str, str]:
         """The URL of a path at both daemons."""
         return self.clear.url(path), f"https://localhost:{self.secure.port}{path}"
@@ -99,11 +112,8 @@ class ClientTests(HTTP2TestCase):
 
     def test_concurrent(self) -> None:
         """Many requests share one connection, and each gets its own response."""
-        client = self.client()
         for base in self.urls("/v1/models"):
-            with concurrent.futures.ThreadPoolExecutor(16) as pool:
-                answers = list(pool.map(lambda number, base=base: client.get(f"{base}?n={number}"), range(100)))
-            self.assertEqual([answer.json()["query"] for answer in answers], [f"n={number}" for number in range(100)])
+            self.assert_own_responses(base, 100, http1=False, http2=True)
 
     def test_curl(self) -> None:
         """curl uploads and downloads with prior knowledge and by ALPN."""
@@ -167,10 +177,8 @@ class UpstreamTests(HTTP2TestCase):
                 answer = client.post(url, data={"model": "m"}, files={"file": ("a.wav", LARGE)})
                 fields = [item for item in answer.json()["form"] if item[0] != "file"]
                 self.assertEqual(fields, [["language", "zh"], ["temperature", "0"], ["model", "m"]])
-                with concurrent.futures.ThreadPoolExecutor(16) as pool:
-                    url = daemon.url("/v1/models?n=")
-                    answers = list(pool.map(lambda number, get=client.get, url=url: get(f"{url}{number}"), range(60)))
-                self.assertEqual([each.json()["query"] for each in answers], [f"n={number}" for number in range(60)])
+                two = client is http2
+                self.assert_own_responses(daemon.url("/v1/models"), 60, http1=not two, http2=two)
             self.assertEqual(httpx.get(daemon.url("/health"), trust_env=False).status_code, 200)
 
     def test_restart(self) -> None:
