@@ -18,6 +18,7 @@ from ..errors import BadRequest, BodyTooLarge, ProxyError, RequestTimeout
 from ..http1.framing import decoder_for
 from ..http1.heads import HEAD_END, MAX_HEAD
 from ..http1.requests import RequestHead, check_beginning, parse_request, skip_empty_lines
+from ..http2.outbound import PREFACE
 from ..transport import readable
 from .body import RequestBody
 from .connection import ClientConnection
@@ -29,8 +30,6 @@ from .response import ResponseWriter
 if TYPE_CHECKING:
     from .http2 import HTTP2
 
-#: The beginning of an HTTP/2 connection (RFC 9113 §3.4).
-PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 #: Most bytes of pipelined requests that are buffered during a response; beyond that the client is paused.
 MAX_PIPELINED = 64 * 1024
 #: Seconds that an idle connection is kept when the daemon stops.  A busy client's next request may be on its way; it

@@ -32,6 +32,7 @@ from ..http1.heads import MAX_HEAD
 from ..http1.requests import RequestHead
 from ..http2.frames import FrameSizes
 from ..http2.heads import request_head, response_fields
+from ..http2.outbound import CONNECTION_WINDOW, MAX_FRAME, MAX_STREAMS, PREFACE, STREAM_WINDOW
 from ..transport import IStreamTransport
 from ..writer import BufferedWriter
 from .addresses import Addresses
@@ -39,18 +40,6 @@ from .interfaces import Serving
 from .rejection import reject
 from .stream import Stream
 
-#: Bytes before the first frame (RFC 9113 §3.4).
-PREFACE_LENGTH = 24
-#: Most requests of one connection at a time; RFC 9113 §6.5.2 recommends no fewer.
-MAX_STREAMS = 100
-#: Bytes of one upload that may be in transit, and that a paused one occupies.  An upload over 10 ms of latency reaches
-#: 25 MB/s.
-STREAM_WINDOW = 256 * 1024
-#: Bytes of all uploads in transit.  A paused upload takes none of it for long: the connection's window is given back at
-#: once, and only the stream's own when the bytes are forwarded.
-CONNECTION_WINDOW = 16 * 1024 * 1024
-#: Largest frame that clients may send; larger frames cost less for each byte.
-MAX_FRAME = 64 * 1024
 #: The allowance for frames that ask for work and bring none.  A request of a browser or an SDK needs fewer than ten;
 #: rapid reset (CVE-2023-44487) and the floods of CVE-2019-9511 to 9518 need thousands.
 ALLOWANCE, ALLOWANCE_PER_S = 1000.0, 100.0
@@ -99,7 +88,7 @@ class HTTP2:
         self._unacknowledged = 0
         self._allowance = ALLOWANCE
         self._allowed_at = site.clock.seconds()
-        self._idle = Deadline(site.clock, self._expired)
+        self._idle = Deadline(site.clock, self.drain)
         self._h2 = H2Connection(H2Configuration(client_side=False, header_encoding=False))
         self._h2.local_settings = Settings(
             client=False,
@@ -113,7 +102,7 @@ class HTTP2:
         self._h2.max_inbound_frame_size = MAX_FRAME
         self._h2.initiate_connection()
         self._h2.increment_flow_control_window(CONNECTION_WINDOW - 65535)
-        self._sizes = FrameSizes(MAX_FRAME, PREFACE_LENGTH)
+        self._sizes = FrameSizes(MAX_FRAME, len(PREFACE))
         self._idle.set(site.timeouts.idle)
         self._write_soon()
 
@@ -262,7 +251,7 @@ class HTTP2:
 
     def request_done(self, stream: Stream) -> None:
         """The exchange is over; the stream is when all of the response is sent."""
-        if stream.sent:
+        if stream.outbound.sent:
             self._remove(stream)
 
     def reset(self, stream: Stream) -> None:
@@ -277,20 +266,18 @@ class HTTP2:
 
     def _send_some(self, stream: Stream) -> bool:
         """Send one frame of a response; return whether more may follow."""
-        if not stream.sendable or stream.sent or self.write_buffer_full or stream.number not in self._streams:
+        outbound = stream.outbound
+        if not outbound.sendable or self.write_buffer_full or stream.number not in self._streams:
             return False
         most = min(self._h2.local_flow_control_window(stream.number), self._h2.max_outbound_frame_size)
-        if stream.waiting and most <= 0:
+        if outbound.waiting and most <= 0:
             return False
-        data, last = stream.take(most)
+        data, last = outbound.take(most)
         self._h2.send_data(stream.number, data, end_stream=last)
         self._allowance += len(data) / BYTES_PER_UPDATE
-        if last:
-            stream.sent = True
-            if stream.request is None:
-                self._remove(stream)
-            return False
-        return True
+        if last and stream.request is None:
+            self._remove(stream)
+        return not last
 
     def _flush_number(self, number: int) -> None:
         stream = self._streams.get(number)
@@ -372,9 +359,6 @@ class HTTP2:
             self._close()
         else:
             self._idle.set(self.site.timeouts.idle)
-
-    def _expired(self) -> None:
-        self.drain()
 
     def drain(self) -> None:
         """

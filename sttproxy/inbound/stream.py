@@ -4,7 +4,6 @@ One stream of an HTTP/2 connection: one request and its response.
 
 from __future__ import annotations
 
-from collections import deque
 from typing import Any
 
 from twisted.internet.error import ConnectionAborted
@@ -16,12 +15,10 @@ from ..errors import BadRequest, Header
 from ..headers import Peer
 from ..http1.requests import RequestHead
 from ..http2.heads import response_fields
+from ..http2.outbound import MAX_WAITING, Outbound
 from .body import RequestBody
 from .interfaces import StreamConnection, TunnelProtocol
 from .request import Request
-
-#: Most bytes of a response that wait for the client's window before what produces them is paused.
-MAX_WAITING = 64 * 1024
 
 
 class Frames:
@@ -42,16 +39,14 @@ class Stream:
     The `Carrier` of one request, and the connection of its body.
 
     :ivar number: the stream identifier.
-    :ivar waiting: bytes of the response that wait for the client's window.
-    :ivar sent: the response is sent completely.
+    :ivar outbound: the response's body.
     """
 
     def __init__(self, connection: StreamConnection, number: int, head: RequestHead, ended: bool) -> None:
         self.site = connection.site
         self.transport = connection.transport
         self.number = number
-        self.waiting = 0
-        self.sent = False
+        self.outbound = Outbound()
         self._connection = connection
         self._decoder = Frames(ended)
         site = self.site
@@ -65,9 +60,6 @@ class Stream:
             site.timeouts.body,
         )
         self.request: Request | None = Request(self, head, self.body)
-        #: Pieces of the response, and whether it is complete behind them.
-        self._pieces: deque[bytes] = deque()
-        self._complete = False
         self._producer: Any = None
         self._paused = False
         #: Bytes of the body that the client's window has not been given back for.
@@ -116,35 +108,13 @@ class Stream:
         self._connection.send_headers(self.number, response_fields(status, headers))
 
     def send_body(self, data: bytes) -> None:
-        self._pieces.append(data)
-        self.waiting += len(data)
+        self.outbound.add(data)
         self._connection.flush(self)
         self.pace()
 
     def end_body(self) -> None:
-        self._complete = True
+        self.outbound.end()
         self._connection.flush(self)
-
-    def take(self, most: int) -> tuple[bytes, bool]:
-        """
-        Take bytes of the response, and whether they are the last ones.
-
-        :param most: how many the window allows.
-        """
-        if not self._pieces:
-            return b"", self._complete
-        data = self._pieces[0]
-        if len(data) > most:
-            self._pieces[0], data = data[most:], data[:most]
-        else:
-            self._pieces.popleft()
-        self.waiting -= len(data)
-        return data, self._complete and not self._pieces
-
-    @property
-    def sendable(self) -> bool:
-        """Whether there is something to send."""
-        return bool(self._pieces) or self._complete
 
     def requestDone(self, request: object) -> None:
         self.request = None
@@ -182,7 +152,7 @@ class Stream:
 
     def pace(self) -> None:
         """Pause or resume what produces the response."""
-        full = self.waiting > MAX_WAITING or self._connection.write_buffer_full
+        full = self.outbound.waiting > MAX_WAITING or self._connection.write_buffer_full
         if self._producer is not None and full != self._paused:
             self._paused = full
             if full:

@@ -34,20 +34,19 @@ from ..errors import ProxyError, UpstreamClosed, UpstreamError
 from ..http1.heads import MAX_HEAD
 from ..http2.frames import FrameSizes
 from ..http2.heads import request_fields, response_head
+from ..http2.outbound import (
+    CONNECTION_WINDOW,
+    MAX_FRAME,
+    MAX_STREAMS,
+    MAX_WAITING,
+    STREAM_WINDOW,
+    Outbound,
+)
 from ..transport import IStreamTransport, tune
 from ..writer import BufferedWriter, FlushScheduler
 from .exchange import Exchange
 from .interfaces import IOutgoing
 from .response import Response
-
-#: Most requests of one connection at a time, if the upstream allows more.
-MAX_STREAMS = 100
-#: Bytes of one response, and of all, that may be in transit.
-STREAM_WINDOW, CONNECTION_WINDOW = 256 * 1024, 16 * 1024 * 1024
-#: Largest frame that the upstream may send.
-MAX_FRAME = 64 * 1024
-#: Most bytes of a request that wait for the upstream's window before its source is paused.
-MAX_WAITING = 64 * 1024
 
 
 class Stream:
@@ -55,7 +54,7 @@ class Stream:
     One request on a connection: what the pool gives out, and the `Wire` of the exchange.
 
     :ivar number: the stream identifier; 0 before the request.
-    :ivar waiting: bytes of the request that wait for the upstream's window.
+    :ivar outbound: the request's body.
     """
 
     #: An HTTP/1 connection has these too.
@@ -65,12 +64,9 @@ class Stream:
 
     def __init__(self, session: Session) -> None:
         self.number = 0
-        self.waiting = 0
+        self.outbound = Outbound()
         self.exchange: Exchange | None = None
-        self.sent = False
         self._session = session
-        self._pieces: deque[bytes] = deque()
-        self._complete = False
         self._paused_sending = False
         self._paused_reading = False
         self._unacknowledged = 0
@@ -92,18 +88,17 @@ class Stream:
     # The wire.
 
     def send_body(self, data: bytes) -> None:
-        self._pieces.append(data)
-        self.waiting += len(data)
+        self.outbound.add(data)
         self._session.flush(self)
         self.pace()
 
     def end_body(self) -> None:
-        self._complete = True
+        self.outbound.end()
         self._session.flush(self)
 
     @property
     def unsent(self) -> int:
-        return self.waiting
+        return self.outbound.waiting
 
     def pause_reading(self) -> None:
         self._paused_reading = True
@@ -129,26 +124,10 @@ class Stream:
     def tunnel(self, end: Protocol) -> bytes:
         raise RuntimeError("HTTP/2 has no 101")
 
-    def take(self, most: int) -> tuple[bytes, bool]:
-        """Take bytes of the request, as many as the window allows, and whether they are the last ones."""
-        if not self._pieces:
-            return b"", self._complete
-        data = self._pieces[0]
-        if len(data) > most:
-            self._pieces[0], data = data[most:], data[:most]
-        else:
-            self._pieces.popleft()
-        self.waiting -= len(data)
-        return data, self._complete and not self._pieces
-
-    @property
-    def sendable(self) -> bool:
-        """Whether there is something to send."""
-        return not self.sent and (bool(self._pieces) or self._complete)
-
     def pace(self) -> None:
         """Pause or resume the source of the request."""
-        full = self.waiting > MAX_WAITING or (self.waiting > 0 and self._session.write_buffer_full)
+        waiting = self.outbound.waiting
+        full = waiting > MAX_WAITING or (waiting > 0 and self._session.write_buffer_full)
         if self.exchange is not None and full != self._paused_sending:
             self._paused_sending = full
             if full:
@@ -242,9 +221,9 @@ class Session(Protocol):
         self._streams[number] = stream
         self._idle.clear()
         lengths = [value for name, value in head.headers if name.lower() == b"content-length"]
-        stream.sent = not head.chunked and lengths in ([], [b"0"])
+        bodiless = stream.outbound.sent = not head.chunked and lengths in ([], [b"0"])
         fields = request_fields(head.method, self._scheme, head.target, head.headers)
-        self._h2.send_headers(number, fields, end_stream=stream.sent)
+        self._h2.send_headers(number, fields, end_stream=bodiless)
         self._write_soon()
         outgoing.deliver(exchange)
         return exchange.responded
@@ -257,17 +236,18 @@ class Session(Protocol):
 
     def _send_some(self, stream: Stream) -> bool:
         """Send one frame of a request; return whether more may follow."""
-        if not stream.sendable or self.write_buffer_full or stream.number not in self._streams:
+        outbound = stream.outbound
+        if not outbound.sendable or self.write_buffer_full or stream.number not in self._streams:
             return False
         try:
             most = min(self._h2.local_flow_control_window(stream.number), self._h2.max_outbound_frame_size)
-            if stream.waiting and most <= 0:
+            if outbound.waiting and most <= 0:
                 return False
-            data, stream.sent = stream.take(most)
-            self._h2.send_data(stream.number, data, end_stream=stream.sent)
+            data, last = outbound.take(most)
+            self._h2.send_data(stream.number, data, end_stream=last)
         except StreamClosedError:
             return False  # it was reset, and the event comes later in the same read
-        return not stream.sent
+        return not last
 
     def _flush_all(self) -> None:
         waiting = deque(self._streams.values())
@@ -386,7 +366,7 @@ class Session(Protocol):
         if exchange.response is None:
             exchange.fail(UpstreamError("The upstream's response is not valid HTTP/2: it has no head."))
             return
-        if not stream.sent:
+        if not stream.outbound.sent:
             self._reset(stream.number)
         self._remove(stream)
         exchange.forget()

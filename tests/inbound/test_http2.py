@@ -20,8 +20,8 @@ from h2.events import (
 )
 from hyperframe.frame import DataFrame, Frame, HeadersFrame, PingFrame, RstStreamFrame, SettingsFrame, WindowUpdateFrame
 
-from sttproxy.inbound.channel import PREFACE
-from sttproxy.inbound.http2 import CONNECTION_WINDOW, MAX_STREAMS, RESET_DELAY_S, STREAM_WINDOW
+from sttproxy.http2.outbound import CONNECTION_WINDOW, MAX_STREAMS, PREFACE, STREAM_WINDOW
+from sttproxy.inbound.http2 import RESET_DELAY_S
 from sttproxy.inbound.interfaces import Timeouts
 
 from ..support.fakes import Ending, Peer

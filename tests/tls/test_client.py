@@ -12,7 +12,7 @@ from unittest import mock
 from twisted.internet.address import IPv4Address
 from twisted.internet.defer import CancelledError, Deferred, succeed
 from twisted.internet.interfaces import IOpenSSLClientConnectionCreator, IProtocolFactory, IStreamClientEndpoint
-from twisted.internet.protocol import Factory, Protocol
+from twisted.internet.protocol import Factory
 from twisted.internet.task import Clock
 from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.test.iosim import FakeTransport, IOPump, connect
@@ -26,20 +26,7 @@ from sttproxy.tls.client import ClientTLS, Fault, TLSConnecting
 from sttproxy.tls.server import ServerFiles, ServerTLS
 
 from ..support.certificates import authority_pem, pem
-
-
-class Recorder(Protocol):
-    """Keeps what arrives."""
-
-    def __init__(self) -> None:
-        self.data = b""
-        self.lost = 0
-
-    def dataReceived(self, data: bytes) -> None:
-        self.data += data
-
-    def connectionLost(self, reason: object = None) -> None:
-        self.lost += 1
+from ..support.stage import Recorder
 
 
 @implementer(IStreamClientEndpoint)

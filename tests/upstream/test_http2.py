@@ -15,10 +15,10 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.web.client import ResponseDone
 
 from sttproxy.errors import UpstreamClosed, UpstreamError, UpstreamTimeout
+from sttproxy.http2.outbound import MAX_WAITING, STREAM_WINDOW
 from sttproxy.upstream.agent import UpstreamAgent
 from sttproxy.upstream.client import Upstream
 from sttproxy.upstream.dial import PriorKnowledge
-from sttproxy.upstream.http2 import MAX_WAITING, STREAM_WINDOW
 from sttproxy.upstream.pool import Pool, PoolLimits
 from sttproxy.upstream.response import Response
 from sttproxy.writer import FlushScheduler
