@@ -200,7 +200,9 @@ class Daemon(MultiService):
     def startService(self) -> None:
         super().startService()
         log.info("Requests go to {upstream}.", upstream=self._upstream)
-        # The reactor installs its own signal handlers when it starts to run.  Ours must replace them.
+        # The reactor installs its own signal handlers during its start.  Ours must replace them, and the reactor's must
+        # not run: with them, twistd kills itself with the same signal.  A requested stop should exit with 0.
+        self._reactor.addSystemEventTrigger("before", "startup", signals.block)
         self._reactor.callWhenRunning(self._handle_signals)
 
     def stopService(self) -> Deferred[None]:
@@ -225,7 +227,6 @@ class Daemon(MultiService):
         self._site.scheduler.end()
 
     def _handle_signals(self) -> None:
-        # With Twisted's handlers, twistd kills itself with the same signal.  A requested stop should exit with 0.
         signals.act(lambda number: self._reactor.callFromThread(self._signalled, number))
 
     def _signalled(self, number: int) -> None:

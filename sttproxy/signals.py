@@ -48,11 +48,16 @@ class Signals:
         while self._before:
             signal.signal(*self._before.popitem())
 
+    def block(self) -> None:
+        """Block the signals in `ENDING` until a callback is set, while other code replaces the handlers."""
+        signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
+
     def act(self, act: Callable[[int], None]) -> None:
         """
         Set the callback, and call it at once for the stored signals, in their order.
 
-        Installs the handlers again, because other code, such as the reactor, may have replaced them.
+        Installs the handlers again, because other code, such as the reactor, may have replaced them; then ends
+        `block`.
 
         :param act: called with the number of each signal, inside of the signal handler.
         """
@@ -61,6 +66,7 @@ class Signals:
         early, self._early = self._early, []
         for number in early:
             act(number)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
 
     def _caught(self, number: int, _: FrameType | None) -> None:
         if self._act is not None:

@@ -214,9 +214,19 @@ class Foreground(StagedTestCase):
             process.signal(signal.SIGTERM)
             self.assertEqual(process.wait(), 0)
 
-    def start_caught(self) -> Process:
-        """Start the command sttproxy; return when it has installed its signal handlers."""
-        script = "import sttproxy.console as c; c.signals.catch(); print('caught', flush=True); c.main()"
+    def test_signal_during_start(self) -> None:
+        """A signal to stop that comes when the reactor has just installed its own handlers ends it with status 0."""
+        kill = "addSystemEventTrigger('during', 'startup', os.kill, os.getpid(), signal.SIGTERM)"
+        process = self.start_caught(f"import os, signal; from twisted.internet import reactor; reactor.{kill}")
+        self.assertEqual(process.wait(), 0)
+
+    def start_caught(self, before: str = "pass") -> Process:
+        """
+        Start the command sttproxy; return when it has installed its signal handlers.
+
+        :param before: what the process does before it starts the daemon.
+        """
+        script = f"import sttproxy.console as c; c.signals.catch(); {before}; print('caught', flush=True); c.main()"
         command = [sys.executable, "-c", script, "--host", "127.0.0.1", "--port", "0"]
         process = Process(command, self.folder, f"early{len(os.listdir(self.folder))}", env={"TMPDIR": self.folder})
         self.addCleanup(process.end)
