@@ -76,7 +76,7 @@ PURE: dict[str, frozenset[str]] = {
         "jsontext": "attrs",
         "headers": "",
         "http1": "attrs httptools",
-        "http2": "",
+        "http2": "jh2",
         "config": "attrs",
         "forms": "attrs",
     }.items()

@@ -1,3 +1,4 @@
 """
-HTTP/2 without I/O: heads.  Frames, streams, windows and HPACK are jh2's.
+HTTP/2 without I/O, for both sides: heads, frames, and many streams over one connection.  HPACK and the states of
+streams are jh2's.
 """

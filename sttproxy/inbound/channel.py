@@ -346,7 +346,7 @@ class HTTPChannel(ClientConnection):
 
     def pauseProducing(self) -> None:
         if self._http2 is not None:
-            self._http2.pause()
+            self._http2.mux.pause()
             self._pause.set(True)
             return
         self._responses.pause()
@@ -355,7 +355,7 @@ class HTTPChannel(ClientConnection):
     def resumeProducing(self) -> None:
         if self._http2 is not None:
             self._pause.set(False)
-            self._http2.resume()
+            self._http2.mux.resume()
             return
         self._responses.resume()
         self.update_reading()

@@ -4,7 +4,7 @@ The interfaces between a request, its body, the connection that carries them, an
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from typing import Protocol as Structure
 
 import attrs
@@ -18,6 +18,9 @@ from ..stats import Stats
 from ..transport import IStreamTransport, ReadAhead
 from ..writer import FlushScheduler
 from .addresses import Addresses
+
+if TYPE_CHECKING:
+    from ..http2.multiplexer import Multiplexer
 
 
 @attrs.frozen
@@ -200,27 +203,14 @@ class StreamConnection(Structure):
     """
     What a stream asks of its HTTP/2 connection.
 
-    :ivar write_buffer_full: the client takes no more for now.
+    :ivar mux: the connection's streams, and what is sent on them.
     """
 
     site: Serving
     transport: IStreamTransport
     addresses: Addresses
     secure: bool
-    write_buffer_full: bool
-
-    def give_window(self, number: int, count: int) -> int:
-        """
-        Give bytes of a stream's window back, as soon as they are worth a frame.
-
-        :return: how many are still to be given back.
-        """
-
-    def send_headers(self, number: int, fields: list[Header]) -> None:
-        """Send a head of a response."""
-
-    def flush(self, stream: Any) -> None:
-        """Send what the client's windows allow."""
+    mux: Multiplexer[Any]
 
     def request_done(self, stream: Any) -> None:
         """The exchange is over; the stream is when all of the response is sent."""

@@ -48,6 +48,7 @@ class Stream:
         self.number = number
         self.outbound = Outbound()
         self._connection = connection
+        self._mux = connection.mux
         self._decoder = Frames(ended)
         site = self.site
         self._deadline = Deadline(site.clock, self._too_slow)
@@ -92,7 +93,7 @@ class Stream:
 
     def update_reading(self) -> None:
         if self._unacknowledged and not self.body.paused and not self.body.complete:
-            self._unacknowledged = self._connection.give_window(self.number, self._unacknowledged)
+            self._unacknowledged = self._mux.give_window(self.number, self._unacknowledged)
 
     def _too_slow(self) -> None:
         self.body.too_slow()
@@ -100,21 +101,25 @@ class Stream:
     # The response.
 
     def send_informational(self, status: int, phrase: bytes | None, headers: list[Header]) -> None:
-        self._connection.send_headers(self.number, response_fields(status, headers))
+        self._send_headers(status, headers)
 
     def send_head(
         self, status: int, phrase: bytes | None, headers: list[Header], length: int | None, *, bodiless: bool
     ) -> None:
-        self._connection.send_headers(self.number, response_fields(status, headers))
+        self._send_headers(status, headers)
+
+    def _send_headers(self, status: int, headers: list[Header]) -> None:
+        if self.number in self._mux.streams:
+            self._mux.send_headers(self.number, response_fields(status, headers))
 
     def send_body(self, data: bytes) -> None:
         self.outbound.add(data)
-        self._connection.flush(self)
+        self._mux.send(self)
         self.pace()
 
     def end_body(self) -> None:
         self.outbound.end()
-        self._connection.flush(self)
+        self._mux.send(self)
 
     def requestDone(self, request: object) -> None:
         self.request = None
@@ -152,7 +157,7 @@ class Stream:
 
     def pace(self) -> None:
         """Pause or resume what produces the response."""
-        full = self.outbound.waiting > MAX_WAITING or self._connection.write_buffer_full
+        full = self.outbound.waiting > MAX_WAITING or self._mux.write_buffer_full
         if self._producer is not None and full != self._paused:
             self._paused = full
             if full:

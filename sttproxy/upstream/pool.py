@@ -33,7 +33,8 @@ T = TypeVar("T")
 Connect = Callable[[IProtocolFactory], "Deferred[Protocol]"]
 
 if TYPE_CHECKING:
-    from .http2 import Session, Stream
+    from .session import Session
+    from .stream import Stream
 
 #: What one request has: an HTTP/1 connection, or a stream of an HTTP/2 connection.
 Acquired = Union[UpstreamConnection, "Stream"]
@@ -201,7 +202,7 @@ class Pool:
         return next((self._stream_of(session) for session in self._sessions if session.room), None)
 
     def _new_session(self, scheme: bytes, scheduler: FlushScheduler) -> Session:
-        from .http2 import Session  # jh2 takes some time to import
+        from .session import Session  # jh2 takes some time to import
 
         limits = self.limits
         return Session(self._clock, scheduler, scheme, self._ended, self._session_lost, limits.idle_s, limits.send_s)

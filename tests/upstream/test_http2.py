@@ -1,5 +1,5 @@
 """
-Tests for :mod:`sttproxy.upstream.http2` under the pool and treq, with h2 as the server, in memory.
+Tests for :mod:`sttproxy.upstream.session` under the pool and treq, with h2 as the server, in memory.
 """
 
 from __future__ import annotations

@@ -1,0 +1,266 @@
+"""
+What both ends of an HTTP/2 connection do alike, above jh2: windows, and the bodies of many streams over one connection.
+
+It does not know what the streams carry.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Generic, Protocol, TypeVar
+
+from jh2.config import H2Configuration
+from jh2.connection import H2Connection
+from jh2.errors import ErrorCodes
+from jh2.events import Event
+from jh2.exceptions import StreamClosedError
+from jh2.settings import SettingCodes, Settings
+
+from ..errors import Header
+from ..http1.heads import MAX_HEAD
+from .frames import FrameSizes
+from .outbound import CONNECTION_WINDOW, MAX_FRAME, MAX_STREAMS, PREFACE, STREAM_WINDOW, Outbound
+
+#: Bytes that a connection's window begins with (RFC 9113 §6.9.2).
+_FIRST_WINDOW = 65535
+
+
+class FrameTooLarge(Exception):
+    """The other side sends a frame that is larger than it was told."""
+
+
+class Sending(Protocol):
+    """
+    A stream that sends a body.
+
+    :ivar number: the stream identifier.
+    :ivar outbound: the body.
+    """
+
+    number: int
+    outbound: Outbound
+
+    def pace(self) -> None:
+        """Pause or resume what produces the body, as there is room for it."""
+
+
+S = TypeVar("S", bound=Sending)
+
+
+class Multiplexer(Generic[S]):
+    """
+    One end of a connection.
+
+    :ivar streams: those that carry an exchange, by number.
+    :ivar write_buffer_full: the other side takes no more for now.
+    :ivar ended: nothing is sent any more.
+    """
+
+    def __init__(
+        self,
+        client: bool,
+        write: Callable[[bytes], None],
+        schedule: Callable[[Callable[[], None]], None],
+        sent: Callable[[S, int], None] = lambda stream, size: None,
+    ) -> None:
+        """
+        :param client: whether it is the client's end.
+        :param write: sends bytes to the other side.
+        :param schedule: calls a function at the end of the reactor iteration.
+        :param sent: called after each frame of a stream's body with the number of its bytes.
+        """
+        self.streams: dict[int, S] = {}
+        self.write_buffer_full = False
+        self.ended = False
+        self._write = write
+        self._schedule = schedule
+        self._sent = sent
+        self._write_due = False
+        #: Bytes of the connection's window that are still to be given back.
+        self._unacknowledged = 0
+        self._sizes = FrameSizes(MAX_FRAME, 0 if client else len(PREFACE))
+        self._h2 = H2Connection(H2Configuration(client_side=client, header_encoding=False))
+        self._h2.local_settings = Settings(
+            client=client,
+            initial_values={
+                (SettingCodes.ENABLE_PUSH if client else SettingCodes.MAX_CONCURRENT_STREAMS): (
+                    0 if client else MAX_STREAMS
+                ),
+                SettingCodes.INITIAL_WINDOW_SIZE: STREAM_WINDOW,
+                SettingCodes.MAX_HEADER_LIST_SIZE: MAX_HEAD,
+                SettingCodes.MAX_FRAME_SIZE: MAX_FRAME,
+            },
+        )
+        self._h2.max_inbound_frame_size = MAX_FRAME
+
+    def start(self) -> None:
+        """Begin the connection."""
+        self._h2.initiate_connection()
+        self._h2.increment_flow_control_window(CONNECTION_WINDOW - _FIRST_WINDOW)
+        self.flush_soon()
+
+    @property
+    def room(self) -> int:
+        """How many streams the other side allows at a time."""
+        allowed: int = self._h2.remote_settings.max_concurrent_streams
+        return min(MAX_STREAMS, allowed)
+
+    def new_number(self) -> int:
+        """The number of the next stream that is begun here."""
+        number: int = self._h2.get_next_available_stream_id()
+        return number
+
+    # Receiving.
+
+    def receive(self, data: bytes) -> list[Event]:
+        """
+        Take bytes from the other side.
+
+        :raises FrameTooLarge: when a frame is too large.
+        :raises jh2.exceptions.ProtocolError: when they are malformed in a way that ends the connection.
+        """
+        if not self._sizes.feed(data):
+            self._h2.close_connection(ErrorCodes.FRAME_SIZE_ERROR)
+            raise FrameTooLarge("a frame is too large")
+        events: list[Event] = self._h2.receive_data(data)
+        return events
+
+    def acknowledge(self, flow: int) -> None:
+        """
+        Give bytes of the connection's window back, as soon as they are worth a frame.
+
+        This does not wait until they are forwarded, so that a paused stream never holds up another one.
+        """
+        self._unacknowledged += flow
+        if self._unacknowledged >= CONNECTION_WINDOW // 4:
+            self._h2.increment_flow_control_window(self._unacknowledged)
+            self._unacknowledged = 0
+
+    def give_window(self, number: int, count: int) -> int:
+        """
+        Give bytes of a stream's window back, as soon as they are worth a frame.
+
+        :return: how many are still to be given back.
+        """
+        if count < STREAM_WINDOW // 4 or self.ended or number not in self.streams:
+            return count
+        with suppress(StreamClosedError):  # the other side has ended it, and the event comes later
+            self._h2.increment_flow_control_window(count, number)
+            self.flush_soon()
+        return 0
+
+    # Sending.
+
+    def send_headers(self, number: int, fields: list[Header], ends: bool = False) -> None:
+        """Send a head; `ends` says whether the stream ends with it."""
+        if not self.ended:
+            self._h2.send_headers(number, fields, end_stream=ends)
+            self.flush_soon()
+
+    def respond(self, number: int, fields: list[Header], body: bytes) -> bool:
+        """Send a whole response on a stream that carries no exchange; return whether the window has room for it."""
+        if self._h2.local_flow_control_window(number) < len(body):
+            return False
+        self.send_headers(number, fields)
+        self._h2.send_data(number, body, end_stream=True)
+        return True
+
+    def reset(self, number: int, code: ErrorCodes) -> None:
+        """End a stream, unless the other side has."""
+        if not self.ended:
+            with suppress(StreamClosedError):
+                self._h2.reset_stream(number, code)
+                self.flush_soon()
+
+    def send(self, stream: S) -> None:
+        """Send what the windows allow of a stream's body."""
+        while self._send_frame(stream):
+            pass
+        self.flush_soon()
+
+    def send_all(self) -> None:
+        """Send one frame of each stream after the other, so that all get an even share."""
+        waiting = deque(self.streams.values())
+        while waiting:
+            stream = waiting.popleft()
+            if self._send_frame(stream):
+                waiting.append(stream)
+        self._pace()
+        self.flush_soon()
+
+    def window_updated(self, number: int) -> None:
+        """The other side takes more, on one stream or, if the number is 0, on the connection."""
+        stream = self.streams.get(number)
+        if not number:
+            self.send_all()
+        elif stream is not None:
+            self.send(stream)
+            stream.pace()
+
+    def _send_frame(self, stream: S) -> bool:
+        """Send one frame; return whether more may follow."""
+        outbound = stream.outbound
+        if not outbound.sendable or self.write_buffer_full or stream.number not in self.streams:
+            return False
+        try:
+            most = min(self._h2.local_flow_control_window(stream.number), self._h2.max_outbound_frame_size)
+            if outbound.waiting and most <= 0:
+                return False
+            data, last = outbound.take(most)
+            self._h2.send_data(stream.number, data, end_stream=last)
+        except StreamClosedError:
+            return False  # the other side has reset it, and the event comes later
+        self._sent(stream, len(data))
+        return not last
+
+    def flush_soon(self) -> None:
+        """Write at the end of the reactor iteration."""
+        if not self._write_due:
+            self._write_due = True
+            self._schedule(self.flush)
+
+    def flush(self) -> None:
+        """Write what jh2 has ready."""
+        self._write_due = False
+        data = self._h2.data_to_send()
+        if data:
+            self._write(data)
+
+    # Backpressure of the connection.
+
+    def pause(self) -> None:
+        """The write buffer is full."""
+        self.write_buffer_full = True
+        self._pace()
+
+    def resume(self) -> None:
+        """The write buffer has room again."""
+        self.write_buffer_full = False
+        self.send_all()
+
+    def _pace(self) -> None:
+        for stream in list(self.streams.values()):
+            stream.pace()
+
+    # The end.
+
+    def end(self, code: ErrorCodes | None = ErrorCodes.NO_ERROR) -> None:
+        """
+        Send a GOAWAY, and nothing after it.
+
+        :param code: None if jh2 has one ready, with the reason.
+        """
+        if not self.ended:
+            if code is not None:
+                self._h2.close_connection(code)
+            self.flush()
+            self.ended = True
+
+    def take_streams(self) -> list[S]:
+        """Forget all streams; return them."""
+        self.ended = True
+        streams = list(self.streams.values())
+        self.streams.clear()
+        return streams
