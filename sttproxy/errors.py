@@ -182,6 +182,18 @@ class UpstreamClosed(UpstreamError):
     code = "upstream_closed"
 
 
+class UpstreamRefused(UpstreamError):
+    """
+    503: the upstream refused the request without processing it (RFC 9113 §8.7); a later retry may succeed.
+
+    :ivar again: the source of the request can send it again, from the first byte of its body.
+    """
+
+    status = 503
+    code = "upstream_refused"
+    again = False
+
+
 class UpstreamCertificate(UpstreamError):
     """502: the certificate of the upstream cannot be verified."""
 

@@ -30,6 +30,9 @@ from .upstream.response import Response
 
 log = Logger()
 
+#: Most bytes of a body that are kept, so that they can be sent again after the upstream has refused the request.  Most
+#: spoken commands are shorter.
+MAX_KEPT = 64 * 1024
 
 #: Returns additional headers for a response when it begins.
 Notes = Callable[[], "list[Header]"]
@@ -78,15 +81,44 @@ class Upload:
         self._rewriter = rewriter
         self._receiver: BodyReceiver | None = None
         self._ended: Callable[[], None] | None = None
+        self._begun = False
+        #: What was sent, from the first byte on; None if it is too much to be kept.
+        self._kept: list[bytes] | None = []
+        self._kept_size = 0
+        self._complete = False
+        self._error: ProxyError | None = None
 
     def when_ended(self, ended: Callable[[], None]) -> None:
         """Set a callback for the end of the body, complete or not."""
         self._ended = ended
 
     def deliver(self, receiver: BodyReceiver) -> None:
-        """Begin to send the body."""
+        """Begin to send the body, or send it again after `recall`."""
         self._receiver = receiver
-        self._body.deliver(self)
+        if not self._begun:
+            self._begun = True
+            self._body.deliver(self)
+            return
+        for data in self._kept or ():
+            if self._receiver is receiver:
+                receiver.body_received(data)
+        if self._receiver is not receiver:
+            return
+        if self._error is not None or self._complete:
+            self._receiver = None
+        if self._error is not None:
+            receiver.body_failed(self._error)
+        elif self._complete:
+            receiver.body_ended()
+        else:
+            self._body.resumeProducing()
+
+    def recall(self) -> bool:
+        if self._kept is None:
+            return False
+        self._receiver = None
+        self._body.pauseProducing()
+        return True
 
     def body_received(self, data: bytes) -> None:
         try:
@@ -103,11 +135,13 @@ class Upload:
             self.body_failed(error)
         else:
             self._send(pieces)
+            self._complete = True
             receiver = self._end()
             if receiver is not None:
                 receiver.body_ended()
 
     def body_failed(self, error: ProxyError) -> None:
+        self._error = error
         receiver = self._end()
         self._body.stopProducing()
         if receiver is not None:
@@ -115,7 +149,14 @@ class Upload:
 
     def _send(self, pieces: list[bytes]) -> None:
         data = pieces[0] if len(pieces) == 1 else b"".join(pieces)
-        if data and self._receiver is not None:
+        if not data:
+            return
+        if self._kept is not None:
+            self._kept.append(data)
+            self._kept_size += len(data)
+            if self._kept_size > MAX_KEPT and self._receiver is not None:
+                self._kept = None
+        if self._receiver is not None:
             self._receiver.body_received(data)
 
     def _end(self) -> BodyReceiver | None:
@@ -132,6 +173,7 @@ class Upload:
         self._body.resumeProducing()
 
     def stopProducing(self) -> None:
+        self._kept = None
         self._end()
         self._body.stopProducing()
 

@@ -37,6 +37,7 @@ ANSWERS = {
     "UpstreamError": (502, "upstream_error", "bad_gateway"),
     "UpstreamUnreachable": (502, "upstream_error", "upstream_unreachable"),
     "UpstreamClosed": (502, "upstream_error", "upstream_closed"),
+    "UpstreamRefused": (503, "upstream_error", "upstream_refused"),
     "UpstreamCertificate": (502, "upstream_error", "upstream_certificate"),
     "UpstreamBusy": (503, "upstream_error", "upstream_busy"),
     "UpstreamTimeout": (504, "upstream_error", "upstream_timeout"),

@@ -69,7 +69,10 @@ def request_head(fields: list[Header], ended: bool) -> RequestHead:
     if not ended and not any(name == b"content-length" for name, _ in lines):
         lines.append((b"transfer-encoding", b"chunked"))
     text = b"".join([name + b": " + value + b"\r\n" for name, value in lines])
-    return parse_request(b"%b %b HTTP/1.1\r\n%b\r\n" % (method, path, text))
+    head = parse_request(b"%b %b HTTP/1.1\r\n%b\r\n" % (method, path, text))
+    if ended and head.length:
+        raise BadRequest("The Content-Length announces a body, and the request ends without one.")
+    return head
 
 
 def response_fields(status: int, headers: list[Header]) -> list[Header]:

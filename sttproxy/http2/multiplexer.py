@@ -7,28 +7,23 @@ It does not know what the streams carry.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
-from typing import Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from jh2.config import H2Configuration
 from jh2.connection import H2Connection
 from jh2.errors import ErrorCodes
-from jh2.events import Event
 from jh2.exceptions import StreamClosedError
 from jh2.settings import SettingCodes, Settings
 
 from ..errors import Header
 from ..http1.heads import MAX_HEAD
-from .frames import FrameSizes
-from .outbound import CONNECTION_WINDOW, MAX_FRAME, MAX_STREAMS, PREFACE, STREAM_WINDOW, Outbound
+from .outbound import CONNECTION_WINDOW, MAX_FRAME, MAX_STREAMS, STREAM_WINDOW, Outbound
+from .receiver import Receiver
 
 #: Bytes that a connection's window begins with (RFC 9113 §6.9.2).
 _FIRST_WINDOW = 65535
-
-
-class FrameTooLarge(Exception):
-    """The other side sends a frame that is larger than it was told."""
 
 
 class Sending(Protocol):
@@ -80,7 +75,6 @@ class Multiplexer(Generic[S]):
         self._write_due = False
         #: Bytes of the connection's window that are still to be given back.
         self._unacknowledged = 0
-        self._sizes = FrameSizes(MAX_FRAME, 0 if client else len(PREFACE))
         self._h2 = H2Connection(H2Configuration(client_side=client, header_encoding=False))
         self._h2.local_settings = Settings(
             client=client,
@@ -94,6 +88,7 @@ class Multiplexer(Generic[S]):
             },
         )
         self._h2.max_inbound_frame_size = MAX_FRAME
+        self._receiver = Receiver(self._h2, client)
 
     def start(self) -> None:
         """Begin the connection."""
@@ -114,18 +109,21 @@ class Multiplexer(Generic[S]):
 
     # Receiving.
 
-    def receive(self, data: bytes) -> list[Event]:
+    def receive(self, data: bytes) -> Iterator[Any]:
         """
         Take bytes from the other side.
 
-        :raises FrameTooLarge: when a frame is too large.
-        :raises jh2.exceptions.ProtocolError: when they are malformed in a way that ends the connection.
+        :return: jh2's events, `GoAway`, `WrongLength` and `Malformed`, until this end has ended.
         """
-        if not self._sizes.feed(data):
-            self._h2.close_connection(ErrorCodes.FRAME_SIZE_ERROR)
-            raise FrameTooLarge("a frame is too large")
-        events: list[Event] = self._h2.receive_data(data)
-        return events
+        for event in self._receiver.receive(data):
+            yield event
+            if self.ended:
+                return
+        self.flush_soon()
+
+    def expect(self, number: int, length: int) -> None:
+        """The body that arrives on a stream has this length, whatever its head says."""
+        self._receiver.expect(number, length)
 
     def acknowledge(self, flow: int) -> None:
         """
@@ -146,7 +144,7 @@ class Multiplexer(Generic[S]):
         """
         if count < STREAM_WINDOW // 4 or self.ended or number not in self.streams:
             return count
-        with suppress(StreamClosedError):  # the other side has ended it, and the event comes later
+        with suppress(StreamClosedError):  # it has ended with the same frame
             self._h2.increment_flow_control_window(count, number)
             self.flush_soon()
         return 0
@@ -173,6 +171,7 @@ class Multiplexer(Generic[S]):
             with suppress(StreamClosedError):
                 self._h2.reset_stream(number, code)
                 self.flush_soon()
+        self._receiver.forget(number)
 
     def send(self, stream: S) -> None:
         """Send what the windows allow of a stream's body."""
@@ -204,14 +203,11 @@ class Multiplexer(Generic[S]):
         outbound = stream.outbound
         if not outbound.sendable or self.write_buffer_full or stream.number not in self.streams:
             return False
-        try:
-            most = min(self._h2.local_flow_control_window(stream.number), self._h2.max_outbound_frame_size)
-            if outbound.waiting and most <= 0:
-                return False
-            data, last = outbound.take(most)
-            self._h2.send_data(stream.number, data, end_stream=last)
-        except StreamClosedError:
-            return False  # the other side has reset it, and the event comes later
+        most = min(self._h2.local_flow_control_window(stream.number), self._h2.max_outbound_frame_size)
+        if outbound.waiting and most <= 0:
+            return False
+        data, last = outbound.take(most)
+        self._h2.send_data(stream.number, data, end_stream=last)
         self._sent(stream, len(data))
         return not last
 

@@ -7,26 +7,26 @@ It does not know what the responses are.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from jh2.errors import ErrorCodes
 from jh2.events import (
-    ConnectionTerminated,
     DataReceived,
-    Event,
     RemoteSettingsChanged,
     RequestReceived,
     StreamEnded,
     StreamReset,
     WindowUpdated,
 )
-from jh2.exceptions import ProtocolError
 from twisted.internet.interfaces import IDelayedCall
 
 from ..deadline import Deadline
 from ..errors import BodyTooLarge, Header, ProxyError
 from ..http1.requests import RequestHead
+from ..http2.frames import GoAway
 from ..http2.heads import request_head, response_fields
-from ..http2.multiplexer import FrameTooLarge, Multiplexer
+from ..http2.multiplexer import Multiplexer
+from ..http2.receiver import Malformed, WrongLength
 from ..transport import IStreamTransport
 from ..writer import BufferedWriter
 from .addresses import Addresses
@@ -71,6 +71,18 @@ class HTTP2:
         self.secure = secure
         self.mux: Multiplexer[Stream] = Multiplexer(False, writer.write, site.scheduler.add, self._sent)
         self._end = end
+        #: What processes each kind of event.  Others only cost some of the allowance.
+        self._processing: dict[type, Callable[[Any], None]] = {
+            DataReceived: self._data,
+            RequestReceived: self._request,
+            StreamEnded: self._upload_ended,
+            WindowUpdated: self._window_updated,
+            RemoteSettingsChanged: self._settings_changed,
+            StreamReset: self._was_reset,
+            WrongLength: self._was_reset,
+            GoAway: self._goes_away,
+            Malformed: self._malformed,
+        }
         #: Resets that follow an early response, by stream.
         self._resets: dict[int, IDelayedCall] = {}
         self._draining = False
@@ -84,48 +96,40 @@ class HTTP2:
 
     def received(self, data: bytes) -> None:
         """Bytes from the client, the preface first."""
-        mux = self.mux
-        if mux.ended:
+        if self.mux.ended:
             return
-        try:
-            events = mux.receive(data)
-        except (FrameTooLarge, ProtocolError):
-            self._fail(None)
-            return
-        if any(isinstance(event, ConnectionTerminated) for event in events):
-            # The client leaves, and jh2 sends nothing after its GOAWAY.
-            self._fail(None)
-            return
-        # jh2 knows of all of them already, and sends nothing on streams that were reset.
-        resets = {event.stream_id for event in events if isinstance(event, StreamReset)}
-        for number in resets:
-            self._was_reset(number)
-        for event in events:
-            if mux.ended:
-                return
-            if getattr(event, "stream_id", None) not in resets:
-                self._process(event)
-        mux.flush_soon()
+        for event in self.mux.receive(data):
+            process = self._processing.get(type(event))
+            if process is not None:
+                process(event)
+            else:
+                self._spend(1.0)
 
-    def _process(self, event: Event) -> None:
-        if isinstance(event, DataReceived):
-            self._data(event)
-        elif isinstance(event, RequestReceived):
-            self._request(event)
-        elif isinstance(event, StreamEnded):
-            self._forget_reset(event.stream_id)
-            stream = self.mux.streams.get(event.stream_id)
-            if stream is not None:
-                stream.ended()
-        else:
-            self._spend(1.0)
-            if isinstance(event, WindowUpdated):
-                self.mux.window_updated(event.stream_id)
-            elif isinstance(event, RemoteSettingsChanged):
-                self.mux.send_all()
+    def _upload_ended(self, event: StreamEnded) -> None:
+        self._forget_reset(event.stream_id)
+        stream = self.mux.streams.get(event.stream_id)
+        if stream is not None:
+            stream.ended()
 
-    def _was_reset(self, number: int) -> None:
-        """The client has reset a stream, or jh2 has, for an error of the client's."""
+    def _window_updated(self, event: WindowUpdated) -> None:
+        self._spend(1.0)
+        self.mux.window_updated(event.stream_id)
+
+    def _settings_changed(self, event: RemoteSettingsChanged) -> None:
+        self._spend(1.0)
+        self.mux.send_all()
+
+    def _goes_away(self, event: GoAway) -> None:
+        """The client sends no more requests on this connection."""
+        self._spend(1.0)
+        self.drain()
+
+    def _malformed(self, event: Malformed) -> None:
+        self._fail(None)
+
+    def _was_reset(self, event: StreamReset | WrongLength) -> None:
+        """The client has reset a stream, or an error of the client's has."""
+        number = event.stream_id
         self._spend(RESET_COST)
         self._forget_reset(number)
         stream = self.mux.streams.pop(number, None)

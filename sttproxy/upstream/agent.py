@@ -7,7 +7,7 @@ from __future__ import annotations
 import re
 from typing import cast
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, fail
 from twisted.internet.interfaces import IConsumer
 from twisted.python.failure import Failure
 from twisted.web.client import URI
@@ -15,7 +15,7 @@ from twisted.web.http_headers import Headers
 from twisted.web.iweb import UNKNOWN_LENGTH, IAgent, IBodyProducer, IResponse
 from zope.interface import implementer
 
-from ..errors import BadRequest
+from ..errors import BadRequest, UpstreamRefused
 from ..http1.responses import ResponseHead
 from .interfaces import BodySink, IOutgoing, OutgoingHead
 from .pool import Acquired, Pool
@@ -60,11 +60,22 @@ class UpstreamAgent:
             return self._request(connection, outgoing)
         return self._pool.acquire().addCallback(self._request, outgoing)
 
-    def _request(self, acquired: Acquired, outgoing: IOutgoing) -> Deferred[Response]:
-        if outgoing.head.upgrades and not acquired.upgradable:
+    def _request(self, acquired: Acquired, outgoing: IOutgoing, again: bool = True) -> Deferred[Response]:
+        if acquired.upgradable:
+            return acquired.request(outgoing)
+        if outgoing.head.upgrades:
             acquired.close()
             return self._pool.acquire_http1().addCallback(lambda connection: connection.request(outgoing))
-        return acquired.request(outgoing)
+        return acquired.request(outgoing).addErrback(self._refused, outgoing, again)
+
+    def _refused(self, failure: Failure, outgoing: IOutgoing, again: bool) -> Deferred[Response]:
+        """A request over HTTP/2 has failed: send it again, once, if the upstream has not processed it."""
+        error = failure.value
+        if isinstance(error, UpstreamRefused) and error.again:
+            if again:
+                return self._pool.acquire().addCallback(self._request, outgoing, again=False)
+            outgoing.stopProducing()
+        return fail(failure)
 
 
 def _show_headers(response: Response) -> Response:
@@ -141,6 +152,9 @@ class StockOutgoing:
         sink, self._sink = self._sink, None
         if sink is not None:
             sink.body_failed(BadRequest(f"The body {why}."))
+
+    def recall(self) -> bool:
+        return self._producer is None
 
     def pauseProducing(self) -> None:
         if self._producer is not None:

@@ -10,7 +10,7 @@ from twisted.python.failure import Failure
 from twisted.web.client import ResponseDone
 
 from ..deadline import Deadline
-from ..errors import ProxyError, UpstreamTimeout
+from ..errors import ProxyError, UpstreamRefused, UpstreamTimeout
 from ..http1.responses import ResponseHead
 from .interfaces import IOutgoing, Wire
 from .response import Response
@@ -22,11 +22,24 @@ SEND_PROGRESS = 64 * 1024
 _DONE = Failure(ResponseDone())
 
 
+def refusal(again: bool) -> UpstreamRefused:
+    """
+    The error of a request that the upstream has not processed.
+
+    :param again: whether its source can send it again.
+    """
+    error = UpstreamRefused(
+        "The upstream refused the request without processing it.", headers=((b"Retry-After", b"1"),)
+    )
+    error.again = again
+    return error
+
+
 class Exchange:
     """
     Sends a request's body at the upstream's pace, and passes the response to the request's source.
 
-    It has three endings: `done`, `fail`, and an abort of the wire, which notifies only the source of the body.
+    It has four endings: `done`, `fail`, `refuse`, and an abort of the wire, which notifies only the source of the body.
 
     :ivar outgoing: the request.
     :ivar responded: fires with the `Response` when its head has arrived.  Cancelling it aborts the wire.
@@ -123,6 +136,14 @@ class Exchange:
         """The response is complete."""
         assert self.response is not None, "a response ends after its head"
         self.response.body_ended(_DONE)
+
+    def refuse(self) -> None:
+        """The wire no longer carries this exchange: the upstream has not processed the request."""
+        again = self.response is None and self.outgoing.recall()
+        if again:
+            self.sent = True  # by this exchange; the source keeps it for another one
+        self.forget()
+        self.fail(refusal(again))
 
     def fail(self, error: ProxyError) -> None:
         """Abort the wire.  The error goes to the source of the request, or to the receiver of the response's body."""

@@ -55,7 +55,14 @@ class IOutgoing(IPushProducer):
     head: OutgoingHead = Attribute("The request's head.")
 
     def deliver(sink: BodySink) -> None:
-        """Push the body to a sink, from its first byte on, until `stopProducing`."""
+        """Push the body to a sink, from its first byte on, until `stopProducing` or `recall`."""
+
+    def recall() -> bool:
+        """
+        Stop pushing the body to the sink, if the body can be delivered to another one, from its first byte on.
+
+        :return: whether it can, and has stopped.
+        """
 
     def informed(head: ResponseHead) -> None:
         """An interim response other than 100 has arrived."""

@@ -5,12 +5,11 @@ One HTTP/2 connection to the upstream (RFC 9113): many exchanges at a time.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from jh2.errors import ErrorCodes
 from jh2.events import (
-    ConnectionTerminated,
     DataReceived,
-    Event,
     InformationalResponseReceived,
     RemoteSettingsChanged,
     ResponseReceived,
@@ -18,7 +17,6 @@ from jh2.events import (
     StreamReset,
     WindowUpdated,
 )
-from jh2.exceptions import ProtocolError
 from twisted.internet.defer import Deferred, fail
 from twisted.internet.interfaces import IPushProducer, IReactorTime
 from twisted.internet.protocol import Protocol, connectionDone
@@ -26,12 +24,14 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from ..deadline import Deadline
-from ..errors import ProxyError, UpstreamClosed, UpstreamError
+from ..errors import BadRequest, ProxyError, UpstreamClosed, UpstreamError
+from ..http2.frames import GoAway
 from ..http2.heads import request_fields, response_head
-from ..http2.multiplexer import FrameTooLarge, Multiplexer
+from ..http2.multiplexer import Multiplexer
+from ..http2.receiver import Malformed, WrongLength
 from ..transport import IStreamTransport, tune
 from ..writer import BufferedWriter, FlushScheduler
-from .exchange import Exchange
+from .exchange import Exchange, refusal
 from .interfaces import IOutgoing
 from .response import Response
 from .stream import Stream
@@ -73,7 +73,21 @@ class Session(Protocol):
         self._idle_s = idle_s
         self._send_s = send_s
         self._open = True
+        #: The upstream has sent a GOAWAY.
+        self._leaving = False
         self._idle = Deadline(clock, self.close)
+        self._processing: dict[type, Callable[[Any], None]] = {
+            DataReceived: self._data,
+            InformationalResponseReceived: self._responds,
+            ResponseReceived: self._responds,
+            StreamEnded: self._response_ended,
+            StreamReset: self._was_reset,
+            WrongLength: self._has_wrong_length,
+            WindowUpdated: lambda event: self.mux.window_updated(event.stream_id),
+            RemoteSettingsChanged: lambda event: self.mux.send_all(),
+            GoAway: self._goes_away,
+            Malformed: self._malformed,
+        }
 
     def connectionMade(self) -> None:
         tune(self.transport)
@@ -89,7 +103,7 @@ class Session(Protocol):
     @property
     def room(self) -> bool:
         """Whether one more request can be sent."""
-        return self._open and len(self.mux.streams) < self.mux.room
+        return self._open and not self._leaving and len(self.mux.streams) < self.mux.room
 
     # Sending.
 
@@ -97,9 +111,8 @@ class Session(Protocol):
         """Send a request on a stream."""
         head = outgoing.head
         if not self.room:
-            outgoing.stopProducing()
             self.released(stream)
-            return fail(UpstreamClosed("The upstream closed the connection."))
+            return fail(refusal(again=True))
         exchange = stream.exchange = Exchange(outgoing, stream, self._clock, self._send_s)
         number = stream.number = self.mux.new_number()
         self.mux.streams[number] = stream
@@ -107,6 +120,8 @@ class Session(Protocol):
         lengths = [value for name, value in head.headers if name.lower() == b"content-length"]
         bodiless = stream.outbound.sent = not head.chunked and lengths in ([], [b"0"])
         fields = request_fields(head.method, self._scheme, head.target, head.headers)
+        if head.method == b"HEAD":
+            self.mux.expect(number, 0)
         self.mux.send_headers(number, fields, ends=bodiless)
         outgoing.deliver(exchange)
         return exchange.responded
@@ -128,47 +143,31 @@ class Session(Protocol):
     def dataReceived(self, data: bytes) -> None:
         if not self._open:
             return
-        try:
-            events = self.mux.receive(data)
-        except (FrameTooLarge, ProtocolError) as error:
-            self._fail(UpstreamError(f"The upstream's response is not valid HTTP/2: {error}."))
-            return
-        for event in events:
-            if self._open:
-                self._process(event)
-        self.mux.flush_soon()
+        for event in self.mux.receive(data):
+            process = self._processing.get(type(event))
+            if process is not None:
+                process(event)
 
-    def _process(self, event: Event) -> None:
-        if isinstance(event, ConnectionTerminated):
-            self._fail(UpstreamClosed("The upstream closed the connection."))
-            return
-        if isinstance(event, DataReceived):
-            self.mux.acknowledge(event.flow_controlled_length)
-        elif isinstance(event, RemoteSettingsChanged):
-            self.mux.send_all()
-        elif isinstance(event, WindowUpdated):
-            self.mux.window_updated(event.stream_id)
-        stream = self.mux.streams.get(getattr(event, "stream_id", 0) or 0)
+    def _data(self, event: DataReceived) -> None:
+        flow = event.flow_controlled_length
+        self.mux.acknowledge(flow)
+        stream = self.mux.streams.get(event.stream_id)
+        if stream is not None:
+            response = stream.carried.response
+            if event.data and response is not None:
+                response.body_received(bytes(event.data))
+            stream.taken(flow)
+
+    def _responds(self, event: InformationalResponseReceived | ResponseReceived) -> None:
+        stream = self.mux.streams.get(event.stream_id)
         if stream is None:
             return
-        exchange = stream.exchange
-        assert exchange is not None, "a stream with a number has one"
-        if isinstance(event, DataReceived):
-            if event.data and exchange.response is not None:
-                exchange.response.body_received(bytes(event.data))
-            stream.taken(event.flow_controlled_length)
-        elif isinstance(event, InformationalResponseReceived | ResponseReceived):
-            self._responds(exchange, event)
-        elif isinstance(event, StreamEnded):
-            self._ends(stream, exchange)
-        elif isinstance(event, StreamReset):
-            self._remove(stream)
-            exchange.fail(UpstreamClosed(f"The upstream reset the request (error {int(event.error_code)})."))
-
-    def _responds(self, exchange: Exchange, event: InformationalResponseReceived | ResponseReceived) -> None:
+        exchange = stream.carried
         try:
             fields = [(bytes(name), bytes(value)) for name, value in event.headers]
             head = response_head(fields, exchange.outgoing.head.method)
+            if head.length and getattr(event, "stream_ended", None) is not None:
+                raise BadRequest("it has a Content-Length and no body.")
         except ProxyError as error:
             exchange.fail(UpstreamError(f"The upstream's response is not valid HTTP: {error.message}"))
             return
@@ -181,7 +180,11 @@ class Session(Protocol):
             exchange.stop_sending()
         exchange.respond(head)
 
-    def _ends(self, stream: Stream, exchange: Exchange) -> None:
+    def _response_ended(self, event: StreamEnded) -> None:
+        stream = self.mux.streams.get(event.stream_id)
+        if stream is None:
+            return
+        exchange = stream.carried
         if exchange.response is None:
             exchange.fail(UpstreamError("The upstream's response is not valid HTTP/2: it has no head."))
             return
@@ -190,7 +193,29 @@ class Session(Protocol):
         self._remove(stream)
         exchange.done()
 
-    # Endings.
+    # Endings of streams.
+
+    def _was_reset(self, event: StreamReset) -> None:
+        stream = self.mux.streams.get(event.stream_id)
+        if stream is None:
+            return
+        if event.error_code == ErrorCodes.REFUSED_STREAM:
+            self._refuse(stream)
+        else:
+            self._remove(stream)
+            stream.carried.fail(UpstreamClosed(f"The upstream reset the request (error {int(event.error_code)})."))
+
+    def _has_wrong_length(self, event: WrongLength) -> None:
+        stream = self.mux.streams.get(event.stream_id)
+        if stream is not None:
+            self._remove(stream)
+            message = "its body is longer or shorter than its Content-Length."
+            stream.carried.fail(UpstreamError(f"The upstream's response is malformed: {message}"))
+
+    def _refuse(self, stream: Stream) -> None:
+        """The upstream has not processed a request."""
+        self._release(stream)
+        stream.carried.refuse()
 
     def cancel(self, stream: Stream) -> None:
         """End an exchange before both messages are complete."""
@@ -199,14 +224,50 @@ class Session(Protocol):
             self._remove(stream)
 
     def _remove(self, stream: Stream) -> None:
+        """An exchange has ended."""
+        stream.carried.forget()
+        self._release(stream)
+
+    def _release(self, stream: Stream) -> None:
         """A stream carries no exchange any more."""
-        if self.mux.streams.pop(stream.number, None) is None:
-            return
-        if stream.exchange is not None:
-            stream.exchange.forget()
-        if not self.mux.streams and self._open:
-            self._idle.set(self._idle_s)
+        del self.mux.streams[stream.number]
+        self._rest()
         self.released(stream)
+
+    # The end of the connection.
+
+    def _goes_away(self, event: GoAway) -> None:
+        """
+        The upstream takes no more requests on this connection, and does not process those above a number.
+
+        An upstream that stops gracefully sends a first one with the largest number, and a second one later.
+        """
+        if not self._leaving:
+            self._leaving = True
+            self._lost(self)
+        for stream in list(self.mux.streams.values()):
+            if stream.number > event.last:
+                self._refuse(stream)
+        self._rest()
+
+    def _rest(self) -> None:
+        """No stream may be left."""
+        if self._leaving:
+            self.close()
+        elif not self.mux.streams:
+            self._idle.set(self._idle_s)
+
+    def close(self) -> None:
+        """Close the connection, if it is idle."""
+        if self._open and not self.mux.streams:
+            self.mux.end()
+            self._fail(UpstreamClosed("The connection was idle."))
+
+    def _malformed(self, event: Malformed) -> None:
+        self._fail(UpstreamError(f"The upstream's response is not valid HTTP/2: {event.reason}."))
+
+    def connectionLost(self, reason: Failure = connectionDone) -> None:
+        self._fail(UpstreamClosed("The upstream closed the connection."))
 
     def _fail(self, error: ProxyError) -> None:
         """End the connection, with all exchanges."""
@@ -217,19 +278,9 @@ class Session(Protocol):
         self.mux.end(None)
         self.transport.unregisterProducer()
         self.transport.loseConnection()
-        self._lost(self)
+        if not self._leaving:
+            self._lost(self)
         for stream in self.mux.take_streams():
-            exchange = stream.exchange
-            assert exchange is not None, "a stream with a number has one"
-            exchange.forget()
+            stream.carried.forget()
             self.released(stream)
-            exchange.fail(error)
-
-    def close(self) -> None:
-        """Close the connection, if it is idle."""
-        if self._open and not self.mux.streams:
-            self.mux.end()
-            self._fail(UpstreamClosed("The connection was idle."))
-
-    def connectionLost(self, reason: Failure = connectionDone) -> None:
-        self._fail(UpstreamClosed("The upstream closed the connection."))
+            stream.carried.fail(error)

@@ -54,6 +54,12 @@ class Stream:
         """Give the stream back without a request; the connection goes on."""
         self._session.released(self)
 
+    @property
+    def carried(self) -> Exchange:
+        """The exchange; only after the request."""
+        assert self.exchange is not None, "the request begins it"
+        return self.exchange
+
     # The wire.
 
     def send_body(self, data: bytes) -> None:

@@ -4,32 +4,125 @@ Tests for :mod:`sttproxy.http2.frames`.
 
 from __future__ import annotations
 
-from hyperframe.frame import DataFrame, PingFrame, SettingsFrame
+from hyperframe.frame import ContinuationFrame, DataFrame, Frame, GoAwayFrame, HeadersFrame, PingFrame, SettingsFrame
 from twisted.trial.unittest import SynchronousTestCase
 
-from sttproxy.http2.frames import FrameSizes
+from sttproxy.http2.frames import Data, FrameReader, FrameTooLarge, GoAway, Passed
 
 PREFACE = b"x" * 24
+MOST = 100
 
 
-class SizeTests(SynchronousTestCase):
-    """Frames that are small enough, and the first one that is not."""
+def read(*reads: bytes | Frame, preface: int = 0) -> list[Passed | Data | GoAway]:
+    """Return what a reader passes on of several reads."""
+    frames = FrameReader(MOST, preface)
+    return [piece for data in reads for piece in frames.feed(data if isinstance(data, bytes) else data.serialize())]
 
-    def test_good(self) -> None:
-        """Frames up to the limit pass, in any pieces."""
-        data = PREFACE + b"".join(
-            frame.serialize() for frame in (SettingsFrame(0), DataFrame(1, bytes(100)), PingFrame(0, bytes(8)))
+
+def joined(*frames: Frame) -> bytes:
+    """Return frames as they are on the wire."""
+    return b"".join(frame.serialize() for frame in frames)
+
+
+class ReaderTests(SynchronousTestCase):
+    """What jh2 is given."""
+
+    def test_any_cut(self) -> None:
+        """What is passed on means the same, wherever the reads are cut."""
+        frames = (
+            SettingsFrame(0),
+            HeadersFrame(1, b"ab"),
+            ContinuationFrame(1, b"c", flags=["END_HEADERS"]),
+            *[DataFrame(1, b"%d" % number * 30) for number in range(9)],
+            DataFrame(3, b"other"),
+            DataFrame(3, b"padded", flags=["PADDED"], pad_length=7),
+            DataFrame(1, b""),
+            GoAwayFrame(0, last_stream_id=5, error_code=2, additional_data=b"debug"),
+            DataFrame(1, b"end", flags=["END_STREAM"]),
+            PingFrame(0, b"12345678"),
+            DataFrame(3, b"", flags=["END_STREAM"]),
         )
+        data = PREFACE + joined(*frames)
+        passed = PREFACE + joined(*frames[:3])
+        bodies = {1: b"".join(b"%d" % number * 30 for number in range(9)) + b"end", 3: b"otherpadded"}
         for size in range(1, len(data) + 1):
-            sizes = FrameSizes(100, len(PREFACE))
-            for at in range(0, len(data), size):
-                self.assertTrue(sizes.feed(data[at : at + size]))
+            pieces = read(*(data[at : at + size] for at in range(0, len(data), size)), preface=len(PREFACE))
+            wire = b"".join(piece.data for piece in pieces if not isinstance(piece, GoAway))
+            self.assertTrue(wire.startswith(passed), size)
+            got: dict[int, bytes] = {1: b"", 3: b""}
+            ended = []
+            rest = wire[len(PREFACE) :]
+            while rest:
+                frame, length = Frame.parse_frame_header(memoryview(rest[:9]))
+                frame.parse_body(memoryview(rest[9 : 9 + length]))
+                rest = rest[9 + length :]
+                if isinstance(frame, DataFrame):
+                    self.assertNotIn(frame.stream_id, ended)
+                    got[frame.stream_id] += frame.data
+                    ended += [frame.stream_id] if "END_STREAM" in frame.flags else []
+            self.assertEqual((got, ended), (bodies, [1, 3]), size)
+            self.assertEqual([piece for piece in pieces if isinstance(piece, GoAway)], [GoAway(5, 2)], size)
+            sizes = {1: 0, 3: 0}
+            for piece in pieces:
+                if isinstance(piece, Data):
+                    sizes[piece.number] += piece.size
+            self.assertEqual(sizes, {1: len(bodies[1]), 3: len(bodies[3])}, size)
+
+    def test_joined(self) -> None:
+        """DATA of one stream in one read is one frame, up to the limit and up to its end."""
+        whole = DataFrame(1, b"abcd").serialize()
+        self.assertEqual(read(joined(DataFrame(1, b"ab"), DataFrame(1, b"cd"))), [Data(whole, 1, 4, False)])
+        ends = joined(DataFrame(1, b"ab"), DataFrame(1, b"cd", flags=["END_STREAM"]), DataFrame(1, b"e"))
+        self.assertEqual([piece[1:] for piece in read(ends)], [(1, 4, True), (1, 1, False)])
+        others = joined(DataFrame(1, b"a"), DataFrame(3, b"b"), DataFrame(1, b"c"), PingFrame(0), DataFrame(1, b"d"))
+        self.assertEqual(
+            [piece[1:] for piece in read(others)], [(1, 1, False), (3, 1, False), (1, 1, False), (), (1, 1, False)]
+        )
+        large = joined(DataFrame(1, bytes(60)), DataFrame(1, bytes(60)), DataFrame(1, bytes(40)))
+        self.assertEqual([piece[1:] for piece in read(large)], [(1, 60, False), (1, 100, False)])
+
+    def test_parts(self) -> None:
+        """DATA is passed on as it comes, and ends with its last byte."""
+        data = DataFrame(1, b"abcd", flags=["END_STREAM"]).serialize()
+        pieces = read(data[:11], data[11:])
+        self.assertEqual(
+            pieces,
+            [
+                Data(DataFrame(1, b"ab").serialize(), 1, 2, False),
+                Data(DataFrame(1, b"cd", flags=["END_STREAM"]).serialize(), 1, 2, True),
+            ],
+        )
+
+    def test_padded(self) -> None:
+        """Padding is passed on, and is not part of the body's size."""
+        for pad, size in ((0, 3), (5, 3)):
+            data = DataFrame(1, b"abc", flags=["PADDED", "END_STREAM"], pad_length=pad).serialize()
+            self.assertEqual(read(data), [Data(data, 1, size, True)])
+            self.assertEqual(read(data[:9], data[9:]), [Data(data, 1, size, True)])
+        excess = b"\x00\x00\x02\x00\x08\x00\x00\x00\x01\xff\x00"
+        self.assertEqual(read(excess), [Data(excess, 1, 0, False)])
 
     def test_large(self) -> None:
-        """A larger one is found when its header is complete, wherever it comes."""
-        before = PREFACE + SettingsFrame(0).serialize()
+        """A frame that is too large is found when its header is complete, wherever it comes."""
+        header = DataFrame(1, bytes(MOST + 1)).serialize()[:9]
         for cut in range(9):
-            sizes = FrameSizes(100, len(PREFACE))
-            header = DataFrame(1, bytes(101)).serialize()[:9]
-            self.assertTrue(sizes.feed(before + header[:cut]))
-            self.assertFalse(sizes.feed(header[cut:]))
+            frames = FrameReader(MOST, 0)
+            list(frames.feed(SettingsFrame(0).serialize() + header[:cut]))
+            with self.assertRaises(FrameTooLarge):
+                list(frames.feed(header[cut:]))
+
+    def test_goaway(self) -> None:
+        """A GOAWAY is read and dropped, with its debug data; a malformed one is left to jh2."""
+        good = GoAwayFrame(0, last_stream_id=2**31 - 1, error_code=11, additional_data=b"x" * 50).serialize()
+        ping = PingFrame(0).serialize()
+        self.assertEqual(read(good + ping), [GoAway(2**31 - 1, 11), Passed(ping)])
+        for bad in (good[:5] + b"\0\0\0\1" + good[9:], b"\0\0\7\7\0\0\0\0\0" + bytes(7)):
+            self.assertEqual(read(bad), [Passed(bad)])
+
+    def test_in_head(self) -> None:
+        """Frames in the middle of a head are left to jh2, which ends the connection."""
+        begun = HeadersFrame(1, b"ab").serialize()
+        goaway, data = GoAwayFrame(0).serialize(), DataFrame(1, b"a").serialize()
+        self.assertEqual(read(begun + goaway + data), [Passed(begun), Passed(goaway), Passed(data)])
+        end = ContinuationFrame(1, b"", flags=["END_HEADERS"]).serialize()
+        self.assertEqual(read(begun + end + goaway), [Passed(begun), Passed(end), GoAway(0, 0)])

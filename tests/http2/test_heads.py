@@ -35,6 +35,12 @@ class AcceptedTests(SynchronousTestCase):
         unknown = request_head(POST, False)
         self.assertEqual((unknown.length, unknown.chunked), (None, True))
 
+    def test_no_body(self) -> None:
+        """A length without a body is rejected; an upstream would take the next request for it."""
+        self.assertEqual(request_head([*POST, (b"content-length", b"0")], True).length, 0)
+        with self.assertRaises(BadRequest):
+            request_head([*POST, (b"content-length", b"5")], True)
+
     def test_cookies(self) -> None:
         """Cookie crumbs are joined (RFC 9113 §8.2.3)."""
         head = request_head([*GET, (b"cookie", b"a=1"), (b"x", b"y"), (b"cookie", b"b=2")], True)

@@ -18,7 +18,16 @@ from h2.events import (
     StreamEnded,
     StreamReset,
 )
-from hyperframe.frame import DataFrame, Frame, HeadersFrame, PingFrame, RstStreamFrame, SettingsFrame, WindowUpdateFrame
+from hyperframe.frame import (
+    DataFrame,
+    Frame,
+    GoAwayFrame,
+    HeadersFrame,
+    PingFrame,
+    RstStreamFrame,
+    SettingsFrame,
+    WindowUpdateFrame,
+)
 
 from sttproxy.http2.outbound import CONNECTION_WINDOW, MAX_STREAMS, PREFACE, STREAM_WINDOW
 from sttproxy.inbound.http2 import RESET_DELAY_S
@@ -301,13 +310,51 @@ class UploadTests(HTTP2TestCase):
         self.assertEqual(client.status[unknown], 413)
 
     def test_length(self) -> None:
-        """A body of another length than announced ends the connection, and is never complete for the upstream."""
+        """A body of another length than announced ends its stream only, and is never complete for the upstream."""
+        client = self.connected()
+        good = client.ask(b"/good")
+        good_upstream = self.server
+        resets = {}
+        for frames in (
+            [DataFrame(1, b"abc", flags=["END_STREAM"])],
+            [DataFrame(1, b"abc"), DataFrame(1, b"abc")],
+            [DataFrame(1, b"abc"), DataFrame(1, b"", flags=["END_STREAM"])],
+            [DataFrame(1, b"abc", flags=["PADDED", "END_STREAM"], pad_length=2)],
+            [
+                DataFrame(1, b"abc"),
+                HeadersFrame(1, b"\0\1x\1y", flags=["END_HEADERS", "END_STREAM"]),
+            ],
+        ):
+            number = client.ask(b"/x", (b"content-length", b"5"), method=b"POST", ends=False)
+            for frame in frames:
+                frame.stream_id = number
+            client.raw(*frames)
+            resets[number] = ErrorCodes.PROTOCOL_ERROR
+            self.assertEqual(client.resets, resets, frames)
+            self.assertEqual(self.server.ending, Ending.RESET)
+        good_upstream.send(ok(b"good"))
+        client.exchange()
+        self.assertEqual((client.bodies[good], client.goaway), (b"good", None))
+
+    def test_length_without_body(self) -> None:
+        """A Content-Length on a request that ends with its head gets 400: the upstream would wait for the body."""
+        client = self.connected()
+        number = client.ask(b"/x", (b"content-length", b"5"), method=b"POST")
+        self.assertEqual(client.status[number], 400)
+        self.assertEqual(self.upstream.peers, [])
+
+    def test_length_after_response(self) -> None:
+        """The length counts for an upload whose response has come early, too."""
         client = self.connected()
         number = client.ask(b"/x", (b"content-length", b"5"), method=b"POST", ends=False)
-        frame = DataFrame(number, b"abc", flags=["END_STREAM"])
-        client.raw(frame)
-        self.assertEqual(client.goaway, ErrorCodes.PROTOCOL_ERROR)
-        self.assertEqual(self.server.ending, Ending.RESET)
+        self.server.send(message(b"HTTP/1.1 413 Too Large", b"Content-Length: 2", body=b"no"))
+        client.exchange()
+        client.raw(DataFrame(number, bytes(100)))
+        self.assertEqual((client.resets, client.goaway), ({number: ErrorCodes.PROTOCOL_ERROR}, None))
+        other = client.ask(b"/stats")
+        self.reactor.pass_time(RESET_DELAY_S)
+        client.exchange()
+        self.assertEqual((client.status[other], client.goaway), (200, None))
 
 
 class DownloadTests(HTTP2TestCase):
@@ -402,6 +449,27 @@ class EndingTests(HTTP2TestCase):
         client.exchange()
         self.assertEqual((client.bodies[number], client.goaway), (b"done", 0))
         self.successResultOf(drained)
+
+    def test_goaway(self) -> None:
+        """After a client's GOAWAY its requests in flight finish, new ones are refused, and the connection closes."""
+        for code in (ErrorCodes.NO_ERROR, ErrorCodes.CANCEL):
+            client = self.connected()
+            number = client.ask(b"/1", method=b"POST", ends=False)
+            upstream = self.server
+            client.raw(GoAwayFrame(0, error_code=code, additional_data=b"bye"))
+            client.send(number, b"more", ends=True)
+            refused = client.ask(b"/2")
+            self.assertEqual(client.resets, {refused: ErrorCodes.REFUSED_STREAM})
+            upstream.send(ok(b"done"))
+            self.assertEqual(client.peer.ending, Ending.CLOSED)
+            client.exchange()
+            self.assertEqual((client.bodies[number], client.goaway), (b"done", 0))
+
+    def test_goaway_idle(self) -> None:
+        """A GOAWAY closes a connection without requests."""
+        client = self.connected()
+        client.raw(GoAwayFrame(0))
+        self.assertEqual((client.goaway, client.peer.ending), (0, Ending.CLOSED))
 
     def test_stopped(self) -> None:
         """After the grace period a request without a response gets 503."""
@@ -506,6 +574,9 @@ class AbuseTests(HTTP2TestCase):
             [b"\x00\x00\x04\x09\x04\x00\x00\x00\x01" + bytes(4)],  # CONTINUATION without HEADERS
             [b"\x00\x00\x04\x05\x04\x00\x00\x00\x01" + bytes(4)],  # a push from a client
             [b"\x00\x00\x02\x01\x05\x00\x00\x00\x01\xff\xff"],  # a block that is not HPACK
+            [b"\x00\x00\x08\x07\x00\x00\x00\x00\x01" + bytes(8)],  # a GOAWAY on a stream
+            [b"\x00\x00\x07\x07\x00\x00\x00\x00\x00" + bytes(7)],  # a GOAWAY of 7 bytes
+            [HeadersFrame(1, b"\x82"), GoAwayFrame(0)],  # a GOAWAY in the middle of a head
         ):
             client = self.abused(*frames)
             self.assertIsNotNone(client.goaway, frames)

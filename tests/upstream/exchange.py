@@ -29,6 +29,7 @@ class FakeOutgoing:
     :ivar paused: whether the connection has paused it.
     :ivar stopped: how many times the connection has stopped it.
     :ivar hints: the interim responses that it received.
+    :ivar recallable: whether its body can be delivered again.
     """
 
     def __init__(
@@ -51,6 +52,7 @@ class FakeOutgoing:
         self.paused = False
         self.stopped = 0
         self.hints: list[ResponseHead] = []
+        self.recallable = whole
         self._whole = whole
 
     def deliver(self, sink: BodySink) -> None:
@@ -58,6 +60,11 @@ class FakeOutgoing:
         self.paused = False
         if self._whole:
             self.end()
+
+    def recall(self) -> bool:
+        if self.recallable:
+            self.sink = None
+        return self.recallable
 
     def send(self, data: bytes) -> None:
         """Send bytes of the body."""
