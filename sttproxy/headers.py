@@ -15,7 +15,7 @@ from .errors import Header, UnsupportedBody
 from .http1.heads import Head
 
 #: Hop-by-hop headers (RFC 9110 §7.6.1, RFC 9112 §9.6), which are never forwarded.  Connection can name more of them.
-#: Trailer is one of them because the proxy drops trailers; Expect, because the proxy itself responds to it.
+#: Expect is one of them because the proxy itself responds to it.
 HOP_BY_HOP = frozenset(
     {
         b"connection",
@@ -25,7 +25,6 @@ HOP_BY_HOP = frozenset(
         b"proxy-authorization",
         b"proxy-connection",
         b"te",
-        b"trailer",
         b"transfer-encoding",
         b"upgrade",
     }
@@ -35,10 +34,11 @@ HOP_BY_HOP = frozenset(
 #: headers that the upstream relies on.  RFC 8586 §2 requires it for CDN-Loop.
 _END_TO_END = frozenset({b"host", b"content-length", b"content-type", b"authorization", b"cdn-loop"})
 
-_DESCRIBING = frozenset({b"content-type", b"content-length"})
+#: Headers that describe a body.  Trailer does, because the trailers of a rewritten body are dropped.
+_DESCRIBING = frozenset({b"content-type", b"content-length", b"trailer"})
 
 #: The forwarded headers, also with underscores: servers behind CGI-like gateways cannot tell them from hyphens.
-_FORWARDED = frozenset(
+FORWARDED = frozenset(
     b"x%cforwarded%c%b" % (first, second, suffix)
     for first in b"-_"
     for second in b"-_"
@@ -77,7 +77,8 @@ def end_to_end(head: Head) -> list[Header]:
 
 def describing(headers: list[Header], content_type: bytes, length: int | None) -> list[Header]:
     """
-    Adapt Content-Type and Content-Length to a new body; each keeps its position and the spelling of its name.
+    Adapt Content-Type and Content-Length to a new body; each keeps its position and the spelling of its name.  Drop
+    Trailer.
 
     :param length: the length of the body in bytes; None if it is chunked.
     """
@@ -109,11 +110,11 @@ def forwarded(head: Head, headers: list[Header], peer: bytes, proto: bytes, trus
         Host are kept.  If not, the three are replaced and Forwarded is dropped, because any client can send them.
     """
     received: dict[bytes, list[bytes]] = {}
-    if head.has(_FORWARDED):
+    if head.has(FORWARDED):
         if trusted:
             for name, value in headers:
                 received.setdefault(name.lower(), []).append(value)
-        headers = [header for header in headers if header[0].lower() not in _FORWARDED]
+        headers = [header for header in headers if header[0].lower() not in FORWARDED]
     hops = received.get(b"x-forwarded-for", [])
     if not hops or peer != UNKNOWN.encode():
         hops.append(peer)  # a proxy without an address adds no information to the list

@@ -6,7 +6,7 @@ Each transfer has three endings, in both directions: done, upstream failed, clie
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol as Structure
 
 from twisted.internet.defer import Deferred
@@ -23,6 +23,7 @@ from .http1.responses import ResponseHead
 from .inbound.interfaces import BodyReceiver, BodySource
 from .inbound.request import Request
 from .routes import Mount
+from .trailers import forwardable
 from .tunnel import connect, ends
 from .upstream.client import Upstream
 from .upstream.interfaces import IOutgoing, OutgoingHead
@@ -68,17 +69,26 @@ class Upload:
     """
 
     def __init__(
-        self, request: Request, body: BodySource, head: OutgoingHead, rewriter: Rewriter, length: int | None
+        self,
+        request: Request,
+        body: BodySource,
+        head: OutgoingHead,
+        rewriter: Rewriter,
+        length: int | None,
+        *,
+        keeps_trailers: bool = False,
     ) -> None:
         """
         :param body: what is rewritten and sent; usually the request's own body.
         :param length: of the rewritten body, in bytes; None for a chunked one.
+        :param keeps_trailers: whether the body's trailers are forwarded.
         """
         self.head = head
         self.length = length
         self._request = request
         self._body = body
         self._rewriter = rewriter
+        self._keeps_trailers = keeps_trailers
         self._receiver: BodyReceiver | None = None
         self._ended: Callable[[], None] | None = None
         self._begun = False
@@ -128,7 +138,7 @@ class Upload:
         else:
             self._send(pieces)
 
-    def body_ended(self) -> None:
+    def body_ended(self, trailers: Sequence[Header] = ()) -> None:
         try:
             pieces = self._rewriter.finish()
         except ProxyError as error:
@@ -138,7 +148,8 @@ class Upload:
             self._complete = True
             receiver = self._end()
             if receiver is not None:
-                receiver.body_ended()
+                kept = forwardable(self._request.head, trailers) if trailers and self._keeps_trailers else ()
+                receiver.body_ended(kept)
 
     def body_failed(self, error: ProxyError) -> None:
         self._error = error
@@ -256,7 +267,9 @@ class Relay(Protocol):
 
     # The three endings.
 
-    def _done(self) -> None:
+    def _done(self, response: Response) -> None:
+        if response.trailers:
+            self._request.trailers = forwardable(response.head, response.trailers)
         self._request.unregisterProducer()
         self._request.finish()
 
@@ -298,12 +311,13 @@ class Relay(Protocol):
             self._crashed(Failure())
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
-        self._response = None  # the two refer to each other
+        response, self._response = self._response, None  # the two refer to each other
         if self._request.over:
             return
         try:
             if isinstance(reason.value, ResponseDone):
-                self._done()
+                assert response is not None, "its body ends once"
+                self._done(response)
             else:
                 self._request.unregisterProducer()
                 self._failed(reason)

@@ -34,7 +34,6 @@ CONNECTION_HEADERS = (
     b"Proxy-Authorization",
     b"Proxy-Connection",
     b"TE",
-    b"Trailer",
     b"Transfer-Encoding",
     b"Upgrade",
 )

@@ -9,18 +9,17 @@ from __future__ import annotations
 
 import enum
 import re
+from collections.abc import Sequence
 from typing import Protocol
 
-from ..errors import BadRequest
-from .heads import HEAD_END, Head, parse_fields
+from ..errors import BadRequest, Header, HeadTooLarge
+from .heads import HEAD_END, MAX_HEAD, Head, check_line_ends, field_lines, parse_trailers
 
 #: Longest chunk-size line with its extensions, in bytes.  The longest extensions in use are signatures.
 MAX_CHUNK_LINE = 4096
 #: Most bytes of chunk extensions in one body.  Without this limit a client can send any amount of data in extensions,
 #: which no body limit counts (CVE-2023-39326).
 MAX_EXTENSIONS = 64 * 1024
-#: Longest trailer section, in bytes.
-MAX_TRAILERS = 8 * 1024
 
 _CHUNK_LINE = re.compile(rb"([0-9A-Fa-f]{1,15})([ \t]*;[\t\x20-\x7e\x80-\xff]*)?\r\n")
 
@@ -30,9 +29,11 @@ class Decoder(Protocol):
     Finds the end of one body.
 
     :ivar done: whether the body is complete.
+    :ivar trailers: the trailer section behind the body, as it was received.
     """
 
     done: bool
+    trailers: Sequence[Header]
 
     def feed(self, data: bytes) -> tuple[list[bytes], bytes]:
         """
@@ -47,6 +48,8 @@ class Decoder(Protocol):
 
 class Counted:
     """A body of a known length."""
+
+    trailers: Sequence[Header] = ()
 
     def __init__(self, length: int) -> None:
         self._left = length
@@ -73,6 +76,7 @@ class UntilClose:
     """A response body that ends when the connection closes."""
 
     done = False
+    trailers: Sequence[Header] = ()
 
     def feed(self, data: bytes) -> tuple[list[bytes], bytes]:
         return [data], b""
@@ -92,12 +96,12 @@ class Chunked:
     """
     A body in the chunked coding.
 
-    Drops chunk extensions.  Checks the trailer section and drops it, as RFC 9110 §6.5.1 allows: a proxy that merges
-    trailers into the head lets the sender change header fields that are already checked.
+    Drops chunk extensions.  The trailer section has the limits of a head.
     """
 
     def __init__(self) -> None:
         self.done = False
+        self.trailers: Sequence[Header] = ()
         self._state = _State.SIZE
         self._buffer = b""
         self._left = 0
@@ -155,14 +159,13 @@ class Chunked:
         if data.startswith(b"\r\n", at):
             self.done = True
             return at + 2
-        end = data.find(HEAD_END, at, at + MAX_TRAILERS)
+        end = data.find(HEAD_END, at, at + MAX_HEAD)
         if end < 0:
-            if len(data) - at >= MAX_TRAILERS:
-                raise BadRequest(f"The trailer section is longer than {MAX_TRAILERS} bytes.")
+            if len(data) - at >= MAX_HEAD:
+                raise HeadTooLarge(f"The trailer section is longer than {MAX_HEAD} bytes.")
+            check_line_ends(data[at:])
             return at
-        names = parse_fields(b"\r\n" + data[at : end + 4])[1]
-        if b"content-length" in names or b"transfer-encoding" in names:
-            raise BadRequest("A trailer section must not contain Content-Length or Transfer-Encoding.")
+        self.trailers = parse_trailers(data[at : end + 4])
         self.done = True
         return end + 4
 
@@ -182,5 +185,10 @@ def chunk(data: bytes) -> bytes:
     return b"%x\r\n%b\r\n" % (len(data), data)
 
 
-#: Ends a chunked body.
+#: Ends a chunked body without trailers.
 LAST_CHUNK = b"0\r\n\r\n"
+
+
+def last_chunk(trailers: Sequence[Header]) -> bytes:
+    """Encode the end of a chunked body, with its trailer section."""
+    return b"0\r\n%b\r\n" % field_lines(trailers) if trailers else LAST_CHUNK

@@ -8,6 +8,7 @@ implementations could read differently is rejected, never repaired: repairs make
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 import attrs
 from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
@@ -24,6 +25,7 @@ HEAD_END = b"\r\n\r\n"
 
 #: Every number of 18 digits fits into a signed 64-bit integer.
 _LENGTH = re.compile(rb"[0-9]{1,18}")
+_FRAMING = frozenset({b"content-length", b"transfer-encoding"})
 #: Servers behind CGI-like gateways read these as the framing fields: they cannot tell an underscore from a hyphen.
 _FRAMING_LOOKALIKES = frozenset({b"content_length", b"transfer_encoding"})
 
@@ -66,7 +68,7 @@ class Head:
         return self.version == b"HTTP/1.1" or b"keep-alive" in self.connection
 
 
-def options(values: list[bytes]) -> frozenset[bytes]:
+def options(values: Sequence[bytes]) -> frozenset[bytes]:
     """The elements of comma-separated field values, lower-cased."""
     return frozenset(option.strip(b" \t").lower() for option in b",".join(values).split(b",")) - {b""}
 
@@ -118,6 +120,35 @@ def parse_fields(block: bytes) -> tuple[list[Header], dict[bytes, list[bytes]]]:
     return pairs, index
 
 
+def parse_trailers(section: bytes) -> list[Header]:
+    """
+    Parse a trailer section; the limits of heads apply.
+
+    :param section: the field lines and the empty line.
+    :raises BadRequest: when a line does not conform to RFC 9112 §5, or is a field that frames a body.
+    :raises HeadTooLarge: when the section is too long, or there are more than `MAX_FIELDS` fields.
+    """
+    if len(section) > MAX_HEAD:
+        raise HeadTooLarge(f"The trailer section is longer than {MAX_HEAD} bytes.")
+    check_line_ends(section)
+    pairs, index = parse_fields(b"\r\n" + section)
+    if not _FRAMING.isdisjoint(index):
+        raise BadRequest("A trailer section must not contain Content-Length or Transfer-Encoding.")
+    return pairs
+
+
+def check_line_ends(part: bytes) -> None:
+    """
+    Check that all lines end in CRLF.
+
+    :param part: the beginning of a head or a trailer section.
+    :raises BadRequest: when it contains another line end.
+    """
+    breaks = part.count(b"\r\n")
+    if part.count(b"\n") > breaks or part.count(b"\r", 0, -1) > breaks:
+        raise BadRequest("A line does not end in CRLF.")
+
+
 def body_framing(version: bytes, headers: list[Header], index: dict[bytes, list[bytes]]) -> tuple[int | None, bool]:
     """
     Find out the length of the body, and whether it is chunked; (None, False) if the head states neither.
@@ -150,6 +181,6 @@ def body_framing(version: bytes, headers: list[Header], index: dict[bytes, list[
     return length, False
 
 
-def field_lines(headers: list[Header]) -> bytes:
+def field_lines(headers: Sequence[Header]) -> bytes:
     """Encode the field lines, without the empty line that ends a head."""
     return b"\r\n".join([*map(b": ".join, headers), b""])

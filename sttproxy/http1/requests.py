@@ -18,7 +18,16 @@ from ..errors import (
     TargetTooLong,
     VersionNotSupported,
 )
-from .heads import MAX_HEAD, Head, body_framing, connection_options, field_lines, options, parse_fields
+from .heads import (
+    MAX_HEAD,
+    Head,
+    body_framing,
+    check_line_ends,
+    connection_options,
+    field_lines,
+    options,
+    parse_fields,
+)
 
 #: Longest request line, in bytes.  RFC 9112 §3 recommends at least 8000.
 MAX_REQUEST_LINE = 8 * 1024
@@ -81,9 +90,7 @@ def check_beginning(part: bytes) -> None:
     _check_request_line_length(len(part.rstrip(b"\r")) if line < 0 else line)
     if len(part) >= MAX_HEAD:
         raise HeadTooLarge(f"The head is longer than {MAX_HEAD} bytes.")
-    breaks = part.count(b"\r\n")
-    if part.count(b"\n") > breaks or part.count(b"\r", 0, -1) > breaks:
-        raise BadRequest("A line of the head does not end in CRLF.")
+    check_line_ends(part)
 
 
 def parse_request(head: bytes) -> RequestHead:

@@ -8,9 +8,11 @@ HTTP/1.1 is rejected over HTTP/2 too: a downgrade adds nothing that the upstream
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from http import HTTPStatus
 
 from ..errors import BadRequest, Header
+from ..http1.heads import parse_trailers
 from ..http1.requests import RequestHead, parse_request
 from ..http1.responses import ResponseHead, parse_response
 
@@ -37,10 +39,7 @@ def request_head(fields: list[Header], ended: bool) -> RequestHead:
     cookies: list[bytes] = []
     lines: list[Header] = []
     for name, value in fields:
-        if _LINE_ENDS.search(value) or not _NAME.fullmatch(name):
-            raise BadRequest(
-                "A field's name is not a token in lower case, or its value contains a line break or a NUL."
-            )
+        _check(name, value)
         if name.startswith(b":"):
             if name not in _PSEUDO or name in pseudo or lines or cookies:
                 raise BadRequest("The pseudo-header fields must be known, come first, and not be repeated.")
@@ -51,7 +50,7 @@ def request_head(fields: list[Header], ended: bool) -> RequestHead:
             cookies.append(value)
         elif name == b"host" and pseudo.get(b":authority", value) != value:
             raise BadRequest("Host and :authority are not the same.")
-        elif name != b"te" and not (name == b"host" and b":authority" in pseudo):
+        elif not (name == b"host" and b":authority" in pseudo):
             lines.append((name, value))
     method, path = pseudo.get(b":method", b""), pseudo.get(b":path", b"")
     if not _METHOD.fullmatch(method) or method == b"CONNECT":
@@ -73,6 +72,16 @@ def request_head(fields: list[Header], ended: bool) -> RequestHead:
     if ended and head.length:
         raise BadRequest("The Content-Length announces a body, and the request ends without one.")
     return head
+
+
+def _check(name: bytes, value: bytes) -> None:
+    """
+    Check that a field is one line.
+
+    :raises BadRequest: when its name is not a token in lower case, or its value has a line break or a NUL.
+    """
+    if _LINE_ENDS.search(value) or not _NAME.fullmatch(name):
+        raise BadRequest("A field's name is not a token in lower case, or its value contains a line break or a NUL.")
 
 
 def response_fields(status: int, headers: list[Header]) -> list[Header]:
@@ -105,8 +114,7 @@ def response_head(fields: list[Header], method: bytes) -> ResponseHead:
     status = b""
     lines: list[bytes] = []
     for name, value in fields:
-        if _LINE_ENDS.search(value) or not _NAME.fullmatch(name):
-            raise BadRequest("a field's name is not a token in lower case, or its value contains a line break or NUL.")
+        _check(name, value)
         if name == b":status" and not status and not lines:
             status = value
         elif name.startswith(b":") or name in _CONNECTION:
@@ -118,3 +126,24 @@ def response_head(fields: list[Header], method: bytes) -> ResponseHead:
     if head.status == 101:
         raise BadRequest("it switches protocols, which HTTP/2 cannot.")
     return head
+
+
+def trailer_section(fields: list[Header]) -> list[Header]:
+    """
+    The trailer section that a second block of fields is.
+
+    :raises BadRequest: when it is malformed, or contains a field that it must not contain (RFC 9113 §8.1, §8.2.2).
+    :raises HeadTooLarge: when it exceeds the limits of a head.
+    """
+    lines: list[bytes] = []
+    for name, value in fields:
+        _check(name, value)
+        if name.startswith(b":") or name in _CONNECTION or name == b"te":
+            raise BadRequest(f"A trailer section must not contain {name.decode()}.")
+        lines.append(name + b": " + value + b"\r\n")
+    return parse_trailers(b"".join([*lines, b"\r\n"]))
+
+
+def trailer_fields(headers: Sequence[Header]) -> list[Header]:
+    """The fields of a trailer section: names in lower case."""
+    return [(name.lower(), value) for name, value in headers]

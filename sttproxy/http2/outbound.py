@@ -5,6 +5,9 @@ The body that one stream sends, while it waits for the other side's window; and 
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
+
+from ..errors import Header
 
 #: The beginning of a connection (RFC 9113 §3.4).
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
@@ -28,11 +31,13 @@ class Outbound:
 
     :ivar waiting: its bytes.
     :ivar sent: the body is sent completely.
+    :ivar trailers: follow the body's last bytes.
     """
 
     def __init__(self) -> None:
         self.waiting = 0
         self.sent = False
+        self.trailers: Sequence[Header] = ()
         self._pieces: deque[bytes] = deque()
         self._complete = False
 
@@ -41,9 +46,10 @@ class Outbound:
         self._pieces.append(data)
         self.waiting += len(data)
 
-    def end(self) -> None:
-        """The body is complete behind what was added."""
+    def end(self, trailers: Sequence[Header] = ()) -> None:
+        """The body is complete behind what was added, and these trailers."""
         self._complete = True
+        self.trailers = trailers
 
     @property
     def sendable(self) -> bool:

@@ -4,12 +4,14 @@ A request's body while it arrives.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IPushProducer
 from zope.interface import implementer
 
 from ..deadline import Deadline
-from ..errors import BadRequest, BodyTooLarge, ProxyError, RequestTimeout
+from ..errors import BadRequest, BodyTooLarge, Header, ProxyError, RequestTimeout
 from ..http1.framing import Decoder
 from ..http1.requests import RequestHead
 from .interfaces import BodyConnection, BodyReceiver
@@ -145,7 +147,7 @@ class RequestBody:
         if self._error is not None:
             receiver.body_failed(self._error)
         else:
-            receiver.body_ended()
+            receiver.body_ended(self._decoder.trailers)
 
     @property
     def awaited(self) -> bool:
@@ -225,7 +227,7 @@ class Collected:
             self._body.stopProducing()
             self.body_failed(BodyTooLarge(f"A body of this kind may have {self._most} bytes; send a multipart form."))
 
-    def body_ended(self) -> None:
+    def body_ended(self, trailers: Sequence[Header] = ()) -> None:
         self.whole.callback(b"".join(self._pieces))
 
     def body_failed(self, error: ProxyError) -> None:

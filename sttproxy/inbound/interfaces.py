@@ -4,6 +4,7 @@ The interfaces between a request, its body, the connection that carries them, an
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 from typing import Protocol as Structure
 
@@ -63,8 +64,12 @@ class BodyReceiver(Structure):
     def body_received(self, data: bytes) -> None:
         """Take bytes; never empty."""
 
-    def body_ended(self) -> None:
-        """The body is complete."""
+    def body_ended(self, trailers: Sequence[Header] = ()) -> None:
+        """
+        The body is complete.
+
+        :param trailers: its trailer section, as it was received.
+        """
 
     def body_failed(self, error: ProxyError) -> None:
         """The body ends before it is complete: its framing is malformed, or it came too slowly."""
@@ -161,8 +166,12 @@ class Carrier(Structure):
     def send_body(self, data: bytes) -> None:
         """Send bytes of the response's body; never empty."""
 
-    def end_body(self) -> None:
-        """The body is complete."""
+    def end_body(self, trailers: Sequence[Header] = ()) -> None:
+        """
+        The body is complete.
+
+        :param trailers: sent behind it if the response's framing has trailers.
+        """
 
     def requestDone(self, request: Any) -> None:
         """The exchange is over; the next one may begin."""

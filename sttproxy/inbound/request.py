@@ -5,7 +5,7 @@ One request and its response, as the Resource tree sees them.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import cast
 
 from twisted.logger import Logger
@@ -42,6 +42,7 @@ class Request(server.Request):
     :ivar profile: the profile that the path names; empty: none.
     :ivar peer: the client's end of the connection.
     :ivar why: the reason in its log line; the message, if the proxy responds with an error of its own.
+    :ivar trailers: sent behind the response's body, if its framing has trailers.
     :ivar changes: if given, the request is logged only if its outcome differs from the one before.
     :ivar began: when its head was complete, in the clock's seconds.
     """
@@ -51,6 +52,7 @@ class Request(server.Request):
     channel: Carrier | None = None  # type: ignore[assignment]  # the stock one names its own class
     defaultContentType = None
     changes: accesslog.Changes | None = None
+    trailers: Sequence[Header] = ()
 
     def __init__(self, channel: Carrier, head: RequestHead, body: RequestBody) -> None:
         self._headers: Headers | None = None
@@ -171,7 +173,7 @@ class Request(server.Request):
         assert self.channel is not None and not self.finished
         if not self.startedWriting:
             self.write(b"")
-        self.channel.end_body()
+        self.channel.end_body(self.trailers)
         self.finished = 1
         self._on_disconnect = None
         channel, self.channel = self.channel, None

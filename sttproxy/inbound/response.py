@@ -4,13 +4,14 @@ Responses on one HTTP/1 connection: their framing (RFC 9112 §6), and backpressu
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from twisted.internet.interfaces import IAddress
 
 from ..errors import Header
 from ..headers import Peer
-from ..http1.framing import LAST_CHUNK, chunk
+from ..http1.framing import chunk, last_chunk
 from ..http1.requests import RequestHead
 from ..http1.responses import write_response
 from ..transport import IStreamTransport
@@ -79,9 +80,12 @@ class ResponseWriter:
     def send_body(self, data: bytes) -> None:
         self._writer.write(chunk(data) if self._chunked else data)
 
-    def end_body(self) -> None:
+    def end_body(self, trailers: Sequence[Header] = ()) -> None:
         if self._chunked:
-            self._writer.write(LAST_CHUNK)
+            # RFC 9110 §6.5.1 wants trailers to be sent only to clients that send "TE: trailers", or if they are
+            # optional, which a proxy cannot know.  Every recipient of chunks can skip them, so they are sent to all
+            # clients, as HAProxy and Go's ReverseProxy do.
+            self._writer.write(last_chunk(trailers))
 
     def requestDone(self, request: object) -> None:
         self._connection.response_done()

@@ -4,6 +4,7 @@ One stream of an HTTP/2 connection: one request and its response.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from twisted.internet.error import ConnectionAborted
@@ -26,6 +27,7 @@ class Frames:
 
     def __init__(self, done: bool) -> None:
         self.done = done
+        self.trailers: Sequence[Header] = ()
 
     def feed(self, data: bytes) -> tuple[list[bytes], bytes]:
         return [data] if data else [], b""
@@ -117,8 +119,8 @@ class Stream:
         self._mux.send(self)
         self.pace()
 
-    def end_body(self) -> None:
-        self.outbound.end()
+    def end_body(self, trailers: Sequence[Header] = ()) -> None:
+        self.outbound.end(trailers)
         self._mux.send(self)
 
     def requestDone(self, request: object) -> None:

@@ -10,7 +10,7 @@ import attrs
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET
 
-from .. import loops
+from .. import loops, trailers
 from ..errors import Header
 from ..headers import end_to_end, forwarded, upgrade_of
 from ..inbound.interfaces import BodySource
@@ -76,6 +76,7 @@ class Forwarding(Resource):
         length: int | None,
         *,
         upgrades: bool = False,
+        keeps_trailers: bool = False,
         notes: Notes = list,
     ) -> None:
         """
@@ -85,6 +86,7 @@ class Forwarding(Resource):
         :param headers: the end-to-end headers of the request to the upstream.
         :param length: of the rewritten body, in bytes; None for a chunked one.
         :param upgrades: whether the request asks for another protocol.
+        :param keeps_trailers: whether the body's trailers are forwarded.
         :param notes: returns additional headers for the response.
         """
         head, destination = request.head, self._target
@@ -95,11 +97,13 @@ class Forwarding(Resource):
         proto = b"https" if request.isSecure() else b"http"
         headers = forwarded(head, headers, request.peer.node, proto, request.peer.trusted)
         loops.mark(head, headers, destination.pseudonym)
+        if b"te" in head.index and not upgrades:  # servers may read only one Connection header of an upgrade
+            headers += trailers.accepting(head)
         if length is None:
             headers.append((b"Transfer-Encoding", b"chunked"))
         target = request.target if request.target == b"*" else destination.prefix + request.target
         outgoing = OutgoingHead(head.method, target, headers, length is None, upgrades)
-        upload = Upload(request, body, outgoing, rewriter, length)
+        upload = Upload(request, body, outgoing, rewriter, length, keeps_trailers=keeps_trailers)
         mount = None
         if request.profile or destination.prefix or destination.replaces_host:
             outside = profile_prefix(request.profile) if request.profile else b""
@@ -118,5 +122,13 @@ class PassThrough(Forwarding):
         upgrade = upgrade_of(head.connection, head.values(b"upgrade")) if may_upgrade else None
         if upgrade is not None:
             headers += [(b"Connection", b"Upgrade"), (b"Upgrade", upgrade)]
-        self._forward(request, request.body, headers, Untouched(), head.length, upgrades=upgrade is not None)
+        self._forward(
+            request,
+            request.body,
+            headers,
+            Untouched(),
+            head.length,
+            upgrades=upgrade is not None,
+            keeps_trailers=True,
+        )
         return NOT_DONE_YET

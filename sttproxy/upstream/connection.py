@@ -8,7 +8,7 @@ be mistaken for the next response.
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionDone
@@ -17,9 +17,9 @@ from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from ..errors import BadRequest, ProxyError, UpstreamClosed, UpstreamError
+from ..errors import BadRequest, Header, ProxyError, UpstreamClosed, UpstreamError
 from ..headers import keep_alive_timeout
-from ..http1.framing import LAST_CHUNK, Decoder, chunk, decoder_for
+from ..http1.framing import Decoder, chunk, decoder_for, last_chunk
 from ..http1.heads import HEAD_END, MAX_HEAD
 from ..http1.requests import write_request
 from ..http1.responses import check_response_beginning, parse_response
@@ -122,9 +122,9 @@ class UpstreamConnection(Protocol):
     def send_body(self, data: bytes) -> None:
         self._writer.write(chunk(data) if self._chunked else data)
 
-    def end_body(self) -> None:
+    def end_body(self, trailers: Sequence[Header] = ()) -> None:
         if self._chunked:
-            self._writer.write(LAST_CHUNK)
+            self._writer.write(last_chunk(trailers))
 
     @property
     def unsent(self) -> int:
@@ -253,8 +253,8 @@ class UpstreamConnection(Protocol):
 
     def _done(self, reusable: bool) -> None:
         """The response is complete.  If the request is not, the connection cannot be used again."""
-        exchange = self._exchange
-        assert exchange is not None and exchange.response is not None
+        exchange, decoder = self._exchange, self._decoder
+        assert exchange is not None and exchange.response is not None and decoder is not None
         whole = exchange.sent and self._keep
         self._forget()
         if whole and reusable:
@@ -269,7 +269,7 @@ class UpstreamConnection(Protocol):
                 self.abort()
         finally:
             # The client's request must end even if the owner of the connection raises an exception.
-            exchange.done()
+            exchange.done(decoder.trailers)
 
     def _fail(self, error: ProxyError) -> None:
         """Abort the connection, and report the error to the exchange."""

@@ -4,13 +4,15 @@ One request to the upstream and its response, independent of what carries them.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.python.failure import Failure
 from twisted.web.client import ResponseDone
 
 from ..deadline import Deadline
-from ..errors import ProxyError, UpstreamRefused, UpstreamTimeout
+from ..errors import Header, ProxyError, UpstreamRefused, UpstreamTimeout
 from ..http1.responses import ResponseHead
 from .interfaces import IOutgoing, Wire
 from .response import Response
@@ -72,11 +74,11 @@ class Exchange:
         self._written += len(data)
         self._wire.send_body(data)
 
-    def body_ended(self) -> None:
+    def body_ended(self, trailers: Sequence[Header] = ()) -> None:
         """The request is complete."""
         assert not self.sent, "it ends once"
         self.sent = True
-        self._wire.end_body()
+        self._wire.end_body(trailers)
 
     def body_failed(self, error: ProxyError) -> None:
         """The body failed.  Abort, so that the upstream cannot mistake a partial body for a complete one."""
@@ -132,9 +134,10 @@ class Exchange:
         if self._stalled is not None:
             self._stalled.cancel()
 
-    def done(self) -> None:
-        """The response is complete."""
+    def done(self, trailers: Sequence[Header] = ()) -> None:
+        """The response is complete, with its trailer section."""
         assert self.response is not None, "a response ends after its head"
+        self.response.trailers = trailers
         self.response.body_ended(_DONE)
 
     def refuse(self) -> None:

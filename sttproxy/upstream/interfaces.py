@@ -4,6 +4,7 @@ The interfaces between an exchange, the connection that carries it, and the sour
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol as Structure
 
 import attrs
@@ -38,8 +39,12 @@ class BodySink(Structure):
     def body_received(self, data: bytes) -> None:
         """Take bytes; never empty."""
 
-    def body_ended(self) -> None:
-        """The body is complete."""
+    def body_ended(self, trailers: Sequence[Header] = ()) -> None:
+        """
+        The body is complete.
+
+        :param trailers: sent behind it if the request's framing has trailers.
+        """
 
     def body_failed(self, error: ProxyError) -> None:
         """The body ends before it is complete."""
@@ -76,8 +81,12 @@ class Wire(Structure):
     def send_body(self, data: bytes) -> None:
         """Send bytes of the request's body; never empty."""
 
-    def end_body(self) -> None:
-        """The request is complete."""
+    def end_body(self, trailers: Sequence[Header] = ()) -> None:
+        """
+        The request is complete.
+
+        :param trailers: sent behind its body if its framing has trailers.
+        """
 
     @property
     def unsent(self) -> int:

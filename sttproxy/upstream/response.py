@@ -4,6 +4,7 @@ A response of the upstream, as an `IResponse`.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from twisted.internet.interfaces import IProtocol, IPushProducer
@@ -13,6 +14,7 @@ from twisted.web.http_headers import Headers
 from twisted.web.iweb import UNKNOWN_LENGTH, IResponse
 from zope.interface import implementer
 
+from ..errors import Header
 from ..http1.responses import ResponseHead
 from .interfaces import Wire
 
@@ -52,6 +54,7 @@ class Response:
     :ivar head: as the upstream sent it.
     :ivar length: of the body, in bytes, or `UNKNOWN_LENGTH`.
     :ivar headers: for clients that do not know `head`; see `UpstreamAgent`.
+    :ivar trailers: the trailer section, as it was received; complete when the body is.
     :ivar previousResponse: the redirect that led here, if a client above followed one.
     """
 
@@ -59,6 +62,7 @@ class Response:
     request = None
     previousResponse: IResponse | None = None
     headers: Headers = OpaqueHeaders()
+    trailers: Sequence[Header] = ()
 
     def __init__(self, head: ResponseHead, wire: Wire) -> None:
         self.head = head

@@ -4,11 +4,13 @@ One stream of an HTTP/2 connection to the upstream: one request and its response
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from twisted.internet.defer import Deferred
 from twisted.internet.protocol import Protocol
 
+from ..errors import Header
 from ..http2.outbound import MAX_WAITING, Outbound
 from .exchange import Exchange
 from .interfaces import IOutgoing
@@ -67,8 +69,8 @@ class Stream:
         self._session.mux.send(self)
         self.pace()
 
-    def end_body(self) -> None:
-        self.outbound.end()
+    def end_body(self, trailers: Sequence[Header] = ()) -> None:
+        self.outbound.end(trailers)
         self._session.mux.send(self)
 
     @property

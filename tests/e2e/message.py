@@ -68,6 +68,12 @@ class Message:
         """The body without its framing."""
         return b"".join(split_chunks(self.raw_body)) if self.chunked else self.raw_body
 
+    @property
+    def trailers(self) -> list[Header]:
+        """The trailer section of a chunked body."""
+        at = sum(len(b"%x" % len(piece)) + len(piece) + 4 for piece in split_chunks(self.raw_body))
+        return parse_head(self.raw_body[at:]).headers
+
     def json(self) -> Any:
         """The body, parsed as JSON."""
         return json.loads(self.body)
@@ -81,32 +87,31 @@ def parse_head(head: bytes) -> Message:
 
 
 def chunks_end(data: bytes) -> int | None:
-    """The length of the chunked body, without trailers, at the start of some data; None if it is incomplete."""
+    """The length of the chunked body, trailers included, at the start of some data; None if it is incomplete."""
     at = 0
     while True:
         line_end = data.find(b"\r\n", at)
         if line_end < 0:
             return None
         size = int(data[at:line_end], 16)
+        if size == 0:
+            end = data.find(HEAD_END, line_end)
+            return None if end < 0 else end + len(HEAD_END)
         at = line_end + 2 + size + 2
         if at > len(data):
             return None
         if data[at - 2 : at] != b"\r\n":
             raise ValueError(f"no line break after a chunk of {size}: {data[at - 2 : at]!r}")
-        if size == 0:
-            return at
 
 
 def split_chunks(data: bytes) -> list[bytes]:
     """The chunks of a complete chunked body."""
     chunks = []
     at = 0
-    while at < len(data):
-        line_end = data.index(b"\r\n", at)
-        size = int(data[at:line_end], 16)
+    while size := int(data[at : (line_end := data.index(b"\r\n", at))], 16):
         chunks.append(data[line_end + 2 : line_end + 2 + size])
         at = line_end + 2 + size + 2
-    return chunks[:-1]
+    return chunks
 
 
 def request(method: str, target: str | bytes, *headers: Header, host: bytes = b"stt.test") -> bytes:

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 import attrs
 
-from sttproxy.errors import BadRequest
+from sttproxy.errors import BadRequest, Header
 from sttproxy.http1.framing import Decoder
 from sttproxy.http1.requests import RequestHead, parse_request
 
@@ -28,6 +28,7 @@ class Read:
     rest: bytes
     done: bool
     refused: str = ""
+    trailers: tuple[Header, ...] = ()
 
 
 def read(decoder: Decoder, pieces: Iterable[bytes]) -> Read:
@@ -43,7 +44,7 @@ def read(decoder: Decoder, pieces: Iterable[bytes]) -> Read:
             return Read(body, b"", False, error.message)
         assert not rest or decoder.done, "a decoder returns a rest only after the end of the body"
         body += b"".join(slices)
-    return Read(body, rest, decoder.done)
+    return Read(body, rest, decoder.done, trailers=tuple(decoder.trailers))
 
 
 def bytewise(data: bytes) -> list[bytes]:

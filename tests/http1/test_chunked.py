@@ -8,28 +8,32 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from sttproxy.errors import BadRequest, HeadTooLarge
-from sttproxy.http1.framing import LAST_CHUNK, MAX_CHUNK_LINE, MAX_EXTENSIONS, MAX_TRAILERS, Chunked, chunk
-from sttproxy.http1.heads import MAX_FIELDS
+from sttproxy.errors import BadRequest, Header, HeadTooLarge
+from sttproxy.http1.framing import MAX_CHUNK_LINE, MAX_EXTENSIONS, Chunked, chunk, last_chunk
+from sttproxy.http1.heads import MAX_FIELDS, MAX_HEAD
 
 from .reading import Read, bytewise, read
 from .strategies import cuts, names, values
 
-#: Chunked bodies, each with its decoded content.
-BODIES = (
-    (b"0\r\n\r\n", b""),
-    (b"000\r\n\r\n", b""),
-    (b"3\r\nabc\r\n0\r\n\r\n", b"abc"),
-    (b"1\r\na\r\n2\r\nbc\r\n0\r\n\r\n", b"abc"),
-    (b"A\r\n0123456789\r\n0\r\n\r\n", b"0123456789"),
-    (b"00000000000000a\r\n0123456789\r\n0\r\n\r\n", b"0123456789"),
-    (b"2\r\n\r\n\r\n0\r\n\r\n", b"\r\n"),
-    (b"5\r\n0\r\n\r\n\r\n0\r\n\r\n", b"0\r\n\r\n"),
-    (b"1;\r\na\r\n0\r\n\r\n", b"a"),
-    (b"1;x\r\na\r\n0;y=z\r\n\r\n", b"a"),
-    (b'1 ; x="a b;c"\t;\xff\r\na\r\n0\r\n\r\n', b"a"),
-    (b"1\r\na\r\n0\r\nA: b\r\n\r\n", b"a"),
-    (b"0\r\nA: b\r\nX-Sum: \xff\r\nA:\r\n\r\n", b""),
+UPGRADE: tuple[Header, ...] = ((b"A", b"b"), (b"Connection", b"upgrade"), (b"Upgrade", b"h2c"))
+
+#: Chunked bodies, each with its decoded content and its trailers.
+BODIES: tuple[tuple[bytes, bytes, tuple[Header, ...]], ...] = (
+    (b"0\r\n\r\n", b"", ()),
+    (b"000\r\n\r\n", b"", ()),
+    (b"3\r\nabc\r\n0\r\n\r\n", b"abc", ()),
+    (b"1\r\na\r\n2\r\nbc\r\n0\r\n\r\n", b"abc", ()),
+    (b"A\r\n0123456789\r\n0\r\n\r\n", b"0123456789", ()),
+    (b"00000000000000a\r\n0123456789\r\n0\r\n\r\n", b"0123456789", ()),
+    (b"2\r\n\r\n\r\n0\r\n\r\n", b"\r\n", ()),
+    (b"5\r\n0\r\n\r\n\r\n0\r\n\r\n", b"0\r\n\r\n", ()),
+    (b"1;\r\na\r\n0\r\n\r\n", b"a", ()),
+    (b"1;x\r\na\r\n0;y=z\r\n\r\n", b"a", ()),
+    (b'1 ; x="a b;c"\t;\xff\r\na\r\n0\r\n\r\n', b"a", ()),
+    (b"1\r\na\r\n0\r\nA: b\r\n\r\n", b"a", ((b"A", b"b"),)),
+    (b"0\r\nA: b\r\nX-Sum: \xff\r\na:\r\n\r\n", b"", ((b"A", b"b"), (b"X-Sum", b"\xff"), (b"a", b""))),
+    (b"0\r\nA:b \r\nConnection: upgrade\r\nUpgrade: h2c\r\n\r\n", b"", UPGRADE),
+    (b"0\r\nA: GET / HTTP/1.1\r\n\r\n", b"", ((b"A", b"GET / HTTP/1.1"),)),
 )
 
 #: Bytes that cannot begin a valid chunked body.
@@ -84,10 +88,10 @@ class ChunkedTests(SynchronousTestCase):
 
     def test_read(self) -> None:
         """A body is decoded the same whole, byte by byte and at every cut; the bytes after it are returned."""
-        for wire, body in BODIES:
+        for wire, body, trailers in BODIES:
             for after in (b"", b"GET / HTTP/1.1\r\n", b"\r\n", b"0"):
                 data = wire + after
-                expected = Read(body, after, True)
+                expected = Read(body, after, True, trailers=trailers)
                 self.assertEqual(read(Chunked(), [data]), expected, data)
                 self.assertEqual(read(Chunked(), bytewise(data)), expected, data)
                 for at in range(len(data)):
@@ -95,12 +99,13 @@ class ChunkedTests(SynchronousTestCase):
 
     def test_incomplete(self) -> None:
         """Every proper prefix of a body is accepted and incomplete, also when the connection closes there."""
-        for wire, body in BODIES:
+        for wire, body, _ in BODIES:
             for at in range(len(wire)):
                 for pieces in ([wire[:at]], bytewise(wire[:at])):
                     decoder = Chunked()
                     result = read(decoder, pieces)
                     self.assertEqual((result.done, result.refused, result.rest), (False, "", b""), (wire, at))
+                    self.assertEqual(result.trailers, (), (wire, at))
                     self.assertTrue(body.startswith(result.body), (wire, at))
                     self.assertFalse(decoder.end(), (wire, at))
             decoder = Chunked()
@@ -159,15 +164,28 @@ class ChunkedTests(SynchronousTestCase):
     def test_trailers(self) -> None:
         """A trailer section of exactly the limit is accepted; a longer one is rejected before it is complete."""
         for extra, accepted in ((0, True), (1, False)):
-            section = b"A: ".ljust(MAX_TRAILERS + extra - 4, b"b") + b"\r\n\r\n"
-            for pieces in ([b"0\r\n" + section], bytewise(b"0\r\n" + section), [b"0\r\n", section[:-1], b"\n"]):
+            section = b"A: ".ljust(MAX_HEAD + extra - 4, b"b") + b"\r\n\r\n"
+            for pieces in ([b"0\r\n" + section], [b"0\r\n", section[:-1], b"\n"], [b"0\r\n", section[:9], section[9:]]):
                 self.assertEqual(read(Chunked(), pieces).done, accepted, (extra, len(pieces)))
         decoder = Chunked()
-        decoder.feed(b"0\r\n" + b"a" * (MAX_TRAILERS - 1))
-        self.assertRaises(BadRequest, decoder.feed, b"a")
+        decoder.feed(b"0\r\n" + b"a" * (MAX_HEAD - 1))
+        self.assertRaises(HeadTooLarge, decoder.feed, b"a")
         fields = b"A: b\r\n" * MAX_FIELDS
         self.assertTrue(read(Chunked(), [b"0\r\n" + fields + b"\r\n"]).done)
         self.assertRaises(HeadTooLarge, Chunked().feed, b"0\r\nA: b\r\n" + fields + b"\r\n")
+
+    def test_malformed_trailers(self) -> None:
+        """A line that does not end in CRLF is rejected before the trailer section is complete."""
+        for part in (b"0\r\nA: b\n", b"0\r\nA: b\rc", b"0\r\nA: b\r\n\n"):
+            self.assertIn("CRLF", read(Chunked(), [part]).refused, part)
+
+    def test_any_byte(self) -> None:
+        """No byte in a trailer makes another field of it, or ends the body earlier or later."""
+        for byte in range(256):
+            for line in (b"A: b%cc" % byte, b"A%cB: c" % byte):
+                result = read(Chunked(), [b"0\r\n" + line + b"\r\n\r\nrest"])
+                if not result.refused:
+                    self.assertEqual((result.rest, len(result.trailers)), (b"rest", 1), line)
 
     def test_largest_size(self) -> None:
         """A chunk size of fifteen digits is accepted."""
@@ -195,10 +213,11 @@ class ChunkedTests(SynchronousTestCase):
         wire = b"".join(b"%x%b\r\n%b\r\n" % (len(piece), extension, piece) for piece, extension in chunks)
         wire += b"0\r\n" + b"".join(b"%b: %b\r\n" % pair for pair in trailers) + b"\r\n"
         body = b"".join(piece for piece, _ in chunks)
-        self.assertEqual(read(Chunked(), data.draw(cuts(wire + after))), Read(body, after, True))
+        expected = Read(body, after, True, trailers=tuple(trailers))
+        self.assertEqual(read(Chunked(), data.draw(cuts(wire + after))), expected)
 
-    @given(st.lists(st.binary(min_size=1), max_size=5))
-    def test_written(self, pieces: list[bytes]) -> None:
+    @given(st.lists(st.binary(min_size=1), max_size=5), st.lists(st.tuples(names, values), max_size=3))
+    def test_written(self, pieces: list[bytes], trailers: list[Header]) -> None:
         """The decoder reads what the encoder writes."""
-        wire = b"".join(map(chunk, pieces)) + LAST_CHUNK
-        self.assertEqual(read(Chunked(), [wire]), Read(b"".join(pieces), b"", True))
+        wire = b"".join(map(chunk, pieces)) + last_chunk(trailers)
+        self.assertEqual(read(Chunked(), [wire]), Read(b"".join(pieces), b"", True, trailers=tuple(trailers)))

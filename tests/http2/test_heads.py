@@ -7,7 +7,15 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from sttproxy.errors import BadRequest, Header, HeadTooLarge, NotImplementedHere, ProxyError, TargetTooLong
-from sttproxy.http2.heads import request_fields, request_head, response_fields, response_head
+from sttproxy.http1.heads import MAX_FIELDS, MAX_HEAD
+from sttproxy.http2.heads import (
+    request_fields,
+    request_head,
+    response_fields,
+    response_head,
+    trailer_fields,
+    trailer_section,
+)
 
 GET: list[Header] = [(b":method", b"GET"), (b":scheme", b"https"), (b":authority", b"h"), (b":path", b"/x?y")]
 POST: list[Header] = [(b":method", b"POST"), *GET[1:]]
@@ -25,7 +33,7 @@ class AcceptedTests(SynchronousTestCase):
         """Method, path and fields are kept, and the authority is the Host."""
         head = request_head([*GET, (b"x-a", b"1"), (b"x-A".lower(), b"2"), (b"te", b"trailers")], True)
         self.assertEqual((head.method, head.target, head.version), (b"GET", b"/x?y", b"HTTP/1.1"))
-        self.assertEqual(head.headers, [(b"host", b"h"), (b"x-a", b"1"), (b"x-a", b"2")])
+        self.assertEqual(head.headers, [(b"host", b"h"), (b"x-a", b"1"), (b"x-a", b"2"), (b"te", b"trailers")])
         self.assertEqual((head.length, head.chunked), (0, False))
 
     def test_body(self) -> None:
@@ -167,6 +175,62 @@ class RejectedTests(SynchronousTestCase):
                 except ProxyError:
                     continue
                 self.assertEqual([name for name, _ in head.headers if name != b"x"], [b"host"], byte)
+
+
+class TrailerTests(SynchronousTestCase):
+    """Trailer sections, in both directions."""
+
+    def test_accepted(self) -> None:
+        """Fields keep their order and repetitions, and names leave in lower case."""
+        fields: list[Header] = [(b"x-sum", b"a"), (b"grpc-status", b"0"), (b"x-sum", b""), (b"x", b"\xff b")]
+        self.assertEqual(trailer_section(fields), fields)
+        self.assertEqual(trailer_section([]), [])
+        self.assertEqual(trailer_fields([(b"X-Sum", b"A")]), [(b"x-sum", b"A")])
+
+    def test_rejected(self) -> None:
+        """What frames or routes a message is rejected, and what HTTP/1.1 could read in another way."""
+        for name, value in (
+            (b":status", b"200"),
+            (b":path", b"/"),
+            (b":", b"x"),
+            (b"", b"x"),
+            (b"X", b"a"),
+            (b"x y", b"a"),
+            (b"x:", b"a"),
+            (b"x\r\ny", b"a"),
+            (b"x", b"a\r\ny: b"),
+            (b"x", b"a\nb"),
+            (b"x", b"a\rb"),
+            (b"x", b"a\0b"),
+            (b"x", b"a\x7fb"),
+            (b"content-length", b"0"),
+            (b"content_length", b"0"),
+            (b"transfer-encoding", b"chunked"),
+            (b"transfer_encoding", b"chunked"),
+            (b"connection", b"close"),
+            (b"keep-alive", b"5"),
+            (b"proxy-connection", b"close"),
+            (b"upgrade", b"websocket"),
+            (b"te", b"trailers"),
+        ):
+            self.assertRaises(BadRequest, trailer_section, [(b"a", b"b"), (name, value)])
+
+    def test_sizes(self) -> None:
+        """The limits of heads hold: how many fields, and how many bytes."""
+        self.assertEqual(len(trailer_section([(b"x", b"y")] * MAX_FIELDS)), MAX_FIELDS)
+        self.assertRaises(HeadTooLarge, trailer_section, [(b"x", b"y")] * (MAX_FIELDS + 1))
+        fits = MAX_HEAD - len(b"x: \r\n\r\n")
+        self.assertEqual(len(trailer_section([(b"x", b"y" * fits)])), 1)
+        self.assertRaises(HeadTooLarge, trailer_section, [(b"x", b"y" * (fits + 1))])
+
+    def test_any_byte(self) -> None:
+        """No byte in a name or a value makes another field than the one that it is in."""
+        for byte in range(256):
+            for field in ((b"x", b"a%cb" % byte), (b"x%cy" % byte, b"a")):
+                try:
+                    self.assertEqual(trailer_section([field]), [field])
+                except ProxyError:
+                    continue
 
 
 class UpstreamTests(SynchronousTestCase):

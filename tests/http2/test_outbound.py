@@ -26,6 +26,14 @@ class OutboundTests(SynchronousTestCase):
         self.assertEqual(outbound.take(5), (b"f", True))
         self.assertEqual((outbound.sendable, outbound.sent), (False, True))
 
+    def test_trailers(self) -> None:
+        """Trailers are kept until the last bytes are taken."""
+        outbound = Outbound()
+        outbound.add(b"ab")
+        outbound.end([(b"X", b"a")])
+        self.assertEqual(outbound.take(1), (b"a", False))
+        self.assertEqual((outbound.take(1), outbound.trailers), ((b"b", True), [(b"X", b"a")]))
+
     def test_end_alone(self) -> None:
         """An end without bytes is sent too, once."""
         outbound = Outbound()

@@ -100,6 +100,19 @@ class RequestBodyTests(BodyTestCase):
         self.assertEqual(body.feed(b"cdeNEXT"), b"NEXT")
         self.assertEqual((taken.pieces, taken.ended, body.complete), ([b"ab", b"cde"], True, True))
 
+    def test_trailers(self) -> None:
+        """Trailers are passed on with the end of the body, also to a receiver that comes after it."""
+        data = chunked(b"ab", last=False) + b"0\r\nX: a\r\nx: b\r\n\r\n"
+        for early in (False, True):
+            body = self.body(None)
+            if early:
+                taken = Taken(body)
+            for at in range(len(data)):
+                self.assertEqual(body.feed(data[at : at + 1]), b"")
+            if not early:
+                taken = Taken(body)
+            self.assertEqual((taken.data, taken.ended, taken.trailers), (b"ab", True, [(b"X", b"a"), (b"x", b"b")]))
+
     def test_chunked(self) -> None:
         """A chunked body is delivered without the chunked coding."""
         body = self.body(None)

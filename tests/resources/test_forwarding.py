@@ -58,12 +58,20 @@ class TargetTests(ProxyTestCase):
             b"Connection: X-Hop, keep-alive",
             b"X-Hop: 1",
             b"Keep-Alive: 5",
-            b"TE: trailers",
+            b"TE: gzip",
             b"Proxy-Connection: x",
         )
         received = self.asked(get(b"/x", *hops, b"X: y"))
         self.assertTrue(received.startswith(message(b"GET /x HTTP/1.1", b"Host: h", b"X: y")[:-2]), received)
         self.assertNotIn(b"Hop", received)
+
+    def test_te(self) -> None:
+        """Of TE only "trailers" is passed on, on a connection of its own, and not with an upgrade."""
+        self.assertIn(b"\r\nConnection: TE\r\nTE: trailers\r\n", self.asked(get(b"/x", b"TE: gzip, trailers")))
+        upgrade = (b"Connection: TE, Upgrade", b"Upgrade: websocket", b"TE: trailers")
+        received = self.asked(get(b"/x", *upgrade))
+        self.assertIn(b"Connection: Upgrade\r\n", received)
+        self.assertNotIn(b"TE", received)
 
     def test_http10(self) -> None:
         """An HTTP/1.0 request without Host is forwarded as HTTP/1.1 with the upstream's own Host."""

@@ -5,6 +5,7 @@ The whole proxy in memory, without its command line: a test plays its clients an
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from twisted.internet.protocol import Protocol
@@ -14,7 +15,7 @@ from twisted.web.server import NOT_DONE_YET
 
 from sttproxy import config
 from sttproxy.admission import Admission
-from sttproxy.errors import ProxyError
+from sttproxy.errors import Header, ProxyError
 from sttproxy.headers import NOBODY, TrustedPeers
 from sttproxy.inbound.interfaces import BodySource, Limits, Timeouts
 from sttproxy.inbound.request import Request
@@ -201,6 +202,7 @@ class Taken:
 
     :ivar pieces: the pieces received.
     :ivar ended: whether the body is complete.
+    :ivar trailers: its trailer section.
     :ivar error: the error of the body, if it failed.
     """
 
@@ -210,6 +212,7 @@ class Taken:
         """
         self.pieces: list[bytes] = []
         self.ended = False
+        self.trailers: Sequence[Header] = ()
         self.error: ProxyError | None = None
         if body is not None:
             body.deliver(self)
@@ -223,9 +226,10 @@ class Taken:
         assert data and not self.ended and self.error is None, "a body ends once, and pieces are not empty"
         self.pieces.append(data)
 
-    def body_ended(self) -> None:
+    def body_ended(self, trailers: Sequence[Header] = ()) -> None:
         assert not self.ended and self.error is None, "a body ends once"
         self.ended = True
+        self.trailers = trailers
 
     def body_failed(self, error: ProxyError) -> None:
         assert not self.ended and self.error is None, "a body ends once"

@@ -123,17 +123,21 @@ class Framing(FaultTestCase):
         self.assert_goes_on(client)
 
     def test_trailers(self) -> None:
-        """Trailers never become header fields, in both directions, whatever their names."""
-        trailers = b"X-Trailer: 1\r\nAuthorization: Bearer trailer\r\nHost: trailer\r\nSet-Cookie: trailer=1\r\n"
+        """Trailers are forwarded behind the body, never as header fields, and without those that belong there."""
+        kept = [(b"X-Trailer", b"1"), (b"x-trailer", b"2")]
+        trailers = (
+            b"X-Trailer: 1\r\nAuthorization: Bearer trailer\r\nHost: trailer\r\nx-trailer:2\r\nSet-Cookie: a=1\r\n"
+        )
         body = b"5\r\nwhole\r\n0\r\n" + trailers + b"\r\n"
         announced = (b"Trailer", b"X-Trailer")
         received, answer, client = self.exchanged(
             request("POST", "/v1/files", CHUNKED, announced) + body, head(OK, [CHUNKED, announced]) + body
         )
         for message in (received, answer):
-            self.assertEqual(message.body, b"whole")
+            self.assertEqual((message.body, message.trailers), (b"whole", kept))
             for name in (b"X-Trailer", b"Authorization", b"Set-Cookie"):
                 self.assertEqual(message.values(name), [])
+            self.assertEqual(message.values(b"Trailer"), [b"X-Trailer"])
         self.assertEqual(received.values(b"Host"), [b"stt.test"])
         self.assert_goes_on(client)
 
@@ -144,10 +148,11 @@ class Framing(FaultTestCase):
         client = self.connect()
         client.send(*[sent[at : at + 1] for at in range(len(sent))])
         upstream = self.listener.accept()
-        self.assertEqual(upstream.read_message().body, b"wholeday")
+        received = upstream.read_message()
+        self.assertEqual((received.body, received.trailers), (b"wholeday", [(b"A", b"b")]))
         upstream.send(*[answer[at : at + 1] for at in range(len(answer))])
         got = client.read_message()
-        self.assertEqual((got.body, got.values(b"X-A")), (b"wholeday", [b"b"]))
+        self.assertEqual((got.body, got.values(b"X-A"), got.trailers), (b"wholeday", [b"b"], [(b"A", b"b")]))
         self.assert_goes_on(client)
 
     def test_empty_lines_before(self) -> None:
