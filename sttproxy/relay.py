@@ -96,6 +96,7 @@ class Upload:
         self._kept: list[bytes] | None = []
         self._kept_size = 0
         self._complete = False
+        self._trailers: Sequence[Header] = ()
         self._error: ProxyError | None = None
 
     def when_ended(self, ended: Callable[[], None]) -> None:
@@ -119,7 +120,7 @@ class Upload:
         if self._error is not None:
             receiver.body_failed(self._error)
         elif self._complete:
-            receiver.body_ended()
+            receiver.body_ended(self._trailers)
         else:
             self._body.resumeProducing()
 
@@ -146,10 +147,11 @@ class Upload:
         else:
             self._send(pieces)
             self._complete = True
+            if trailers and self._keeps_trailers:
+                self._trailers = forwardable(self._request.head, trailers)
             receiver = self._end()
             if receiver is not None:
-                kept = forwardable(self._request.head, trailers) if trailers and self._keeps_trailers else ()
-                receiver.body_ended(kept)
+                receiver.body_ended(self._trailers)
 
     def body_failed(self, error: ProxyError) -> None:
         self._error = error

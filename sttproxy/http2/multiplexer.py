@@ -19,6 +19,7 @@ from jh2.settings import SettingCodes, Settings
 
 from ..errors import Header
 from ..http1.heads import MAX_HEAD
+from .heads import trailer_fields
 from .outbound import CONNECTION_WINDOW, MAX_FRAME, MAX_STREAMS, STREAM_WINDOW, Outbound
 from .receiver import Receiver
 
@@ -207,7 +208,11 @@ class Multiplexer(Generic[S]):
         if outbound.waiting and most <= 0:
             return False
         data, last = outbound.take(most)
-        self._h2.send_data(stream.number, data, end_stream=last)
+        trails = last and bool(outbound.trailers)
+        if data or not trails:
+            self._h2.send_data(stream.number, data, end_stream=last and not trails)
+        if trails:
+            self._h2.send_headers(stream.number, trailer_fields(outbound.trailers), end_stream=True)
         self._sent(stream, len(data))
         return not last
 

@@ -16,6 +16,7 @@ from jh2.events import (
     RequestReceived,
     StreamEnded,
     StreamReset,
+    TrailersReceived,
     WindowUpdated,
 )
 from twisted.internet.interfaces import IDelayedCall
@@ -75,6 +76,7 @@ class HTTP2:
         self._processing: dict[type, Callable[[Any], None]] = {
             DataReceived: self._data,
             RequestReceived: self._request,
+            TrailersReceived: self._trailers,
             StreamEnded: self._upload_ended,
             WindowUpdated: self._window_updated,
             RemoteSettingsChanged: self._settings_changed,
@@ -104,6 +106,11 @@ class HTTP2:
                 process(event)
             else:
                 self._spend(1.0)
+
+    def _trailers(self, event: TrailersReceived) -> None:
+        stream = self.mux.streams.get(event.stream_id)
+        if stream is not None:
+            stream.trailers_received([(bytes(name), bytes(value)) for name, value in event.headers])
 
     def _upload_ended(self, event: StreamEnded) -> None:
         self._forget_reset(event.stream_id)

@@ -15,7 +15,7 @@ from ..deadline import Deadline
 from ..errors import BadRequest, Header
 from ..headers import Peer
 from ..http1.requests import RequestHead
-from ..http2.heads import response_fields
+from ..http2.heads import response_fields, trailer_section
 from ..http2.outbound import MAX_WAITING, Outbound
 from .body import RequestBody
 from .interfaces import StreamConnection, TunnelProtocol
@@ -83,6 +83,14 @@ class Stream:
             except BadRequest:
                 return  # too long; the request has been notified
         self.update_reading()
+
+    def trailers_received(self, fields: list[Header]) -> None:
+        """The trailers behind the body have arrived; `ended` follows."""
+        try:
+            self._decoder.trailers = trailer_section(fields)
+        except BadRequest as error:
+            if self.request is not None:
+                self.body.fail(error)
 
     def ended(self) -> None:
         """The client has sent all of the body."""

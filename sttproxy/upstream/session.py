@@ -15,6 +15,7 @@ from jh2.events import (
     ResponseReceived,
     StreamEnded,
     StreamReset,
+    TrailersReceived,
     WindowUpdated,
 )
 from twisted.internet.defer import Deferred, fail
@@ -26,7 +27,7 @@ from zope.interface import implementer
 from ..deadline import Deadline
 from ..errors import BadRequest, ProxyError, UpstreamClosed, UpstreamError
 from ..http2.frames import GoAway
-from ..http2.heads import request_fields, response_head
+from ..http2.heads import request_fields, response_head, trailer_section
 from ..http2.multiplexer import Multiplexer
 from ..http2.receiver import Malformed, WrongLength
 from ..transport import IStreamTransport, tune
@@ -80,6 +81,7 @@ class Session(Protocol):
             DataReceived: self._data,
             InformationalResponseReceived: self._responds,
             ResponseReceived: self._responds,
+            TrailersReceived: self._trailers,
             StreamEnded: self._response_ended,
             StreamReset: self._was_reset,
             WrongLength: self._has_wrong_length,
@@ -180,6 +182,15 @@ class Session(Protocol):
             exchange.stop_sending()
         exchange.respond(head)
 
+    def _trailers(self, event: TrailersReceived) -> None:
+        stream = self.mux.streams.get(event.stream_id)
+        if stream is None:
+            return
+        try:
+            stream.trailers = trailer_section([(bytes(name), bytes(value)) for name, value in event.headers])
+        except BadRequest as error:
+            stream.carried.fail(UpstreamError(f"The upstream's response is malformed: {error.message}"))
+
     def _response_ended(self, event: StreamEnded) -> None:
         stream = self.mux.streams.get(event.stream_id)
         if stream is None:
@@ -191,7 +202,7 @@ class Session(Protocol):
         if not stream.outbound.sent:
             self.mux.reset(stream.number, ErrorCodes.CANCEL)
         self._remove(stream)
-        exchange.done()
+        exchange.done(stream.trailers)
 
     # Endings of streams.
 

@@ -26,6 +26,7 @@ class Stream:
 
     :ivar number: the stream identifier; 0 before the request.
     :ivar outbound: the request's body.
+    :ivar trailers: the trailer section of the response.
     """
 
     #: An HTTP/1 connection has these too.
@@ -36,6 +37,7 @@ class Stream:
     def __init__(self, session: Session) -> None:
         self.number = 0
         self.outbound = Outbound()
+        self.trailers: Sequence[Header] = ()
         self.exchange: Exchange | None = None
         self._session = session
         self._paused_sending = False

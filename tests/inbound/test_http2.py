@@ -17,6 +17,7 @@ from h2.events import (
     ResponseReceived,
     StreamEnded,
     StreamReset,
+    TrailersReceived,
 )
 from hyperframe.frame import (
     DataFrame,
@@ -29,6 +30,7 @@ from hyperframe.frame import (
     WindowUpdateFrame,
 )
 
+from sttproxy.errors import Header
 from sttproxy.http2.outbound import CONNECTION_WINDOW, MAX_STREAMS, PREFACE, STREAM_WINDOW
 from sttproxy.inbound.http2 import RESET_DELAY_S
 from sttproxy.inbound.interfaces import Timeouts
@@ -56,6 +58,7 @@ class Client:
         self.status: dict[int, int] = {}
         self.fields: dict[int, dict[bytes, bytes]] = {}
         self.bodies: dict[int, bytes] = {}
+        self.trailers: dict[int, list[Header]] = {}
         self.interim: list[int] = []
         self.ended: set[int] = set()
         self.resets: dict[int, int] = {}
@@ -85,6 +88,8 @@ class Client:
             self.bodies[event.stream_id] = self.bodies.get(event.stream_id, b"") + event.data
             if self.acknowledges:
                 self.h2.acknowledge_received_data(event.flow_controlled_length, event.stream_id)
+        elif isinstance(event, TrailersReceived):
+            self.trailers[event.stream_id] = [(bytes(name), bytes(value)) for name, value in event.headers]
         elif isinstance(event, StreamEnded):
             self.ended.add(event.stream_id)
         elif isinstance(event, StreamReset):
@@ -99,6 +104,11 @@ class Client:
         self.h2.send_headers(number, head, end_stream=ends)
         self.exchange()
         return number
+
+    def trail(self, number: int, *trailers: Header) -> None:
+        """Send the trailers that end a request."""
+        self.h2.send_headers(number, trailers, end_stream=True)
+        self.exchange()
 
     def send(self, number: int, data: bytes, ends: bool = False) -> None:
         """Send bytes of a body, as far as the windows allow."""

@@ -4,13 +4,15 @@ Both ends of an exchange with an upstream: requests that a test produces, and re
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from twisted.internet.defer import Deferred
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.python.failure import Failure
 from twisted.web.client import ResponseDone
 from zope.interface import implementer
 
-from sttproxy.errors import ProxyError
+from sttproxy.errors import Header, ProxyError
 from sttproxy.http1.responses import ResponseHead
 from sttproxy.upstream.connection import UpstreamConnection
 from sttproxy.upstream.interfaces import BodySink, IOutgoing, OutgoingHead
@@ -71,10 +73,10 @@ class FakeOutgoing:
         assert self.sink is not None and not self.stopped
         self.sink.body_received(data)
 
-    def end(self) -> None:
+    def end(self, trailers: Sequence[Header] = ()) -> None:
         """End the body: it is complete."""
         assert self.sink is not None and not self.stopped
-        self.sink.body_ended()
+        self.sink.body_ended(trailers)
 
     def fail(self, error: ProxyError) -> None:
         """Fail the body: it will not be completed."""

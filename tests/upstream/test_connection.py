@@ -14,7 +14,7 @@ from sttproxy.upstream.response import Response
 
 from ..support.fakes import Ending
 from ..support.stage import chunked, message, ok
-from .exchange import ConnectionTestCase, FakeOutgoing, upload
+from .exchange import Body, ConnectionTestCase, FakeOutgoing, upload
 
 #: Responses to GET in each framing, and the body of each.
 FRAMINGS = {
@@ -67,6 +67,20 @@ class RequestTests(ConnectionTestCase):
         outgoing.end()
         self.reactor.settle()
         self.assertEqual(self.server.news(), b"")
+
+    def test_trailers(self) -> None:
+        """Trailers follow a chunked body, and not one with a length; those of the response come with its end."""
+        for length, end in ((None, b"0\r\nX: a\r\n\r\n"), (0, b"")):
+            outgoing = upload(length)
+            answer = self.request(outgoing)
+            self.server.news()
+            outgoing.end([(b"X", b"a")])
+            self.reactor.settle()
+            self.assertEqual(self.server.news(), end)
+            self.server.send(message(b"HTTP/1.1 200 OK", b"Transfer-Encoding: chunked", body=b"0\r\nx:b\r\n\r\n"))
+            response = self.successResultOf(answer)
+            self.assertTrue(Body(response).whole)
+            self.assertEqual(response.trailers, [(b"x", b"b")])
 
     def test_chunked(self) -> None:
         """A body without a length is sent chunked, and the last chunk is sent only after its end."""

@@ -9,12 +9,12 @@ from typing import Any
 from h2.config import H2Configuration
 from h2.connection import H2Connection
 from h2.errors import ErrorCodes
-from h2.events import DataReceived, RequestReceived, StreamEnded, StreamReset
+from h2.events import DataReceived, RequestReceived, StreamEnded, StreamReset, TrailersReceived
 from hyperframe.frame import DataFrame
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.web.client import ResponseDone
 
-from sttproxy.errors import UpstreamClosed, UpstreamError, UpstreamTimeout
+from sttproxy.errors import Header, UpstreamClosed, UpstreamError, UpstreamTimeout
 from sttproxy.http2.outbound import MAX_WAITING, STREAM_WINDOW
 from sttproxy.upstream.agent import UpstreamAgent
 from sttproxy.upstream.client import Upstream
@@ -42,6 +42,7 @@ class Server:
         self.h2.initiate_connection()
         self.requests: dict[int, list[tuple[bytes, bytes]]] = {}
         self.bodies: dict[int, bytes] = {}
+        self.trailers: dict[int, list[Header]] = {}
         self.ended: set[int] = set()
         self.resets: dict[int, int] = {}
         self.acknowledges = True
@@ -61,6 +62,8 @@ class Server:
                     self.bodies[event.stream_id] = self.bodies.get(event.stream_id, b"") + event.data
                     if self.acknowledges:
                         self.h2.acknowledge_received_data(event.flow_controlled_length, event.stream_id)
+                elif isinstance(event, TrailersReceived):
+                    self.trailers[event.stream_id] = [(bytes(name), bytes(value)) for name, value in event.headers]
                 elif isinstance(event, StreamEnded):
                     self.ended.add(event.stream_id)
                 elif isinstance(event, StreamReset):
@@ -82,6 +85,11 @@ class Server:
             self.exchange()
         if ends:
             self.h2.end_stream(number)
+        self.exchange()
+
+    def trail(self, number: int, *trailers: Header) -> None:
+        """Send the trailers that end a response."""
+        self.h2.send_headers(number, trailers, end_stream=True)
         self.exchange()
 
     def raw(self, data: bytes) -> None:
