@@ -82,9 +82,7 @@ class ResponseWriter:
 
     def end_body(self, trailers: Sequence[Header] = ()) -> None:
         if self._chunked:
-            # RFC 9110 §6.5.1 wants trailers to be sent only to clients that send "TE: trailers", or if they are
-            # optional, which a proxy cannot know.  Every recipient of chunks can skip them, so they are sent to all
-            # clients, as HAProxy and Go's ReverseProxy do.
+            # Also to a client that has not sent "TE: trailers": a recipient of chunks must be able to skip them.
             self._writer.write(last_chunk(trailers))
 
     def requestDone(self, request: object) -> None:
