@@ -4,6 +4,7 @@ Tests for trailers over :mod:`sttproxy.inbound.http2`, before a server of HTTP/1
 
 from __future__ import annotations
 
+from h2.errors import ErrorCodes
 from hyperframe.frame import ContinuationFrame, DataFrame, HeadersFrame
 
 from sttproxy.errors import Header
@@ -90,6 +91,16 @@ class TrailerTests(HTTP2TestCase):
         server.send(ok())
         client.exchange()
         self.assertEqual((client.status[other], client.goaway), (200, None))
+
+    def test_wrong_length(self) -> None:
+        """Trailers do not complete a body that is shorter than its Content-Length."""
+        client = self.connected()
+        number = client.ask(b"/x", (b"content-length", b"3"), method=b"POST", ends=False)
+        client.send(number, b"ab")
+        client.trail(number, (b"x", b"1"))
+        self.assertEqual((client.resets, client.goaway), ({number: ErrorCodes.PROTOCOL_ERROR}, None))
+        self.assertTrue(self.server.received.endswith(b"\r\n\r\nab"))
+        self.assertEqual(self.server.ending, Ending.RESET)
 
     def test_forbidden(self) -> None:
         """Trailers that jh2 rejects end the connection, and the server gets no complete request."""

@@ -4,14 +4,18 @@ Tests for :class:`sttproxy.relay.Upload`: a body that is delivered a second time
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from types import SimpleNamespace
 from typing import Any, cast
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from sttproxy.errors import BadRequest, ProxyError
+from sttproxy.errors import BadRequest, Header, ProxyError
 from sttproxy.inbound.interfaces import BodyReceiver
 from sttproxy.relay import MAX_KEPT, Untouched, Upload
 from sttproxy.upstream.interfaces import OutgoingHead
+
+from ..http1.reading import request
 
 
 class Source:
@@ -40,13 +44,15 @@ class Sink:
     def __init__(self) -> None:
         self.data = b""
         self.ended = False
+        self.trailers: Sequence[Header] = ()
         self.error: ProxyError | None = None
 
     def body_received(self, data: bytes) -> None:
         self.data += data
 
-    def body_ended(self) -> None:
+    def body_ended(self, trailers: Sequence[Header] = ()) -> None:
         self.ended = True
+        self.trailers = trailers
 
     def body_failed(self, error: ProxyError) -> None:
         self.error = error
@@ -84,6 +90,17 @@ class RecallTests(SynchronousTestCase):
         self.assertTrue(self.upload.recall())
         self.upload.deliver(self.second)
         self.assertEqual((self.second.data, self.second.ended, ends), (b"a", True, [1]))
+
+    def test_trailers(self) -> None:
+        """Trailers are delivered again with the end."""
+        head = OutgoingHead(b"POST", b"/x", [], chunked=True, upgrades=False)
+        client = cast(Any, SimpleNamespace(head=request()))
+        upload = Upload(client, self.source, head, Untouched(), None, keeps_trailers=True)
+        upload.deliver(self.first)
+        upload.body_ended([(b"X", b"a"), (b"Host", b"evil")])
+        self.assertTrue(upload.recall())
+        upload.deliver(self.second)
+        self.assertEqual((self.first.trailers, self.second.trailers), ([(b"X", b"a")], [(b"X", b"a")]))
 
     def test_failed(self) -> None:
         """A body that fails meanwhile fails at the second sink."""
