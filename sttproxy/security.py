@@ -14,6 +14,7 @@ import attrs
 from twisted.internet.interfaces import IReactorTime, IStreamClientEndpoint, IStreamServerEndpoint
 from twisted.logger import Logger
 
+from . import privileges
 from .daemon import StartError
 from .errors import printable
 from .settings import Settings
@@ -99,21 +100,31 @@ def security_of(reactor: Any, settings: Settings) -> Security:
     """
     What secures the daemon, with its files loaded.
 
-    :raises StartError: when a certificate or a key cannot be used.
+    :raises StartError: when a certificate or a key cannot be used, or when the user of --uid and --gid cannot read it.
     """
     tls, key, followers = None, None, []
+    followed: set[str] = set()
     if settings.tls_cert:
         from .tls.server import ServerFiles, ServerTLS
 
         pairs = tuple(zip(settings.tls_cert, settings.tls_key or settings.tls_cert, strict=True))
         tls = ServerTLS(ServerFiles(pairs, settings.tls_client_ca or ""))
+        followed |= tls.files.paths
         followers.append(_loaded(FileFollower(reactor, tls.files.paths, tls.adopt)))
     if settings.target_key_file:
         key = TargetKey()
+        followed.add(settings.target_key_file)
         followers.append(_loaded(FileFollower(reactor, [settings.target_key_file], key.adopt)))
         if stat.S_IMODE(os.stat(settings.target_key_file).st_mode) & 0o077:
             path = printable(settings.target_key_file)
             log.warn("{path} can be read by other users; make it private with: chmod 600", path=path)
+    if settings.process.user is not None:
+        problem = privileges.unreadable(sorted(followed), *settings.process.user)
+        if problem is not None:
+            raise StartError(
+                f"the user of --uid and --gid cannot read {printable(problem)}; it must be able to, because files are "
+                "read again when they change"
+            )
     return Security(tls, key, tuple(followers))
 
 

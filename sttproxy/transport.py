@@ -10,7 +10,7 @@ import socket
 from collections import deque
 from typing import Any
 
-from twisted.internet.interfaces import IConsumer, IPushProducer, IReactorTime, ITCPTransport
+from twisted.internet.interfaces import IConsumer, IPushProducer, IReactorTime, ISSLTransport, ITCPTransport
 
 from .deadline import Deadline
 
@@ -53,6 +53,30 @@ def tune(transport: Any) -> None:
     with contextlib.suppress(OSError):
         for level, option, value in _OPTIONS:
             transport.socket.setsockopt(level, option, value)
+
+
+def end_writing(transport: Any) -> None:
+    """
+    Close the near side's half of a connection, after what was written; the peer's bytes still arrive.
+
+    TLS ends its half with an alert, close_notify, and then waits for the peer's (RFC 8446 §6.1).  A half-closed socket
+    below it would lose what TLS has not written yet.
+    """
+    if ISSLTransport.providedBy(transport):
+        transport.loseConnection()
+    else:
+        transport.loseWriteConnection()
+
+
+def close(transport: Any) -> None:
+    """
+    Close a connection when what was written is sent.
+
+    Twisted's TLS sends close_notify and then keeps the socket until the peer closes, however long that takes.
+    """
+    transport.loseConnection()
+    if ISSLTransport.providedBy(transport):
+        _bottom(transport).loseConnection()
 
 
 def disconnected(transport: Any) -> bool:

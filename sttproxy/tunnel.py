@@ -11,7 +11,7 @@ from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from .inbound.interfaces import TunnelProtocol
-from .transport import IStreamTransport, ReadPause
+from .transport import IStreamTransport, ReadPause, close
 from .websocket import GOING_AWAY, Frames, close_frame
 
 
@@ -71,14 +71,14 @@ class TunnelEnd(TunnelProtocol):
             # Nothing more is relayed.  The peer is expected to send its own close frame.
             self._frames.feed(data[taken:])
             if self._frames.closed:
-                self.transport.loseConnection()
+                close(self.transport)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self._pause.cancel()
         far = self.other.transport
         far.unregisterProducer()
         if reason.check(ConnectionDone):
-            far.loseConnection()
+            close(far)
         else:
             far.abortConnection()
 

@@ -52,7 +52,7 @@ ROOMS: dict[str, frozenset[str]] = {
         "upstream": "errors headers http1 http2 deadline transport writer",
         "embedded": "errors",
         "tls": "errors headers inbound transport",
-        "security": "daemon errors settings tls watch",
+        "security": "daemon errors privileges settings tls watch",
         "admission": "errors",
         "tunnel": "transport websocket inbound",
         "websocket": "",

@@ -7,14 +7,15 @@ from __future__ import annotations
 import os
 from typing import Any
 
+import attrs
 from twisted.internet.endpoints import TCP4ClientEndpoint, TCP4ServerEndpoint
 from twisted.internet.task import Clock
 from twisted.logger import capturedLogs, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 
-from sttproxy import security
+from sttproxy import privileges, security
 from sttproxy.daemon import StartError
-from sttproxy.settings import Settings
+from sttproxy.settings import Process, Settings
 from sttproxy.tap import Options
 from sttproxy.tls.client import TLSConnecting
 from sttproxy.tls.server import TLSListening
@@ -77,6 +78,23 @@ class ServedTests(SecurityTestCase):
         self.assertIn("a.pem contains no certificate", str(error))
         error = self.assertRaises(StartError, self.secured, "--tls-cert", "/absent.pem")
         self.assertIn("/absent.pem: it cannot be read", str(error))
+
+    def test_other_user(self) -> None:
+        """The daemon does not start if the user that it switches to cannot read all files that it follows."""
+        cert, key = self.file("a.pem", pem("a.example")), self.file("key", b"sk")
+        settings = self.settings("--tls-cert", cert, "--target-key-file", key)
+        settings = attrs.evolve(settings, process=Process(user=(1, 2)))
+        asked: list[Any] = []
+
+        def unreadable(*question: Any) -> str | None:
+            asked.append(question)
+            return f"{key}: Permission denied" if len(asked) > 1 else None
+
+        self.patch(privileges, "unreadable", unreadable)
+        security.security_of(self.clock, settings)
+        error = self.assertRaises(StartError, security.security_of, self.clock, settings)
+        self.assertIn(f"--uid and --gid cannot read {key}: Permission denied", str(error))
+        self.assertEqual(asked[0], (sorted([cert, key]), 1, 2))
 
 
 class ServerKeyTests(SecurityTestCase):

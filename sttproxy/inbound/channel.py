@@ -19,7 +19,7 @@ from ..http1.framing import decoder_for
 from ..http1.heads import HEAD_END, MAX_HEAD
 from ..http1.requests import RequestHead, check_beginning, parse_request, skip_empty_lines
 from ..http2.outbound import PREFACE
-from ..transport import readable
+from ..transport import close, end_writing, readable
 from .body import RequestBody
 from .connection import ClientConnection
 from .interfaces import Serving, TunnelProtocol
@@ -285,7 +285,7 @@ class HTTPChannel(ClientConnection):
         self.update_reading()
         self._writer.flush()
         self.transport.unregisterProducer()
-        self.transport.loseWriteConnection()
+        end_writing(self.transport)
 
     def _close(self) -> None:
         """
@@ -295,7 +295,7 @@ class HTTPChannel(ClientConnection):
         self._deadline.clear()
         self._writer.flush()
         self.transport.unregisterProducer()
-        self.transport.loseConnection()
+        close(self.transport)
 
     def _reject(self, error: ProxyError, head: RequestHead | None = None) -> None:
         """

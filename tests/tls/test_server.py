@@ -64,6 +64,12 @@ class Client:
             while piece := self.tls.read(65_536):
                 self.received += piece
 
+    def end(self) -> None:
+        """End TLS."""
+        with contextlib.suppress(ssl.SSLWantReadError):
+            self.tls.unwrap()
+        self._exchange()
+
     def _exchange(self) -> None:
         self.peer.send(self._outgoing.read())
         self._reactor.settle()
@@ -158,6 +164,44 @@ class ServerTests(ServerTestCase):
         self.assertEqual(self.requests, [])
         self.assertEqual(self.stats.refused_requests, 1)
         self.assertIn("GET /x 400", str(formatEvent(captured[-1])))
+
+    def test_rejected(self) -> None:
+        """A rejected request gets its response, also after a time limit, and the connection ends with the client's."""
+        two_hosts = get(b"/x", b"Host: other")
+        for beginning, seconds, status in ((two_hosts, 0, 400), (two_hosts[:5], self.site.timeouts.head, 408)):
+            client = self.client_with()
+            client.send(beginning)
+            self.reactor.advance(seconds)
+            client.send(b"")
+            self.assertIn(b"HTTP/1.1 %d " % status, client.received)
+            self.assertTrue(client.received.endswith(b"}\n"))
+            self.assertNotEqual(client.peer.ending, Ending.CLOSED)
+            client.end()
+            self.assertEqual(client.peer.ending, Ending.CLOSED)
+
+    def test_closed(self) -> None:
+        """The proxy closes idle connections, and those that a client wants closed, also if the client never does."""
+        idle = self.client_with()
+        self.reactor.advance(self.site.timeouts.idle)
+        last = self.client_with()
+        last.send(get(b"/now", b"Connection: close"))
+        self.assertTrue(last.received.endswith(b"/now"), last.received)
+        for client in (idle, last):
+            self.assertEqual(client.peer.ending, Ending.CLOSED)
+
+    def test_closed_late(self) -> None:
+        """A client that reads slowly gets all of a response before the connection is closed."""
+        client = self.client_with()
+        client.send(get(b"/x", b"Connection: close"))
+        client.peer.stall()
+        self.requests[0].write(b"x" * 300_000)
+        self.requests[0].finish()
+        self.reactor.advance(1000)
+        self.assertNotEqual(client.peer.ending, Ending.CLOSED)
+        client.peer.read()
+        self.assertEqual(client.peer.ending, Ending.CLOSED)
+        client.send(b"")
+        self.assertEqual(client.received.count(b"x"), 300_000)
 
     def test_failed(self) -> None:
         """A failed handshake is logged with the client and OpenSSL's reason."""
