@@ -1,11 +1,13 @@
 """
-System information about a process: whether it lives, its memory, its files.  From /proc on Linux, from ps elsewhere.
+System information: about a process (whether it lives, its memory, its files), and ports.  From /proc on Linux, from ps
+elsewhere.
 """
 
 from __future__ import annotations
 
 import os
 import re
+import socket
 import subprocess
 
 #: Whether this system has the data that only Linux provides: peak memory, open files, bytes written.
@@ -56,6 +58,14 @@ def queue_limit() -> int:
         return 128  # the default of macOS
     with open("/proc/sys/net/core/somaxconn") as file:
         return int(file.read())
+
+
+def unused_port() -> int:
+    """A port without a listener: one that was free a moment ago."""
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        port: int = sock.getsockname()[1]
+        return port
 
 
 def _status(pid: int, name: str) -> str:

@@ -19,16 +19,9 @@ from .forms import File, content_type, form, noise
 from .message import Message, counted, request
 from .process import LIMIT_S
 from .raw import Listener, connect
+from .system import unused_port
 
 AUDIO = File(noise(2000))
-
-
-def unused_port() -> int:
-    """A port without a listener: one that was free a moment ago."""
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        port: int = sock.getsockname()[1]
-        return port
 
 
 @contextmanager
