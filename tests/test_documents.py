@@ -10,6 +10,7 @@ import re
 from functools import cache
 from itertools import chain
 
+from jh2.frame_buffer import CONTINUATION_BACKLOG
 from twisted.scripts.twistd import ServerOptions
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -24,7 +25,7 @@ from sttproxy.options import OPTIONS, PREFIX
 from .support.documents import CHINESE, DOCUMENTS, ENGLISH, ROOT, RUN, Document
 
 #: Code blocks of these languages need not be run: their names say which program reads them.
-_READ = frozenset({"json", "text", "caddyfile", "nginx", "haproxy"})
+_READ = frozenset({"json", "caddyfile", "nginx", "haproxy"})
 
 
 def _options() -> set[str]:
@@ -97,6 +98,16 @@ class DocumentTests(SynchronousTestCase):
                 run = block.language in ("sh", "console", "python") or block.language in _READ
                 self.assertTrue(excused or run, f"{name}:{block.line}")
 
+    def test_readme(self) -> None:
+        """The commands for TLS and keys in the READMEs are those of the documents."""
+        shown = "".join(block.text for name in RUN for block in Document(name).blocks).replace("\\\n", "")
+        for name in ("README.md", "README.zh-CN.md"):
+            lines = [line for block in Document(name).blocks for line in block.text.splitlines()]
+            found = [line for line in lines if line.startswith("twistd -n sttproxy ")]
+            self.assertEqual(len(found), 3, name)
+            for line in found:
+                self.assertIn(line, shown)
+
 
 class LanguageTests(SynchronousTestCase):
     """Both languages say the same."""
@@ -128,6 +139,7 @@ class SecurityTests(SynchronousTestCase):
             f"{MAX_STREAMS} requests at a time",
             f"{MAX_HEAD // kib} KiB and {MAX_FIELDS} fields",
             f"{MAX_REQUEST_LINE // kib} KiB for the request line",
+            f"{CONTINUATION_BACKLOG} CONTINUATION frames",
             f"{MAX_FRAME // kib} KiB for a frame",
             f"{STREAM_WINDOW // kib} KiB of each request body",
             f"{CONNECTION_WINDOW // kib // kib} MiB of all bodies",

@@ -32,7 +32,7 @@ class Reader:
 
     :ivar folder: the folder.
     :ivar port: the port that stands for 10241.
-    :ivar skipped: the programs that are needed and not installed.
+    :ivar missing: programs that blocks need and that are not installed; these blocks were not run.
     """
 
     def __init__(self, replaced: Mapping[str, str]) -> None:
@@ -41,7 +41,7 @@ class Reader:
         """
         self.folder = Path(tempfile.mkdtemp(prefix="stt-docs-"))
         self.port = unused_port()
-        self.skipped: set[str] = set()
+        self.missing: set[str] = set()
         self._servers: list[Process] = []
         self._output = ""
         live = self.folder / "letsencrypt/live" / NAME
@@ -107,7 +107,7 @@ class Reader:
         """
         needed = block.noted("needs")
         if needed and shutil.which(needed) is None:
-            self.skipped.add(needed)
+            self.missing.add(needed)
         elif block.noted("file"):
             self._write(block.noted("file"), self.here(block.text))
         elif block.note == "output":
