@@ -17,10 +17,12 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from . import clients, table
-from .peers import CHECKOUT, PEERS, Direct, Peer
+from .metrics import metrics
+from .peers import CHECKOUT, OTHER, PEERS, Direct, Peer, Sttproxy
 from .processes import Unable, compiled_sink, cores, free_port, running
 from .results import Results
-from .workloads import WORKLOADS, Scale, Subject, metrics
+from .server import Server, Wire, issue
+from .workloads import WORKLOADS, Scale, Subject
 
 
 class Bench:
@@ -30,6 +32,7 @@ class Bench:
     :param folder: a temporary folder.
     :param scale: the sizes and durations of the workloads.
     :param core: the core that the proxies are pinned to; None if they are not pinned.
+    :raises Unable: when the sink cannot be compiled.
     """
 
     def __init__(self, folder: Path, scale: Scale, core: int | None) -> None:
@@ -37,46 +40,45 @@ class Bench:
         self._folder = folder
         self._scale = scale
         self._core = core
-        self._sink_port = free_port()
+        self._sink = compiled_sink(folder)
+        self._certificate = issue(folder)
 
     @contextlib.contextmanager
-    def sink(self) -> Iterator[None]:
+    def _subject(self, peer: Peer, turn: int, secure: bool) -> Iterator[Subject]:
         """
-        Run the sink, which is the upstream, on the core of this process.
+        Start the sink, and a peer in front of it; run them during the block.
 
-        :raises Unable: when the sink cannot be compiled or does not listen.
+        :param secure: whether clients use TLS.
+        :raises Unable: when one of them does not listen.
         """
-        place = self._folder / "sink"
-        place.mkdir()
-        program = compiled_sink(self._folder)
-        with running([str(program), str(self._sink_port)], self._sink_port, place):
-            yield
-
-    @contextlib.contextmanager
-    def _subject(self, peer: Peer, turn: int) -> Iterator[Subject]:
-        """Start a peer and run it during the block."""
-        with tempfile.TemporaryDirectory(dir=self._folder, prefix=peer.name) as name:
-            folder = Path(name)
+        with contextlib.ExitStack() as stack:
+            folder, place = (
+                Path(stack.enter_context(tempfile.TemporaryDirectory(dir=self._folder, prefix=name)))
+                for name in (peer.name, "sink")
+            )
+            upstream = free_port()
+            stack.enter_context(running([str(self._sink), str(upstream)], upstream, place))
             if isinstance(peer, Direct):
-                yield Subject(self._sink_port, None, peer.rewrites, folder)
+                yield Subject(Server(upstream), None, peer.rewrites, folder)
                 return
-            port = free_port()
-            command = peer.command(folder, port, self._sink_port)
-            environment = peer.environment(folder, self._sink_port)
-            with running(command, port, folder, self._core, environment) as program:
-                self.results.add("start", peer.name, turn, program.start_s)
-                yield Subject(port, program.pid, peer.rewrites, folder)
+            server = Server(free_port(), self._certificate if secure else None)
+            command = peer.command(folder, server, upstream)
+            environment = peer.environment(folder, upstream)
+            program = stack.enter_context(running(command, server.port, folder, self._core, environment))
+            self.results.add("start-tls" if secure else "start", peer.name, turn, program.start_s)
+            yield Subject(server, program.pid, peer.rewrites, folder)
 
     def measure(self, workload: str, peer: Peer, turn: int) -> None:
         """Run one workload on one peer, and add values and faults to the results."""
-        if peer.workloads is not None and workload not in peer.workloads:
+        wanted = WORKLOADS[workload]
+        if wanted.wire not in peer.wires or (peer.workloads is not None and workload not in peer.workloads):
             return
         faults = self.results.faults[workload, peer.name]
         try:
-            with self._subject(peer, turn) as subject:
+            with self._subject(peer, turn, wanted.wire is Wire.TLS) as subject:
                 if peer.transparent:
-                    clients.check(subject.port, peer.rewrites)
-                outcome = WORKLOADS[workload](subject, self._scale)
+                    clients.check(subject.server, peer.rewrites)
+                outcome = wanted.run(subject, self._scale)
         except (Unable, clients.Wrong, OSError) as error:
             faults.append(str(error) or repr(error))
             return
@@ -86,29 +88,34 @@ class Bench:
             faults.append(outcome.faults)
 
 
-def _commit() -> str:
-    """The commit of the checkout, and whether its files have changes."""
+def _commit(checkout: Path) -> str:
+    """The commit of a checkout, and whether its files have changes."""
 
     def git(*words: str) -> str:
-        return subprocess.run(["git", "-C", str(CHECKOUT), *words], capture_output=True, text=True).stdout.strip()
+        return subprocess.run(["git", "-C", str(checkout), *words], capture_output=True, text=True).stdout.strip()
 
     changed = " with changes" if git("status", "--porcelain", "sttproxy") else ""
     return (git("rev-parse", "--short", "HEAD") or "unknown") + changed
 
 
-def _heading(rounds: int, pair: tuple[int, int] | None, load: float) -> str:
+def _heading(rounds: int, pair: tuple[int, int] | None, load: float, other: Path | None) -> str:
     pinned = f"proxies on core {pair[0]}, load and sink on core {pair[1]}" if pair else "nothing is pinned"
+    commits = _commit(CHECKOUT) + (f" against {_commit(other)}" if other else "")
     now = datetime.datetime.now(datetime.timezone.utc)
     return (
-        f"{now:%Y-%m-%d %H:%M} UTC, commit {_commit()}, {rounds} round{'s' * (rounds > 1)}; "
+        f"{now:%Y-%m-%d %H:%M} UTC, commit {commits}, {rounds} round{'s' * (rounds > 1)}; "
         f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}; "
         f"{pinned}; load average before: {load:.2f}."
     )
 
 
-def _chosen(names: Sequence[str]) -> list[Peer]:
-    """The requested peers that can run here.  Prints for each other peer why it cannot."""
-    chosen = []
+def _chosen(names: Sequence[str], other: Path | None) -> list[Peer]:
+    """
+    The requested peers that can run here.  Prints for each other peer why it cannot.
+
+    :param other: a checkout to compare with.
+    """
+    chosen: list[Peer] = [Sttproxy(OTHER, other)] if other else []
     for peer in PEERS:
         if names and peer.name.lower() not in names:
             continue
@@ -146,6 +153,9 @@ def _arguments() -> argparse.Namespace:
         metavar="WORKLOAD",
         help=", ".join(WORKLOADS),
     )
+    parser.add_argument(
+        "--against", type=Path, metavar="CHECKOUT", help="another checkout of sttproxy, to compare this one with"
+    )
     parser.add_argument("--upload-mib", type=int, default=256, help="size of the large upload (default: 256)")
     parser.add_argument("--seconds", type=int, default=2, help="how long each rate is measured (default: 2)")
     parser.add_argument("--quick", action="store_true", help="one short round with small numbers, to see that it works")
@@ -161,21 +171,21 @@ def main() -> int:
         return 1
     if arguments.quick:
         arguments.rounds = 1
-        scale = Scale(seconds=1, upload_bytes=64 << 20, crowd=200, events=100, rest_s=1)
+        scale = Scale(seconds=1, upload_bytes=64 << 20, crowd=200, paused=100, events=100, rest_s=1)
     else:
         scale = Scale(seconds=arguments.seconds, upload_bytes=arguments.upload_mib << 20)
-    peers = _chosen(arguments.only)
+    other = arguments.against.resolve() if arguments.against else None
+    peers = _chosen(arguments.only, other)
     pair, load = cores(), os.getloadavg()[0]
     _prepare(pair[1] if pair else None)
     try:
         with tempfile.TemporaryDirectory(prefix="bench.") as name:
             bench = Bench(Path(name), scale, pair[0] if pair else None)
-            with bench.sink():
-                for turn in range(arguments.rounds):
-                    for workload in arguments.workloads:
-                        for peer in peers:
-                            print(f"round {turn + 1}: {workload}, {peer.name}", file=sys.stderr)
-                            bench.measure(workload, peer, turn)
+            for turn in range(arguments.rounds):
+                for workload in arguments.workloads:
+                    for peer in peers:
+                        print(f"round {turn + 1}: {workload}, {peer.name}", file=sys.stderr)
+                        bench.measure(workload, peer, turn)
     except Unable as error:
         print(error, file=sys.stderr)
         return 1
@@ -184,7 +194,7 @@ def main() -> int:
         return 130
     shown = [peer.name for peer in peers]
     parts = [
-        _heading(arguments.rounds, pair, load),
+        _heading(arguments.rounds, pair, load, other),
         table.figures(bench.results, metrics(scale), shown),
         table.verdicts(bench.results),
         table.faults(bench.results),

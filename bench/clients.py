@@ -12,9 +12,8 @@ import time
 from collections.abc import Callable
 
 from . import forms
+from .server import Server
 
-#: Socket timeout in seconds.
-SILENCE_S = 60.0
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 _STATUS = re.compile(rb"HTTP/1\.1 (\d{3})")
 _COUNT = re.compile(rb'"bytes": *(\d+)')
@@ -24,13 +23,6 @@ GET = b"GET / HTTP/1.1\r\nHost: bench.test\r\n\r\n"
 
 class Wrong(Exception):
     """A response is wrong; the message says how."""
-
-
-def connect(port: int) -> socket.socket:
-    """Connect over loopback, with TCP_NODELAY."""
-    connection = socket.create_connection(("127.0.0.1", port), SILENCE_S)
-    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    return connection
 
 
 def answer(connection: socket.socket) -> bytes:
@@ -59,15 +51,20 @@ def _more(connection: socket.socket, so_far: bytes) -> bytes:
     return more
 
 
-def _count(body: bytes) -> int:
-    """The number of body bytes that the sink reports in its response."""
+def check_length(body: bytes, file_size: int, rewritten: bool) -> None:
+    """
+    Check the number of body bytes that the sink reports in its response.
+
+    :raises Wrong: when the sink did not receive the whole form with a recording of `file_size` bytes.
+    """
     count = _COUNT.search(body)
     if not count:
         raise Wrong(f"answered {body[:200]!r}, which has no count of bytes")
-    return int(count[1])
+    if not forms.length_right(file_size, int(count[1]), rewritten):
+        raise Wrong(f"sent the sink {int(count[1])} bytes for a recording of {file_size}")
 
 
-def check(port: int, rewritten: bool) -> None:
+def check(server: Server, rewritten: bool) -> None:
     """
     Send one form and one GET, and check the form that the sink received.
 
@@ -75,7 +72,7 @@ def check(port: int, rewritten: bool) -> None:
     :raises Wrong: when the form or a response is wrong.
     """
     file = forms.recording(16_000)
-    with connect(port) as connection:
+    with server.connect() as connection:
         connection.sendall(forms.request(file, forms.PATH + "?keep=1"))
         received = answer(connection)
         if not forms.arrived_right(file, received, rewritten):
@@ -84,14 +81,14 @@ def check(port: int, rewritten: bool) -> None:
         answer(connection)
 
 
-def upload(port: int, size: int, rewritten: bool) -> float:
+def upload(server: Server, size: int, rewritten: bool) -> float:
     """
     Send one recording of `size` bytes as fast as possible; return the seconds until the complete response.
 
     :raises Wrong: when the sink did not receive the whole form.
     """
     block = forms.recording(1 << 20)
-    with connect(port) as connection:
+    with server.connect() as connection:
         began = time.perf_counter()
         connection.sendall(forms.head(size) + forms.BEFORE)
         left = size
@@ -99,17 +96,16 @@ def upload(port: int, size: int, rewritten: bool) -> float:
             connection.sendall(block if left >= len(block) else block[:left])
             left -= len(block)
         connection.sendall(forms.AFTER)
-        count = _count(answer(connection))
-        took = time.perf_counter() - began
-    if not forms.length_right(size, count, rewritten):
-        raise Wrong(f"sent the sink {count} bytes for a recording of {size}")
-    return took
+        body = answer(connection)
+        took_s = time.perf_counter() - began
+    check_length(body, size, rewritten)
+    return took_s
 
 
-def latencies(port: int, seconds: float, message: bytes) -> list[float]:
+def latencies(server: Server, seconds: float, message: bytes) -> list[float]:
     """Send requests one after the other on one connection, for `seconds`; return the latencies in seconds, sorted."""
     taken: list[float] = []
-    with connect(port) as connection:
+    with server.connect() as connection:
         end = time.perf_counter() + seconds
         while (began := time.perf_counter()) < end:
             connection.sendall(message)
@@ -118,7 +114,7 @@ def latencies(port: int, seconds: float, message: bytes) -> list[float]:
     return sorted(taken)
 
 
-def events(port: int, count: int) -> list[float]:
+def events(server: Server, count: int) -> list[float]:
     """
     Receive a stream of `count` events; return their delays from sink to client in seconds, sorted.
 
@@ -126,7 +122,7 @@ def events(port: int, count: int) -> list[float]:
     """
     delays: list[float] = []
     seen = b""
-    with connect(port) as connection:
+    with server.connect() as connection:
         connection.sendall(b"GET /events?count=%d HTTP/1.1\r\nHost: bench.test\r\n\r\n" % count)
         while len(delays) < count:
             data = connection.recv(65536)
@@ -140,7 +136,7 @@ def events(port: int, count: int) -> list[float]:
     return sorted(delays)
 
 
-def idle(port: int, count: int, measure: Callable[[], float]) -> float:
+def idle(server: Server, count: int, measure: Callable[[], float]) -> float:
     """
     Connect `count` clients, each with one request, and keep them idle; return the result of `measure` meanwhile.
 
@@ -154,7 +150,7 @@ def idle(port: int, count: int, measure: Callable[[], float]) -> float:
 
     try:
         for _ in range(count):
-            waiting.append(connect(port))
+            waiting.append(server.connect())
             ask(waiting[-1])
         measured = measure()
         for client in waiting:
@@ -165,7 +161,9 @@ def idle(port: int, count: int, measure: Callable[[], float]) -> float:
             client.close()
 
 
-def slow(port: int, count: int, pause_s: float, measure: Callable[[], float], rewritten: bool) -> tuple[float, int]:
+def slow(
+    server: Server, count: int, pause_s: float, measure: Callable[[], float], rewritten: bool
+) -> tuple[float, int]:
     """
     Let `count` clients upload concurrently: each sends 4 KiB in each turn, with a pause of `pause_s` between turns.
 
@@ -184,13 +182,11 @@ def slow(port: int, count: int, pause_s: float, measure: Callable[[], float], re
                     failed.add(client)
 
     def finish(client: socket.socket) -> None:
-        got = _count(answer(client))
-        if not forms.length_right(turns * len(piece), got, rewritten):
-            raise Wrong(f"sent the sink {got} bytes")
+        check_length(answer(client), turns * len(piece), rewritten)
 
     try:
         for _ in range(count):
-            clients.append(connect(port))
+            clients.append(server.connect())
             clients[-1].sendall(forms.head(turns * len(piece)) + forms.BEFORE)
         for _ in range(turns - 1):
             each(lambda client: client.sendall(piece))

@@ -14,9 +14,12 @@ import sys
 from pathlib import Path
 
 from .forms import CONFIG
+from .server import HOST, Server, Wire
 
 #: The checkout that is measured.
 CHECKOUT = Path(__file__).resolve().parent.parent
+#: The names of the peer that runs it, and of the one that runs another checkout for comparison.
+SUBJECT, OTHER = "sttproxy", "other checkout"
 
 
 class Peer:
@@ -27,23 +30,25 @@ class Peer:
     :cvar rewrites: whether it applies the configuration to transcriptions, like sttproxy.
     :cvar transparent: whether it passes the sink's responses on, so that they can be checked.
     :cvar workloads: the workloads that it supports; None means all.
+    :cvar wires: what it can serve.
     """
 
     name = ""
     rewrites = False
     transparent = True
     workloads: frozenset[str] | None = None
+    wires = frozenset({Wire.CLEAR})
 
     def missing(self) -> str | None:
         """Why the peer cannot run here, as the end of a sentence; None if it can."""
         return None
 
-    def command(self, folder: Path, port: int, upstream: int) -> list[str]:
+    def command(self, folder: Path, server: Server, upstream: int) -> list[str]:
         """
         Write the configuration of the peer; return its command line.
 
         :param folder: an empty folder for the peer.
-        :param port: the port on loopback to listen on.
+        :param server: where to listen.
         :param upstream: the port of the sink.
         """
         raise NotImplementedError
@@ -70,16 +75,22 @@ class Direct(Peer):
 
 class Nginx(Peer):
     name = "nginx"
+    wires = frozenset({Wire.CLEAR, Wire.TLS})
 
     def missing(self) -> str | None:
         return _program("nginx")
 
-    def command(self, folder: Path, port: int, upstream: int) -> list[str]:
+    def command(self, folder: Path, server: Server, upstream: int) -> list[str]:
         # If root starts nginx, its workers run as another user, who cannot read the folder.
         user = "user root;" if os.geteuid() == 0 else ""
         temporary = "\n".join(
             f"  {kind}_temp_path {folder}/{kind};" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
         )
+        tls, secured = "", ""
+        if server.certificate:
+            pem = server.certificate.pem
+            tls = " ssl http2"
+            secured = f"ssl_certificate {pem}; ssl_certificate_key {pem}; ssl_protocols TLSv1.2 TLSv1.3;"
         (folder / "nginx.conf").write_text(
             f"""\
 {user}
@@ -94,9 +105,10 @@ http {{
   keepalive_requests 100000000;
   client_max_body_size 0;
 {temporary}
-  upstream sink {{ server 127.0.0.1:{upstream}; keepalive 64; keepalive_requests 100000000; }}
+  upstream sink {{ server {HOST}:{upstream}; keepalive 64; keepalive_requests 100000000; }}
   server {{
-    listen 127.0.0.1:{port};
+    listen {HOST}:{server.port}{tls};
+    {secured}
     location / {{
       proxy_pass http://sink;
       proxy_http_version 1.1;
@@ -118,11 +130,13 @@ http {{
 
 class HAProxy(Peer):
     name = "HAProxy"
+    wires = frozenset(Wire)
 
     def missing(self) -> str | None:
         return _program("haproxy")
 
-    def command(self, folder: Path, port: int, upstream: int) -> list[str]:
+    def command(self, folder: Path, server: Server, upstream: int) -> list[str]:
+        tls = f" ssl crt {server.certificate.pem} alpn h2,http/1.1" if server.certificate else ""
         # Without http-no-delay, the kernel may delay small events by up to 200 ms.
         (folder / "haproxy.cfg").write_text(
             f"""\
@@ -137,10 +151,10 @@ defaults
   http-reuse always
   option http-no-delay
 frontend clients
-  bind 127.0.0.1:{port}
+  bind {HOST}:{server.port}{tls}
   default_backend sink
 backend sink
-  server sink 127.0.0.1:{upstream}
+  server sink {HOST}:{upstream}
 """
         )
         return ["haproxy", "-db", "-f", str(folder / "haproxy.cfg")]
@@ -148,20 +162,26 @@ backend sink
 
 class Caddy(Peer):
     name = "Caddy"
+    wires = frozenset(Wire)
 
     def missing(self) -> str | None:
         return _program("caddy")
 
-    def command(self, folder: Path, port: int, upstream: int) -> list[str]:
+    def command(self, folder: Path, server: Server, upstream: int) -> list[str]:
+        tls = f"tls {server.certificate.pem} {server.certificate.pem}" if server.certificate else ""
         (folder / "Caddyfile").write_text(
             f"""\
 {{
   admin off
   auto_https off
+  servers {{
+    protocols h1 h2 h2c
+  }}
 }}
-http://127.0.0.1:{port}, http://bench.test:{port} {{
-  bind 127.0.0.1
-  reverse_proxy 127.0.0.1:{upstream}
+:{server.port} {{
+  bind {HOST}
+  {tls}
+  reverse_proxy {HOST}:{upstream}
 }}
 """
         )
@@ -179,12 +199,12 @@ class FastAPI(Peer):
     def missing(self) -> str | None:
         return _modules("fastapi", "httpx", "uvicorn", "python_multipart")
 
-    def command(self, folder: Path, port: int, upstream: int) -> list[str]:
-        options = ["--host", "127.0.0.1", "--port", str(port), "--no-access-log", "--log-level", "warning"]
+    def command(self, folder: Path, server: Server, upstream: int) -> list[str]:
+        options = ["--host", HOST, "--port", str(server.port), "--no-access-log", "--log-level", "warning"]
         return [sys.executable, "-m", "uvicorn", "bench.fastapi_proxy:app", *options]
 
     def environment(self, folder: Path, upstream: int) -> dict[str, str]:
-        return {"PYTHONPATH": str(CHECKOUT), "UPSTREAM": f"http://127.0.0.1:{upstream}", "FORCED": CONFIG}
+        return {"PYTHONPATH": str(CHECKOUT), "UPSTREAM": f"http://{HOST}:{upstream}", "FORCED": CONFIG}
 
 
 class LiteLLM(Peer):
@@ -197,20 +217,20 @@ class LiteLLM(Peer):
     def missing(self) -> str | None:
         return _program("litellm")
 
-    def command(self, folder: Path, port: int, upstream: int) -> list[str]:
+    def command(self, folder: Path, server: Server, upstream: int) -> list[str]:
         (folder / "config.yaml").write_text(
             f"""\
 model_list:
   - model_name: whisper-1
     litellm_params:
       model: openai/whisper-1
-      api_base: http://127.0.0.1:{upstream}/v1
+      api_base: http://{HOST}:{upstream}/v1
       api_key: unused
     model_info:
       mode: audio_transcription
 """
         )
-        options = ["--host", "127.0.0.1", "--port", str(port), "--telemetry", "False"]
+        options = ["--host", HOST, "--port", str(server.port), "--telemetry", "False"]
         return ["litellm", "--config", str(folder / "config.yaml"), *options]
 
     def environment(self, folder: Path, upstream: int) -> dict[str, str]:
@@ -220,23 +240,29 @@ model_list:
 
 
 class Sttproxy(Peer):
-    """The checkout that contains this file, started like users start it."""
+    """A checkout, started like users start it."""
 
-    name = "sttproxy"
     rewrites = True
+    wires = frozenset(Wire)
+
+    def __init__(self, name: str = SUBJECT, checkout: Path = CHECKOUT) -> None:
+        self.name = name
+        self._checkout = checkout
 
     def missing(self) -> str | None:
         return _modules("twisted", "treq", "httptools", "attr")
 
-    def command(self, folder: Path, port: int, upstream: int) -> list[str]:
+    def command(self, folder: Path, server: Server, upstream: int) -> list[str]:
         (folder / "stt_config.json").write_text(CONFIG)
         main = "from sttproxy.console import main; main()"
-        listening = ["--host", "127.0.0.1", "--port", str(port)]
-        target = ["--target-host", "127.0.0.1", "--target-port", str(upstream)]
+        listening = ["--host", HOST, "--port", str(server.port)]
+        if server.certificate:
+            listening += ["--tls-cert", str(server.certificate.pem), "--tls-key", str(server.certificate.pem)]
+        target = ["--target-host", HOST, "--target-port", str(upstream)]
         return [sys.executable, "-c", main, *listening, *target, "--config", str(folder / "stt_config.json")]
 
     def environment(self, folder: Path, upstream: int) -> dict[str, str]:
-        return {"PYTHONPATH": str(CHECKOUT)}
+        return {"PYTHONPATH": str(self._checkout)}
 
 
 #: All peers, in the order of the table's columns.

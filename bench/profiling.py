@@ -8,6 +8,7 @@ Compare lines with each other, or two runs with each other.  For rates, use ``py
 from __future__ import annotations
 
 import argparse
+import functools
 import os
 import pstats
 import sys
@@ -18,29 +19,46 @@ from pathlib import Path
 from . import clients, forms, load
 from .peers import CHECKOUT, Sttproxy
 from .processes import Unable, compiled_sink, cores, free_port, running
+from .server import Server, issue
 
 #: By function (file, line, name), the figures of pstats: calls, primitive calls, own seconds, seconds with callees.
 Profile = dict[tuple[str, int, str], tuple[int, int, float, float]]
 
 
-def _get(port: int, seconds: int, folder: Path) -> tuple[float, str]:
-    return load.wrk(port, "/", seconds, 16).requests, "request"
+def _get(server: Server, seconds: int, folder: Path) -> tuple[float, str]:
+    return load.wrk(server, "/", seconds, 16).requests, "request"
 
 
-def _form(port: int, seconds: int, folder: Path) -> tuple[float, str]:
-    return load.wrk(port, forms.PATH, seconds, 16, load.script(folder, 16_000)).requests, "request"
+def _form(server: Server, seconds: int, folder: Path) -> tuple[float, str]:
+    lua = load.script(load.form_file(folder, 16_000))
+    return load.wrk(server, forms.PATH, seconds, 16, lua).requests, "request"
 
 
-def _upload(port: int, seconds: int, folder: Path) -> tuple[float, str]:
+def _form_h2(server: Server, seconds: int, folder: Path) -> tuple[float, str]:
+    return load.h2load(server, load.form_file(folder, 16_000), seconds, 4, 4).requests, "request"
+
+
+def _upload(server: Server, seconds: int, folder: Path, version: str = "--http1.1") -> tuple[float, str]:
+    form = load.form_file(folder, 64 << 20)
     took_s, sent = 0.0, 0
     while took_s < seconds:
-        took_s += clients.upload(port, 64 << 20, rewritten=True)
+        took_s += load.curl(server, form, version)[0]
         sent += 64 << 20
     return sent / 1e6, "MB"
 
 
-#: Each function creates load on a port for some seconds, and returns the amount of work and its unit.
-LOADS: dict[str, Callable[[int, int, Path], tuple[float, str]]] = {"get": _get, "form": _form, "upload": _upload}
+_upload_h2 = functools.partial(_upload, version="--http2")
+#: For each workload, whether TLS is needed, and a function.  It creates load on a server for some seconds, and returns
+#: the amount of work and its unit.
+LOADS: dict[str, tuple[bool, Callable[[Server, int, Path], tuple[float, str]]]] = {
+    "get": (False, _get),
+    "form": (False, _form),
+    "form-tls": (True, _form),
+    "form-h2": (True, _form_h2),
+    "upload": (False, _upload),
+    "upload-tls": (True, _upload),
+    "upload-h2": (True, _upload_h2),
+}
 
 
 def record(name: str, seconds: int) -> tuple[Profile, float, str]:
@@ -58,18 +76,19 @@ def record(name: str, seconds: int) -> tuple[Profile, float, str]:
         here, there, stats = folder / "proxy", folder / "sink", folder / "stats"
         here.mkdir()
         there.mkdir()
-        sink_port, port = free_port(), free_port()
+        secure, generate = LOADS[name]
+        sink_port, server = free_port(), Server(free_port(), issue(folder) if secure else None)
         peer = Sttproxy()
         # The arguments of sttproxy, which follow those of twistd.
-        own = peer.command(here, port, sink_port)[3:]
+        own = peer.command(here, server, sink_port)[3:]
         daemon = ["--nodaemon", "--pidfile=", f"--profile={stats}", "--profiler=cprofile", "--savestats"]
         main = "from twisted.scripts.twistd import run; run()"
         command = [sys.executable, "-c", main, *daemon, "sttproxy", *own]
         environment = peer.environment(here, sink_port)
         with running([str(compiled_sink(folder)), str(sink_port)], sink_port, there):
-            with running(command, port, here, pair[0] if pair else None, environment):
-                clients.check(port, rewritten=True)
-                done, unit = LOADS[name](port, seconds, folder)
+            with running(command, server.port, here, pair[0] if pair else None, environment):
+                clients.check(server, rewritten=True)
+                done, unit = generate(server, seconds, folder)
             # twistd writes the profile when it ends.
             if not stats.exists():
                 raise Unable(f"there is no profile: {(here / 'log').read_text(errors='replace')[-400:]}")

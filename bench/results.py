@@ -29,7 +29,7 @@ class Results:
         """One value for each round that has values."""
         return list(self._rounds(metric, peer).values())
 
-    def pairs(self, metric: str, peer: str, other: str) -> list[tuple[float, float]]:
-        """The values of two peers, for each round with both: machines drift less within a round."""
-        ours, theirs = self._rounds(metric, peer), self._rounds(metric, other)
+    def pairs(self, own: tuple[str, str], other: tuple[str, str]) -> list[tuple[float, float]]:
+        """The values of two metrics and peers, for each round with both: machines drift less within a round."""
+        ours, theirs = self._rounds(*own), self._rounds(*other)
         return [(value, theirs[turn]) for turn, value in ours.items() if turn in theirs]

@@ -10,7 +10,8 @@
  *
  * A request whose target holds "keep" is answered with its own body, up to KEEP_MAX.  One whose target holds
  * "/events?count=N" is answered with N server-sent events, one each EVERY_NS; an event is the time of its sending, in
- * nanoseconds of CLOCK_MONOTONIC.  There is one such stream at a time.
+ * nanoseconds of CLOCK_MONOTONIC.  There is one such stream at a time.  The body of one whose target holds "?pause" is
+ * never read.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -50,7 +51,7 @@ struct peer {
 };
 
 static char scratch[READ_MAX];
-static int timer;
+static int timer, epoll;
 static struct peer *stream; /* who is sent events, and how many are still to come */
 static int stream_left;
 
@@ -143,6 +144,10 @@ static int begin(struct peer *peer) {
         peer->events = atoi(events + 14);
     if (strstr(peer->head, "keep"))
         peer->kept = malloc(KEEP_MAX);
+    if (strstr(peer->head, "?pause")) {
+        struct epoll_event only_errors = {.data.ptr = peer};
+        epoll_ctl(epoll, EPOLL_CTL_MOD, peer->fd, &only_errors);
+    }
     peer->state = is_chunked ? CHUNK_SIZE : COUNTED;
     if (is_chunked)
         peer->left = 0;
@@ -226,7 +231,7 @@ int main(int argc, char **argv) {
         fprintf(stderr, "usage: %s PORT\n", argv[0]);
         return 2;
     }
-    int one = 1, listener = socket(AF_INET, SOCK_STREAM, 0), epoll = epoll_create1(0);
+    int one = 1, listener = socket(AF_INET, SOCK_STREAM, 0);
     struct sockaddr_in here = {.sin_family = AF_INET, .sin_port = htons((unsigned short)atoi(argv[1]))};
     here.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     signal(SIGPIPE, SIG_IGN);
@@ -235,6 +240,7 @@ int main(int argc, char **argv) {
         perror("sink");
         return 1;
     }
+    epoll = epoll_create1(0);
     timer = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK);
     struct epoll_event event = {.events = EPOLLIN, .data.ptr = NULL}, events[256];
     epoll_ctl(epoll, EPOLL_CTL_ADD, listener, &event);

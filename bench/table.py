@@ -7,9 +7,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from statistics import median
 
+from .metrics import Metric
 from .results import Results
 from .targets import TARGETS
-from .workloads import Metric
 
 
 def spread(values: Sequence[float]) -> float:
@@ -37,7 +37,9 @@ def _cell(results: Results, metric: Metric, peer: str) -> str:
     if len(values) > 1:
         text += f" ±{spread(values):.0f}%"
     if metric.against and metric.against != peer:
-        ratios = [own / other for own, other in results.pairs(metric.key, peer, metric.against) if other]
+        ratios = [
+            own / other for own, other in results.pairs((metric.key, peer), (metric.key, metric.against)) if other
+        ]
         if ratios:
             text += f" ({median(ratios):.2f}×)"
     return text
