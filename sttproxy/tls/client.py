@@ -29,6 +29,7 @@ from zope.interface import implementer
 
 from ..errors import UpstreamCertificate, UpstreamUnreachable
 from .certificates import Identity, names_of, new_context, reasons_of, trust
+from .transport import Connection, TLSTransport
 
 #: OpenSSL's numbers of faults (X509_V_ERR_…) whose reason users can do something about.
 _NOT_YET_VALID, _EXPIRED = 9, 10
@@ -75,7 +76,7 @@ class ClientTLS:
             trust(context, trusted)
 
     def clientConnectionForTLS(self, tlsProtocol: Any) -> SSL.Connection:
-        connection = SSL.Connection(self._context, None)
+        connection = Connection(self._context, None)
         wrapped = tlsProtocol.wrappedProtocol
         connection.set_alpn_protos([b"h2", b"http/1.1"] if wrapped.speaks_http2 else [b"http/1.1"])
         if not self._is_address:
@@ -237,5 +238,7 @@ class TLSConnecting:
         outer = Factory()
         outer.noisy = False
         outer.buildProtocol = cast(Any, build)  # type: ignore[method-assign]  # the protocol needs the address
-        connecting = self.endpoint.connect(TLSMemoryBIOFactory(self.tls, True, outer, self.clock))
+        factory_of_tls = TLSMemoryBIOFactory(self.tls, True, outer, self.clock)
+        factory_of_tls.protocol = TLSTransport
+        connecting = self.endpoint.connect(factory_of_tls)
         return connecting.addCallback(lambda _: handshaking[0].ready)

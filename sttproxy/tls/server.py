@@ -20,7 +20,7 @@ from twisted.internet.interfaces import (
 )
 from twisted.internet.protocol import connectionDone
 from twisted.logger import Logger
-from twisted.protocols.tls import BufferingTLSTransport, TLSMemoryBIOFactory
+from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
@@ -41,6 +41,7 @@ from .certificates import (
     reasons_of,
     trust,
 )
+from .transport import Connection, TLSTransport
 
 log = Logger()
 
@@ -145,7 +146,7 @@ class ServerTLS:
                     return
 
     def serverConnectionForTLS(self, tlsProtocol: Any) -> SSL.Connection:
-        return SSL.Connection(self._contexts[0], None)
+        return Connection(self._contexts[0], None)
 
     def snapshot(self) -> dict[str, Any]:
         """What the statistics show, ready for JSON."""
@@ -161,7 +162,7 @@ def _protocol(connection: SSL.Connection, offered: Sequence[bytes]) -> Any:
     return next((each for each in _PROTOCOLS if each in offered), SSL.NO_OVERLAPPING_PROTOCOLS)
 
 
-class ServerProtocol(BufferingTLSTransport):
+class ServerProtocol(TLSTransport):
     """
     TLS on one connection of a client.
 

@@ -28,6 +28,7 @@ class Client:
 
     :ivar received: the decrypted bytes from the server.
     :ivar error: why TLS failed; None if it did not.
+    :ivar outgoing: encrypted bytes that are not sent yet.
     """
 
     def __init__(self, peer: Peer, reactor: Any, name: str | None, cert: str = "", **settings: Any) -> None:
@@ -44,8 +45,8 @@ class Client:
         self.received = b""
         self.error: ssl.SSLError | None = None
         self._reactor = reactor
-        self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
-        self.tls = context.wrap_bio(self._incoming, self._outgoing, server_hostname=name)
+        self._incoming, self.outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self.tls = context.wrap_bio(self._incoming, self.outgoing, server_hostname=name)
         try:
             for _ in range(3):
                 with contextlib.suppress(ssl.SSLWantReadError):
@@ -60,6 +61,14 @@ class Client:
         if data:
             self.tls.write(data)
         self._exchange()
+        self._decrypt()
+
+    def read(self) -> None:
+        """Read what was sent, without a further iteration of the reactor."""
+        self._incoming.write(self.peer.news())
+        self._decrypt()
+
+    def _decrypt(self) -> None:
         with contextlib.suppress(ssl.SSLWantReadError, ssl.SSLZeroReturnError):
             while piece := self.tls.read(65_536):
                 self.received += piece
@@ -71,7 +80,7 @@ class Client:
         self._exchange()
 
     def _exchange(self) -> None:
-        self.peer.send(self._outgoing.read())
+        self.peer.send(self.outgoing.read())
         self._reactor.settle()
         self._incoming.write(self.peer.news())
 
