@@ -115,9 +115,9 @@ def _chosen(names: Sequence[str], other: Path | None) -> list[Peer]:
 
     :param other: a checkout to compare with.
     """
-    chosen: list[Peer] = [Sttproxy(OTHER, other)] if other else []
-    for peer in PEERS:
-        if names and peer.name.lower() not in names:
+    chosen = []
+    for peer in (*PEERS, *([Sttproxy(OTHER, other)] if other else [])):
+        if names and peer.name.lower() not in names and peer.name != OTHER:
             continue
         missing = peer.missing()
         if missing:

@@ -250,7 +250,9 @@ class Sttproxy(Peer):
         self._checkout = checkout
 
     def missing(self) -> str | None:
-        return _modules("twisted", "treq", "httptools", "attr")
+        if not (self._checkout / "sttproxy" / "console.py").is_file():
+            return f"{self._checkout} is no checkout of sttproxy"
+        return _modules("twisted", "treq", "httptools", "attr", "jh2", "OpenSSL")
 
     def command(self, folder: Path, server: Server, upstream: int) -> list[str]:
         (folder / "stt_config.json").write_text(CONFIG)
