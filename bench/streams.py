@@ -1,5 +1,5 @@
 """
-Uploads over many streams of HTTP/2 connections that make slow progress, or none: a client on h2.
+Uploads over many streams of HTTP/2 connections that make slow progress, or none: a client on jh2.
 """
 
 from __future__ import annotations
@@ -10,9 +10,9 @@ import socket
 import time
 from collections.abc import Callable, Iterator
 
-from h2.config import H2Configuration
-from h2.connection import H2Connection
-from h2.events import DataReceived, Event, ResponseReceived, StreamEnded
+from jh2.config import H2Configuration
+from jh2.connection import H2Connection
+from jh2.events import DataReceived, Event, ResponseReceived, StreamEnded
 
 from . import forms
 from .clients import Wrong, check_length
@@ -43,7 +43,7 @@ class Uploads:
         self._bodies: dict[int, bytes] = {}
         self._complete: set[int] = set()
         self._socket: socket.socket = server.connect("h2")
-        self._h2 = H2Connection(H2Configuration(client_side=True, header_encoding=None))
+        self._h2 = H2Connection(H2Configuration(client_side=True, header_encoding=False))
         self._h2.initiate_connection()
         length = len(forms.BEFORE) + file_size + len(forms.AFTER)
         for _ in range(count):
@@ -124,7 +124,8 @@ class Uploads:
         return iter(self._bodies.values())
 
     def _most(self, number: int) -> int:
-        return min(self._h2.local_flow_control_window(number), self._h2.max_outbound_frame_size)
+        most: int = min(self._h2.local_flow_control_window(number), self._h2.max_outbound_frame_size)
+        return most
 
     def _flush(self) -> None:
         self._socket.sendall(self._h2.data_to_send())
