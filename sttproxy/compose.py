@@ -30,8 +30,9 @@ from .logs import destination as log_files
 from .logs.observer import TextObserver
 from .resources.forwarding import PassThrough, Target
 from .resources.pages import Health, StatsPage
-from .resources.root import HEALTH, Root
+from .resources.root import Root
 from .resources.transcriptions import Transcriptions
+from .routes import HEALTH, STATS
 from .settings import Settings
 from .stats import Stats
 from .upstream.agent import UpstreamAgent
@@ -203,7 +204,6 @@ def tree_of(
         stats,
         lambda: watcher.current,
         admission,
-        profile=settings.source.profile,
         explains=settings.explain_header,
         max_json=settings.max_json or None,
     )
@@ -213,8 +213,8 @@ def tree_of(
 
     about = {"upstream": backend.name, "version": __version__}
     pages: dict[bytes, IResource] = {
-        HEALTH: Health(Probe(backend.dialer.attempt, backend.pool), about),
-        b"/stats": StatsPage(all_stats),
+        HEALTH.encode(): Health(Probe(backend.dialer.attempt, backend.pool), about),
+        STATS.encode(): StatsPage(all_stats),
     }
     return Root(
         pages,
@@ -223,6 +223,7 @@ def tree_of(
         PassThrough(backend.target, stats),
         lambda: watcher.current,
         settings.require_key,
+        settings.source.profile,
     )
 
 

@@ -156,7 +156,7 @@ class TrustedPeers:
         """Whether a peer is trusted.  An IPv4-mapped IPv6 address counts as the IPv4 address."""
         if name == UNIX:
             return self._unix
-        address = _address(name) if self._networks else None
+        address = address_of(name) if self._networks else None
         return address is not None and self._cover(address)
 
     def client(self, peer: str, values: Iterable[bytes]) -> str:
@@ -171,7 +171,7 @@ class TrustedPeers:
         client = peer
         for hop in reversed(b",".join(values).rsplit(b",", MAX_HOPS)):
             node = _NODE.fullmatch(hop)
-            address = node and _address(b"".join(filter(None, node.groups())).decode())
+            address = node and address_of(b"".join(filter(None, node.groups())).decode())
             if address is None:
                 break
             client = str(address)
@@ -203,7 +203,7 @@ class Peer:
         :param name: its address, `UNIX` or `UNKNOWN`.
         :param peers: the trusted peers.
         """
-        self.name = str(_address(name) or name)
+        self.name = str(address_of(name) or name)
         self.node = (UNKNOWN if name == UNIX else name).encode()
         self.trusted = name in peers
         self._peers = peers
@@ -213,7 +213,7 @@ class Peer:
         return self._peers.client(self.name, head.values(b"x-forwarded-for")) if self.trusted else self.name
 
 
-def _address(text: str) -> IPv4Address | IPv6Address | None:
+def address_of(text: str) -> IPv4Address | IPv6Address | None:
     """Parse an address; None if it is invalid.  An IPv4-mapped IPv6 address becomes the IPv4 address."""
     try:
         address = ip_address(text)

@@ -2,7 +2,8 @@
 Classification of request targets: transcription, suspicious spelling of one, or other.
 
 Servers normalize a path differently before they route it: percent escapes, dot segments, doubled slashes, path
-parameters, case.  A path that some server could route to its transcription handler must not be classified as other.
+parameters, case.  A path that some server could route to a handler whose form the rules are for must not be classified
+as other.  Translations, and the paths that the configuration adds, count as transcriptions here.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import enum
 import functools
 import re
 import unicodedata
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from urllib.parse import unquote_to_bytes
 
 import attrs
@@ -82,10 +83,19 @@ class Route(enum.Enum):
     OTHER = "anything else"
 
 
+#: The endpoints of OpenAI's API whose forms the rules are for, without the version.
+TRANSCRIPTIONS, TRANSLATIONS = "/audio/transcriptions", "/audio/translations"
+#: The proxy's own pages, which no request for the server reaches.
+HEALTH, STATS = "/health", "/stats"
+#: Precedes the name of a profile in a target.
+PROFILES = "/profiles/"
+
 #: Paths that all servers read alike: segments of unreserved characters, none of which begins with a dot.
 _PLAIN = re.compile(rb"(?:/[A-Za-z0-9_~\-][A-Za-z0-9_~.\-]*)*/?")
-#: Starlette ignores a line feed at the end of a path.
-_TRANSCRIPTION = re.compile(rb"(?:.*/)?audio/transcriptions/?\n?", re.DOTALL)
+#: cpp-httplib and IIS decode these like other percent escapes.
+_UNICODE_ESCAPE = re.compile(rb"%[Uu]([0-9A-Fa-f]{4})")
+#: Some servers cut the path at these characters, others keep them: check all readings.  Fastify cuts at semicolons.
+_CUTS = re.compile(r"[?#\0]"), re.compile(r"[?#\0;]")
 _PROFILE = re.compile(rb"/profiles/([^/?#]*)(.*)", re.DOTALL)
 _METHOD_OVERRIDES = (b"x-http-method-override", b"x-http-method", b"x-method-override")
 _TARGET_OVERRIDES = (b"x-original-url", b"x-rewrite-url")
@@ -114,20 +124,91 @@ def profile_prefix(name: str) -> bytes:
     return b"/profiles/" + name.encode()
 
 
-def route(method: bytes, path: bytes) -> Route:
-    """
-    Classify a request.
-
-    :param path: the target sent to the upstream, without its query.
-    """
-    if method.upper() != b"POST":
-        return Route.OTHER
-    return _of_path(path)
+def without_version(path: str) -> str:
+    """A path without the prefix ``/v1``, because servers have their endpoints with and without it."""
+    return path.removeprefix("/v1") if path.startswith("/v1/") else path
 
 
-def takes_detour(head: RequestHead, target: bytes, prefix: bytes) -> bool:
+def canonical(path: bytes) -> bytes:
+    """The path that servers route: decoded once, without a slash, and without a line feed, which Starlette ignores."""
+    return unquote_to_bytes(path).removesuffix(b"\n").removesuffix(b"/")
+
+
+class Router:
     """
-    Whether override headers, which some frameworks obey, could route a request to the transcription handler.
+    Finds the requests whose forms the rules are for: those whose path ends in one of some paths.
+
+    Anything may precede such a path: a version, or the prefix under which a server or another proxy has it.
+    """
+
+    def __init__(self, paths: Iterable[str] = (TRANSCRIPTIONS, TRANSLATIONS)) -> None:
+        """
+        :param paths: each ``"/…"``, of characters that need no escape, without a slash at the end.
+        """
+        names = tuple(paths)
+        self._suffixes = tuple(name.encode() for name in names)
+        # cpp-httplib reads a path as a regular expression, in which a dot is any character; so a dot stays one here.
+        self._similar = re.compile(f"(?:.*)(?:{'|'.join(map(str.casefold, names))})/?", re.DOTALL)
+        #: Clients repeat few paths, and the classification of an unusual one is slow.
+        self._of_path = functools.lru_cache(maxsize=256)(self._classify)
+
+    def route(self, method: bytes, path: bytes, has_body: bool = False) -> Route:
+        """
+        Classify a request.
+
+        :param path: the target sent to the upstream, without its query.
+        :param has_body: whether the request has a body.  Some servers read a form whatever the method is.
+        """
+        if not has_body and method.upper() != b"POST":
+            return Route.OTHER
+        return self._of_path(path)
+
+    def _classify(self, path: bytes) -> Route:
+        if canonical(path).endswith(self._suffixes):
+            return Route.TRANSCRIPTION
+        if _PLAIN.fullmatch(path):
+            # Such a path has only one reading, except that some servers ignore case.
+            return Route.ODD if self._similar.fullmatch(path.decode().lower()) else Route.OTHER
+        return Route.ODD if self._may_lead_there(path) else Route.OTHER
+
+    def _may_lead_there(self, path: bytes) -> bool:
+        for _ in range(_ROUNDS):
+            if self._leads_there(path):
+                return True
+            decoded = unquote_to_bytes(_UNICODE_ESCAPE.sub(_character, path))
+            if decoded == path:
+                return False
+            path = decoded
+        return True  # no legitimate client escapes a path this often
+
+    def _leads_there(self, path: bytes) -> bool:
+        """Whether a path ends in one of the paths after the most lenient normalization."""
+        text = unicodedata.normalize("NFKC", path.decode("utf-8", "replace")).casefold()
+        readings = (text, *(cut.split(text, 1)[0] for cut in _CUTS))
+        return any(self._similar.fullmatch(_normalized(reading)) for reading in readings)
+
+
+def _character(escape: re.Match[bytes]) -> bytes:
+    """The character of a Unicode escape in UTF-8; nothing for half a surrogate pair, as in cpp-httplib."""
+    return chr(int(escape.group(1), 16)).encode("utf-8", "ignore")
+
+
+def _normalized(path: str) -> str:
+    """A path without empty segments, dot segments and path parameters, and without characters that are not seen."""
+    segments: list[str] = []
+    for raw in re.split(r"[/\\]", path):
+        segment = raw.partition(";")[0]
+        segment = "".join(char for char in segment if char.isprintable()).strip()
+        if segment == "..":
+            del segments[-1:]
+        elif segment not in ("", "."):
+            segments.append(segment)
+    return "".join(f"/{segment}" for segment in segments)
+
+
+def takes_detour(router: Router, head: RequestHead, target: bytes, prefix: bytes) -> bool:
+    """
+    Whether override headers, which some frameworks obey, could route a request to a handler that `router` finds.
 
     :param target: the target that the proxy forwards.
     :param prefix: the prefix of every path at the upstream.
@@ -137,44 +218,9 @@ def takes_detour(head: RequestHead, target: bytes, prefix: bytes) -> bool:
     methods = [value for name in _METHOD_OVERRIDES for value in head.values(name)]
     targets = [value for name in _TARGET_OVERRIDES for value in head.values(name)]
     paths = [prefix + target.partition(b"?")[0] for target in (target, *targets)]
-    return any(route(method.strip(), path) is not Route.OTHER for method in (head.method, *methods) for path in paths)
-
-
-@functools.lru_cache(maxsize=256)
-def _of_path(path: bytes) -> Route:
-    if _TRANSCRIPTION.fullmatch(unquote_to_bytes(path)):
-        return Route.TRANSCRIPTION
-    if _PLAIN.fullmatch(path):
-        # Such a path has only one reading, except that some servers ignore case.
-        return Route.ODD if _TRANSCRIPTION.fullmatch(path.lower()) else Route.OTHER
-    return Route.ODD if _may_be_transcription(path) else Route.OTHER
-
-
-def _may_be_transcription(path: bytes) -> bool:
-    for _ in range(_ROUNDS):
-        if _leads_to_transcriptions(path):
-            return True
-        decoded = unquote_to_bytes(path)
-        if decoded == path:
-            return False
-        path = decoded
-    return True  # no legitimate client escapes a path this often
-
-
-def _leads_to_transcriptions(path: bytes) -> bool:
-    """Whether a path ends in audio/transcriptions after the most lenient normalization."""
-    text = unicodedata.normalize("NFKC", path.decode("utf-8", "replace")).casefold()
-    # Some servers cut the path at these characters, others keep them: check both readings.
-    return any(_ends_there(reading) for reading in (text, re.split(r"[?#\0]", text)[0]))
-
-
-def _ends_there(path: str) -> bool:
-    segments: list[str] = []
-    for raw in re.split(r"[/\\]", path):
-        segment = raw.partition(";")[0]
-        segment = "".join(char for char in segment if char.isprintable()).strip()
-        if segment == "..":
-            del segments[-1:]
-        elif segment not in ("", "."):
-            segments.append(segment)
-    return segments[-2:] == ["audio", "transcriptions"]
+    has_body = head.length != 0
+    return any(
+        router.route(method.strip(), path, has_body) is not Route.OTHER
+        for method in (head.method, *methods)
+        for path in paths
+    )

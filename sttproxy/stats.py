@@ -16,6 +16,7 @@ class Stats:
 
     :ivar total_requests: requests with an accepted head.
     :ivar stt_requests: transcription requests among them, whose forms are rewritten.
+    :ivar chosen: transcription requests with a profile, by what has chosen it and the profile: ``"$choose[0]: webui"``.
     :ivar forwarded_requests: requests among them that are forwarded unchanged.
     :ivar refused_requests: requests rejected because of their head.
     :ivar in_flight: requests without a complete response yet.
@@ -31,6 +32,7 @@ class Stats:
     def __init__(self) -> None:
         self.total_requests = 0
         self.stt_requests = 0
+        self.chosen: Counter[str] = Counter()
         self.forwarded_requests = 0
         self.refused_requests = 0
         self.in_flight = 0

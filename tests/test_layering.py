@@ -36,8 +36,9 @@ ROOMS: dict[str, frozenset[str]] = {
         "trailers": "errors headers http1",
         "http1": "errors",
         "http2": "errors http1",
-        "config": "errors jsontext",
-        "commands": "errors config forms options settings usage watch",
+        "config": "errors headers jsontext routes",
+        "profiles": "errors config http1 routes",
+        "commands": "errors config forms http1 options profiles routes settings usage watch",
         "forms": "errors headers config jsontext",
         "deadline": "",
         "descriptors": "",
@@ -57,7 +58,7 @@ ROOMS: dict[str, frozenset[str]] = {
         "tunnel": "transport websocket inbound",
         "websocket": "",
         "relay": "errors headers trailers http1 deadline tunnel routes inbound upstream",
-        "resources": "errors headers loops trailers http1 config forms stats routes inbound upstream admission relay",
+        "resources": "errors headers loops trailers http1 config profiles forms stats routes inbound upstream admission relay",
         "daemon": "transport inbound upstream logs signals",
         "console": "commands signals",
         "compose": "*",
@@ -80,6 +81,7 @@ PURE: dict[str, frozenset[str]] = {
         "http1": "attrs httptools",
         "http2": "jh2",
         "config": "attrs",
+        "profiles": "attrs",
         "forms": "attrs",
     }.items()
 }

@@ -5,6 +5,7 @@ The configuration: the rules that the proxy applies to each transcription form.
 go on the wire, values as text, and one set of rules for each profile.
 """
 
+from .choice import Asked, Choice
 from .files import MAX_BYTES, Reader
 from .members import MAX_KEY
 from .model import Config, Default, Field, Finding, Map, Rules, Text, multipart_parts
@@ -14,6 +15,8 @@ from .parser import parse
 __all__ = [
     "MAX_BYTES",
     "MAX_KEY",
+    "Asked",
+    "Choice",
     "Config",
     "Default",
     "Field",

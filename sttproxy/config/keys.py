@@ -11,6 +11,14 @@ from .model import Config
 from .names import names_of
 
 _HASH = re.compile(r"sha256:([0-9a-fA-F]{64})")
+#: The message for what is not the hash of a key.  It does not quote it, because it may be a key.
+KEY_NEEDED = "this must be 'sha256:' and the 64 hexadecimal digits of an API key's SHA-256"
+
+
+def digest_of(text: str) -> str:
+    """The digits of ``sha256:…`` in lower case; empty if the text is something else."""
+    found = _HASH.fullmatch(text)
+    return found.group(1).lower() if found else ""
 
 
 def read_keys(files: Files, file: str, config: Config | None) -> dict[str, str]:
@@ -31,15 +39,14 @@ def read_keys(files: Files, file: str, config: Config | None) -> dict[str, str]:
     found: dict[str, str] = {}
     for member in root.members if root else ():
         profile = member.value.data
-        digest = _HASH.fullmatch(member.key)
-        if digest is None:
-            message = "this must be 'sha256:' and the 64 hexadecimal digits of an API key's SHA-256"
-            files.error(message, member.key_at, "")
-        elif digest.group(1).lower() in found:
+        digest = digest_of(member.key)
+        if not digest:
+            files.error(KEY_NEEDED, member.key_at, "")
+        elif digest in found:
             files.error("the same key appears twice", member.key_at, "")
         elif not isinstance(profile, str) or (config and profile and profile not in config.profiles):
             names = f"; {names_of(config.profiles)}" if config else ""
             files.error(f'this must be the name of a profile, or "" for none{names}', member.value.start, "")
         else:
-            found[digest.group(1).lower()] = profile
+            found[digest] = profile
     return found

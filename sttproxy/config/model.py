@@ -10,7 +10,9 @@ from collections.abc import Iterable
 import attrs
 
 from ..errors import printable
+from .choice import Choice
 from .names import fold
+from .reach import Reach
 
 
 @attrs.frozen
@@ -146,11 +148,13 @@ class Rules:
         the file's order, except that names which differ in case only are together.
     :ivar maps: tables that the proxy applies to the values that the client sent.
     :ivar defaults: fields that the proxy adds last.
+    :ivar translations: whether the rules are for translations too.  If not, translations pass unchanged.
     """
 
     forced: tuple[Field, ...] = ()
     maps: tuple[Map, ...] = ()
     defaults: tuple[Default, ...] = ()
+    translations: bool = True
 
     @functools.cached_property
     def forced_by_name(self) -> dict[str, Field]:
@@ -202,8 +206,12 @@ class Rules:
         return tuple(rule for group in groups for rule in group if fold(rule.name) == name)
 
     def changes(self, newer: Rules) -> set[str]:
-        """The names of the fields whose rules differ from the newer ones, as the files spell them."""
-        return {
+        """
+        The names of the fields whose rules differ from the newer ones, as the files spell them, and the name of the
+        switch for translations.
+        """
+        switched = {"$translations"} if self.translations != newer.translations else set()
+        return switched | {
             newer.spelling(name) or self.spelling(name)
             for name in self.names | newer.names
             if self.of(name) != newer.of(name)
@@ -227,6 +235,8 @@ class Config:
     :ivar base: the rules of requests without a profile.
     :ivar profiles: by name, the rules of each profile together with those that it keeps from the base.
     :ivar keys: names of profiles by the SHA-256 of the API key, in hexadecimal digits.
+    :ivar reach: which requests the rules are for.
+    :ivar choices: choose the profile of requests whose URL and API key choose none; the first that fits.
     :ivar generation: the number of configurations that have come into force, including this one.
     :ivar digest: the first 16 hexadecimal digits of the SHA-256 of the bytes of all its files.
     :ivar warnings: what is legal and probably a mistake.
@@ -238,6 +248,8 @@ class Config:
     generation: int = 0
     digest: str = ""
     warnings: tuple[Finding, ...] = ()
+    reach: Reach = attrs.field(factory=Reach)
+    choices: tuple[Choice, ...] = ()
 
     def rules(self, profile: str) -> Rules:
         """
@@ -252,7 +264,7 @@ class Config:
         What differs in a newer configuration.
 
         :return: ``field`` if the field's rules differ in the base, ``NAME: field`` if they differ only in a profile,
-            ``profile NAME`` for a profile that one of the two does not have, and ``keys``.
+            ``profile NAME`` for a profile that one of the two does not have, and ``$paths``, ``$choose`` and ``keys``.
         """
         common = self.base.changes(newer.base)
         found = sorted(common)
@@ -262,4 +274,9 @@ class Config:
                 found.append(f"profile {name}")
             else:
                 found += [f"{name}: {field}" for field in sorted(old.changes(new) - common)]
-        return found + ["keys"] * (self.keys != newer.keys)
+        wholes = {
+            "$paths": self.reach != newer.reach,
+            "$choose": self.choices != newer.choices,
+            "keys": self.keys != newer.keys,
+        }
+        return found + [name for name, differs in wholes.items() if differs]

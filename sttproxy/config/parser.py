@@ -16,15 +16,19 @@ import attrs
 from .. import jsontext
 from ..errors import ConfigError
 from . import lint
+from .choice import Choice
+from .choosing import Choosing
 from .files import Files, Reader
 from .keys import read_keys
 from .members import Members, within
 from .model import Config, Default, Field, Finding, Map, Rules
 from .names import PROFILE, fold, names_of
+from .paths import read_paths
+from .reach import BUILT_IN, Reach
 
 _SECTIONS = ("$default", "$map")
-_IN_BASE = ("$schema", *_SECTIONS, "$profiles")
-_IN_PROFILE = (*_SECTIONS, "$unset")
+_IN_BASE = ("$schema", *_SECTIONS, "$profiles", "$translations", "$paths", "$choose")
+_IN_PROFILE = (*_SECTIONS, "$unset", "$translations")
 _R = TypeVar("_R")
 
 
@@ -70,6 +74,8 @@ class _Draft:
     maps: dict[str, Map] = attrs.field(factory=dict)
     defaults: dict[str, Default] = attrs.field(factory=dict)
     unset: list[str] = attrs.field(factory=list)
+    #: None: as in the base.
+    translations: bool | None = None
 
     def over(self, base: _Draft) -> _Draft:
         """The base's rules, without those that these rules unset or replace, and these rules."""
@@ -81,6 +87,7 @@ class _Draft:
             {**kept(base.forced), **self.forced},
             {**kept(base.maps), **self.maps},
             {**kept(base.defaults), **self.defaults},
+            translations=base.translations if self.translations is None else self.translations,
         )
 
     def rules(self) -> Rules:
@@ -88,6 +95,7 @@ class _Draft:
             tuple(field for fields in self.forced.values() for field in fields),
             tuple(self.maps.values()),
             tuple(self.defaults.values()),
+            self.translations is not False,
         )
 
 
@@ -100,6 +108,7 @@ class _Parser:
         """
         self._files = files
         self._members = Members(files)
+        self._reach = Reach()
 
     def config(self, data: bytes) -> Config:
         """
@@ -111,6 +120,8 @@ class _Parser:
         root = self._files.document(data)
         if root is None:
             return Config()
+        for member in _members(root, "$paths"):
+            self._reach = Reach(read_paths(self._files, member.value))
         base = self._draft(root, "$", _IN_BASE)
         rules = self._combined(base, None, root, 0, "$")
         profiles: dict[str, Rules] = {}
@@ -129,7 +140,11 @@ class _Parser:
                     draft = self._draft(body, where, _IN_PROFILE)
                     self._check_unset(body, base, where)
                     profiles[each.key] = self._combined(draft.over(base), rules, body, each.key_at, where)
-        return Config(rules, profiles)
+        choices: tuple[Choice, ...] = ()
+        for member in _members(root, "$choose"):
+            ruled = (*BUILT_IN, *(listed.path for listed in self._reach.listed))
+            choices = Choosing(self._files, profiles, ruled).choices(member.value)
+        return Config(rules, profiles, reach=self._reach, choices=choices)
 
     def _draft(self, object_: jsontext.Object, where: str, reserved: tuple[str, ...]) -> _Draft:
         """
@@ -170,6 +185,11 @@ class _Parser:
                 self._files.error('this must be a list of field names, like ["language"]', member.value.start, path)
                 return
             draft.unset = [fold(str(item.data)) for item in data]
+        elif member.key == "$translations":
+            if not isinstance(member.value.data, bool):
+                self._files.error("this must be true or false", member.value.start, path)
+                return
+            draft.translations = member.value.data
         elif member.key == "$schema" and not isinstance(member.value.data, str):
             self._files.error("this must be the address of a JSON Schema, a string", member.value.start, path)
 

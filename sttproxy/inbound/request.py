@@ -39,7 +39,9 @@ class Request(server.Request):
     :ivar head: its head, as the client sent it.
     :ivar body: its body.  It is not stored: `content` stays None.
     :ivar target: the request target for the upstream; a Resource may shorten it.
-    :ivar profile: the profile that the path names; empty: none.
+    :ivar prefix: what a Resource has removed from the beginning of the path.
+    :ivar profile: the profile that the path names, or that a Resource chooses; empty: none.
+    :ivar chosen_by: what has chosen the profile; empty: none is chosen yet.
     :ivar peer: the client's end of the connection.
     :ivar why: the reason in its log line; the message, if the proxy responds with an error of its own.
     :ivar trailers: sent behind the response's body, if its framing has trailers.
@@ -65,7 +67,9 @@ class Request(server.Request):
         self.path = head.target.partition(b"?")[0]
         self.clientproto = head.version
         self.target = head.target
+        self.prefix = b""
         self.profile = ""
+        self.chosen_by = ""
         self.began = channel.site.clock.seconds()
         self._on_disconnect: Callable[[], None] | None = None
         self.why = ""

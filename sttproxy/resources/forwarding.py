@@ -16,7 +16,7 @@ from ..headers import end_to_end, forwarded, upgrade_of
 from ..inbound.interfaces import BodySource
 from ..inbound.request import Request
 from ..relay import Notes, Relay, Rewriter, Untouched, Upload
-from ..routes import Mount, profile_prefix
+from ..routes import Mount
 from ..stats import Stats
 from ..upstream.client import Upstream
 from ..upstream.interfaces import OutgoingHead
@@ -105,9 +105,8 @@ class Forwarding(Resource):
         outgoing = OutgoingHead(head.method, target, headers, length is None, upgrades)
         upload = Upload(request, body, outgoing, rewriter, length, keeps_trailers=keeps_trailers)
         mount = None
-        if request.profile or destination.prefix or destination.replaces_host:
-            outside = profile_prefix(request.profile) if request.profile else b""
-            mount = Mount(outside, destination.prefix, destination.host, head.values(b"host"))
+        if request.prefix or destination.prefix or destination.replaces_host:
+            mount = Mount(request.prefix, destination.prefix, destination.host, head.values(b"host"))
         Relay(request, destination.upstream, upload, destination.response_s, notes, mount).start()
 
 

@@ -4,6 +4,7 @@ The root of the tree, which finds the Resource for a request.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 
 from twisted.web.resource import IResource, Resource
@@ -12,19 +13,18 @@ from .. import loops
 from ..config import Config, names_of
 from ..errors import BadRequest, NotFound
 from ..inbound.request import Request
-from ..routes import Route, route, split_profile, takes_detour
+from ..profiles import choose
+from ..routes import HEALTH, Route, profile_prefix, split_profile, takes_detour
 from .forwarding import Target
 from .keys import check_key
-
-#: The page that monitoring asks for; it never requires a key.
-HEALTH = b"/health"
 
 
 class Root(Resource):
     """
     The root: own pages by their exact path, transcriptions by what the upstream would route, the rest passes.
 
-    ``/profiles/NAME`` before a path chooses a profile and is taken off; own pages are not there.
+    ``/profiles/NAME`` before a path chooses a profile and is taken off; own pages are not there.  What else chooses a
+    profile is considered only for transcriptions.
     """
 
     def __init__(
@@ -35,9 +35,11 @@ class Root(Resource):
         pass_through: IResource,
         config: Callable[[], Config],
         requires_key: bool = False,
+        profile: str = "",
     ) -> None:
         """
         :param config: gives the configuration in force.
+        :param profile: the profile of requests for which nothing else chooses one; empty: none.
         """
         super().__init__()
         self._pages = pages
@@ -46,6 +48,7 @@ class Root(Resource):
         self._pass_through = pass_through
         self._config = config
         self._requires_key = requires_key
+        self._profile = profile
 
     def getChildWithDefault(self, path: bytes, request: Request) -> IResource:
         """
@@ -56,22 +59,34 @@ class Root(Resource):
         :raises NotFound: when it names a profile that does not exist.
         :raises LoopDetected: when it has been passed on before.
         """
-        if self._requires_key and request.path != HEALTH:
-            check_key(request.head, self._config().keys)
+        config = self._config()
+        reach = config.reach
+        # Monitoring asks for the page and has no key.
+        if self._requires_key and request.path != HEALTH.encode():
+            check_key(request.head, config.keys)
         page = self._pages.get(request.path)
         if page is not None:
             return page
         target = self._target
         loops.check(request.head, target.pseudonym)
-        profile, request.target = split_profile(request.target)
-        if profile is not None:
-            request.profile = self._known(profile)
-        kind = route(request.method, target.prefix + request.target.partition(b"?")[0])
-        if takes_detour(request.head, request.target, target.prefix):
+        named, request.target = split_profile(request.target)
+        if named is not None:
+            request.profile = self._known(named)
+            request.prefix = profile_prefix(request.profile)
+        path = target.prefix + request.target.partition(b"?")[0]
+        kind = reach.router.route(request.method, path, request.head.length != 0)
+        if takes_detour(reach.router, request.head, request.target, target.prefix):
             raise BadRequest("Headers that override the method or the target must not be used for transcriptions.")
+        if kind is Route.OTHER:
+            return self._pass_through
+        client = functools.partial(request.peer.client, request.head)
+        chosen = choose(config, request.head, path, request.profile, self._profile, client)
+        request.profile, request.chosen_by = chosen.profile, chosen.by
+        if not config.rules(request.profile).translations:
+            kind = reach.router_without_translations.route(request.method, path, request.head.length != 0)
         if kind is Route.ODD:
             raise BadRequest(
-                "The path may lead to the transcriptions by a detour; write it as /v1/audio/transcriptions."
+                "The path may lead by a detour to one that has rules; write it plainly, like /v1/audio/transcriptions."
             )
         return self._transcriptions if kind is Route.TRANSCRIPTION else self._pass_through
 

@@ -24,7 +24,6 @@ from ..inbound.request import Request
 from ..relay import Notes, Rewriter, Untouched
 from ..stats import Stats
 from .forwarding import Forwarding, Target
-from .keys import bound_profile
 
 #: Most bytes of an urlencoded form.  It contains only text, and is collected before it is rewritten.
 MAX_URLENCODED = 1024 * 1024
@@ -37,7 +36,7 @@ _MULTIPART, _JSON, _URLENCODED = b"multipart/form-data", b"application/json", b"
 
 
 class Transcriptions(Forwarding):
-    """``POST …/audio/transcriptions``: the form is rewritten by the configuration."""
+    """Requests to ``…/audio/transcriptions`` and the like: the form is rewritten by the configuration."""
 
     def __init__(
         self,
@@ -46,21 +45,18 @@ class Transcriptions(Forwarding):
         config: Callable[[], Config],
         admission: Admission,
         *,
-        profile: str = "",
         explains: bool = False,
         max_json: int | None = None,
     ) -> None:
         """
         :param config: returns the configuration in force.  Each request uses one configuration to its end.
         :param admission: limits how many are in flight.
-        :param profile: used if neither the URL nor the API key names one; empty: none.
         :param explains: whether the response has a header that lists what was done to the form.
         :param max_json: most bytes of a JSON body; None: any number.
         """
         super().__init__(target, stats)
         self._config = config
         self._admission = admission
-        self._profile = profile
         self._explains = explains
         self._max_json = max_json
 
@@ -69,10 +65,19 @@ class Transcriptions(Forwarding):
         head = request.head
         media, parameters = _form_type(head)
         config = self._config()
-        evaluation = Evaluation(config.rules(bound_profile(head, config.keys, request.profile) or self._profile))
+        if request.chosen_by:
+            self._stats.chosen[f"{request.chosen_by}: {request.profile}"] += 1
+        rules = config.rules(request.profile)
+        evaluation = Evaluation(rules)
         path, mark, query = request.target.partition(b"?")
-        request.target = path + mark + urlencoded.strip_query(evaluation, query)
-        notes = functools.partial(_explanation, config, evaluation) if self._explains else list
+        if config.reach.is_in_query(self._target.prefix + path):
+            query = urlencoded.rewrite(Evaluation(rules), query)
+            mark = b"?" if query else b""
+        else:
+            query = urlencoded.strip_query(evaluation, query)
+        request.target = path + mark + query
+        chosen = request.profile if request.chosen_by != "url" else ""
+        notes = functools.partial(_explanation, config, evaluation, chosen) if self._explains else list
         if media == _URLENCODED:
             body = Collected(request.body, MAX_URLENCODED).whole
             body.addCallback(self._collected, request, evaluation, notes)
@@ -113,10 +118,14 @@ class Transcriptions(Forwarding):
         turn.addErrback(request.refuse)
 
 
-def _explanation(config: Config, evaluation: Evaluation) -> list[Header]:
-    """The header that lists what was done to a form, without values."""
-    done = evaluation.summary()
-    return [(b"x-sttproxy-config", f"{config.generation}{'; ' * bool(done)}{done}".encode())]
+def _explanation(config: Config, evaluation: Evaluation, chosen: str) -> list[Header]:
+    """
+    The header that lists what was done to a form, without values.
+
+    :param chosen: the profile, if the client has not named it in the URL; empty: none.
+    """
+    told = [str(config.generation), f"profile={chosen}" if chosen else "", evaluation.summary()]
+    return [(b"x-sttproxy-config", "; ".join(filter(None, told)).encode())]
 
 
 def _is_plain(head: RequestHead) -> bool:

@@ -57,7 +57,7 @@ class Requests(RawTestCase):
             "/a;b=c,d:e@f!$'()*+~[]{}|^`\"<>\\",
             "/v1/models/a%2Fb?x=/audio/transcriptions",
             "/v1/audio/transcriptions/more",
-            "/v1/audio/translations",
+            "/v1/audio/speech",
             "/health/",
             "/stats/x",
             "/" + "x" * 8000,
@@ -145,7 +145,7 @@ class Requests(RawTestCase):
     def test_forms_elsewhere(self) -> None:
         """A form to another endpoint is not changed, boundary included."""
         body = form([("language", "en"), ("prompt", "x")])
-        received = self.received(request("POST", "/v1/audio/translations", content_type(), counted(body)) + body)
+        received = self.received(request("POST", "/v1/audio/speech", content_type(), counted(body)) + body)
         self.assertEqual(received.raw_body, body)
         self.assertEqual(received.values(b"Content-Type"), [content_type()[1]])
 

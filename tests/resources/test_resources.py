@@ -89,7 +89,7 @@ class RootTests(ProxyTestCase):
         """A POST to a path that ends in audio/transcriptions is a transcription; other requests are not."""
         for target in (PATH, b"/audio/transcriptions", b"/a/b/audio/transcriptions?x=y", PATH + b"/"):
             self.assertEqual(self.counted(transcription(target=target)), (1, 0, False), target)
-        for data in (get(PATH), get(PATH, method=b"PUT"), post(2, target=b"/v1/audio/translations", body=b"ab")):
+        for data in (get(PATH), get(PATH, method=b"PUT"), post(2, target=b"/v1/audio/speech", body=b"ab")):
             self.assertEqual(self.counted(data), (0, 1, False), data)
 
     def test_detours(self) -> None:

@@ -312,11 +312,11 @@ class ProxyTestCase(SiteTestCase):
             self.stats,
             lambda: self.config,
             self.admission,
-            profile=profile,
             explains=explains,
             max_json=max_json,
         )
-        root = Root(pages, to, transcriptions, PassThrough(to, self.stats), lambda: self.config, requires_key)
+        passes = PassThrough(to, self.stats)
+        root = Root(pages, to, transcriptions, passes, lambda: self.config, requires_key, profile)
         self.serve(root, timeouts, body, trusted)
 
     @property

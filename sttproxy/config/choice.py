@@ -1,0 +1,131 @@
+"""
+The choices of ``$choose``: conditions on a request's head and its client, and the profile that they choose.
+
+All of it is known before the body arrives, so a choice never delays the upload.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from ipaddress import IPv4Network, IPv6Network
+
+import attrs
+
+from ..headers import UNIX, Trusted, address_of
+
+
+@attrs.frozen
+class Asked:
+    """
+    What the conditions are about.  What costs time is a function, and is called only if a condition needs it.
+
+    :ivar values: returns the values of a header by its lower-cased name.
+    :ivar client: returns the client as the log names it: an address, ``unix`` or ``unknown``.
+    :ivar path: returns the path that the server routes, from `routes.canonical`.
+    :ivar key: returns the SHA-256 of the API key in lower-case hexadecimal digits; empty if there is no key.
+    """
+
+    values: Callable[[bytes], Sequence[bytes]]
+    client: Callable[[], str]
+    path: Callable[[], bytes]
+    key: Callable[[], str]
+
+
+@attrs.frozen
+class HeaderPattern:
+    """
+    A condition on a header: one of its values equals a text, in which ``*`` stands for any characters.
+
+    :ivar name: the header's name as the file spells it.
+    :ivar text: the text.  Case does not matter.
+    """
+
+    name: str
+    text: str
+
+    def fits(self, values: Sequence[bytes]) -> bool:
+        """Whether one of a header's values matches."""
+        return any(self._matches(value.decode("utf-8", "replace")) for value in values)
+
+    def covers(self, other: HeaderPattern) -> bool:
+        """Whether all values that match the other pattern match this one."""
+        # A value holds no NUL, so only a star of this pattern matches what stands for the other's star.
+        return self.name.lower() == other.name.lower() and self._matches(other.text.replace("*", "\0"))
+
+    def _matches(self, value: str) -> bool:
+        value = value.casefold()
+        first, *rest = self.text.casefold().split("*")
+        if not rest:
+            return value == first
+        *inner, last = rest
+        at, end = len(first), len(value) - len(last)
+        if at > end or not value.startswith(first) or not value.endswith(last):
+            return False
+        for piece in inner:
+            at = value.find(piece, at, end)
+            if at < 0:
+                return False
+            at += len(piece)
+        return True
+
+
+@attrs.frozen
+class Choice:
+    """
+    One entry of ``$choose``.  All its conditions must hold.
+
+    :ivar profile: the profile; empty for none.
+    :ivar headers: the conditions on headers.
+    :ivar network: contains the client's address; `UNIX` for clients on Unix sockets; None for any client.
+    :ivar path: the path ends in it, without the version; empty for any path.
+    :ivar key: the SHA-256 of the API key in lower-case hexadecimal digits; empty for any key and for none.
+    """
+
+    profile: str
+    headers: tuple[HeaderPattern, ...] = ()
+    network: Trusted | None = None
+    path: str = ""
+    key: str = ""
+
+    def fits(self, asked: Asked) -> bool:
+        """Whether all conditions hold."""
+        return (
+            all(pattern.fits(asked.values(pattern.name.lower().encode())) for pattern in self.headers)
+            and (not self.path or asked.path().endswith(self.path.encode()))
+            and (self.network is None or _holds(self.network, asked.client()))
+            and (not self.key or asked.key() == self.key)
+        )
+
+    def covers(self, other: Choice) -> bool:
+        """Whether all requests that fit the other choice fit this one."""
+        return (
+            all(any(mine.covers(pattern) for pattern in other.headers) for mine in self.headers)
+            and other.path.endswith(self.path)
+            and (self.network is None or _includes(self.network, other.network))
+            and self.key in ("", other.key)
+        )
+
+    def __str__(self) -> str:
+        """The conditions, for messages."""
+        told = [f"header {pattern.name}: {pattern.text}" for pattern in self.headers]
+        told += [f"address {self.network}"] if self.network else []
+        told += [f"path {self.path}"] if self.path else []
+        told += [f"key sha256:{self.key[:8]}…"] if self.key else []
+        return ", ".join(told)
+
+
+def _holds(network: Trusted, client: str) -> bool:
+    """Whether a client is in a network."""
+    if network == UNIX:
+        return client == UNIX
+    address = address_of(client)
+    return address is not None and address in network
+
+
+def _includes(network: Trusted, other: Trusted | None) -> bool:
+    """Whether a network has all addresses of another one."""
+    if isinstance(network, IPv4Network) and isinstance(other, IPv4Network):
+        return other.subnet_of(network)
+    if isinstance(network, IPv6Network) and isinstance(other, IPv6Network):
+        return other.subnet_of(network)
+    return network == other
