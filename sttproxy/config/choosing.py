@@ -99,12 +99,13 @@ class Choosing:
 
         :param at: the offset of the choice, for the error if it has no profile.
         """
+        name = None
         if value is not None:
-            at, where = value.start, f"{where}.profile"
-            if isinstance(value.data, str) and (not value.data or value.data in self._profiles):
-                return value.data
-        message = f'a choice needs the name of a profile as "profile", or "" for none; {names_of(self._profiles)}'
-        self._files.error(message, at, where)
+            name, at, where = value.data, value.start, f"{where}.profile"
+        if isinstance(name, str) and (not name or name in self._profiles):
+            return name
+        problem = f"there is no profile {name[:80]!r}" if isinstance(name, str) else 'a choice needs a "profile"'
+        self._files.error(f'{problem}; {names_of(self._profiles)}, or "" for none', at, where)
         return None
 
     def _headers(self, value: jsontext.Value, where: str) -> tuple[HeaderPattern, ...]:
@@ -130,20 +131,17 @@ class Choosing:
 
     def _network(self, value: jsontext.Value, where: str) -> Trusted | None:
         text = value.data
+        problem = "this must be"
+        meant = ""
         if text == UNIX:
             return UNIX
-        hint = ""
         if isinstance(text, str):
             try:
                 return _unmapped(ip_network(text))
             except ValueError:
-                hint = _network_meant(text)
-        self._files.error(
-            "this must be an address like 192.168.1.7, a network like 192.168.1.0/24 or fd00::/8, or "
-            f"{UNIX!r} for clients on Unix sockets{hint}",
-            value.start,
-            where,
-        )
+                problem, meant = f"{text[:80]!r} is not", _network_meant(text)
+        known = f"an address like 192.168.1.7, a network like 192.168.1.0/24, or {UNIX!r} for clients on Unix sockets"
+        self._files.error(f"{problem} {known}{meant}", value.start, where)
         return None
 
     def _path(self, value: jsontext.Value, where: str) -> str:

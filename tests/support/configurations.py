@@ -40,7 +40,10 @@ BAD_NAMES = (
     *("a\u00a0b", "a\u00adb", "a\u200bb", "a\u2028b", "\ufeffa", "a\ue000"),
 )
 #: Members that are reserved at some places.
-RESERVED = ("$comment", "$schema", "$default", "$map", "$profiles", "$unset", "$file", "value", "when_empty")
+RESERVED = (
+    *("$comment", "$schema", "$default", "$map", "$profiles", "$unset", "$file", "value", "when_empty"),
+    *("$translations", "$paths", "$choose", "path", "query", "header", "address", "key", "profile"),
+)
 PROFILES = ("medical", "0", "A.b_c~d-e", "x" * 64)
 BAD_PROFILES = ("", "-a", ".a", "_a", "~", "a b", "a/b", "名", "é", "a\n", "x" * 65)
 
@@ -59,6 +62,20 @@ def _fields(values: st.SearchStrategy[JSON]) -> st.SearchStrategy[dict[str, JSON
 
 
 _SECTIONS = {"$default": _fields(_DEFAULTS), "$map": _fields(_TABLES)}
+_PATHS = st.sampled_from(("/asr", "/v1/asr", "/a.b/c_~-", "/health/x", "/v1/audio/translations"))
+_LISTED = _PATHS | st.fixed_dictionaries({"path": _PATHS}, optional={"query": st.booleans()})
+_PATTERNS = st.dictionaries(
+    st.sampled_from(("User-Agent", "x_y", "!")), st.sampled_from(("*", "a b", "Open*é")), min_size=1
+)
+_CHOICES = st.fixed_dictionaries(
+    {"header": _PATTERNS, "profile": st.sampled_from(("", "medical"))},
+    optional={
+        "address": st.sampled_from(("192.168.1.0/24", "fd00::1", "unix")),
+        "path": st.sampled_from(("/v1/audio/translations", "/audio/transcriptions")),
+        "key": st.just("sha256:" + "aB" * 32),
+    },
+)
+_SWITCH = {"$translations": st.booleans()}
 _UNSET = st.lists(st.sampled_from((*NAMES, "", "file")), max_size=2)
 
 
@@ -72,7 +89,10 @@ def _rules(draw: st.DrawFn, more: dict[str, st.SearchStrategy[JSON]]) -> JSON:
 GOOD = _rules(
     {
         "$schema": _TEXT,
-        "$profiles": st.dictionaries(st.sampled_from(PROFILES), _rules({"$unset": _UNSET}), max_size=2),
+        "$profiles": st.dictionaries(st.sampled_from(PROFILES), _rules({"$unset": _UNSET, **_SWITCH}), max_size=2),
+        "$paths": st.lists(_LISTED, max_size=3),
+        "$choose": st.lists(_CHOICES, max_size=2),
+        **_SWITCH,
     }
 )
 
