@@ -13,10 +13,12 @@ from typing import Any, ClassVar, TextIO
 import attrs
 from twisted.python import usage
 
+from .asking import ImaginedRequest
 from .config import Config, Rules, Text, names_of
-from .errors import ConfigError, MalformedForm
+from .errors import ConfigError, ProxyError
 from .forms.evaluation import DEPENDS, PASSES, Decision, Evaluation
 from .options import BY_NAME
+from .profiles import Selection
 from .settings import Sources, source_of
 from .usage import HelpfulOptions, parameter
 from .watch import Source
@@ -46,8 +48,11 @@ class ExplainOptions(HelpfulOptions):
     """``sttproxy explain``."""
 
     synopsis = "sttproxy explain [options] [-F name=value …]"
-    longdesc = "Prints what the proxy would make of a form, field by field, each with the rule that applies."
-    example = "sttproxy explain --profile medical -F language=en -F file=@a.wav"
+    longdesc = (
+        "Prints what the proxy would make of a form, field by field, each with the rule that applies. With --header, "
+        "--address and --path it chooses the profile as for such a request; without them, --profile names the profile."
+    )
+    example = "sttproxy explain --header 'User-Agent: OpenWebUI' -F language=en -F file=@a.wav"
     optParameters: ClassVar[list[list[Any]]] = [
         parameter(BY_NAME[name]) for name in ("config", "profile", "profile-by-key")
     ]
@@ -55,6 +60,8 @@ class ExplainOptions(HelpfulOptions):
     def __init__(self) -> None:
         super().__init__()
         self["form"] = []
+        self.request = ImaginedRequest()
+        self.describes_request = False
 
     def opt_form(self, field: str) -> None:
         """A field that the client sends, as name=value; a value that begins with @ stands for a file, which is not
@@ -70,6 +77,29 @@ class ExplainOptions(HelpfulOptions):
 
     opt_F = opt_form
 
+    def opt_header(self, line: str) -> None:
+        """A header that the client sends, as 'Name: value'. May be repeated."""
+        try:
+            self.request.add_header(line)
+        except ValueError as error:
+            raise usage.UsageError(f"--header: {error}") from None
+        self.describes_request = True
+
+    opt_H = opt_header
+
+    def opt_address(self, address: str) -> None:
+        """The client's address, or unix for a client on a Unix socket."""
+        try:
+            self.request.set_address(address)
+        except ValueError as error:
+            raise usage.UsageError(f"--address: {error}") from None
+        self.describes_request = True
+
+    def opt_path(self, path: str) -> None:
+        """The path of the request. Without it: /v1/audio/transcriptions"""
+        self.request.path = path
+        self.describes_request = True
+
 
 def check(options: CheckOptions, out: TextIO) -> int:
     """
@@ -82,6 +112,7 @@ def check(options: CheckOptions, out: TextIO) -> int:
         return ERRORS
     for warning in config.warnings:
         out.write(f"{warning} (warning)\n")
+    out.writelines(_reached(config))
     for name, rules in [("", config.base), *config.profiles.items()]:
         out.write(f"\n{f'profile {name}' if name else 'without a profile'}:\n")
         out.writelines(f"  {line}\n" for line in _effective(rules))
@@ -103,9 +134,15 @@ def explain(options: ExplainOptions, out: TextIO) -> int:
         out.write(f"There is no profile {profile!r}; {names_of(config.profiles)}.\n")
         return ERRORS
     try:
+        if options.describes_request or not profile:
+            selection = options.request.selection(config, profile)
+            out.writelines(_selected(selection, config, options.describes_request))
+            if not selection.has_rules:
+                return GOOD
+            profile = selection.chosen.profile
         lines = list(explained(config.rules(profile), options["form"]))
-    except MalformedForm as error:
-        out.write(f"The proxy would respond with 400: {error.message}\n")
+    except ProxyError as error:
+        out.write(f"The proxy would respond with {error.status}: {error.message}\n")
         return ERRORS
     width = max((len(name) for name, _, _ in lines), default=0)
     for name, value, why in lines:
@@ -143,8 +180,39 @@ def explained(rules: Rules, fields: list[tuple[str, str]]) -> Iterator[tuple[str
         yield from ((name, _shown(value), "default") for name, value in field.parts)
 
 
+def _selected(selection: Selection, config: Config, asked: bool) -> Iterator[str]:
+    """
+    The lines that tell which profile a request gets.
+
+    :param asked: whether the command line describes a request.  If not, only a profile is worth a line.
+    """
+    chosen = selection.chosen
+    if not selection.has_rules:
+        yield f"The proxy passes this request unchanged: no rules are for {selection.target.decode()}.\n"
+    elif chosen.profile:
+        reasons = {"url": "the URL", "key": "the API key"}
+        reasons |= {f"$choose[{number}]": f"$choose[{number}] ({each})" for number, each in enumerate(config.choices)}
+        yield f"The profile is {chosen.profile!r}, chosen by {reasons.get(chosen.by, chosen.by)}.\n"
+    elif asked:
+        yield "The request has no profile.\n"
+
+
+def _reached(config: Config) -> Iterator[str]:
+    """The listed paths and the choices, one line for each."""
+    if config.reach.listed:
+        yield "\nmore paths with rules:\n"
+    for listed in config.reach.listed:
+        yield f"  {listed.path}{', with the fields in the query, too' if listed.in_query else ''}\n"
+    if config.choices:
+        yield "\nprofiles of requests whose URL and API key choose none, the first that fits:\n"
+    for choice in config.choices:
+        yield f"  {choice}: {f'profile {choice.profile}' if choice.profile else 'no profile'}\n"
+
+
 def _effective(rules: Rules) -> Iterator[str]:
     """The rules of one profile, one line for each rule."""
+    if not rules.translations:
+        yield "translations pass unchanged"
     for field in rules.forced:
         if not field.parts:
             yield f"{field.name}: removed"

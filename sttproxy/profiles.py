@@ -1,5 +1,6 @@
 """
-Which profile a request gets: the one of its API key, of its URL, of ``$choose``, or the default one.
+Whether the rules are for a request, and which profile it gets: the one of its API key, of its URL, of ``$choose``, or
+the default one.
 """
 
 from __future__ import annotations
@@ -9,10 +10,11 @@ from collections.abc import Callable, Mapping
 
 import attrs
 
-from .config import Asked, Config
-from .errors import BadRequest, ForbiddenProfile
+from .config import Asked, Config, names_of
+from .errors import BadRequest, ForbiddenProfile, NotFound
+from .http1.heads import Head
 from .http1.requests import RequestHead
-from .routes import canonical
+from .routes import Route, canonical, profile_prefix, split_profile, takes_detour
 
 
 @attrs.frozen
@@ -32,6 +34,57 @@ class Chosen:
 NONE = Chosen()
 
 
+@attrs.define
+class Selection:
+    """
+    What the proxy does with a request.
+
+    :ivar target: the target for the server, without its prefix of all paths.
+    :ivar prefix: what was removed from the beginning of the client's target.
+    :ivar has_rules: whether the rules are for the request; if not, it passes unchanged.
+    :ivar chosen: the profile.  Without rules it is the one in the URL.
+    """
+
+    target: bytes
+    prefix: bytes
+    has_rules: bool
+    chosen: Chosen
+
+
+def select(config: Config, head: RequestHead, inside: bytes, default: str, client: Callable[[Head], str]) -> Selection:
+    """
+    Find out whether the rules are for a request, and choose its profile.
+
+    :param inside: precedes all paths at the server.
+    :param default: the profile of requests for which nothing else chooses one; empty: none.
+    :param client: returns the client of a request as the log names it.
+    :raises BadRequest: when servers would differ on whether it has rules, or when it has several API keys and a key can
+        choose.
+    :raises ForbiddenProfile: when key and URL name different profiles.
+    :raises NotFound: when it names a profile that does not exist.
+    """
+    name, target = split_profile(head.target)
+    named, prefix = "", b""
+    if name is not None:
+        named = _known(name, config)
+        prefix = profile_prefix(named)
+    path = inside + target.partition(b"?")[0]
+    reach = config.reach
+    kind = reach.router.route(head.method, path, head.length != 0)
+    if takes_detour(reach.router, head, target, inside):
+        raise BadRequest("Headers that override the method or the target must not be used for transcriptions.")
+    if kind is Route.OTHER:
+        return Selection(target, prefix, False, Chosen(named, "url") if named else NONE)
+    chosen = _choose(config, head, path, named, default, client)
+    if not config.rules(chosen.profile).translations:
+        kind = reach.router_without_translations.route(head.method, path, head.length != 0)
+    if kind is Route.ODD:
+        raise BadRequest(
+            "The path may lead by a detour to one that has rules; write it plainly, like /v1/audio/transcriptions."
+        )
+    return Selection(target, prefix, kind is Route.TRANSCRIPTION, chosen)
+
+
 def key_of(head: RequestHead) -> str:
     """
     The SHA-256 of a request's API key, in hexadecimal digits; empty if it has none.
@@ -47,26 +100,17 @@ def key_of(head: RequestHead) -> str:
     return hashlib.sha256(key).hexdigest() if key else ""
 
 
-def choose(
-    config: Config, head: RequestHead, path: bytes, named: str, default: str, client: Callable[[], str]
+def _choose(
+    config: Config, head: RequestHead, path: bytes, named: str, default: str, client: Callable[[Head], str]
 ) -> Chosen:
-    """
-    Choose the profile of a request.
-
-    :param path: the target sent to the upstream, without its query.
-    :param named: the profile in the URL; empty: none.
-    :param default: the profile of requests for which nothing else chooses one; empty: none.
-    :param client: returns the client as the log names it.
-    :raises BadRequest: when it has several API keys, and a key can choose.
-    :raises ForbiddenProfile: when key and URL name different profiles.
-    """
+    """Choose the profile; the parameters are those of `select`, but `named` is the profile in the URL."""
     bound = _bound_profile(head, config.keys, named) if config.keys else ""
     if bound:
         return Chosen(bound, "key")
     if named:
         return Chosen(named, "url")
     if config.choices:
-        asked = Asked(head.values, client, lambda: canonical(path), lambda: key_of(head))
+        asked = Asked(head.values, lambda: client(head), lambda: canonical(path), lambda: key_of(head))
         for number, choice in enumerate(config.choices):
             if choice.fits(asked):
                 if choice.profile:
@@ -83,3 +127,11 @@ def _bound_profile(head: RequestHead, keys: Mapping[str, str], named: str) -> st
             f"This API key belongs to the profile {bound!r}; leave /profiles/{named} out of the URL."
         )
     return bound
+
+
+def _known(name: bytes, config: Config) -> str:
+    """The name of a profile that exists."""
+    text = name.decode("utf-8", "replace")
+    if text not in config.profiles:
+        raise NotFound(f"There is no profile {text[:80]!r}; {names_of(config.profiles)}.")
+    return text

@@ -38,7 +38,8 @@ ROOMS: dict[str, frozenset[str]] = {
         "http2": "errors http1",
         "config": "errors headers jsontext routes",
         "profiles": "errors config http1 routes",
-        "commands": "errors config forms http1 options profiles routes settings usage watch",
+        "asking": "config headers http1 profiles",
+        "commands": "errors asking config forms options profiles settings usage watch",
         "forms": "errors headers config jsontext",
         "deadline": "",
         "descriptors": "",
@@ -82,6 +83,7 @@ PURE: dict[str, frozenset[str]] = {
         "http2": "jh2",
         "config": "attrs",
         "profiles": "attrs",
+        "asking": "attrs",
         "forms": "attrs",
     }.items()
 }

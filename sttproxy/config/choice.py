@@ -108,7 +108,7 @@ class Choice:
     def __str__(self) -> str:
         """The conditions, for messages."""
         told = [f"header {pattern.name}: {pattern.text}" for pattern in self.headers]
-        told += [f"address {self.network}"] if self.network else []
+        told += [f"address {_shown(self.network)}"] if self.network else []
         told += [f"path {self.path}"] if self.path else []
         told += [f"key sha256:{self.key[:8]}…"] if self.key else []
         return ", ".join(told)
@@ -129,3 +129,10 @@ def _includes(network: Trusted, other: Trusted | None) -> bool:
     if isinstance(network, IPv6Network) and isinstance(other, IPv6Network):
         return other.subnet_of(network)
     return network == other
+
+
+def _shown(network: Trusted) -> str:
+    """A network; a single address without the length of its prefix."""
+    if isinstance(network, str) or network.prefixlen < network.max_prefixlen:
+        return str(network)
+    return str(network.network_address)

@@ -16,6 +16,10 @@ def _table(text: str) -> dict[str, str]:
     return dict(pair.split(":") for pair in text.split())
 
 
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
 #: Whisper's languages by the code that servers accept.
 LANGUAGES = _table(
     """
@@ -35,6 +39,22 @@ LANGUAGES = _table(
 FORMATS = ("json", "text", "srt", "verbose_json", "vtt", "diarized_json")
 GRANULARITIES = ("word", "segment")
 
+#: The fields that well-known servers read at paths that are not OpenAI's, besides those of MLX Omni Server.
+_READ_AT = {
+    # whisper.cpp, ``examples/server/server.cpp``
+    "/inference": _words(
+        """
+        offset_t offset_n duration max_context max_len best_of beam_size audio_ctx word_thold entropy_thold
+        logprob_thold no_speech_thold debug_mode translate diarize tinydiarize split_on_word no_timestamps
+        token_timestamps detect_language carry_initial_prompt temperature_inc suppress_non_speech suppress_nst vad
+        vad_threshold vad_min_speech_duration_ms vad_min_silence_duration_ms vad_max_speech_duration_s
+        vad_speech_pad_ms vad_samples_overlap no_language_probabilities
+        """
+    ),
+    # whisper-asr-webservice, ``app/webservice.py``
+    "/asr": _words("encode task initial_prompt vad_filter word_timestamps diarize min_speakers max_speakers output"),
+}
+
 #: What people write instead of a language's code: a country's code, an old or a longer code, another name.
 _MEANT = {name: code for code, name in LANGUAGES.items()} | _table(
     """
@@ -43,6 +63,12 @@ _MEANT = {name: code for code, name in LANGUAGES.items()} | _table(
     castilian:es flemish:nl burmese:my
     """
 )
+
+
+def may_read(path: str, field: str) -> bool:
+    """Whether a server may read a field at a listed path.  At a path that is not known here it may read any field."""
+    known = [fields for end, fields in _READ_AT.items() if path.endswith(end)]
+    return not known or any(field in fields for fields in known)
 
 
 def meant_language(text: str) -> str:

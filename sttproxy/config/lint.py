@@ -66,6 +66,10 @@ class Ignored:
 
     wire: str
 
+    def counts(self, paths: Iterable[str]) -> bool:
+        """Whether to warn: not of a field that the server of a listed path may read.  A comment is never meant so."""
+        return self.wire in _COMMENTS or not any(known.may_read(path, self.wire) for path in paths)
+
     def __str__(self) -> str:
         folded = fold(self.wire)
         if self.wire in _COMMENTS:

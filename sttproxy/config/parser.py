@@ -235,8 +235,10 @@ class _Parser:
         self._lint(lint.of_rule(rule), member, where)
 
     def _lint(self, messages: Iterator[lint.LintWarning], member: jsontext.Member, where: str) -> None:
+        paths = [listed.path for listed in self._reach.listed]
         for message in messages:
-            self._files.warn(message, member.key_at, where)
+            if not isinstance(message, lint.Ignored) or message.counts(paths):
+                self._files.warn(message, member.key_at, where)
 
     def _combined(self, draft: _Draft, base: Rules | None, object_: jsontext.Object, at: int, where: str) -> Rules:
         """

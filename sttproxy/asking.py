@@ -1,0 +1,74 @@
+"""
+A request that ``sttproxy explain`` imagines, and what the proxy would do with it.
+"""
+
+from __future__ import annotations
+
+import re
+
+import attrs
+
+from .config import Config
+from .headers import NOBODY, UNIX, Peer, address_of
+from .http1.requests import parse_request
+from .profiles import Selection, select
+
+#: The path of a request, if the command line has none.
+USUAL_PATH = "/v1/audio/transcriptions"
+
+_HEADER = re.compile(r"([^:\r\n]+):([^\r\n]*)")
+
+
+@attrs.define
+class ImaginedRequest:
+    """
+    What the command line says about a request.
+
+    :ivar headers: the lines of its head.
+    :ivar address: its client; empty: unknown.
+    :ivar path: its path.
+    """
+
+    headers: list[str] = attrs.field(factory=list)
+    address: str = ""
+    path: str = USUAL_PATH
+
+    def add_header(self, line: str) -> None:
+        """
+        Add a header.
+
+        :raises ValueError: when the line is no header.
+        """
+        if not _HEADER.fullmatch(line):
+            raise ValueError(f"{line!r} is not a header; it must be like 'User-Agent: curl'")
+        self.headers.append(line)
+
+    def set_address(self, text: str) -> None:
+        """
+        Set the client.
+
+        :raises ValueError: when the text is no address.
+        """
+        if text != UNIX and address_of(text) is None:
+            raise ValueError(f"{text!r} is not an address like 192.168.1.7, nor {UNIX!r} for a client on a Unix socket")
+        self.address = text
+
+    def selection(self, config: Config, default: str) -> Selection:
+        """
+        What the proxy would do with the request.
+
+        :param default: the profile of requests for which nothing else chooses one; empty: none.
+        :raises ProxyError: when the proxy would refuse it.
+        """
+        own = [line for name, line in _OWN.items() if not any(_name(each) == name for each in self.headers)]
+        lines = [f"POST {self.path} HTTP/1.1", *own, *self.headers, "", ""]
+        head = parse_request("\r\n".join(lines).encode("utf-8", "surrogateescape"))
+        return select(config, head, b"", default, Peer(self.address, NOBODY).client)
+
+
+#: What a head needs if the command line does not have it.
+_OWN = {"host": "Host: localhost", "content-length": "Content-Length: 1"}
+
+
+def _name(line: str) -> str:
+    return line.partition(":")[0].lower()
