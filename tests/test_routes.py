@@ -10,9 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from sttproxy.routes import Mount, Route, Router, split_profile
+from sttproxy.routes import Mount, Route, Router, canonical, split_profile, without_version
 
 ROUTER = Router()
+LISTED = Router(("/audio/transcriptions", "/asr", "/a.b/c-d"))
 
 #: Paths that lead to the handler after one round of percent-decoding.
 TRANSCRIPTIONS = (
@@ -65,6 +66,37 @@ ODD = (
     "/v1/audio/tran\u00adscriptions".encode(),
     "/v1/audio/tran\u200bscriptions".encode(),
     "/v1/audio/tranſcriptions".encode(),
+    b"/v1/%u0061udio/transcriptions",
+    b"/v1/audio/tran%uD800scriptions",
+    b"/v1/audio%u002Ftranscriptions",
+    b"/v1/%25u0061udio/transcriptions",
+    b"/v1/audio/transcriptions;/x",
+    b"/v1/audio/transcriptions%3b/x",
+)
+
+#: Paths that lead to listed paths, and those that some servers route there.
+LISTED_TRANSCRIPTIONS = (
+    *(b"/asr", b"/v1/asr", b"/asr/", b"//asr", b"/x/asr", b"/%61sr", b"/as%72", b"%2fasr", b"/v1%2Fasr", b"/asr%0a"),
+    *(b"/asr/%0A", b"/../asr", b"/\xff/asr", b"/a.b/c-d", b"/v1/a.b/c-d", b"/a%2eb%2fc-d", b"/audio/transcriptions"),
+)
+LISTED_ODD = (
+    *(b"/ASR", b"/v1/Asr", b"/asr//", b"/x/./asr/.", b"/asr/x/..", b"/asr;x", b"/asr;/x", b"/v1;x/asr;y", b"\\asr"),
+    *(
+        b"/asr%3f",
+        b"/asr%23x",
+        b"/asr%00",
+        b"/asr%00x",
+        b"/asr%20",
+        b"/%09asr",
+        b"/%2561sr",
+        b"/%u0061sr",
+        b"/a%uDFFFsr",
+    ),
+    *("/ａsr".encode(), "/aſr".encode(), b"/a/b/c-d", b"/aXb/c-d", b"/a%2520b/c-d", b"/A.B/C-D"),
+)
+LISTED_OTHERS = (
+    *(b"/", b"/as", b"/asr/x", b"/xasr", b"/asrx", b"/asr/..", b"/a.b", b"/a.b/c_d", b"/ab/c-d", b"/a..b/c-d", b"/v1"),
+    *(b"/audio/translations", b"/asr.json", b"/%61s", b"/as%25", b"/x?/asr."),
 )
 
 #: Paths that no server routes to the handler.
@@ -102,10 +134,39 @@ class RouteTests(SynchronousTestCase):
             for path in paths:
                 self.assertIs(ROUTER.route(b"POST", path), expected, path)
 
+    def test_translations(self) -> None:
+        """Translations have the same spellings as transcriptions, unless the router is for transcriptions alone."""
+        alone = Router(("/audio/transcriptions",))
+        for expected, paths in ((Route.TRANSCRIPTION, TRANSCRIPTIONS), (Route.ODD, ODD), (Route.OTHER, OTHERS)):
+            for path in paths:
+                translation = path.replace(b"scription", b"slation").replace(b"SCRIPTION", b"SLATION")
+                translation = translation.replace(b"Transcription", b"Translation")
+                self.assertIs(ROUTER.route(b"POST", translation), expected, translation)
+                if b"transl" in translation:
+                    self.assertIs(alone.route(b"POST", translation), Route.OTHER, translation)
+
+    def test_listed(self) -> None:
+        """Listed paths have the same spellings, with and without a prefix; a dot may be a pattern for a server."""
+        for expected, paths in (
+            (Route.TRANSCRIPTION, LISTED_TRANSCRIPTIONS),
+            (Route.ODD, LISTED_ODD),
+            (Route.OTHER, LISTED_OTHERS),
+        ):
+            for path in paths:
+                self.assertIs(LISTED.route(b"POST", path), expected, path)
+
+    def test_both(self) -> None:
+        """A path that different servers route to different endpoints is suspicious."""
+        for path in (b"/asr;/audio/transcriptions/x", b"/audio/transcriptions%00/../asr/x"):
+            self.assertIs(LISTED.route(b"POST", path), Route.ODD, path)
+
     def test_methods(self) -> None:
-        """Only POST reaches the handler, in any case, because some servers ignore it."""
+        """POST reaches the handler, in any case, because some servers ignore it; other methods do with a body."""
         for method in (b"GET", b"HEAD", b"PUT", b"PATCH", b"DELETE", b"OPTIONS", b"POSTS", b""):
             self.assertIs(ROUTER.route(method, b"/v1/audio/transcriptions"), Route.OTHER, method)
+            self.assertIs(ROUTER.route(method, b"/v1/audio/transcriptions", True), Route.TRANSCRIPTION, method)
+            self.assertIs(ROUTER.route(method, b"/v1/AUDIO/transcriptions", True), Route.ODD, method)
+            self.assertIs(ROUTER.route(method, b"/v1/models", True), Route.OTHER, method)
         for method in (b"post", b"Post"):
             self.assertIs(ROUTER.route(method, b"/v1/audio/transcriptions"), Route.TRANSCRIPTION, method)
 
@@ -114,24 +175,51 @@ class RouteTests(SynchronousTestCase):
         """No prefix hides the endpoint."""
         self.assertIsNot(ROUTER.route(b"POST", b"/" + prefix + b"/audio/transcriptions"), Route.OTHER)
 
-    @given(st.lists(st.booleans(), min_size=24, max_size=24), st.integers(1, 3))
-    def test_any_escapes(self, escaped: list[bool], rounds: int) -> None:
-        """Percent-encoding of any characters, once or repeatedly, does not hide the endpoint."""
+    @given(st.sampled_from((b"/v1/audio/transcriptions", b"/v1/asr")), st.data(), st.integers(1, 3))
+    def test_any_escapes(self, endpoint: bytes, data: st.DataObject, rounds: int) -> None:
+        """Percent-encoding of any characters, once or repeatedly, does not hide an endpoint."""
+        escapes = data.draw(st.lists(st.sampled_from((b"%c", b"%%%02x", b"%%u%04X")), min_size=24, max_size=24))
         path = b"".join(
-            b"%%%02x" % code if escape and code != ord("/") else bytes((code,))
-            for code, escape in zip(b"/v1/audio/transcriptions", escaped, strict=True)
+            escape % code if code != ord("/") else b"/" for code, escape in zip(endpoint, escapes, strict=False)
         )
         for _ in range(rounds - 1):
             path = quote_from_bytes(path).encode()
-        allowed = {Route.TRANSCRIPTION} if rounds == 1 else {Route.TRANSCRIPTION, Route.ODD}
-        self.assertIn(ROUTER.route(b"POST", path), allowed)
+        once = rounds == 1 and b"%u" not in path
+        self.assertIn(LISTED.route(b"POST", path), {Route.TRANSCRIPTION} if once else {Route.TRANSCRIPTION, Route.ODD})
 
     @given(st.binary(max_size=30).map(lambda tail: b"/" + tail))
     def test_any_bytes(self, path: bytes) -> None:
         """Random paths are classified; a plain one without the words of the endpoint is other."""
         found = ROUTER.route(b"POST", path)
-        if b"%" not in path and path.isascii() and b"transcriptions" not in path.lower():
+        if b"%" not in path and path.isascii() and b"trans" not in path.lower():
             self.assertIs(found, Route.OTHER)
+
+
+class PathTests(SynchronousTestCase):
+    """Normalized paths."""
+
+    def test_canonical(self) -> None:
+        """A path is decoded once; one slash and one line feed at its end are removed."""
+        for path, routed in (
+            (b"/asr", b"/asr"),
+            (b"/%61sr/%0a", b"/asr"),
+            (b"/asr%2f", b"/asr"),
+            (b"/asr//", b"/asr/"),
+            (b"/%2561sr", b"/%61sr"),
+            (b"/", b""),
+        ):
+            self.assertEqual(canonical(path), routed, path)
+
+    def test_without_version(self) -> None:
+        """Only the first segment can be the version."""
+        for path, rest in (
+            ("/v1/asr", "/asr"),
+            ("/asr", "/asr"),
+            ("/v1", "/v1"),
+            ("/v10/a", "/v10/a"),
+            ("/a/v1/b",) * 2,
+        ):
+            self.assertEqual(without_version(path), rest)
 
 
 class MountTests(SynchronousTestCase):

@@ -50,18 +50,18 @@ class Choosing:
             message = f'this must be a list of choices, like [{{"header": {_EXAMPLE}, "profile": "webui"}}]'
             self._files.error(message, value.start, "$.choose")
             return ()
-        found: list[Choice] = []
+        found: dict[str, Choice] = {}
         for number, item in enumerate(value.data):
             where = f"$.choose[{number}]"
             choice = self._choice(item, where)
             if choice is None:
                 continue
-            covering = next((each for each in found if each.covers(choice)), None)
-            if covering is not None:
-                message = f"this never chooses, because an earlier choice fits all these requests: {covering}"
+            covering = next((place for place, earlier in found.items() if earlier.covers(choice)), "")
+            if covering:
+                message = f"this never chooses, because {covering} ({found[covering]}) fits all these requests"
                 self._files.warn(message, item.start, where)
-            found.append(choice)
-        return tuple(found)
+            found[where] = choice
+        return tuple(found.values())
 
     def _choice(self, item: jsontext.Value, where: str) -> Choice | None:
         body = self._members.object(item, where, "conditions and the profile that they choose")
