@@ -182,7 +182,7 @@ WARNED: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
     ('{"temperature_inc": 0, "$paths": ["/asr", "/inference"]}', ()),
     (
         '{"$paths": ["/other"], "x": 1, "//": 2}',
-        ('$["//"]', "a comment needs"),
+        (('$["//"]', "a comment needs"),),
     ),
 )
 

@@ -135,8 +135,11 @@ def main(host: str) -> None:
     app = Starlette(
         routes=[
             Route("/measure/{version:path}/audio/transcriptions", measure, methods=["POST"]),
-            Route("/audio/transcriptions", form, methods=["POST"]),
-            Route("/{version:path}/audio/transcriptions", form, methods=["POST"]),
+            *(
+                Route(f"{version}/{endpoint}", form, methods=["POST"])
+                for endpoint in ("audio/transcriptions", "audio/translations", "inference", "asr")
+                for version in ("", "/{version:path}")
+            ),
             Route("/gzip", compressed),
             Route("/moved", moved),
             Route("/cookie", cookie),
