@@ -6,6 +6,7 @@ All of it is known before the body arrives, so a choice never delays the upload.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from ipaddress import IPv4Network, IPv6Network
 
@@ -42,10 +43,20 @@ class HeaderPattern:
 
     name: str
     text: str
+    _pieces: list[str] = attrs.field(init=False, eq=False, repr=False)
+    _key: bytes = attrs.field(init=False, eq=False, repr=False)
 
-    def fits(self, values: Sequence[bytes]) -> bool:
-        """Whether one of a header's values matches."""
-        return any(self._matches(value.decode("utf-8", "replace")) for value in values)
+    @_pieces.default
+    def _split(self) -> list[str]:
+        return self.text.casefold().split("*")
+
+    @_key.default
+    def _lowered(self) -> bytes:
+        return self.name.lower().encode()
+
+    def fits(self, asked: Asked) -> bool:
+        """Whether one of the header's values matches."""
+        return any(self._matches(value.decode("utf-8", "replace")) for value in asked.values(self._key))
 
     def covers(self, other: HeaderPattern) -> bool:
         """Whether all values that match the other pattern match this one."""
@@ -54,14 +65,16 @@ class HeaderPattern:
 
     def _matches(self, value: str) -> bool:
         value = value.casefold()
-        first, *rest = self.text.casefold().split("*")
-        if not rest:
+        pieces = self._pieces
+        first, last = pieces[0], pieces[-1]
+        if len(pieces) == 1:
             return value == first
-        *inner, last = rest
-        at, end = len(first), len(value) - len(last)
-        if at > end or not value.startswith(first) or not value.endswith(last):
+        if not value.startswith(first) or not value.endswith(last):
             return False
-        for piece in inner:
+        at, end = len(first), len(value) - len(last)
+        if at > end:
+            return False
+        for piece in pieces[1:-1]:
             at = value.find(piece, at, end)
             if at < 0:
                 return False
@@ -89,12 +102,14 @@ class Choice:
 
     def fits(self, asked: Asked) -> bool:
         """Whether all conditions hold."""
-        return (
-            all(pattern.fits(asked.values(pattern.name.lower().encode())) for pattern in self.headers)
-            and (not self.path or asked.path().endswith(self.path.encode()))
-            and (self.network is None or _holds(self.network, asked.client()))
-            and (not self.key or asked.key() == self.key)
-        )
+        for pattern in self.headers:
+            if not pattern.fits(asked):
+                return False
+        if self.network is not None and not _holds(self.network, asked.client()):
+            return False
+        if self.path and not asked.path().endswith(self.path.encode()):
+            return False
+        return not self.key or asked.key() == self.key
 
     def covers(self, other: Choice) -> bool:
         """Whether all requests that fit the other choice fit this one."""
@@ -118,8 +133,12 @@ def _holds(network: Trusted, client: str) -> bool:
     """Whether a client is in a network."""
     if network == UNIX:
         return client == UNIX
-    address = address_of(client)
+    address = _address_often(client)
     return address is not None and address in network
+
+
+#: Clients repeat, and the log's names for them are short.
+_address_often = functools.lru_cache(maxsize=256)(address_of)
 
 
 def _includes(network: Trusted, other: Trusted | None) -> bool:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import attrs
 
-from ..routes import TRANSCRIPTIONS, TRANSLATIONS, Router, canonical
+from ..routes import TRANSCRIPTIONS, TRANSLATIONS, Router
 
 #: The paths of OpenAI's API that have rules without being listed.
 BUILT_IN = (TRANSCRIPTIONS, TRANSLATIONS)
@@ -33,24 +33,22 @@ class Reach:
     :ivar listed: the paths that have rules besides those in `BUILT_IN`.
     :ivar router: finds the requests.
     :ivar router_without_translations: does it for rules that are not for translations.
+    :ivar queried: the ends of the paths whose fields are in the query.
     """
 
     listed: tuple[ListedPath, ...] = ()
     router: Router = attrs.field(init=False, eq=False)
     router_without_translations: Router = attrs.field(init=False, eq=False)
-    _queried: tuple[bytes, ...] = attrs.field(init=False, eq=False)
+    queried: tuple[bytes, ...] = attrs.field(init=False, eq=False)
 
-    def __attrs_post_init__(self) -> None:
-        paths = [listed.path for listed in self.listed]
-        queried = tuple(listed.path.encode() for listed in self.listed if listed.in_query)
-        object.__setattr__(self, "router", Router((*BUILT_IN, *paths)))
-        object.__setattr__(self, "router_without_translations", Router((TRANSCRIPTIONS, *paths)))
-        object.__setattr__(self, "_queried", queried)
+    @router.default
+    def _whole(self) -> Router:
+        return Router((*BUILT_IN, *(listed.path for listed in self.listed)))
 
-    def is_in_query(self, path: bytes) -> bool:
-        """
-        Whether the server reads the fields of a request from its query.
+    @router_without_translations.default
+    def _partial(self) -> Router:
+        return Router((TRANSCRIPTIONS, *(listed.path for listed in self.listed)))
 
-        :param path: the target sent to the upstream, without its query.
-        """
-        return bool(self._queried) and canonical(path).endswith(self._queried)
+    @queried.default
+    def _in_query(self) -> tuple[bytes, ...]:
+        return tuple(listed.path.encode() for listed in self.listed if listed.in_query)

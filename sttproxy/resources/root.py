@@ -65,9 +65,7 @@ class Root(Resource):
             return page
         target = self._target
         loops.check(request.head, target.pseudonym)
-        selection = select(config, request.head, target.prefix, self._profile, request.peer.client)
-        request.target = selection.target
-        request.prefix = selection.prefix
-        request.profile = selection.chosen.profile
-        request.chosen_by = selection.chosen.by
-        return self._transcriptions if selection.has_rules else self._pass_through
+        request.target, request.prefix, has_rules, (request.profile, request.chosen_by) = select(
+            config, request.head, target.prefix, self._profile, request.peer.client
+        )
+        return self._transcriptions if has_rules else self._pass_through

@@ -22,6 +22,7 @@ from ..inbound.body import Collected, WholeBody
 from ..inbound.interfaces import BodySource
 from ..inbound.request import Request
 from ..relay import Notes, Rewriter, Untouched
+from ..routes import canonical
 from ..stats import Stats
 from .forwarding import Forwarding, Target
 
@@ -70,14 +71,14 @@ class Transcriptions(Forwarding):
         rules = config.rules(request.profile)
         evaluation = Evaluation(rules)
         path, mark, query = request.target.partition(b"?")
-        if config.reach.is_in_query(self._target.prefix + path):
+        queried = config.reach.queried
+        if queried and canonical(self._target.prefix + path).endswith(queried):
             query = urlencoded.rewrite(Evaluation(rules), query)
             mark = b"?" if query else b""
         else:
             query = urlencoded.strip_query(evaluation, query)
         request.target = path + mark + query
-        chosen = request.profile if request.chosen_by != "url" else ""
-        notes = functools.partial(_explanation, config, evaluation, chosen) if self._explains else list
+        notes = functools.partial(_explanation, request, config, evaluation) if self._explains else list
         if media == _URLENCODED:
             body = Collected(request.body, MAX_URLENCODED).whole
             body.addCallback(self._collected, request, evaluation, notes)
@@ -118,13 +119,10 @@ class Transcriptions(Forwarding):
         turn.addErrback(request.refuse)
 
 
-def _explanation(config: Config, evaluation: Evaluation, chosen: str) -> list[Header]:
-    """
-    The header that lists what was done to a form, without values.
-
-    :param chosen: the profile, if the client has not named it in the URL; empty: none.
-    """
-    told = [str(config.generation), f"profile={chosen}" if chosen else "", evaluation.summary()]
+def _explanation(request: Request, config: Config, evaluation: Evaluation) -> list[Header]:
+    """The header that lists what was done to a form, without values; with the profile, if the URL does not name it."""
+    profile = f"profile={request.profile}" if request.chosen_by not in ("", "url") else ""
+    told = [str(config.generation), profile, evaluation.summary()]
     return [(b"x-sttproxy-config", "; ".join(filter(None, told)).encode())]
 
 

@@ -229,10 +229,9 @@ class ReachTests(SynchronousTestCase):
             PATHS % '"/v1/asr", {"path": "/b", "query": true}, {"path": "/c", "query": false}, "/x/asr"'
         )
         self.assertEqual(config.reach.listed, (ListedPath("/asr"), ListedPath("/b", True), ListedPath("/c")))
-        for path, in_query in ((b"/v1/b", True), (b"/%62/", True), (b"/c", False), (b"/asr", False), (b"/x", False)):
-            self.assertEqual(config.reach.is_in_query(path), in_query, path)
-            ruled = config.reach.router.route(b"POST", path) is Route.TRANSCRIPTION
-            self.assertEqual(ruled, path != b"/x")
+        self.assertEqual(config.reach.queried, (b"/b",))
+        for path, route in ((b"/v1/b", Route.TRANSCRIPTION), (b"/%61sr/", Route.TRANSCRIPTION), (b"/x", Route.OTHER)):
+            self.assertIs(config.reach.router.route(b"POST", path), route)
 
     def test_translations(self) -> None:
         """A profile takes the switch over from the base, unless it has its own."""
