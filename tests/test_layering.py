@@ -59,7 +59,8 @@ ROOMS: dict[str, frozenset[str]] = {
         "tunnel": "transport websocket inbound",
         "websocket": "",
         "relay": "errors headers trailers http1 deadline tunnel routes inbound upstream",
-        "resources": "errors headers loops trailers http1 config profiles forms stats routes inbound upstream admission relay",
+        "resources": "errors headers loops trailers http1 config profiles forms stats routes inbound upstream "
+        "admission relay",
         "daemon": "transport inbound upstream logs signals",
         "console": "commands signals",
         "compose": "*",
