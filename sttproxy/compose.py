@@ -21,6 +21,7 @@ from twisted.web.resource import IResource
 
 from . import __version__, descriptors, embedded, loops, privileges, security
 from .admission import Admission
+from .cors import CrossOrigin
 from .daemon import Daemon, StartError
 from .errors import ConfigError, printable
 from .headers import TrustedPeers
@@ -30,6 +31,7 @@ from .logs import destination as log_files
 from .logs.observer import TextObserver
 from .resources.forwarding import PassThrough, Target
 from .resources.pages import Health, StatsPage
+from .resources.preflight import Preflight
 from .resources.root import Root
 from .resources.transcriptions import Transcriptions
 from .routes import HEALTH, STATS
@@ -191,12 +193,18 @@ def limits_of(settings: Settings, open_files: int) -> Limits:
 
 
 def tree_of(
-    settings: Settings, watcher: ConfigWatcher, backend: Backend, stats: Stats, snapshot: Callable[[], dict[str, Any]]
+    settings: Settings,
+    watcher: ConfigWatcher,
+    backend: Backend,
+    stats: Stats,
+    snapshot: Callable[[], dict[str, Any]],
+    cors: CrossOrigin | None,
 ) -> IResource:
     """
     The Resource tree.
 
     :param snapshot: returns the members of ``/stats`` that are neither counters nor the configuration.
+    :param cors: the pages of other origins that may use the proxy; None: the upstream decides.
     """
     admission = Admission(settings.max_transcriptions, settings.max_queue)
     transcriptions = Transcriptions(
@@ -224,6 +232,7 @@ def tree_of(
         lambda: watcher.current,
         settings.require_key,
         settings.source.profile,
+        None if cors is None else Preflight(cors, stats),
     )
 
 
@@ -257,8 +266,9 @@ def site_of(
         idle=settings.idle_timeout,
         drain=settings.drain_timeout,
     )
-    tree = tree_of(settings, watcher, backend, stats, snapshot)
-    return Site(tree, reactor, scheduler, stats, timeouts, limits, TrustedPeers(settings.trust_forwarded))
+    cors = CrossOrigin(settings.cors_origin) if settings.cors_origin else None
+    tree = tree_of(settings, watcher, backend, stats, snapshot, cors)
+    return Site(tree, reactor, scheduler, stats, timeouts, limits, TrustedPeers(settings.trust_forwarded), cors)
 
 
 def daemon_of(

@@ -92,6 +92,13 @@ class ForbiddenProfile(BadRequest):
     code = "forbidden_profile"
 
 
+class ForbiddenOrigin(BadRequest):
+    """403: web pages of this origin may not use the proxy."""
+
+    status = 403
+    code = "forbidden_origin"
+
+
 class NotFound(BadRequest):
     """404: the profile of the request, or its path at the embedded engine, does not exist."""
 

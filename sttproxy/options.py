@@ -137,6 +137,17 @@ OPTIONS: tuple[Option, ...] = (
     ),
     Option(
         _LISTENING,
+        "cors-origin",
+        values.ORIGIN,
+        "",
+        "Let web pages of this origin, like `https://example.org`, use the proxy and read its responses; `*` for all "
+        "pages. May be repeated. Without it, the server's own CORS headers pass.",
+        "允许该来源（如 `https://example.org`）的网页使用本代理并读取响应；`*` 表示所有网页。可重复指定。不指定时，原样"
+        "传递上游服务器的 CORS 头。",
+        repeats=True,
+    ),
+    Option(
+        _LISTENING,
         "tls-cert",
         values.FILE,
         "",

@@ -127,6 +127,7 @@ class Settings:
     listen: tuple[str, ...]
     socket_mode: int
     trust_forwarded: tuple[Trusted, ...]
+    cors_origin: tuple[str, ...]
     tls_cert: tuple[str, ...]
     tls_key: tuple[str, ...]
     tls_client_ca: str | None

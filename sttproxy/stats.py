@@ -18,6 +18,7 @@ class Stats:
     :ivar stt_requests: transcription requests among them, whose forms are rewritten.
     :ivar chosen: transcription requests with a profile, by what has chosen it and the profile: ``"$choose[0]: webui"``.
     :ivar forwarded_requests: requests among them that are forwarded unchanged.
+    :ivar preflights: preflights of browsers that were answered.
     :ivar refused_requests: requests rejected because of their head.
     :ivar in_flight: requests without a complete response yet.
     :ivar connections: open client connections.
@@ -34,6 +35,7 @@ class Stats:
         self.stt_requests = 0
         self.chosen: Counter[str] = Counter()
         self.forwarded_requests = 0
+        self.preflights = 0
         self.refused_requests = 0
         self.in_flight = 0
         self.connections = 0

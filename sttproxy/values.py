@@ -182,6 +182,27 @@ def target(text: str) -> Destination:
     return Destination(host(parts.hostname), number, prefix, parts.scheme == "https", parts.scheme == "h2c")
 
 
+def origin(text: str) -> str:
+    """An origin as browsers write it in Origin (RFC 6454 §6.2), ``null``, or ``*`` for every origin."""
+    if text in ("*", "null"):
+        return text
+    try:
+        parts = urlsplit(text)
+        number = parts.port
+    except ValueError as error:
+        raise ValueError(f"{text!r}: {error}") from None
+    if not parts.scheme or not parts.hostname:
+        hint = "; pages from files have the origin null" if parts.scheme == "file" else ""
+        raise ValueError(f"{text!r} is not an origin like https://example.org or http://localhost:3000{hint}")
+    name = host(parts.hostname).encode("idna").decode()
+    authority = f"[{name}]" if ":" in name else name
+    if number not in (None, _DEFAULT_PORTS.get(parts.scheme)):
+        authority += f":{number}"
+    if parts.path not in ("", "/") or parts.username is not None or parts.query or parts.fragment:
+        raise ValueError(f"{text!r} is more than an origin; write {parts.scheme}://{authority}")
+    return f"{parts.scheme}://{authority}"
+
+
 TEXT = Kind(str, "TEXT")
 NAME = Kind(str, "NAME")
 FILE = Kind(path, "FILE", files=True)
@@ -193,6 +214,7 @@ URL = Kind(target, "URL")
 COUNT = Kind(count, "NUMBER")
 MODE = Kind(mode, "MODE")
 PEERS = Kind(trusted, "PEERS")
+ORIGIN = Kind(origin, "ORIGIN")
 SECONDS = Kind(seconds, "SECONDS")
 LIMIT = Kind(limit, "SECONDS")
 DURATION = Kind(duration, "SECONDS")

@@ -132,6 +132,7 @@ class EnvironmentTests(OptionsTestCase):
             values.DURATION: "7",
             values.MODE: "0600",
             values.PEERS: "10.0.0.1",
+            values.ORIGIN: "https://seven",
             values.URL: "http://h/x",
         }
         for option in OPTIONS:
@@ -369,6 +370,29 @@ class ValueTests(OptionsTestCase):
             message = self.refused("--trust-forwarded", text)
             self.assertIn("--trust-forwarded", message)
             self.assertIn("the word 'unix'", message)
+
+    def test_origins(self) -> None:
+        """An origin is written as browsers write it; the option repeats."""
+        for text, expected in (
+            ("*", "*"),
+            ("null", "null"),
+            ("HTTPS://A.Example/", "https://a.example"),
+            ("https://a.example:443", "https://a.example"),
+            ("http://localhost:3000", "http://localhost:3000"),
+            ("http://[::1]:80", "http://[::1]"),
+            ("http://b\u00fccher.example", "http://xn--bcher-kva.example"),
+            ("chrome-extension://abc", "chrome-extension://abc"),
+        ):
+            self.assertEqual(self.settings("--cors-origin", text).cors_origin, (expected,))
+        for text, hint in (
+            ("a.example", "'a.example' is not an origin like https://example.org"),
+            ("localhost:3000", "is not an origin"),
+            ("https://a.example/v1", "is more than an origin; write https://a.example"),
+            ("https://u@a.example", "write https://a.example"),
+            ("https://a.example:x", "'https://a.example:x'"),
+            ("file:///index.html", "pages from files have the origin null"),
+        ):
+            self.assertIn(hint, self.refused("--cors-origin", text))
 
     def test_modes(self) -> None:
         """A mode is three octal digits, with or without a leading 0."""

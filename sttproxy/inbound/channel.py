@@ -23,7 +23,7 @@ from ..transport import close, end_writing, readable
 from .body import RequestBody
 from .connection import ClientConnection
 from .interfaces import Serving, TunnelProtocol
-from .rejection import reject
+from .rejection import last_response, reject
 from .request import Request
 from .response import ResponseWriter
 
@@ -305,7 +305,8 @@ class HTTPChannel(ClientConnection):
         """
         seconds = self.site.clock.seconds() - self._head_began if self._state is _HEAD else 0.0
         self._last = True
-        self._writer.write(reject(self.site, self._responses.peer(), error, head, self._buffer, seconds))
+        answer = reject(self.site, self._responses.peer(), error, head, self._buffer, seconds)
+        self._writer.write(last_response(error, *answer))
         self._end(unread=True)
 
     def _expired(self) -> None:

@@ -13,6 +13,7 @@ from twisted.internet.interfaces import IAddress, IReactorTime
 from twisted.internet.protocol import Protocol
 from twisted.web.resource import IResource
 
+from ..cors import CrossOrigin
 from ..errors import Header, ProxyError
 from ..headers import Peer, TrustedPeers
 from ..stats import Stats
@@ -113,6 +114,7 @@ class Serving(Structure):
     What connections and requests ask of the site.
 
     :ivar trusted: the peers whose forwarded headers are trusted.
+    :ivar cors: the pages of other origins that may read responses; None: the upstream decides.
     :ivar scheduler: runs work at the end of each reactor iteration: sending, and logging.
     :ivar read_ahead: how much may be read ahead from paused clients.
     :ivar draining: connections are closed after their next response.
@@ -124,6 +126,7 @@ class Serving(Structure):
     timeouts: Timeouts
     limits: Limits
     trusted: TrustedPeers
+    cors: CrossOrigin | None
     scheduler: FlushScheduler
     read_ahead: ReadAhead
     draining: bool

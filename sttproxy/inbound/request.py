@@ -152,6 +152,9 @@ class Request(server.Request):
         self.startedWriting = 1
         self.code = status
         bodiless = self.method == b"HEAD" or status in _NO_BODY
+        cors = self.site.cors
+        if cors is not None:
+            headers = cors.amended(self.head, headers)
         self.channel.send_head(status, phrase, headers, length, bodiless=bodiless)
 
     def send_informational(self, status: int, phrase: bytes | None, headers: list[Header]) -> None:

@@ -10,6 +10,7 @@ from twisted.logger import Logger
 from twisted.web import server
 from twisted.web.resource import IResource
 
+from ..cors import CrossOrigin
 from ..deadline import Deadline
 from ..headers import NOBODY, TrustedPeers
 from ..stats import Stats
@@ -34,6 +35,7 @@ class Site(server.Site):
     A twisted.web Site whose connections are `HTTPChannel`.
 
     :ivar trusted: the peers whose forwarded headers are trusted.
+    :ivar cors: the pages of other origins that may read responses; None: the upstream decides.
     :ivar scheduler: runs work at the end of each reactor iteration: sending, and logging.
     :ivar read_ahead: how much may be read ahead from paused clients.
     :ivar channels: the open connections.
@@ -52,6 +54,7 @@ class Site(server.Site):
         timeouts: Timeouts = DEFAULT_TIMEOUTS,
         limits: Limits = NO_LIMITS,
         trusted: TrustedPeers = NOBODY,
+        cors: CrossOrigin | None = None,
     ) -> None:
         super().__init__(resource, reactor=clock)
         self.clock = clock
@@ -59,6 +62,7 @@ class Site(server.Site):
         self.timeouts = timeouts
         self.limits = limits
         self.trusted = trusted
+        self.cors = cors
         self.scheduler = scheduler
         self.read_ahead = ReadAhead()
         self.channels: set[ClientConnection] = set()

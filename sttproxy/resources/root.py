@@ -10,6 +10,7 @@ from twisted.web.resource import IResource, Resource
 
 from .. import loops
 from ..config import Config
+from ..cors import is_preflight
 from ..inbound.request import Request
 from ..profiles import select
 from ..routes import HEALTH
@@ -34,10 +35,12 @@ class Root(Resource):
         config: Callable[[], Config],
         requires_key: bool = False,
         profile: str = "",
+        preflight: IResource | None = None,
     ) -> None:
         """
         :param config: gives the configuration in force.
         :param profile: the profile of requests for which nothing else chooses one; empty: none.
+        :param preflight: answers preflights; None: they are forwarded.
         """
         super().__init__()
         self._pages = pages
@@ -47,6 +50,7 @@ class Root(Resource):
         self._config = config
         self._requires_key = requires_key
         self._profile = profile
+        self._preflight = preflight
 
     def getChildWithDefault(self, path: bytes, request: Request) -> IResource:
         """
@@ -56,6 +60,8 @@ class Root(Resource):
         :raises InvalidKey: when a key is required, and it has none that is known.
         :raises LoopDetected: when it has been passed on before.
         """
+        if self._preflight is not None and is_preflight(request.head):
+            return self._preflight  # browsers send no key with it
         config = self._config()
         # Monitoring asks for the page and has no key.
         if self._requires_key and request.path != HEALTH.encode():

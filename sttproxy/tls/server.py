@@ -27,7 +27,7 @@ from zope.interface import implementer
 from ..errors import BadRequest
 from ..headers import Peer
 from ..inbound.addresses import Addresses
-from ..inbound.rejection import reject
+from ..inbound.rejection import last_response, reject
 from ..transport import IStreamTransport
 from .certificates import (
     CertificateError,
@@ -183,7 +183,8 @@ class ServerProtocol(TLSTransport):
     def _reject(self, data: bytes) -> None:
         error = BadRequest("This port speaks HTTPS; use an https:// URL.")
         transport: Any = self.transport
-        transport.write(reject(self.factory.wrappedFactory, self._peer(), error, None, data, 0.0))
+        answer = reject(self.factory.wrappedFactory, self._peer(), error, None, data, 0.0)
+        transport.write(last_response(error, *answer))
         transport.loseConnection()
 
     def _peer(self) -> Peer:

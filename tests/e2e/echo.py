@@ -14,13 +14,14 @@ import hashlib
 import re
 import socket
 import sys
+from collections.abc import AsyncIterator
 from typing import Any
 
 import uvicorn
 from python_multipart.multipart import MultipartParser
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 #: Requests that wait for others, by the number that must be present at once.
@@ -130,6 +131,18 @@ async def cookie(request: Request) -> Response:
     return JSONResponse({"came": request.headers.getlist("cookie")}, headers=headers)
 
 
+async def events(request: Request) -> Response:
+    """Respond with three events, each a moment after the one before, for the pages of one origin only."""
+
+    async def each() -> AsyncIterator[str]:
+        for number in range(3):
+            yield f"data: {number}\n\n"
+            await asyncio.sleep(0.05)
+
+    headers = {"Access-Control-Allow-Origin": "https://elsewhere.example", "Access-Control-Expose-Headers": "x-echo"}
+    return StreamingResponse(each(), media_type="text/event-stream", headers={**headers, "x-echo": "1"})
+
+
 def main(host: str) -> None:
     """Serve until killed."""
     app = Starlette(
@@ -142,6 +155,7 @@ def main(host: str) -> None:
             ),
             Route("/gzip", compressed),
             Route("/moved", moved),
+            Route("/events", events),
             Route("/cookie", cookie),
             Route("/{path:path}", anything, methods=["DELETE", "GET", "OPTIONS", "PATCH", "POST", "PUT"]),
         ]

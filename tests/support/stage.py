@@ -15,6 +15,7 @@ from twisted.web.server import NOT_DONE_YET
 
 from sttproxy import config
 from sttproxy.admission import Admission
+from sttproxy.cors import CrossOrigin
 from sttproxy.errors import Header, ProxyError
 from sttproxy.headers import NOBODY, TrustedPeers
 from sttproxy.inbound.interfaces import BodySource, Limits, Timeouts
@@ -22,6 +23,7 @@ from sttproxy.inbound.request import Request
 from sttproxy.inbound.site import Site
 from sttproxy.resources.forwarding import PassThrough, Target
 from sttproxy.resources.pages import Health, StatsPage
+from sttproxy.resources.preflight import Preflight
 from sttproxy.resources.root import Root
 from sttproxy.resources.transcriptions import Transcriptions
 from sttproxy.stats import Stats
@@ -148,6 +150,7 @@ class SiteTestCase(MemoryTestCase):
         timeouts: Timeouts | None = None,
         body: int | None = None,
         trusted: TrustedPeers = NOBODY,
+        cors: CrossOrigin | None = None,
     ) -> None:
         """Create the site; without given timeouts it has its defaults."""
         self.site = Site(
@@ -158,6 +161,7 @@ class SiteTestCase(MemoryTestCase):
             timeouts or Timeouts(),
             Limits(body),
             trusted,
+            cors,
         )
 
     def client(self, *segments: bytes) -> Peer:
@@ -281,6 +285,7 @@ class ProxyTestCase(SiteTestCase):
         max_json: int | None = None,
         trusted: TrustedPeers = NOBODY,
         requires_key: bool = False,
+        cors: CrossOrigin | None = None,
         **target: Any,
     ) -> None:
         """
@@ -293,6 +298,7 @@ class ProxyTestCase(SiteTestCase):
         :param max_json: the size limit of a JSON body in bytes.
         :param trusted: the peers whose forwarded headers are trusted.
         :param requires_key: whether requests need a key of the configuration.
+        :param cors: the pages of other origins that may use the proxy.
         :param target: further attributes of the `Target`.
         """
         self.config = config.parse(fields)
@@ -316,8 +322,9 @@ class ProxyTestCase(SiteTestCase):
             max_json=max_json,
         )
         passes = PassThrough(to, self.stats)
-        root = Root(pages, to, transcriptions, passes, lambda: self.config, requires_key, profile)
-        self.serve(root, timeouts, body, trusted)
+        preflight = None if cors is None else Preflight(cors, self.stats)
+        root = Root(pages, to, transcriptions, passes, lambda: self.config, requires_key, profile, preflight)
+        self.serve(root, timeouts, body, trusted, cors)
 
     @property
     def server(self) -> Peer:
