@@ -5,6 +5,7 @@ Connecting to the upstream, with error messages that name the reason.
 from __future__ import annotations
 
 import errno
+from collections.abc import Callable
 from typing import Any, cast
 
 import attrs
@@ -18,7 +19,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from ..errors import OutOfDescriptors, ProxyError, UpstreamTimeout, UpstreamUnreachable
+from ..errors import OutOfDescriptors, ProxyError, UpstreamError, UpstreamTimeout, UpstreamUnreachable
 from .resolve import NameResolver, Resolving
 
 log = Logger()
@@ -44,6 +45,10 @@ def tcp_endpoint(
     return endpoint, resolver
 
 
+def _nothing() -> None:
+    """Does nothing."""
+
+
 @implementer(IStreamClientEndpoint)
 @attrs.frozen
 class PriorKnowledge:
@@ -66,6 +71,9 @@ class Dialer:
     Opens connections to one upstream.
 
     :ivar name: the upstream's name in messages, ``host:port``.
+    :ivar trouble: why the last attempt failed; empty if it did not.
+    :ivar when_changed: called when the upstream takes connections no more, or again.
+    :ivar retries: whether a failed attempt may be repeated.
     """
 
     def __init__(
@@ -83,6 +91,9 @@ class Dialer:
         :param resolver: of the upstream's name; None: the endpoint has no name.
         """
         self.name = name
+        self.trouble = ""
+        self.when_changed: Callable[[], None] = _nothing
+        self.retries: Callable[[], bool] = lambda: True
         self._clock = clock
         self._endpoint = endpoint
         self._timeout_s = timeout_s
@@ -107,7 +118,7 @@ class Dialer:
             try:
                 return await self.attempt(factory)
             except UpstreamUnreachable:
-                if self._clock.seconds() + pause_s > until:
+                if not self.retries() or self._clock.seconds() + pause_s > until:
                     raise
             await deferLater(self._clock, pause_s)
             pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
@@ -128,9 +139,13 @@ class Dialer:
             if cancelled:
                 return  # an endpoint reports a cancelled look-up as a failed one
             if isinstance(result, Failure):
-                outcome.errback(self._explained(result, late))
+                error = self._explained(result, late)
+                if isinstance(error, UpstreamError | UpstreamTimeout):
+                    self._note(error.message)
+                outcome.errback(error)
             else:
                 self._short = False
+                self._note("")
                 outcome.callback(result)
 
         outcome: Deferred[Protocol] = Deferred(cancel)
@@ -138,6 +153,12 @@ class Dialer:
         limit = self._clock.callLater(self._timeout_s, connecting.cancel)
         connecting.addBoth(conclude)
         return outcome
+
+    def _note(self, trouble: str) -> None:
+        """Note the outcome of an attempt."""
+        before, self.trouble = self.trouble, trouble
+        if bool(before) != bool(trouble):
+            self.when_changed()
 
     def _explained(self, failure: Failure, late: bool) -> Failure | Exception:
         """

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.protocol import Factory, Protocol
-from twisted.python.failure import Failure
 
 from .pool import Connect, Pool
 
@@ -27,8 +26,6 @@ class Probe:
     def __init__(self, connect: Connect, pool: Pool) -> None:
         self._connect = connect
         self._pool = pool
-        self._factory = Factory.forProtocol(_Hello)
-        self._factory.noisy = False
 
     def __call__(self) -> Deferred[str]:
         """
@@ -37,8 +34,11 @@ class Probe:
         """
         if self._pool.busy:
             return succeed("")
-        return self._connect(self._factory).addCallbacks(lambda _: "", _trouble)
+        return reachable(self._connect)
 
 
-def _trouble(failure: Failure) -> str:
-    return failure.getErrorMessage()
+def reachable(connect: Connect) -> Deferred[str]:
+    """Open a connection and close it; fires with an empty string, or with the reason why that failed."""
+    factory = Factory.forProtocol(_Hello)
+    factory.noisy = False
+    return connect(factory).addCallbacks(lambda _: "", lambda failure: str(failure.getErrorMessage()))
