@@ -5,22 +5,21 @@ Creates the parts of the daemon from the settings and connects them: one functio
 from __future__ import annotations
 
 import atexit
-import functools
 import os
 import re
 import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import attrs
 from twisted.internet import endpoints
-from twisted.internet.interfaces import IStreamClientEndpoint, IStreamServerEndpoint
+from twisted.internet.interfaces import IStreamServerEndpoint
 from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 from twisted.web.resource import IResource
 
 from . import __version__, descriptors, embedded, loops, privileges, security
 from .admission import Admission
+from .backends import Backends
 from .cors import CrossOrigin
 from .daemon import Daemon, StartError
 from .errors import ConfigError, printable
@@ -29,7 +28,7 @@ from .inbound.interfaces import Limits, Timeouts
 from .inbound.site import Site
 from .logs import destination as log_files
 from .logs.observer import TextObserver
-from .resources.forwarding import PassThrough, Target
+from .resources.forwarding import PassThrough
 from .resources.pages import Health, StatsPage
 from .resources.preflight import Preflight
 from .resources.root import Root
@@ -37,10 +36,6 @@ from .resources.transcriptions import Transcriptions
 from .routes import HEALTH, STATS
 from .settings import Settings
 from .stats import Stats
-from .upstream.agent import UpstreamAgent
-from .upstream.client import Upstream
-from .upstream.dial import Dialer, PriorKnowledge, tcp_endpoint
-from .upstream.pool import Pool, PoolLimits
 from .upstream.probe import Probe
 from .watch import ConfigWatcher
 from .watch.follower import FileFollower
@@ -110,69 +105,6 @@ def engine_of(reactor: Any, settings: Settings) -> Any:
     return embedded.EmbeddedEngine(reactor, settings.embedded_model)
 
 
-@attrs.frozen
-class Backend:
-    """
-    The pool, the dialer and the target for the upstream.
-
-    :ivar name: names the upstream in messages.
-    """
-
-    name: str
-    dialer: Dialer
-    pool: Pool
-    target: Target
-
-
-def backend_of(
-    reactor: Any,
-    settings: Settings,
-    scheduler: FlushScheduler,
-    engine: IStreamClientEndpoint | None,
-    key: security.TargetKey | None = None,
-) -> Backend:
-    """
-    The upstream and the objects that connect to it.
-
-    :param engine: the endpoint of the embedded engine; None if the upstream is a server.
-    :param key: the API key for the server.
-    """
-    where = settings.destination
-    if engine is not None:
-        name, endpoint, resolver = "the embedded engine", engine, None
-    else:
-        name = where.name
-        endpoint, resolver = tcp_endpoint(reactor, where.host, where.port, settings.connect_timeout)
-        if where.secure:
-            endpoint = security.secured(reactor, settings, endpoint)
-        elif where.http2:
-            endpoint = PriorKnowledge(endpoint)
-    dialer = Dialer(reactor, endpoint, name, settings.connect_timeout, settings.connect_retry, resolver)
-    limits = PoolLimits(
-        size=settings.pool_size,
-        idle_s=settings.pool_idle,
-        total=settings.max_connections,
-        wait_s=settings.pool_wait,
-        send_s=settings.send_timeout,
-    )
-    pool = Pool(reactor, dialer.connect, limits, scheduler)
-    return Backend(name, dialer, pool, _target(reactor, settings, UpstreamAgent(pool), key))
-
-
-def _target(reactor: Any, settings: Settings, agent: UpstreamAgent, key: security.TargetKey | None) -> Target:
-    """How requests are addressed to the server."""
-    where = settings.destination
-    wanted = settings.target_host_header or ("target" if where.secure else "client")
-    return Target(
-        Upstream(agent, reactor, f"{where.scheme}://{where.name}"),
-        where.prefix.encode(),
-        (where.name if wanted == "client" else where.authority if wanted == "target" else wanted).encode(),
-        settings.answer_timeout,
-        replaces_host=wanted != "client",
-        authorization=None if key is None else lambda: key.authorization,
-    )
-
-
 def limits_of(settings: Settings, open_files: int) -> Limits:
     """
     The limits of inbound connections: the size of a body and the number of clients.
@@ -180,7 +112,7 @@ def limits_of(settings: Settings, open_files: int) -> Limits:
     :param open_files: the number of descriptors that the process can use.
     """
     wanted = settings.max_clients
-    allowed = descriptors.clients(open_files, settings.max_connections)
+    allowed = descriptors.clients(open_files, settings.max_connections * len(settings.destinations))
     if wanted > allowed:
         log.warn(
             "--max-clients {wanted} is too high: {limit} open files, two for each client, are enough for {allowed}. "
@@ -195,7 +127,7 @@ def limits_of(settings: Settings, open_files: int) -> Limits:
 def tree_of(
     settings: Settings,
     watcher: ConfigWatcher,
-    backend: Backend,
+    backends: Backends,
     stats: Stats,
     snapshot: Callable[[], dict[str, Any]],
     cors: CrossOrigin | None,
@@ -206,9 +138,10 @@ def tree_of(
     :param snapshot: returns the members of ``/stats`` that are neither counters nor the configuration.
     :param cors: the pages of other origins that may use the proxy; None: the upstream decides.
     """
+    targets = backends.targets
     admission = Admission(settings.max_transcriptions, settings.max_queue)
     transcriptions = Transcriptions(
-        backend.target,
+        targets,
         stats,
         lambda: watcher.current,
         admission,
@@ -219,16 +152,16 @@ def tree_of(
     def all_stats() -> dict[str, Any]:
         return {**snapshot(), **stats.snapshot(), "queued": admission.waiting, "config": watcher.snapshot()}
 
-    about = {"upstream": backend.name, "version": __version__}
+    probes = [(server.name, Probe(server.dialer.attempt, server.pool)) for server in backends.servers]
     pages: dict[bytes, IResource] = {
-        HEALTH.encode(): Health(Probe(backend.dialer.attempt, backend.pool), about),
+        HEALTH.encode(): Health(probes, {"version": __version__}),
         STATS.encode(): StatsPage(all_stats),
     }
     return Root(
         pages,
-        backend.target,
+        targets,
         transcriptions,
-        PassThrough(backend.target, stats),
+        PassThrough(targets, stats),
         lambda: watcher.current,
         settings.require_key,
         settings.source.profile,
@@ -241,7 +174,7 @@ def site_of(
     settings: Settings,
     scheduler: FlushScheduler,
     watcher: ConfigWatcher,
-    backend: Backend,
+    backends: Backends,
     secured: security.Security = security.NONE,
 ) -> Site:
     """The factory of inbound connections, with its resources, timeouts and limits."""
@@ -254,7 +187,7 @@ def site_of(
         return {
             "version": __version__,
             "uptime_s": round(reactor.seconds() - started, 3),
-            "upstream": backend.name,
+            **backends.snapshot(),
             "max_clients": limits.clients,
             "descriptors": {"open": descriptors.open_now(), "limit": open_files},
             **secured.snapshot(),
@@ -267,7 +200,7 @@ def site_of(
         drain=settings.drain_timeout,
     )
     cors = CrossOrigin(settings.cors_origin) if settings.cors_origin else None
-    tree = tree_of(settings, watcher, backend, stats, snapshot, cors)
+    tree = tree_of(settings, watcher, backends, stats, snapshot, cors)
     return Site(tree, reactor, scheduler, stats, timeouts, limits, TrustedPeers(settings.trust_forwarded), cors)
 
 
@@ -275,22 +208,25 @@ def daemon_of(
     reactor: Any,
     settings: Settings,
     site: Site,
-    backend: Backend,
+    backends: Backends,
     watcher: ConfigWatcher,
     observer: TextObserver | None,
     secured: security.Security = security.NONE,
 ) -> Daemon:
     """The daemon, with its listeners and the watcher as children."""
-    where = settings.destination
-    leads_to = functools.partial(loops.leads_to, where.host, where.port)
-    upstream = backend.name + where.prefix
+
+    def leads_to(host: str, port: int) -> bool:
+        return any(loops.leads_to(where.host, where.port, host, port) for where in settings.destinations)
+
     watchers: tuple[ConfigWatcher | FileFollower, ...] = (watcher, *secured.followers)
 
     def reload() -> None:
         for each in watchers:
             each.reload()
 
-    daemon = Daemon(reactor, site, backend.pool, upstream, settings.grace, reload, leads_to, observer)
+    pools = [server.pool for server in backends.servers]
+    daemon = Daemon(reactor, site, pools, backends.name, settings.grace, reload, leads_to, observer)
+    backends.failover.setServiceParent(daemon)
     for each in watchers:
         each.setServiceParent(daemon)
     for endpoint, name in endpoints_of(reactor, settings):

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from twisted.application.service import MultiService, Service
@@ -124,7 +124,7 @@ class Daemon(MultiService):
         self,
         reactor: Any,
         site: Site,
-        pool: Pool,
+        pools: Sequence[Pool],
         upstream: str,
         grace_s: float | None,
         reload: Callable[[], None],
@@ -133,7 +133,7 @@ class Daemon(MultiService):
     ) -> None:
         """
         :param site: the factory of inbound connections.
-        :param pool: the connections to the upstream.
+        :param pools: the connections to the servers.
         :param upstream: names the target of requests in messages.
         :param grace_s: maximum seconds that requests in flight may take after SIGTERM; None: no limit.
         :param reload: called on SIGHUP.
@@ -143,7 +143,7 @@ class Daemon(MultiService):
         super().__init__()
         self._reactor = reactor
         self._site = site
-        self._pool = pool
+        self._pools = pools
         self._upstream = upstream
         self._grace_s = grace_s
         self._reload = reload
@@ -221,7 +221,8 @@ class Daemon(MultiService):
             limit = "" if self._grace_s is None else f", {self._grace_s:g} s at most"
             log.info("Waiting for requests in flight{limit}.", limit=limit)
         await self._site.drain(self._grace_s)
-        self._pool.close()
+        for pool in self._pools:
+            pool.close()
         await maybeDeferred(super().stopService)
         # The reactor may not run another iteration, so flush now.
         self._site.scheduler.end()

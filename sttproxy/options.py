@@ -191,10 +191,12 @@ OPTIONS: tuple[Option, ...] = (
         values.URL,
         "",
         "The server as a URL, `http://host:port/prefix` or `https://host/prefix`, instead of `--target-host` and "
-        "`--target-port`. HTTP/2 is used if an `https` server offers it; `h2c://host:port` uses it without TLS.",
+        "`--target-port`. HTTP/2 is used if an `https` server offers it; `h2c://host:port` uses it without TLS. May be "
+        "repeated: the first server that takes connections gets the requests.",
         "以 URL 形式（`http://host:port/prefix` 或 `https://host/prefix`）指定语音转文字服务器，代替 "
         "`--target-host` 和 `--target-port`。`https` 服务器支持 HTTP/2 时使用 HTTP/2；`h2c://host:port` 表示不用 TLS 而"
-        "直接使用 HTTP/2。",
+        "直接使用 HTTP/2。可重复指定：请求发往第一个接受连接的服务器。",
+        repeats=True,
     ),
     Option(
         _SERVER,

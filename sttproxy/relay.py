@@ -6,9 +6,10 @@ Each transfer has three endings, in both directions: done, upstream failed, clie
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol as Structure
 
+import attrs
 from twisted.internet.defer import Deferred
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.logger import Logger
@@ -64,6 +65,9 @@ class Upload:
     """
     A request in transit from the client to the upstream: its head and its body.
 
+    :ivar head: for the server that it goes to.
+    :ivar begun: whether a server has got any of it.
+
     A streamed body is read only when the upstream is connected.  If the upstream is down, the client gets its 502
     before the upload.
     """
@@ -72,7 +76,6 @@ class Upload:
         self,
         request: Request,
         body: BodySource,
-        head: OutgoingHead,
         rewriter: Rewriter,
         length: int | None,
         *,
@@ -83,7 +86,7 @@ class Upload:
         :param length: of the rewritten body, in bytes; None for a chunked one.
         :param keeps_trailers: whether the body's trailers are forwarded.
         """
-        self.head = head
+        self.head: OutgoingHead
         self.length = length
         self._request = request
         self._body = body
@@ -91,7 +94,7 @@ class Upload:
         self._keeps_trailers = keeps_trailers
         self._receiver: BodyReceiver | None = None
         self._ended: Callable[[], None] | None = None
-        self._begun = False
+        self.begun = False
         #: What was sent, from the first byte on; None if it is too much to be kept.
         self._kept: list[bytes] | None = []
         self._kept_size = 0
@@ -106,8 +109,8 @@ class Upload:
     def deliver(self, receiver: BodyReceiver) -> None:
         """Begin to send the body, or send it again after `recall`."""
         self._receiver = receiver
-        if not self._begun:
-            self._begun = True
+        if not self.begun:
+            self.begun = True
             self._body.deliver(self)
             return
         for data in self._kept or ():
@@ -196,41 +199,60 @@ class Upload:
         self._request.send_informational(head.status, head.phrase, headers)
 
 
+@attrs.frozen
+class Hop:
+    """
+    A server that a request may go to.
+
+    :ivar head: the head of the request for it.
+    :ivar mount: under which path the client sees it; None: the same.
+    :ivar response_s: seconds from the end of the upload to the head of the response; None: any time.
+    """
+
+    upstream: Upstream
+    head: OutgoingHead
+    mount: Mount | None
+    response_s: float | None
+
+
 class Relay(Protocol):
     """
     Sends a request, and relays the response to the client as it arrives, at the client's pace.
+
+    A request of which no byte was sent moves on to the next server if there is one.
     """
 
     def __init__(
         self,
         request: Request,
-        upstream: Upstream,
+        hops: Iterator[Hop],
         upload: Upload,
-        response_s: float | None,
         notes: Notes = list,
-        mount: Mount | None = None,
     ) -> None:
         """
-        :param response_s: seconds from the end of the upload to the head of the response; None: any time.
+        :param hops: the servers to try, at least one; the next is asked for when the previous one took no connection.
         :param notes: returns additional headers when the response begins.
-        :param mount: under which path the client sees the server; None: the same.
         """
         self._request = request
-        self._response_s = response_s
+        self._response_s: float | None = None
         self._notes = notes
-        self._mount = mount
+        self._hops = hops
+        self._mount: Mount | None = None
         self._deadline: Deadline | None = None
         self._upload = upload
-        self._upstream = upstream
         self._responding: Deferred[Response] | None = None
         self._response: Response | None = None
 
     def start(self) -> None:
         """Send the request."""
         self._request.when_disconnected(self._client_disconnected)
-        if self._response_s is not None:
+        self._send(next(self._hops))
+
+    def _send(self, hop: Hop) -> None:
+        self._upload.head, self._mount, self._response_s = hop.head, hop.mount, hop.response_s
+        if hop.response_s is not None:
             self._upload.when_ended(self._uploaded)
-        self._responding = self._upstream.request(self._upload)
+        self._responding = hop.upstream.request(self._upload)
         self._responding.addCallbacks(self._relay_response, self._failed)
         self._responding.addErrback(self._crashed)
 
@@ -282,7 +304,13 @@ class Relay(Protocol):
             return
         error = failure.value
         if isinstance(error, UpstreamError | UpstreamTimeout):
-            self._request.site.stats.upstream_errors[error.code] += 1
+            stats = self._request.site.stats
+            stats.upstream_errors[error.code] += 1
+            hop = None if self._upload.begun else next(self._hops, None)
+            if hop is not None:
+                stats.moved_on += 1
+                self._send(hop)
+                return
         self._request.refuse(failure)
 
     def _too_late(self) -> None:

@@ -128,10 +128,11 @@ def security_of(reactor: Any, settings: Settings) -> Security:
     return Security(tls, key, tuple(followers))
 
 
-def secured(reactor: Any, settings: Settings, endpoint: IStreamClientEndpoint) -> IStreamClientEndpoint:
+def secured(reactor: Any, settings: Settings, host: str, endpoint: IStreamClientEndpoint) -> IStreamClientEndpoint:
     """
-    The server's endpoint with TLS.
+    A server's endpoint with TLS.
 
+    :param host: the name or address that its certificate must have.
     :raises StartError: when a certificate cannot be used.
     """
     from .tls.certificates import CertificateError, authorities, contents_of, identity
@@ -150,5 +151,5 @@ def secured(reactor: Any, settings: Settings, endpoint: IStreamClientEndpoint) -
         raise StartError(str(error)) from None
     if settings.target_insecure:
         log.warn("--target-insecure: the certificate of the server is not verified, so anyone can pose as the server.")
-    tls = ClientTLS(settings.destination.host, trusted, presented, insecure=settings.target_insecure)
+    tls = ClientTLS(host, trusted, presented, insecure=settings.target_insecure)
     return TLSConnecting(endpoint, tls, reactor)

@@ -117,7 +117,7 @@ class Settings:
     The attributes have the names of the options in `options.OPTIONS`, which describes them.  Times are in seconds,
     sizes in bytes.
 
-    :ivar destination: the address of the upstream; not used with `embedded`.
+    :ivar destinations: the addresses of the servers, in the order of preference; not used with `embedded`.
     :ivar source: the paths of the configuration and of the file of API keys, and the profile.
     :ivar process: the settings from twistd's own options.
     """
@@ -131,7 +131,7 @@ class Settings:
     tls_cert: tuple[str, ...]
     tls_key: tuple[str, ...]
     tls_client_ca: str | None
-    destination: Destination
+    destinations: tuple[Destination, ...]
     target_ca: str | None
     target_cert: str | None
     target_key: str | None
@@ -178,16 +178,16 @@ def settings_of(sources: Sources, process: Process = Process()) -> Settings:
     :raises UsageError: when a value is not valid, or when options exclude each other.
     """
     values = {option.attribute: sources.value(option.name) for option in OPTIONS if option.name not in _COMBINED}
-    embedded, destination = _served_by(sources)
+    embedded, destinations = _served_by(sources)
     model = sources.given("embedded-model")
     if model.texts and not embedded:
         raise usage.UsageError(f"{model.label} needs --embedded")
-    _check_tls(sources, destination.secure and not embedded)
+    _check_tls(sources, not embedded and any(destination.secure for destination in destinations))
     if values["require_key"] and sources.value("profile-by-key") is None:
         raise usage.UsageError(f"{sources.given('require-key').label} needs --profile-by-key, the file of the keys")
     return Settings(
         **values,
-        destination=destination,
+        destinations=destinations,
         source=source_of(sources),
         embedded=embedded,
         embedded_model=model.value() or DEFAULT_MODEL,
@@ -210,7 +210,7 @@ def _check_tls(sources: Sources, secure: bool) -> None:
     """
     Check that the options of TLS fit together.
 
-    :param secure: whether the server's address is an https URL.
+    :param secure: whether a server's address is an https URL.
     :raises UsageError: when they do not.
     """
     certs, keys = sources.given("tls-cert"), sources.given("tls-key")
@@ -234,9 +234,9 @@ def _check_tls(sources: Sources, secure: bool) -> None:
         raise usage.UsageError("--target-insecure verifies nothing; give either it or --target-ca")
 
 
-def _served_by(sources: Sources) -> tuple[bool, Destination]:
+def _served_by(sources: Sources) -> tuple[bool, tuple[Destination, ...]]:
     """
-    Whether the embedded engine is the upstream, and the address of the server otherwise.
+    Whether the embedded engine is the upstream, and the addresses of the servers otherwise.
 
     An option on a higher level overrides the others.
 
@@ -250,13 +250,16 @@ def _served_by(sources: Sources) -> tuple[bool, Destination]:
         if rival.level is engine.level:
             raise usage.UsageError(f"{engine.label} replaces the server; give either it or {rival.label}")
         if rival.level < engine.level:
-            return True, Destination("127.0.0.1", 0)
+            return True, (Destination("127.0.0.1", 0),)
     if url.level is single.level is not Level.DEFAULT:
         raise usage.UsageError(f"{url.label} contains host and port; give either it or {single.label}")
     if url.level > single.level:
-        return False, url.value()
+        destinations = url.value()
+        if len(set(destinations)) < len(destinations):
+            raise usage.UsageError(f"{url.label} names the same server twice")
+        return False, destinations
     host, number = (part.value() for part in parts)
-    return False, Destination(host, number)
+    return False, (Destination(host, number),)
 
 
 def unknown_variables(environment: Mapping[str, str]) -> Iterator[str]:

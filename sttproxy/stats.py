@@ -25,6 +25,7 @@ class Stats:
     :ivar clients_refused: client connections rejected because too many were open.
     :ivar answers: completed responses by status class, such as ``"2xx"``.
     :ivar upstream_errors: failures of the upstream, by error code.
+    :ivar moved_on: requests that moved on to the next server, each time they did.
     :ivar clients_gone: requests whose client disconnected before the response was complete.
     :ivar broken_off: responses aborted because the upstream closed early.
     :ivar stopped: requests aborted at shutdown because they exceeded the drain time.
@@ -42,6 +43,7 @@ class Stats:
         self.clients_refused = 0
         self.answers: Counter[str] = Counter()
         self.upstream_errors: Counter[str] = Counter()
+        self.moved_on = 0
         self.clients_gone = 0
         self.broken_off = 0
         self.stopped = 0

@@ -10,7 +10,7 @@ from typing import Any
 from twisted.logger import Logger
 from twisted.python import usage
 
-from . import compose, pidfile, privileges, security
+from . import backends, compose, pidfile, privileges, security
 from .clock import make_monotonic
 from .commands import COMMANDS
 from .daemon import Daemon, StartError
@@ -125,9 +125,9 @@ def makeService(options: Options) -> Daemon:
     observer = compose.observer_of(reactor, settings, scheduler)
     engine = compose.engine_of(reactor, settings)
     secured = security.security_of(reactor, settings)
-    backend = compose.backend_of(reactor, settings, scheduler, engine, secured.key)
-    site = compose.site_of(reactor, settings, scheduler, watcher, backend, secured)
-    daemon = compose.daemon_of(reactor, settings, site, backend, watcher, observer, secured)
+    servers = backends.backends_of(reactor, settings, scheduler, engine, secured.key)
+    site = compose.site_of(reactor, settings, scheduler, watcher, servers, secured)
+    daemon = compose.daemon_of(reactor, settings, site, servers, watcher, observer, secured)
     if engine is not None:
         engine.setServiceParent(daemon)
     if settings.process.background:

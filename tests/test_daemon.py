@@ -57,7 +57,7 @@ class DaemonTestCase(ScriptedTestCase):
         capturing = capturedLogs()
         self.logs = capturing.__enter__()
         self.addCleanup(capturing.__exit__, None, None, None)
-        self.daemon = Daemon(self.reactor, self.site, self.pool, "h:1", 30.0, lambda: self.events.append("reload"))
+        self.daemon = Daemon(self.reactor, self.site, [self.pool], "h:1", 30.0, lambda: self.events.append("reload"))
 
     def start(self, *ports: FakePort) -> None:
         """Start the daemon with listeners on `ports`, and with another child."""
@@ -122,7 +122,7 @@ class ListenTests(DaemonTestCase):
 
         addresses = UNIXAddress("/run/x"), IPv6Address("TCP", "::", 81), IPv4Address("TCP", "192.0.2.1", 80)
         for count in (2, 3):
-            self.daemon = Daemon(self.reactor, self.site, self.pool, "h:80", 30.0, lambda: None, leads_to)
+            self.daemon = Daemon(self.reactor, self.site, [self.pool], "h:80", 30.0, lambda: None, leads_to)
             for number, address in enumerate(addresses[:count]):
                 self.daemon.listen(FakeEndpoint(FakePort(address)), f"address {number}")
             if count == 2:

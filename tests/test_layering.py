@@ -64,6 +64,7 @@ ROOMS: dict[str, frozenset[str]] = {
         "trailers upstream",
         "daemon": "transport inbound upstream logs signals",
         "console": "commands signals",
+        "backends": "*",
         "compose": "*",
         "tap": "*",
         "__main__": "console",

@@ -41,7 +41,7 @@ class TableTests(SynchronousTestCase):
         settings, types = settings_of(Sources({}, {})), get_type_hints(Settings)
         fields = {field.name for field in attrs.fields(Settings)}
         single = {option.attribute for option in OPTIONS if option.name not in _COMBINED}
-        self.assertEqual(fields - single, {"destination", "source", "embedded", "embedded_model", "process"})
+        self.assertEqual(fields - single, {"destinations", "source", "embedded", "embedded_model", "process"})
         for option in OPTIONS:
             if option.attribute in single and not option.repeats:
                 value: Any = getattr(settings, option.attribute)

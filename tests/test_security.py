@@ -133,7 +133,7 @@ class ServerTLSTests(SecurityTestCase):
     def endpoint(self, *arguments: str) -> Any:
         """The endpoint of an https server."""
         settings = self.settings("--target", "https://h.example:8443", *arguments)
-        return security.secured(self.clock, settings, TCP4ClientEndpoint(self.clock, "h.example", 8443))
+        return security.secured(self.clock, settings, "h.example", TCP4ClientEndpoint(self.clock, "h.example", 8443))
 
     def test_endpoint(self) -> None:
         """The certificate must be issued for the host of the URL."""

@@ -68,7 +68,7 @@ class DefaultTests(OptionsTestCase):
         """Without options and variables, the settings have their defaults."""
         settings = self.settings()
         self.assertEqual((settings.host, settings.port, settings.listen), ("0.0.0.0", 10241, ()))
-        self.assertEqual(settings.destination, Destination("localhost", 10240, ""))
+        self.assertEqual(settings.destinations[0], Destination("localhost", 10240, ""))
         self.assertEqual((settings.source.path, settings.source.required), (os.path.abspath(DEFAULT_CONFIG), False))
         self.assertEqual(os.path.basename(settings.source.path), "stt_config.json")
         expected = {
@@ -92,15 +92,15 @@ class DefaultTests(OptionsTestCase):
         """The environment overrides the defaults."""
         self.environment.update(TARGET_HOST="h", TARGET_PORT="1", STT_CONFIG_PATH="c.json")
         settings = self.settings()
-        self.assertEqual(settings.destination, Destination("h", 1))
+        self.assertEqual(settings.destinations[0], Destination("h", 1))
         self.assertEqual((settings.source.path, settings.source.required), (os.path.abspath("c.json"), True))
 
     def test_options(self) -> None:
         """Each option overrides its own variable only."""
         self.environment.update(TARGET_HOST="h", TARGET_PORT="1", STT_CONFIG_PATH="c.json")
-        self.assertEqual(self.settings("--target-host", "o").destination, Destination("o", 1))
-        self.assertEqual(self.settings("--target-port", "2").destination, Destination("h", 2))
-        self.assertEqual(self.settings("--target", "http://o").destination, Destination("o", 80))
+        self.assertEqual(self.settings("--target-host", "o").destinations[0], Destination("o", 1))
+        self.assertEqual(self.settings("--target-port", "2").destinations[0], Destination("h", 2))
+        self.assertEqual(self.settings("--target", "http://o").destinations[0], Destination("o", 80))
         settings = self.settings("--config", "o.json")
         self.assertEqual((settings.source.path, settings.source.required), (os.path.abspath("o.json"), True))
 
@@ -108,14 +108,14 @@ class DefaultTests(OptionsTestCase):
         """An empty variable counts as not set."""
         self.environment.update(TARGET_HOST="", TARGET_PORT="", STT_CONFIG_PATH="")
         settings = self.settings()
-        self.assertEqual((settings.destination, settings.source.required), (Destination("localhost", 10240), False))
+        self.assertEqual((settings.destinations[0], settings.source.required), (Destination("localhost", 10240), False))
 
     def test_wrong_environment(self) -> None:
         """An error names a wrong variable; a variable that is overridden is not read."""
         self.environment.update(TARGET_PORT="x")
         self.assertIn("TARGET_PORT", self.refused())
-        self.assertEqual(self.settings("--target-port", "2").destination.port, 2)
-        self.assertEqual(self.settings("--target", "http://o:3").destination.port, 3)
+        self.assertEqual(self.settings("--target-port", "2").destinations[0].port, 2)
+        self.assertEqual(self.settings("--target", "http://o:3").destinations[0].port, 3)
 
 
 class EnvironmentTests(OptionsTestCase):
@@ -149,7 +149,7 @@ class EnvironmentTests(OptionsTestCase):
         """An option overrides its variable, which overrides the older variable."""
         self.environment.update(STTPROXY_PORT="1", STTPROXY_TARGET_HOST="new", TARGET_HOST="old", STTPROXY_CONFIG="c")
         settings = self.settings("--port", "2")
-        self.assertEqual((settings.port, settings.destination.host), (2, "new"))
+        self.assertEqual((settings.port, settings.destinations[0].host), (2, "new"))
         self.assertEqual((os.path.basename(settings.source.path), settings.source.required), ("c", True))
 
     def test_lists(self) -> None:
@@ -173,18 +173,18 @@ class EnvironmentTests(OptionsTestCase):
         """The error for a wrong value names the variable."""
         self.environment.update(STTPROXY_TARGET="h:1")
         self.assertIn("STTPROXY_TARGET: 'h:1' must be a URL", self.refused())
-        self.assertEqual(self.settings("--target-host", "h").destination, Destination("h", 10240))
+        self.assertEqual(self.settings("--target-host", "h").destinations[0], Destination("h", 10240))
 
     def test_exclusive(self) -> None:
         """Options exclude each other on the same level only; a higher level overrides a lower one."""
         self.environment.update(STTPROXY_TARGET="http://h:1", TARGET_HOST="old")
         self.assertIn("STTPROXY_TARGET contains host and port; give either it or TARGET_HOST", self.refused())
-        self.assertEqual(self.settings("--target-port", "2").destination, Destination("old", 2))
+        self.assertEqual(self.settings("--target-port", "2").destinations[0], Destination("old", 2))
         self.assertTrue(self.settings("--embedded").embedded)
         self.environment.update(TARGET_HOST="", STTPROXY_EMBEDDED="1")
         self.assertIn("STTPROXY_EMBEDDED replaces the server; give either it or STTPROXY_TARGET", self.refused())
         settings = self.settings("--target", "http://o:3")
-        self.assertEqual((settings.embedded, settings.destination), (False, Destination("o", 3)))
+        self.assertEqual((settings.embedded, settings.destinations[0]), (False, Destination("o", 3)))
 
     def test_unknown(self) -> None:
         """An unknown variable with our prefix gives a warning, with a suggestion if a name is similar."""
@@ -232,7 +232,7 @@ class TargetTests(OptionsTestCase):
             "https://h:80": ("h", 80, "", True),
             "h2c://h:1": ("h", 1, "", False, True),
         }.items():
-            self.assertEqual(self.settings("--target", url).destination, Destination(*expected), url)
+            self.assertEqual(self.settings("--target", url).destinations[0], Destination(*expected), url)
 
     def test_wrong_urls(self) -> None:
         """A URL that cannot be used is an error of --target."""
@@ -273,12 +273,12 @@ class TargetTests(OptionsTestCase):
             ("http://h/models/a", "/models/a"),
             ("http://h/mymodels", "/mymodels"),
         ):
-            self.assertEqual(self.settings("--target", url).destination.prefix, prefix)
+            self.assertEqual(self.settings("--target", url).destinations[0].prefix, prefix)
 
     def test_hosts(self) -> None:
         """A host is a name or an address, IPv6 with or without brackets."""
         for host, name in {"::1": "[::1]:1", "[::1]": "[::1]:1", "h": "h:1", "1.2.3.4": "1.2.3.4:1"}.items():
-            destination = self.settings("--target-host", host, "--target-port", "1").destination
+            destination = self.settings("--target-host", host, "--target-port", "1").destinations[0]
             self.assertEqual(destination.name, name)
         for host in ("", "a b", "a/b", "a\nb", "x" * 64, "a..b"):
             self.refused("--target-host", host)
@@ -326,7 +326,7 @@ class SecurityTests(OptionsTestCase):
             ("https://[::1]", "[::1]"),
             ("https://h:8443", "h:8443"),
         ):
-            self.assertEqual(self.settings("--target", url).destination.authority, authority)
+            self.assertEqual(self.settings("--target", url).destinations[0].authority, authority)
 
 
 class ValueTests(OptionsTestCase):

@@ -4,7 +4,7 @@ Forwarding requests to the upstream.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 
 import attrs
 from twisted.web.resource import Resource
@@ -15,7 +15,7 @@ from ..errors import Header
 from ..headers import end_to_end, forwarded, upgrade_of
 from ..inbound.interfaces import BodySource
 from ..inbound.request import Request
-from ..relay import Notes, Relay, Rewriter, Untouched, Upload
+from ..relay import Hop, Notes, Relay, Rewriter, Untouched, Upload
 from ..routes import Mount
 from ..stats import Stats
 from ..upstream.client import Upstream
@@ -57,14 +57,29 @@ class Target:
         return kept
 
 
+@attrs.frozen
+class Targets:
+    """
+    All servers that requests may go to.
+
+    :ivar candidates: returns those for one request, in the order in which they are tried.
+    :ivar prefixes: the prefixes of all, each once.
+    :ivar pseudonym: as that of each.
+    """
+
+    candidates: Callable[[], Iterator[Target]]
+    prefixes: Sequence[bytes]
+    pseudonym: bytes
+
+
 class Forwarding(Resource):
     """A Resource that forwards requests."""
 
     isLeaf = True
 
-    def __init__(self, target: Target, stats: Stats) -> None:
+    def __init__(self, targets: Targets, stats: Stats) -> None:
         super().__init__()
-        self._target = target
+        self._targets = targets
         self._stats = stats
 
     def _forward(
@@ -89,11 +104,19 @@ class Forwarding(Resource):
         :param keeps_trailers: whether the body's trailers are forwarded.
         :param notes: returns additional headers for the response.
         """
-        head, destination = request.head, self._target
+        upload = Upload(request, body, rewriter, length, keeps_trailers=keeps_trailers)
+        hops = (self._hop(request, target, headers, length, upgrades) for target in self._targets.candidates())
+        Relay(request, hops, upload, notes).start()
+
+    def _hop(
+        self, request: Request, destination: Target, headers: list[Header], length: int | None, upgrades: bool
+    ) -> Hop:
+        """The request as one of the servers gets it."""
+        head = request.head
         if destination.replaces_host or destination.authorization is not None:
             headers = destination.identified(headers)
         elif b"host" not in head.index:
-            headers.insert(0, (b"Host", destination.host))
+            headers = [(b"Host", destination.host), *headers]
         proto = b"https" if request.isSecure() else b"http"
         headers = forwarded(head, headers, request.peer.node, proto, request.peer.trusted)
         loops.mark(head, headers, destination.pseudonym)
@@ -103,11 +126,10 @@ class Forwarding(Resource):
             headers.append((b"Transfer-Encoding", b"chunked"))
         target = request.target if request.target == b"*" else destination.prefix + request.target
         outgoing = OutgoingHead(head.method, target, headers, length is None, upgrades)
-        upload = Upload(request, body, outgoing, rewriter, length, keeps_trailers=keeps_trailers)
         mount = None
         if request.prefix or destination.prefix or destination.replaces_host:
             mount = Mount(request.prefix, destination.prefix, destination.host, head.values(b"host"))
-        Relay(request, destination.upstream, upload, destination.response_s, notes, mount).start()
+        return Hop(destination.upstream, outgoing, mount, destination.response_s)
 
 
 class PassThrough(Forwarding):

@@ -5,10 +5,10 @@ Pages of the proxy's own.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, gatherResults
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET
 
@@ -38,30 +38,42 @@ class Page(Resource):
 class Health(Page):
     """``/health``: whether the upstream accepts connections."""
 
-    def __init__(self, probe: Callable[[], Deferred[str]], about: dict[str, Any]) -> None:
+    def __init__(self, probes: Sequence[tuple[str, Callable[[], Deferred[str]]]], about: dict[str, Any]) -> None:
         """
-        :param probe: fires with an empty string if the upstream accepts a connection, otherwise with the reason.
+        :param probes: the servers' names; each fires with an empty string if it accepts a connection, otherwise with
+            the reason.
         :param about: additional members of the page.
         """
         super().__init__()
-        self._probe = probe
+        self._probes = probes
         self._about = about
 
     def render_GET(self, request: Request) -> int:
         request.changes = self._changes
-        self._probe().addCallback(self._answer, request)
+        gatherResults([probe() for _, probe in self._probes]).addCallback(self._answer, request)
         return NOT_DONE_YET
 
-    def _answer(self, trouble: str, request: Request) -> None:
+    def _answer(self, troubles: list[str], request: Request) -> None:
         if request.over:
             return
-        content = {"status": "degraded" if trouble else "healthy", **self._about}
+        servers = [_server(name, trouble) for (name, _), trouble in zip(self._probes, troubles, strict=True)]
+        serving = next((server for server in servers if "error" not in server), None)
+        trouble = "" if serving else " ".join(troubles)
+        shown = serving or servers[0]
+        content = {"status": shown["status"], "upstream": shown["name"], **self._about}
+        if len(servers) > 1:
+            content["servers"] = servers
         if trouble:
             content["error"] = request.why = trouble
         body = self._json(request, 503 if trouble else 200, content)
         request.setHeader(b"Content-Length", b"%d" % len(body))
         request.write(body)
         request.finish()
+
+
+def _server(name: str, trouble: str) -> dict[str, Any]:
+    """One server of the page."""
+    return {"name": name, "status": "degraded", "error": trouble} if trouble else {"name": name, "status": "healthy"}
 
 
 class StatsPage(Page):

@@ -14,7 +14,7 @@ from ..cors import is_preflight
 from ..inbound.request import Request
 from ..profiles import select
 from ..routes import HEALTH
-from .forwarding import Target
+from .forwarding import Targets
 from .keys import check_key
 
 
@@ -29,7 +29,7 @@ class Root(Resource):
     def __init__(
         self,
         pages: dict[bytes, IResource],
-        target: Target,
+        targets: Targets,
         transcriptions: IResource,
         pass_through: IResource,
         config: Callable[[], Config],
@@ -44,7 +44,7 @@ class Root(Resource):
         """
         super().__init__()
         self._pages = pages
-        self._target = target
+        self._targets = targets
         self._transcriptions = transcriptions
         self._pass_through = pass_through
         self._config = config
@@ -69,9 +69,12 @@ class Root(Resource):
         page = self._pages.get(request.path)
         if page is not None:
             return page
-        target = self._target
-        loops.check(request.head, target.pseudonym)
-        request.target, request.prefix, has_rules, (request.profile, request.chosen_by) = select(
-            config, request.head, target.prefix, self._profile, request.peer.client
-        )
+        loops.check(request.head, self._targets.pseudonym)
+        found = [
+            select(config, request.head, prefix, self._profile, request.peer.client)
+            for prefix in self._targets.prefixes
+        ]
+        # A request that has rules at one of the servers has them at all.
+        selection = next((each for each in found if each.has_rules), found[0])
+        request.target, request.prefix, has_rules, (request.profile, request.chosen_by) = selection
         return self._transcriptions if has_rules else self._pass_through

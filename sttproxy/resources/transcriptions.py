@@ -24,7 +24,7 @@ from ..inbound.request import Request
 from ..relay import Notes, Rewriter, Untouched
 from ..routes import canonical
 from ..stats import Stats
-from .forwarding import Forwarding, Target
+from .forwarding import Forwarding, Targets
 
 #: Most bytes of an urlencoded form.  It contains only text, and is collected before it is rewritten.
 MAX_URLENCODED = 1024 * 1024
@@ -41,7 +41,7 @@ class Transcriptions(Forwarding):
 
     def __init__(
         self,
-        target: Target,
+        targets: Targets,
         stats: Stats,
         config: Callable[[], Config],
         admission: Admission,
@@ -55,7 +55,7 @@ class Transcriptions(Forwarding):
         :param explains: whether the response has a header that lists what was done to the form.
         :param max_json: most bytes of a JSON body; None: any number.
         """
-        super().__init__(target, stats)
+        super().__init__(targets, stats)
         self._config = config
         self._admission = admission
         self._explains = explains
@@ -72,7 +72,7 @@ class Transcriptions(Forwarding):
         evaluation = Evaluation(rules)
         path, mark, query = request.target.partition(b"?")
         queried = config.reach.queried
-        if queried and canonical(self._target.prefix + path).endswith(queried):
+        if queried and any(canonical(prefix + path).endswith(queried) for prefix in self._targets.prefixes):
             query = urlencoded.rewrite(Evaluation(rules), query)
             mark = b"?" if query else b""
         else:

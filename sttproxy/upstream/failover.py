@@ -46,9 +46,9 @@ class Failover(Service, Generic[T]):
                 dialer.retries = functools.partial(self._alone, dialer)
 
     @property
-    def current(self) -> T:
-        """The server of the next request."""
-        return (self._up() or self._servers[0])[1]
+    def current(self) -> str:
+        """The name of the server that gets the next request."""
+        return (self._up() or self._servers[0])[0].name
 
     def candidates(self) -> Iterator[T]:
         """

@@ -13,7 +13,6 @@ from twisted.trial.unittest import SynchronousTestCase
 from sttproxy.errors import BadRequest, Header, ProxyError
 from sttproxy.inbound.interfaces import BodyReceiver
 from sttproxy.relay import MAX_KEPT, Untouched, Upload
-from sttproxy.upstream.interfaces import OutgoingHead
 
 from ..http1.reading import request
 
@@ -63,8 +62,7 @@ class RecallTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         self.source = Source()
-        head = OutgoingHead(b"POST", b"/x", [], chunked=True, upgrades=False)
-        self.upload = Upload(cast(Any, None), self.source, head, Untouched(), None)
+        self.upload = Upload(cast(Any, None), self.source, Untouched(), None)
         self.first, self.second = Sink(), Sink()
         self.upload.deliver(self.first)
 
@@ -93,9 +91,8 @@ class RecallTests(SynchronousTestCase):
 
     def test_trailers(self) -> None:
         """Trailers are delivered again with the end."""
-        head = OutgoingHead(b"POST", b"/x", [], chunked=True, upgrades=False)
         client = cast(Any, SimpleNamespace(head=request()))
-        upload = Upload(client, self.source, head, Untouched(), None, keeps_trailers=True)
+        upload = Upload(client, self.source, Untouched(), None, keeps_trailers=True)
         upload.deliver(self.first)
         upload.body_ended([(b"X", b"a"), (b"Host", b"evil")])
         self.assertTrue(upload.recall())

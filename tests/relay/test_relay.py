@@ -53,17 +53,16 @@ class UploadTests(ProxyTestCase):
     def test_interface(self) -> None:
         """An upload implements the interface that the upstream connection expects of a request."""
         request: Any = None
-        head = OutgoingHead(b"POST", b"/", [], False, False)
+        upload = Upload(request, WholeBody(b""), Untouched(), 0)
+        upload.head = OutgoingHead(b"POST", b"/", [], False, False)
         self.assertTrue(verifyClass(IOutgoing, Upload))
-        self.assertTrue(verifyObject(IOutgoing, Upload(request, WholeBody(b""), head, Untouched(), 0)))
+        self.assertTrue(verifyObject(IOutgoing, upload))
 
     def test_stopped(self) -> None:
         """After a stop no further call comes, not even for the end of the body."""
         receiver = StoppingReceiver()
         request: Any = None
-        receiver.upload = Upload(
-            request, WholeBody(b"x"), OutgoingHead(b"POST", b"/", [], False, False), Untouched(), 1
-        )
+        receiver.upload = Upload(request, WholeBody(b"x"), Untouched(), 1)
         receiver.upload.deliver(receiver)
         self.assertEqual(receiver.calls, [b"x"])
 

@@ -130,7 +130,7 @@ class HealthTests(ProxyTestCase):
         self.assertTrue(head.startswith(b"HTTP/1.1 200 OK\r\n"))
         self.assertIn(b"Content-Type: application/json", head)
         self.assertIn(b"Cache-Control: no-store", head)
-        self.assertEqual(content, {"status": "healthy", "version": "1"})
+        self.assertEqual(content, {"status": "healthy", "upstream": "upstream:1", "version": "1"})
 
     def test_degraded(self) -> None:
         """An upstream that does not is degraded; the response has the reason."""
@@ -139,7 +139,7 @@ class HealthTests(ProxyTestCase):
         self.upstream.refuse(UpstreamUnreachable("Nobody is there."))
         head, _, body = client.received.partition(b"\r\n\r\n")
         self.assertTrue(head.startswith(b"HTTP/1.1 503 "))
-        expected = {"status": "degraded", "version": "1", "error": "Nobody is there."}
+        expected = {"status": "degraded", "upstream": "upstream:1", "version": "1", "error": "Nobody is there."}
         self.assertEqual(json.loads(body), expected)
 
     def test_busy(self) -> None:

@@ -21,7 +21,7 @@ from sttproxy.headers import NOBODY, TrustedPeers
 from sttproxy.inbound.interfaces import BodySource, Limits, Timeouts
 from sttproxy.inbound.request import Request
 from sttproxy.inbound.site import Site
-from sttproxy.resources.forwarding import PassThrough, Target
+from sttproxy.resources.forwarding import PassThrough, Target, Targets
 from sttproxy.resources.pages import Health, StatsPage
 from sttproxy.resources.preflight import Preflight
 from sttproxy.resources.root import Root
@@ -310,20 +310,31 @@ class ProxyTestCase(SiteTestCase):
         settings = {"prefix": b"", "host": b"upstream:1", "pseudonym": PSEUDONYM, **target}
         to = Target(Upstream(UpstreamAgent(self.pool), self.reactor, "http://upstream:1"), **settings)
         pages: dict[bytes, IResource] = {
-            b"/health": Health(Probe(self.upstream.connect, self.pool), {"version": "1"}),
+            b"/health": Health([("upstream:1", Probe(self.upstream.connect, self.pool))], {"version": "1"}),
             b"/stats": StatsPage(self.stats.snapshot),
         }
+        servers = [to]
+        targets = Targets(servers.__iter__, (to.prefix,), to.pseudonym)
         transcriptions = Transcriptions(
-            to,
+            targets,
             self.stats,
             lambda: self.config,
             self.admission,
             explains=explains,
             max_json=max_json,
         )
-        passes = PassThrough(to, self.stats)
+        passes = PassThrough(targets, self.stats)
         preflight = None if cors is None else Preflight(cors, self.stats)
-        root = Root(pages, to, transcriptions, passes, lambda: self.config, requires_key, profile, preflight)
+        root = Root(
+            pages,
+            targets,
+            transcriptions,
+            passes,
+            lambda: self.config,
+            requires_key,
+            profile,
+            preflight,
+        )
         self.serve(root, timeouts, body, trusted, cors)
 
     @property

@@ -76,7 +76,7 @@ class FailoverTests(SynchronousTestCase):
     def test_first(self) -> None:
         """The first server serves while it takes connections."""
         self.dial(0)
-        self.assertEqual((next(self.failover.candidates()), self.failover.current), ("a", "a"))
+        self.assertEqual((next(self.failover.candidates()), self.failover.current), ("a", "a:1"))
         self.assertEqual(self.failover.snapshot()[0], {"name": "a:1", "reachable": True})
 
     def test_next(self) -> None:
@@ -88,7 +88,7 @@ class FailoverTests(SynchronousTestCase):
             self.assertIn("refuses connections", self.successResultOf(self.dial(0)))
         self.assertIn("a:1 cannot be reached", str(formatEvent(logs[0])))
         self.assertIn("Requests go to b:1.", str(formatEvent(logs[0])))
-        self.assertEqual((next(candidates), self.failover.current, next(self.failover.candidates())), ("b", "b", "b"))
+        self.assertEqual((next(candidates), self.failover.current, next(self.failover.candidates())), ("b", "b:1", "b"))
         self.assertEqual(self.failover.snapshot()[0]["reachable"], False)
 
     def test_back(self) -> None:
@@ -97,11 +97,11 @@ class FailoverTests(SynchronousTestCase):
         self.dial(0)
         for _ in range(3):
             self.clock.advance(CHECK_EVERY_S)
-        self.assertEqual((self.a.attempts, self.failover.current), (4, "b"))
+        self.assertEqual((self.a.attempts, self.failover.current), (4, "b:1"))
         self.a.up = True
         with capturedLogs() as logs:
             self.clock.advance(CHECK_EVERY_S)
-        self.assertEqual((self.failover.current, str(formatEvent(logs[0]))), ("a", "a:1 takes connections again."))
+        self.assertEqual((self.failover.current, str(formatEvent(logs[0]))), ("a:1", "a:1 takes connections again."))
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
     def test_all_down(self) -> None:
@@ -140,7 +140,7 @@ class FailoverTests(SynchronousTestCase):
         for _ in range(80):
             self.clock.advance(0.05)
         self.successResultOf(dialing)
-        self.assertEqual((list(failover.candidates()), failover.current), (["a"], "a"))
+        self.assertEqual((list(failover.candidates()), failover.current), (["a"], "a:1"))
         self.assertEqual(self.clock.getDelayedCalls(), [])
 
     def test_stopped(self) -> None:
