@@ -10,8 +10,8 @@ from hyperframe.frame import ContinuationFrame, DataFrame, HeadersFrame
 from sttproxy.errors import Header
 
 from ..support.fakes import Ending
+from ..support.http2 import FORM_TYPE, HTTP2TestCase
 from ..support.stage import FORM, PATH, message, ok
-from .test_http2 import FORM_TYPE, HTTP2TestCase
 
 
 class TrailerTests(HTTP2TestCase):

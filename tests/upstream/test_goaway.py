@@ -11,8 +11,9 @@ from twisted.internet.defer import CancelledError
 from sttproxy.errors import UpstreamClosed, UpstreamError, UpstreamRefused
 
 from ..support.fakes import Ending
+from ..support.http2 import Server
 from .exchange import Body
-from .test_http2 import HTTP2TestCase, Server
+from .http2 import HTTP2TestCase
 
 LARGEST = 2**31 - 1
 
@@ -22,7 +23,7 @@ class GoAwayTests(HTTP2TestCase):
 
     def go_away(self, server: Server, last: int, code: int = ErrorCodes.NO_ERROR) -> None:
         """Send a GOAWAY, and go on."""
-        server.raw(GoAwayFrame(0, last_stream_id=last, error_code=code).serialize())
+        server.raw(GoAwayFrame(0, last_stream_id=last, error_code=code))
 
     def test_in_flight(self) -> None:
         """Requests up to the last number go on to their end; the connection takes no more and closes after them."""
@@ -128,7 +129,7 @@ class RefusedTests(HTTP2TestCase):
         outgoing, answering = self.ask(method=b"POST", length=8, whole=False)
         outgoing.recallable = True
         server = self.server
-        server.raw(GoAwayFrame(0).serialize())
+        server.raw(GoAwayFrame(0))
         successor = self.server
         outgoing.send(b"complete")
         outgoing.end()
@@ -140,7 +141,7 @@ class RefusedTests(HTTP2TestCase):
         self.upstream.at_once = False
         _, answering = self.ask()
         self.upstream.accept()
-        self.server.raw(GoAwayFrame(0).serialize())
+        self.server.raw(GoAwayFrame(0))
         self.assertNoResult(answering)
         answering.cancel()
         self.failureResultOf(answering, CancelledError)

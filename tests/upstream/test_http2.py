@@ -4,140 +4,18 @@ Tests for :mod:`sttproxy.upstream.session` under the pool and treq, with h2 as t
 
 from __future__ import annotations
 
-from typing import Any
-
-from h2.config import H2Configuration
-from h2.connection import H2Connection
 from h2.errors import ErrorCodes
-from h2.events import DataReceived, RequestReceived, StreamEnded, StreamReset, TrailersReceived
 from hyperframe.frame import DataFrame
-from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.defer import CancelledError
 from twisted.web.client import ResponseDone
 
-from sttproxy.errors import Header, UpstreamClosed, UpstreamError, UpstreamTimeout
+from sttproxy.errors import UpstreamClosed, UpstreamError, UpstreamTimeout
 from sttproxy.http2.outbound import MAX_WAITING, STREAM_WINDOW
-from sttproxy.upstream.agent import UpstreamAgent
-from sttproxy.upstream.client import Upstream
-from sttproxy.upstream.dial import PriorKnowledge
-from sttproxy.upstream.pool import Pool, PoolLimits
-from sttproxy.upstream.response import Response
-from sttproxy.writer import FlushScheduler
+from sttproxy.upstream.pool import PoolLimits
 
-from ..support.fakes import Ending, FakeUpstream, Peer
-from ..support.stage import MemoryTestCase
-from .exchange import Body, FakeOutgoing
-
-
-class Server:
-    """
-    The server's end of one connection.
-
-    :ivar requests: the fields of each request by stream; `bodies` what came of their bodies.
-    """
-
-    def __init__(self, peer: Peer, reactor: Any) -> None:
-        self.peer = peer
-        self._reactor = reactor
-        self.h2 = H2Connection(H2Configuration(client_side=False, header_encoding=False))
-        self.h2.initiate_connection()
-        self.requests: dict[int, list[tuple[bytes, bytes]]] = {}
-        self.bodies: dict[int, bytes] = {}
-        self.trailers: dict[int, list[Header]] = {}
-        self.ended: set[int] = set()
-        self.resets: dict[int, int] = {}
-        self.acknowledges = True
-
-    def exchange(self) -> None:
-        """Process what comes, and send what there is, until nothing comes any more."""
-        for _ in range(100):
-            self.peer.send(self.h2.data_to_send())
-            self._reactor.settle()
-            data = self.peer.news()
-            if not data:
-                return
-            for event in self.h2.receive_data(data):
-                if isinstance(event, RequestReceived):
-                    self.requests[event.stream_id] = [(bytes(name), bytes(value)) for name, value in event.headers]
-                elif isinstance(event, DataReceived):
-                    self.bodies[event.stream_id] = self.bodies.get(event.stream_id, b"") + event.data
-                    if self.acknowledges:
-                        self.h2.acknowledge_received_data(event.flow_controlled_length, event.stream_id)
-                elif isinstance(event, TrailersReceived):
-                    self.trailers[event.stream_id] = [(bytes(name), bytes(value)) for name, value in event.headers]
-                elif isinstance(event, StreamEnded):
-                    self.ended.add(event.stream_id)
-                elif isinstance(event, StreamReset):
-                    self.resets[event.stream_id] = event.error_code
-
-    def respond(self, number: int, body: bytes = b"hi", status: bytes = b"200", ends: bool = True) -> None:
-        """Send a response, as far as the windows allow."""
-        self.h2.send_headers(number, [(b":status", status), (b"x-a", b"1")])
-        self.send(number, body, ends)
-
-    def send(self, number: int, data: bytes, ends: bool = False) -> None:
-        """Send bytes of a body."""
-        while data:
-            size = min(len(data), self.h2.local_flow_control_window(number), self.h2.max_outbound_frame_size)
-            if not size:
-                break
-            self.h2.send_data(number, data[:size])
-            data = data[size:]
-            self.exchange()
-        if ends:
-            self.h2.end_stream(number)
-        self.exchange()
-
-    def trail(self, number: int, *trailers: Header) -> None:
-        """Send the trailers that end a response."""
-        self.h2.send_headers(number, trailers, end_stream=True)
-        self.exchange()
-
-    def raw(self, data: bytes) -> None:
-        """Send bytes that h2 would not."""
-        self.peer.send(data)
-        self._reactor.settle()
-
-
-class HTTP2TestCase(MemoryTestCase):
-    """Requests through treq to a server of HTTP/2."""
-
-    limits = PoolLimits()
-
-    def setUp(self) -> None:
-        super().setUp()
-        self.upstream = FakeUpstream(self.reactor)
-        self.pool = Pool(
-            self.reactor,
-            PriorKnowledge(self.upstream).connect,
-            self.limits,
-            FlushScheduler(self.reactor),  # type: ignore[arg-type]
-        )
-        self.client = Upstream(UpstreamAgent(self.pool), self.reactor, "http://upstream:1")
-        self.servers: dict[Peer, Server] = {}
-
-    @property
-    def server(self) -> Server:
-        """The most recent connection."""
-        peer = self.upstream.peers[-1]
-        if peer not in self.servers:
-            self.servers[peer] = Server(peer, self.reactor)
-        self.servers[peer].exchange()
-        return self.servers[peer]
-
-    def ask(self, **settings: Any) -> tuple[FakeOutgoing, Deferred[Response]]:
-        """Send a request."""
-        outgoing = FakeOutgoing(**settings)
-        answering = self.client.request(outgoing)
-        self.reactor.settle()
-        return outgoing, answering
-
-    def tearDown(self) -> None:
-        self.pool.close()
-        for peer in self.upstream.peers:
-            peer.close()
-        self.reactor.settle()
-        self.assertFalse(self.pool.busy)
-        self.assert_nothing_left()
+from ..support.fakes import Ending
+from .exchange import Body
+from .http2 import HTTP2TestCase
 
 
 class ExchangeTests(HTTP2TestCase):

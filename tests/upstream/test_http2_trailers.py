@@ -10,7 +10,7 @@ from hyperframe.frame import HeadersFrame
 from sttproxy.errors import Header, UpstreamClosed, UpstreamError
 
 from .exchange import Body
-from .test_http2 import HTTP2TestCase
+from .http2 import HTTP2TestCase
 
 
 class TrailerTests(HTTP2TestCase):
