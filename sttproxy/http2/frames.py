@@ -1,12 +1,13 @@
 """
 The frames of a connection, before jh2 gets them (RFC 9113 §4.1).
 
-jh2 is given what arrives frame by frame, with three changes:
+jh2 is given what arrives frame by frame, with these changes:
 
 - The length of a frame is checked when its header has come.  jh2 would keep up to 16 MiB first.
 - The DATA frames that one stream has in one read become one frame, and a frame that has come in part is passed in
   parts.  jh2 takes as long for a frame of 16 KiB as for one of 64 KiB, and curl sends the smaller ones.
 - A GOAWAY is kept from jh2, which would end all streams.
+- Control frames, which are neither DATA nor a part of a head, are marked, because `receiver` counts and checks them.
 """
 
 from __future__ import annotations
@@ -15,17 +16,32 @@ import enum
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from jh2.errors import ErrorCodes
+
 _HEADER = 9
 _DATA, _HEADERS, _PUSH_PROMISE, _GOAWAY, _CONTINUATION = 0, 1, 5, 7, 9
-_END_STREAM, _END_HEADERS, _PADDED = 1, 4, 8
+PRIORITY, RST_STREAM, SETTINGS, WINDOW_UPDATE = 2, 3, 4, 8
+ACK, _END_STREAM, _END_HEADERS, _PADDED = 1, 1, 4, 8
 #: Without the reserved bit.
 _NUMBER = 0x7FFFFFFF
 #: Of a GOAWAY: the last stream and the error code.  Debug data may follow.
 _GOAWAY_FIELDS = 8
+#: Longest payload of a PRIORITY or WINDOW_UPDATE that is checked; longer ones are an error to jh2 too.
+_CHECKED = 16
 
 
-class FrameTooLarge(Exception):
-    """The other side sends a frame that is larger than it was told."""
+class Violation(Exception):
+    """
+    What the other side sends ends the connection.
+
+    :ivar code: the error code.
+    :ivar reason: what is wrong.
+    """
+
+    def __init__(self, code: ErrorCodes, reason: str) -> None:
+        super().__init__(reason)
+        self.code = code
+        self.reason = reason
 
 
 class Passed(NamedTuple):
@@ -49,6 +65,20 @@ class Data(NamedTuple):
     ends: bool
 
 
+class Control(NamedTuple):
+    """
+    A control frame for jh2, or its beginning; a PRIORITY or WINDOW_UPDATE is complete.
+
+    :ivar size: of the payload, in bytes.
+    """
+
+    data: bytes
+    kind: int
+    flags: int
+    number: int
+    size: int
+
+
 class GoAway(NamedTuple):
     """
     The other side ends the connection (RFC 9113 §6.8).
@@ -66,10 +96,11 @@ class _Payload(enum.Enum):
     COUNTED = "as PASSED, but DATA: empty or padded"
     JOINED = "DATA, passed with what follows of the same stream"
     DROPPED = "a GOAWAY"
+    CONTROL = "as PASSED, but marked"
 
 
 #: Looking them up in their class would cost more than the rest of the work for a frame.
-_PASSED, _COUNTED, _JOINED, _DROPPED = _Payload
+_PASSED, _COUNTED, _JOINED, _DROPPED, _CONTROL = _Payload
 
 
 class FrameReader:
@@ -82,22 +113,26 @@ class FrameReader:
         """
         self._most = most
         #: Of the current frame: the bytes of its payload that are still to come, what is done with them, its stream,
-        #: the size of the body in it, and whether the stream ends with it.
+        #: the size of the body in it, and whether the stream ends with it.  Of a control frame: the size of its
+        #: payload, its type and its flags.
         self._left = preface
         self._payload = _PASSED
         self._number = 0
         self._size = 0
         self._ends = False
+        self._kind = self._flags = 0
+        #: No frame has come.
+        self._first = True
         #: The beginning of a frame, too short to tell what it is.
         self._held = b""
         #: A head continues in the next frame.  No other frame may come between (RFC 9113 §4.3), which jh2 checks.
         self._in_head = False
 
-    def feed(self, data: bytes) -> Iterator[Passed | Data | GoAway]:
+    def feed(self, data: bytes) -> Iterator[Passed | Data | Control | GoAway]:
         """
         Take bytes.
 
-        :raises FrameTooLarge: when a frame is too large.
+        :raises Violation: when a frame is too large, or the first one is not SETTINGS.
         """
         data = self._held + data
         self._held = b""
@@ -131,6 +166,8 @@ class FrameReader:
                     yield GoAway(_integer(data, at, 4) & _NUMBER, _integer(data, at + 4, 4))
             elif begins and self._payload is _COUNTED:
                 yield Data(data[start:stop], self._number, self._size, self._ends)
+            elif begins and self._payload is _CONTROL:
+                yield Control(data[start:stop], self._kind, self._flags, self._number, self._size)
             else:
                 yield Passed(data[start:stop])
             at = stop
@@ -148,8 +185,12 @@ class FrameReader:
             return at
         length = _integer(data, at, 3)
         if length > self._most:
-            raise FrameTooLarge
+            raise Violation(ErrorCodes.FRAME_SIZE_ERROR, "a frame is too large")
         kind, flags, number = data[at + 3], data[at + 4], _integer(data, at + 5, 4) & _NUMBER
+        if self._first:
+            if kind != SETTINGS or flags & ACK:
+                raise Violation(ErrorCodes.PROTOCOL_ERROR, "the first frame is not SETTINGS")
+            self._first = False
         treatment, size = _PASSED, length
         if self._in_head:
             self._in_head = kind != _CONTINUATION or not flags & _END_HEADERS
@@ -165,6 +206,10 @@ class FrameReader:
             treatment = _DROPPED
         elif kind in (_HEADERS, _PUSH_PROMISE):
             self._in_head = not flags & _END_HEADERS
+        else:
+            if kind in (PRIORITY, WINDOW_UPDATE) and length <= _CHECKED and len(data) < payload + length:
+                return at
+            treatment, self._kind, self._flags = _CONTROL, kind, flags
         self._left, self._payload, self._number, self._size = length, treatment, number, size
         self._ends = bool(flags & _END_STREAM)
         return payload

@@ -16,8 +16,8 @@ from ..http1.heads import parse_trailers
 from ..http1.requests import RequestHead, parse_request
 from ..http1.responses import ResponseHead, parse_response
 
-#: Bytes that end a line, or that servers cut strings at.
-_LINE_ENDS = re.compile(rb"[\r\n\0]")
+#: A value has no bytes that end a line, or that servers cut strings at, and no space at its ends (RFC 9113 §8.2.1).
+_VALUE = re.compile(rb"(?![ \t])[^\r\n\0]*(?<![ \t])")
 _NAME = re.compile(rb":?[!#$%&'*+\-.^_`|~0-9a-z]+")
 _METHOD = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _PSEUDO = frozenset({b":method", b":scheme", b":authority", b":path"})
@@ -78,10 +78,12 @@ def _check(name: bytes, value: bytes) -> None:
     """
     Check that a field is one line.
 
-    :raises BadRequest: when its name is not a token in lower case, or its value has a line break or a NUL.
+    :raises BadRequest: when its name is not a token in lower case, or its value is none.
     """
-    if _LINE_ENDS.search(value) or not _NAME.fullmatch(name):
-        raise BadRequest("A field's name is not a token in lower case, or its value contains a line break or a NUL.")
+    if not _NAME.fullmatch(name):
+        raise BadRequest("A field's name is not a token in lower case.")
+    if not _VALUE.fullmatch(value):
+        raise BadRequest("A field's value contains a line break or a NUL, or begins or ends with a space.")
 
 
 def response_fields(status: int, headers: list[Header]) -> list[Header]:

@@ -11,16 +11,13 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any, Generic, Protocol, TypeVar
 
-from jh2.config import H2Configuration
-from jh2.connection import H2Connection
 from jh2.errors import ErrorCodes
 from jh2.exceptions import StreamClosedError
-from jh2.settings import SettingCodes, Settings
 
 from ..errors import Header
-from ..http1.heads import MAX_HEAD
+from .connection import new_connection
 from .heads import trailer_fields
-from .outbound import CONNECTION_WINDOW, MAX_FRAME, MAX_STREAMS, STREAM_WINDOW, Outbound
+from .outbound import CONNECTION_WINDOW, MAX_STREAMS, STREAM_WINDOW, Outbound
 from .receiver import Receiver
 
 #: Bytes that a connection's window begins with (RFC 9113 §6.9.2).
@@ -76,19 +73,7 @@ class Multiplexer(Generic[S]):
         self._write_due = False
         #: Bytes of the connection's window that are still to be given back.
         self._unacknowledged = 0
-        self._h2 = H2Connection(H2Configuration(client_side=client, header_encoding=False))
-        self._h2.local_settings = Settings(
-            client=client,
-            initial_values={
-                (SettingCodes.ENABLE_PUSH if client else SettingCodes.MAX_CONCURRENT_STREAMS): (
-                    0 if client else MAX_STREAMS
-                ),
-                SettingCodes.INITIAL_WINDOW_SIZE: STREAM_WINDOW,
-                SettingCodes.MAX_HEADER_LIST_SIZE: MAX_HEAD,
-                SettingCodes.MAX_FRAME_SIZE: MAX_FRAME,
-            },
-        )
-        self._h2.max_inbound_frame_size = MAX_FRAME
+        self._h2 = new_connection(client)
         self._receiver = Receiver(self._h2, client)
 
     def start(self) -> None:
@@ -114,7 +99,7 @@ class Multiplexer(Generic[S]):
         """
         Take bytes from the other side.
 
-        :return: jh2's events, `GoAway`, `WrongLength` and `Malformed`, until this end has ended.
+        :return: jh2's events, `GoAway`, `ControlFrame`, `StreamError` and `Malformed`, until this end has ended.
         """
         for event in self._receiver.receive(data):
             yield event

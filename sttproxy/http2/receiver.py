@@ -1,5 +1,5 @@
 """
-What arrives on a connection, as events: jh2's, and some that jh2 would end the connection for.
+What arrives on a connection, as events: jh2's, and others where jh2 does not do what RFC 9113 says.
 """
 
 from __future__ import annotations
@@ -13,14 +13,30 @@ from jh2.errors import ErrorCodes
 from jh2.events import RequestReceived, ResponseReceived, StreamEnded, StreamReset
 from jh2.exceptions import ProtocolError, StreamClosedError
 
-from .frames import Data, FrameReader, FrameTooLarge, GoAway
+from .frames import (
+    ACK,
+    PRIORITY,
+    RST_STREAM,
+    SETTINGS,
+    WINDOW_UPDATE,
+    Control,
+    Data,
+    FrameReader,
+    GoAway,
+    Violation,
+)
 from .outbound import MAX_FRAME, PREFACE
 
 
-class WrongLength(NamedTuple):
-    """A body is longer or shorter than its Content-Length.  The stream has been reset (RFC 9113 §8.1.1)."""
+class StreamError(NamedTuple):
+    """What arrived ends one stream, which has been reset (RFC 9113 §5.4.2)."""
 
     stream_id: int
+    reason: str
+
+
+class ControlFrame(NamedTuple):
+    """A frame that asks for work and brings no part of a message; it may have no other event."""
 
 
 class Malformed(NamedTuple):
@@ -41,6 +57,7 @@ class Receiver:
         :param client: whether it is the client's end.
         """
         self._h2 = h2
+        self._client = client
         self._frames = FrameReader(MAX_FRAME, 0 if client else len(PREFACE))
         #: Bytes of bodies that are still to come, by stream, for those with a Content-Length.
         self._left: dict[int, int] = {}
@@ -51,16 +68,21 @@ class Receiver:
             for piece in self._frames.feed(data):
                 if isinstance(piece, GoAway):
                     yield piece
+                elif isinstance(piece, Control):
+                    yield ControlFrame()
+                    yield from self._control(piece)
                 elif isinstance(piece, Data):
+                    if not piece.size and not piece.ends:
+                        yield ControlFrame()
                     if not self._fits(piece):
-                        yield self._wrong(piece.number)
+                        yield self._wrong_length(piece.number)
                     # jh2 counts those of a stream that was reset against the connection's window, and drops them.
                     yield from self._h2.receive_data(piece.data)
                 else:
                     yield from self._noted(self._h2.receive_data(piece.data))
-        except FrameTooLarge:
-            self._h2.close_connection(ErrorCodes.FRAME_SIZE_ERROR)
-            yield Malformed("a frame is too large")
+        except Violation as violation:
+            self._h2.close_connection(violation.code)
+            yield Malformed(violation.reason)
         except ProtocolError as error:
             yield Malformed(str(error))
 
@@ -71,6 +93,32 @@ class Receiver:
     def forget(self, number: int) -> None:
         """Nothing of a stream is processed any more."""
         self._left.pop(number, None)
+
+    def _control(self, frame: Control) -> Iterator[Any]:
+        """
+        Check a control frame.
+
+        :raises Violation: when it ends the connection.
+        """
+        data = frame.data
+        idle = frame.number > max(self._h2.highest_inbound_stream_id, self._h2.highest_outbound_stream_id)
+        if frame.kind == RST_STREAM and idle:
+            raise Violation(ErrorCodes.PROTOCOL_ERROR, "RST_STREAM on an idle stream")  # §6.4
+        if frame.kind == SETTINGS and frame.flags & ACK and frame.size:
+            raise Violation(ErrorCodes.FRAME_SIZE_ERROR, "an acknowledgement of SETTINGS has a payload")  # §6.5
+        if frame.kind == PRIORITY and frame.number:
+            # Deprecated; jh2 would end the connection for a wrong one (§5.3.2, §6.3).
+            if frame.size != 5 and not idle:
+                yield self._error(frame.number, ErrorCodes.FRAME_SIZE_ERROR, "PRIORITY has a wrong size")
+                return
+            if frame.size == 5:
+                return
+        if frame.kind == WINDOW_UPDATE and frame.size == 4:
+            data = data[:9] + bytes([data[9] & 0x7F]) + data[10:]  # without the reserved bit
+            if frame.number and not idle and not any(data[9:]):
+                yield self._error(frame.number, ErrorCodes.PROTOCOL_ERROR, "a WINDOW_UPDATE of 0")  # §6.9
+                return
+        yield from self._noted(self._h2.receive_data(data))
 
     def _fits(self, piece: Data) -> bool:
         """Whether a piece of a body keeps to the Content-Length."""
@@ -87,12 +135,14 @@ class Receiver:
         for event in events:
             kind = type(event)
             if kind is RequestReceived or kind is ResponseReceived:
+                if self._client and kind is RequestReceived:
+                    raise Violation(ErrorCodes.PROTOCOL_ERROR, "HEADERS on a stream of the server's")  # §5.1.1
                 if event.stream_ended is None:
                     self._note_length(event.stream_id, event.headers)
             elif kind is StreamReset:
                 self.forget(event.stream_id)
             elif kind is StreamEnded and self._left.pop(event.stream_id, 0):
-                return [self._wrong(event.stream_id)]  # by trailers
+                return [self._wrong_length(event.stream_id)]  # by trailers
         return events
 
     def _note_length(self, number: int, headers: list[tuple[bytes, bytes]]) -> None:
@@ -101,8 +151,12 @@ class Receiver:
                 self._left.setdefault(number, int(value))
                 return
 
-    def _wrong(self, number: int) -> WrongLength:
+    def _wrong_length(self, number: int) -> StreamError:
+        reason = "its body is longer or shorter than its Content-Length"  # §8.1.1
+        return self._error(number, ErrorCodes.PROTOCOL_ERROR, reason)
+
+    def _error(self, number: int, code: ErrorCodes, reason: str) -> StreamError:
         self.forget(number)
         with suppress(StreamClosedError):  # it has ended on both sides
-            self._h2.reset_stream(number, ErrorCodes.PROTOCOL_ERROR)
-        return WrongLength(number)
+            self._h2.reset_stream(number, code)
+        return StreamError(number, reason)

@@ -27,7 +27,7 @@ from ..http1.requests import RequestHead
 from ..http2.frames import GoAway
 from ..http2.heads import request_head, response_fields
 from ..http2.multiplexer import Multiplexer
-from ..http2.receiver import Malformed, WrongLength
+from ..http2.receiver import ControlFrame, Malformed, StreamError
 from ..transport import IStreamTransport
 from ..writer import BufferedWriter
 from .addresses import Addresses
@@ -72,17 +72,18 @@ class HTTP2:
         self.secure = secure
         self.mux: Multiplexer[Stream] = Multiplexer(False, writer.write, site.scheduler.add, self._sent)
         self._end = end
-        #: What processes each kind of event.  Others only cost some of the allowance.
+        #: What processes each kind of event.
         self._processing: dict[type, Callable[[Any], None]] = {
             DataReceived: self._data,
             RequestReceived: self._request,
             TrailersReceived: self._trailers,
             StreamEnded: self._upload_ended,
-            WindowUpdated: self._window_updated,
-            RemoteSettingsChanged: self._settings_changed,
+            WindowUpdated: lambda event: self.mux.window_updated(event.stream_id),
+            RemoteSettingsChanged: lambda event: self.mux.send_all(),
             StreamReset: self._was_reset,
-            WrongLength: self._was_reset,
-            GoAway: self._goes_away,
+            StreamError: self._was_reset,
+            ControlFrame: lambda event: self._spend(1.0),
+            GoAway: lambda event: self.drain(),
             Malformed: self._malformed,
         }
         #: Resets that follow an early response, by stream.
@@ -104,8 +105,6 @@ class HTTP2:
             process = self._processing.get(type(event))
             if process is not None:
                 process(event)
-            else:
-                self._spend(1.0)
 
     def _trailers(self, event: TrailersReceived) -> None:
         stream = self.mux.streams.get(event.stream_id)
@@ -118,23 +117,10 @@ class HTTP2:
         if stream is not None:
             stream.ended()
 
-    def _window_updated(self, event: WindowUpdated) -> None:
-        self._spend(1.0)
-        self.mux.window_updated(event.stream_id)
-
-    def _settings_changed(self, event: RemoteSettingsChanged) -> None:
-        self._spend(1.0)
-        self.mux.send_all()
-
-    def _goes_away(self, event: GoAway) -> None:
-        """The client sends no more requests on this connection."""
-        self._spend(1.0)
-        self.drain()
-
     def _malformed(self, event: Malformed) -> None:
         self._fail(None)
 
-    def _was_reset(self, event: StreamReset | WrongLength) -> None:
+    def _was_reset(self, event: StreamReset | StreamError) -> None:
         """The client has reset a stream, or an error of the client's has."""
         number = event.stream_id
         self._spend(RESET_COST)
@@ -192,8 +178,6 @@ class HTTP2:
     def _data(self, event: DataReceived) -> None:
         flow = event.flow_controlled_length
         self.mux.acknowledge(flow)
-        if not event.data:
-            self._spend(1.0)
         stream = self.mux.streams.get(event.stream_id)
         if stream is not None and flow:
             stream.received(event.data, flow)

@@ -29,7 +29,7 @@ from ..errors import BadRequest, ProxyError, UpstreamClosed, UpstreamError
 from ..http2.frames import GoAway
 from ..http2.heads import request_fields, response_head, trailer_section
 from ..http2.multiplexer import Multiplexer
-from ..http2.receiver import Malformed, WrongLength
+from ..http2.receiver import Malformed, StreamError
 from ..transport import IStreamTransport, tune
 from ..writer import BufferedWriter, FlushScheduler
 from .exchange import Exchange, refusal
@@ -84,7 +84,7 @@ class Session(Protocol):
             TrailersReceived: self._trailers,
             StreamEnded: self._response_ended,
             StreamReset: self._was_reset,
-            WrongLength: self._has_wrong_length,
+            StreamError: self._was_malformed,
             WindowUpdated: lambda event: self.mux.window_updated(event.stream_id),
             RemoteSettingsChanged: lambda event: self.mux.send_all(),
             GoAway: self._goes_away,
@@ -171,7 +171,7 @@ class Session(Protocol):
             if head.length and getattr(event, "stream_ended", None) is not None:
                 raise BadRequest("it has a Content-Length and no body.")
         except ProxyError as error:
-            exchange.fail(UpstreamError(f"The upstream's response is not valid HTTP: {error.message}"))
+            self._reject(stream, f"The upstream's response is not valid HTTP: {error.message}")
             return
         if head.status < 200:
             if head.status != 100:
@@ -189,7 +189,7 @@ class Session(Protocol):
         try:
             stream.trailers = trailer_section([(bytes(name), bytes(value)) for name, value in event.headers])
         except BadRequest as error:
-            stream.carried.fail(UpstreamError(f"The upstream's response is malformed: {error.message}"))
+            self._reject(stream, f"The upstream's response is malformed: {error.message}")
 
     def _response_ended(self, event: StreamEnded) -> None:
         stream = self.mux.streams.get(event.stream_id)
@@ -216,12 +216,16 @@ class Session(Protocol):
             self._remove(stream)
             stream.carried.fail(UpstreamClosed(f"The upstream reset the request (error {int(event.error_code)})."))
 
-    def _has_wrong_length(self, event: WrongLength) -> None:
+    def _was_malformed(self, event: StreamError) -> None:
         stream = self.mux.streams.get(event.stream_id)
         if stream is not None:
-            self._remove(stream)
-            message = "its body is longer or shorter than its Content-Length."
-            stream.carried.fail(UpstreamError(f"The upstream's response is malformed: {message}"))
+            self._reject(stream, f"The upstream's response is malformed: {event.reason}.")
+
+    def _reject(self, stream: Stream, reason: str) -> None:
+        """A response is malformed (RFC 9113 §8.1.1)."""
+        self.mux.reset(stream.number, ErrorCodes.PROTOCOL_ERROR)
+        self._remove(stream)
+        stream.carried.fail(UpstreamError(reason))
 
     def _refuse(self, stream: Stream) -> None:
         """The upstream has not processed a request."""

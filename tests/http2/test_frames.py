@@ -4,18 +4,31 @@ Tests for :mod:`sttproxy.http2.frames`.
 
 from __future__ import annotations
 
-from hyperframe.frame import ContinuationFrame, DataFrame, Frame, GoAwayFrame, HeadersFrame, PingFrame, SettingsFrame
+from hyperframe.frame import (
+    ContinuationFrame,
+    DataFrame,
+    Frame,
+    GoAwayFrame,
+    HeadersFrame,
+    PingFrame,
+    PriorityFrame,
+    SettingsFrame,
+    WindowUpdateFrame,
+)
+from jh2.errors import ErrorCodes
 from twisted.trial.unittest import SynchronousTestCase
 
-from sttproxy.http2.frames import Data, FrameReader, FrameTooLarge, GoAway, Passed
+from sttproxy.http2.frames import Control, Data, FrameReader, GoAway, Passed, Violation
 
 PREFACE = b"x" * 24
 MOST = 100
 
 
-def read(*reads: bytes | Frame, preface: int = 0) -> list[Passed | Data | GoAway]:
+def read(*reads: bytes | Frame, preface: int = 0) -> list[Passed | Data | Control | GoAway]:
     """Return what a reader passes on of several reads."""
     frames = FrameReader(MOST, preface)
+    if not preface:
+        list(frames.feed(SettingsFrame(0).serialize()))
     return [piece for data in reads for piece in frames.feed(data if isinstance(data, bytes) else data.serialize())]
 
 
@@ -76,7 +89,8 @@ class ReaderTests(SynchronousTestCase):
         self.assertEqual([piece[1:] for piece in read(ends)], [(1, 4, True), (1, 1, False)])
         others = joined(DataFrame(1, b"a"), DataFrame(3, b"b"), DataFrame(1, b"c"), PingFrame(0), DataFrame(1, b"d"))
         self.assertEqual(
-            [piece[1:] for piece in read(others)], [(1, 1, False), (3, 1, False), (1, 1, False), (), (1, 1, False)]
+            [piece[1:] for piece in read(others)],
+            [(1, 1, False), (3, 1, False), (1, 1, False), (6, 0, 0, 8), (1, 1, False)],
         )
         large = joined(DataFrame(1, bytes(60)), DataFrame(1, bytes(60)), DataFrame(1, bytes(40)))
         self.assertEqual([piece[1:] for piece in read(large)], [(1, 60, False), (1, 100, False)])
@@ -108,16 +122,38 @@ class ReaderTests(SynchronousTestCase):
         for cut in range(9):
             frames = FrameReader(MOST, 0)
             list(frames.feed(SettingsFrame(0).serialize() + header[:cut]))
-            with self.assertRaises(FrameTooLarge):
+            with self.assertRaises(Violation):
                 list(frames.feed(header[cut:]))
 
     def test_goaway(self) -> None:
         """A GOAWAY is read and dropped, with its debug data; a malformed one is left to jh2."""
         good = GoAwayFrame(0, last_stream_id=2**31 - 1, error_code=11, additional_data=b"x" * 50).serialize()
         ping = PingFrame(0).serialize()
-        self.assertEqual(read(good + ping), [GoAway(2**31 - 1, 11), Passed(ping)])
+        self.assertEqual(read(good + ping), [GoAway(2**31 - 1, 11), Control(ping, 6, 0, 0, 8)])
         for bad in (good[:5] + b"\0\0\0\1" + good[9:], b"\0\0\7\7\0\0\0\0\0" + bytes(7)):
-            self.assertEqual(read(bad), [Passed(bad)])
+            self.assertEqual(read(bad), [Control(bad, 7, 0, bad[8], len(bad) - 9)])
+
+    def test_control(self) -> None:
+        """Control frames are marked once; those that are checked are complete, if they are not too long."""
+        for frame in (PriorityFrame(3, 1), WindowUpdateFrame(0, 5)):
+            data = frame.serialize()
+            for cut in range(1, len(data)):
+                self.assertEqual(
+                    read(data[:cut], data[cut:]), [Control(data, frame.type, 0, frame.stream_id, len(data) - 9)]
+                )
+        settings = SettingsFrame(0, {1: 2, 3: 4}).serialize()
+        self.assertEqual(
+            read(settings[:12], settings[12:]), [Control(settings[:12], 4, 0, 0, 12), Passed(settings[12:])]
+        )
+        long = b"\0\0\x11\x08\0\0\0\0\1" + bytes(17)
+        self.assertEqual(read(long[:9], long[9:]), [Control(long[:9], 8, 0, 1, 17), Passed(long[9:])])
+
+    def test_first(self) -> None:
+        """The first frame is SETTINGS."""
+        for frame in (PingFrame(0), SettingsFrame(0, flags=["ACK"]), DataFrame(1, b"a"), GoAwayFrame(0)):
+            with self.assertRaises(Violation) as caught:
+                list(FrameReader(MOST, 0).feed(frame.serialize()))
+            self.assertEqual(caught.exception.code, ErrorCodes.PROTOCOL_ERROR)
 
     def test_in_head(self) -> None:
         """Frames in the middle of a head are left to jh2, which ends the connection."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 from h2.errors import ErrorCodes
 from hyperframe.frame import DataFrame, HeadersFrame
 
-from sttproxy.http2.outbound import STREAM_WINDOW
+from sttproxy.http2.outbound import CONNECTION_WINDOW, STREAM_WINDOW
 from sttproxy.inbound.http2 import RESET_DELAY_S
 
 from ..support.fakes import Ending
@@ -47,6 +47,10 @@ class UploadTests(HTTP2TestCase):
         first.read()
         client.exchange()
         self.assertGreater(client.h2.local_flow_control_window(paused), 0)
+
+    def test_windows(self) -> None:
+        """The connection's window holds many streams' windows."""
+        self.assertGreaterEqual(CONNECTION_WINDOW, 32 * STREAM_WINDOW)
 
     def test_early(self) -> None:
         """An early response ends, and a reset without an error follows it; other streams go on."""

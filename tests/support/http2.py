@@ -4,8 +4,11 @@ Both far ends of HTTP/2 connections in memory, on h2: a client before the proxy,
 
 from __future__ import annotations
 
+import importlib
+import sys
 from typing import Any
 
+import jh2.connection
 from h2.config import H2Configuration
 from h2.connection import H2Connection
 from h2.events import (
@@ -19,6 +22,7 @@ from h2.events import (
     TrailersReceived,
 )
 from hyperframe.frame import Frame
+from twisted.trial.unittest import SynchronousTestCase
 
 from sttproxy.errors import Header
 
@@ -172,3 +176,16 @@ class HTTP2TestCase(ProxyTestCase):
     def connected(self) -> Client:
         """A new client."""
         return Client(self.client(b""), self.reactor)
+
+
+def use_h2(case: SynchronousTestCase) -> None:
+    """Put h2 in the place of jh2, which has the same API, until the test ends."""
+    import sttproxy.inbound.http2
+    import sttproxy.upstream.session  # noqa: F401  # the proxy imports both when it needs them
+
+    for module in [module for name, module in sys.modules.items() if name.startswith("sttproxy.")]:
+        for name, value in list(vars(module).items()):
+            known = value is getattr(jh2.connection, name, None)  # Rust's classes do not tell their module
+            home = "jh2.connection" if known else str(getattr(value, "__module__", None))
+            if home.startswith("jh2."):
+                case.patch(module, name, getattr(importlib.import_module(home[1:]), name))

@@ -8,6 +8,8 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IProtocolFactory
 from twisted.internet.protocol import Protocol
 from twisted.trial.unittest import SynchronousTestCase
 from twisted.web.resource import IResource, Resource
@@ -303,7 +305,7 @@ class ProxyTestCase(SiteTestCase):
         """
         self.config = config.parse(fields)
         self.upstream = FakeUpstream(self.reactor)
-        self.pool = Pool(self.reactor, self.upstream.connect, pool or PoolLimits(), FlushScheduler(self.reactor))
+        self.pool = Pool(self.reactor, self.connect, pool or PoolLimits(), FlushScheduler(self.reactor))
         self._upstreams.append(self.upstream)
         self._pools.append(self.pool)
         self.admission = Admission(most, queue)
@@ -336,6 +338,10 @@ class ProxyTestCase(SiteTestCase):
             preflight,
         )
         self.serve(root, timeouts, body, trusted, cors)
+
+    def connect(self, factory: IProtocolFactory) -> Deferred[Any]:
+        """Connect to the upstream."""
+        return self.upstream.connect(factory)
 
     @property
     def server(self) -> Peer:
