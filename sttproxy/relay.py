@@ -134,6 +134,10 @@ class Upload:
         self._body.pauseProducing()
         return True
 
+    @property
+    def unsent(self) -> int:
+        return 0 if self._receiver is None else self._receiver.unsent
+
     def body_received(self, data: bytes) -> None:
         try:
             pieces = self._rewriter.feed(data)

@@ -150,6 +150,11 @@ class RequestBody:
             receiver.body_ended(self._decoder.trailers)
 
     @property
+    def unsent(self) -> int:
+        """Bytes that the receiver has not sent on yet."""
+        return 0 if self._receiver is None else self._receiver.unsent
+
+    @property
     def awaited(self) -> bool:
         """Whether a receiver waits for more of the body."""
         return self._receiver is not None
@@ -207,6 +212,9 @@ class Collected:
 
     :ivar whole: fires with the body, or fails with a `ProxyError`.
     """
+
+    #: What it keeps has a limit of its own.
+    unsent = 0
 
     def __init__(self, body: RequestBody, most: int) -> None:
         """

@@ -62,6 +62,10 @@ DEFAULT_TIMEOUTS, NO_LIMITS = Timeouts(), Limits()
 class BodyReceiver(Structure):
     """Takes a body: any number of calls of `body_received`, then one of the other two."""
 
+    @property
+    def unsent(self) -> int:
+        """Bytes that were taken and are still in this process; 0 if that is not known."""
+
     def body_received(self, data: bytes) -> None:
         """Take bytes; never empty."""
 

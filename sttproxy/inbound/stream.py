@@ -67,6 +67,7 @@ class Stream:
         self._paused = False
         #: Bytes of the body that the client's window has not been given back for.
         self._unacknowledged = 0
+        self._window_due = False
 
     # The request's body.
 
@@ -82,7 +83,10 @@ class Stream:
                 self.body.feed(data)
             except BadRequest:
                 return  # too long; the request has been notified
-        self.update_reading()
+        if not self._window_due:
+            # At the end of the reactor iteration, when it is known what the upstream's socket has not taken.
+            self._window_due = True
+            self.site.scheduler.add(self._give_window)
 
     def trailers_received(self, fields: list[Header]) -> None:
         """The trailers behind the body have arrived; `ended` follows."""
@@ -102,8 +106,19 @@ class Stream:
         self.send_informational(100, None, [])
 
     def update_reading(self) -> None:
-        if self._unacknowledged and not self.body.paused and not self.body.complete:
-            self._unacknowledged = self._mux.give_window(self.number, self._unacknowledged)
+        """
+        Give the window back for what has left this process, unless the body is paused.
+
+        So the window limits the bytes of the body that are here, and those that can still come.
+        """
+        body = self.body
+        if self._unacknowledged and not body.paused and not body.complete:
+            unsent = body.unsent
+            self._unacknowledged = unsent + self._mux.give_window(self.number, self._unacknowledged - unsent)
+
+    def _give_window(self) -> None:
+        self._window_due = False
+        self.update_reading()
 
     def _too_slow(self) -> None:
         self.body.too_slow()

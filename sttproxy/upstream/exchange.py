@@ -68,6 +68,10 @@ class Exchange:
 
     # The request's body.
 
+    @property
+    def unsent(self) -> int:
+        return self._wire.unsent
+
     def body_received(self, data: bytes) -> None:
         """Take bytes of the request's body; never empty."""
         assert not self.sent, "no bytes come after the end"

@@ -36,6 +36,10 @@ class OutgoingHead:
 class BodySink(Structure):
     """Takes a request's body: any number of calls of `body_received`, then one of the other two."""
 
+    @property
+    def unsent(self) -> int:
+        """Bytes that were taken and are still in this process; 0 if that is not known."""
+
     def body_received(self, data: bytes) -> None:
         """Take bytes; never empty."""
 

@@ -32,13 +32,14 @@ class UploadTests(HTTP2TestCase):
         self.assertEqual(client.status[number], 200)
 
     def test_paused(self) -> None:
-        """A paused upload takes one window, and another one on the same connection goes on."""
+        """A paused upload takes the memory of one window, and another one on the same connection goes on."""
         client = self.connected()
         paused = client.ask(b"/1", method=b"POST", ends=False)
         self.server.stall()
         first = self.server
         client.send(paused, bytes(4 * STREAM_WINDOW))
         self.assertEqual(client.h2.local_flow_control_window(paused), 0)
+        self.assertLess(first.unsent, STREAM_WINDOW + 10_000)
         other = client.ask(b"/2", method=b"POST", ends=False)
         client.send(other, bytes(4 * STREAM_WINDOW), ends=True)
         self.server.send(ok())

@@ -40,6 +40,8 @@ class Source:
 class Sink:
     """What one wire gets."""
 
+    unsent = 0
+
     def __init__(self) -> None:
         self.data = b""
         self.ended = False

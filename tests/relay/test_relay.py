@@ -32,6 +32,7 @@ class StoppingReceiver:
     """
 
     upload: Upload
+    unsent = 0
 
     def __init__(self) -> None:
         self.calls: list[object] = []

@@ -212,6 +212,8 @@ class Taken:
     :ivar error: the error of the body, if it failed.
     """
 
+    unsent = 0
+
     def __init__(self, body: BodySource | None = None) -> None:
         """
         :param body: the body to receive.
