@@ -1,31 +1,35 @@
 """
 The frames of a connection, before jh2 gets them (RFC 9113 §4.1).
 
-jh2 is given what arrives frame by frame, with these changes:
+What arrives is divided into these kinds:
 
-- The length of a frame is checked when its header has come.  jh2 would keep up to 16 MiB first.
-- The DATA frames that one stream has in one read become one frame, and a frame that has come in part is passed in
-  parts.  jh2 takes as long for a frame of 16 KiB as for one of 64 KiB, and curl sends the smaller ones.
-- A GOAWAY is kept from jh2, which would end all streams.
-- Control frames, which are neither DATA nor a part of a head, are marked, because `receiver` counts and checks them.
+- DATA, which jh2 need not see.  What one stream has in one read is one piece: curl sends frames of 16 KiB, and each
+  would cost as much as one of 64 KiB.  A frame that has come in part is passed on in parts.
+- GOAWAY, for which jh2 would end all streams.
+- All others, for jh2, which gets them frame by frame.  Control frames, which are no part of a head, are marked, because
+  `receiver` counts and checks them.
+
+The length of a frame is checked when its header has come.  jh2 would keep up to 16 MiB first.
 """
 
 from __future__ import annotations
 
 import enum
+import struct
 from collections.abc import Iterator
 from typing import NamedTuple
 
 from jh2.errors import ErrorCodes
 
-_HEADER = 9
+#: The length, in two parts, the type, the flags and the stream.
+_HEADER = struct.Struct(">HBBBI")
 _DATA, _HEADERS, _PUSH_PROMISE, _GOAWAY, _CONTINUATION = 0, 1, 5, 7, 9
 PRIORITY, RST_STREAM, SETTINGS, WINDOW_UPDATE = 2, 3, 4, 8
 ACK, _END_STREAM, _END_HEADERS, _PADDED = 1, 1, 4, 8
 #: Without the reserved bit.
 _NUMBER = 0x7FFFFFFF
-#: Of a GOAWAY: the last stream and the error code.  Debug data may follow.
-_GOAWAY_FIELDS = 8
+#: The last stream and the error code of a GOAWAY.  Debug data may follow.
+_GOAWAY_FIELDS = struct.Struct(">II")
 #: Longest payload of a PRIORITY or WINDOW_UPDATE that is checked; longer ones are an error to jh2 too.
 _CHECKED = 16
 
@@ -52,16 +56,17 @@ class Passed(NamedTuple):
 
 class Data(NamedTuple):
     """
-    DATA for jh2.
+    Bytes of a body.
 
     :ivar number: the stream identifier.
-    :ivar size: of the body in it, in bytes, without padding.
-    :ivar ends: whether the body ends with it.
+    :ivar data: the bytes, without padding.
+    :ivar flow: how many bytes of the windows they took, padding included.
+    :ivar ends: whether the body ends with them.
     """
 
-    data: bytes
     number: int
-    size: int
+    data: bytes
+    flow: int
     ends: bool
 
 
@@ -93,14 +98,13 @@ class GoAway(NamedTuple):
 
 class _Payload(enum.Enum):
     PASSED = "passed to jh2 as it comes"
-    COUNTED = "as PASSED, but DATA: empty or padded"
-    JOINED = "DATA, passed with what follows of the same stream"
-    DROPPED = "a GOAWAY"
     CONTROL = "as PASSED, but marked"
+    BODY = "DATA"
+    DROPPED = "a GOAWAY"
 
 
 #: Looking them up in their class would cost more than the rest of the work for a frame.
-_PASSED, _COUNTED, _JOINED, _DROPPED, _CONTROL = _Payload
+_PASSED, _CONTROL, _BODY, _DROPPED = _Payload
 
 
 class FrameReader:
@@ -108,19 +112,19 @@ class FrameReader:
 
     def __init__(self, most: int, preface: int) -> None:
         """
-        :param most: the largest payload, in bytes, that is accepted, and that is passed on.
+        :param most: the largest payload, in bytes.
         :param preface: bytes before the first frame.
         """
         self._most = most
-        #: Of the current frame: the bytes of its payload that are still to come, what is done with them, its stream,
-        #: the size of the body in it, and whether the stream ends with it.  Of a control frame: the size of its
-        #: payload, its type and its flags.
+        #: Of the current frame: the bytes of its payload that are still to come, how many of them are padding at its
+        #: end, what is done with them, its stream, and whether the stream ends with it.
         self._left = preface
+        self._padding = 0
         self._payload = _PASSED
         self._number = 0
-        self._size = 0
         self._ends = False
-        self._kind = self._flags = 0
+        #: Of a control frame: its type, its flags, and the size of its payload.
+        self._kind = self._flags = self._size = 0
         #: No frame has come.
         self._first = True
         #: The beginning of a frame, too short to tell what it is.
@@ -138,70 +142,78 @@ class FrameReader:
         self._held = b""
         view = memoryview(data)
         at, end = 0, len(data)
-        #: DATA of one stream.
-        joined: list[memoryview] = []
-        number = size = 0
+        #: The body of one stream; its number is 0 if there is none.
+        body: list[memoryview] = []
+        number = flow = 0
         while at < end:
-            start = at
+            start = payload = at
             begins = not self._left
             if begins:
                 at = self._begin(data, at)
                 if at == start:
                     self._held = data[at:]
                     break
+                payload = start + _HEADER.size
+            empty = begins and self._left == self._padding and not self._ends
             stop = min(end, at + self._left)
             self._left -= stop - at
-            if joined and (self._payload is not _JOINED or self._number != number or size + stop - at > self._most):
-                yield _data(number, joined, size, False)
-                joined, size = [], 0
-            if self._payload is _JOINED:
-                joined.append(view[at:stop])
+            if number and (self._payload is not _BODY or self._number != number or empty):
+                yield Data(number, b"".join(body), flow, False)
+                body, number, flow = [], 0, 0
+            if self._payload is _BODY:
                 number = self._number
-                size += stop - at
-                if self._ends and not self._left:
-                    yield _data(number, joined, size, True)
-                    joined, size = [], 0
-            elif self._payload is _DROPPED:
-                if begins:
-                    yield GoAway(_integer(data, at, 4) & _NUMBER, _integer(data, at + 4, 4))
-            elif begins and self._payload is _COUNTED:
-                yield Data(data[start:stop], self._number, self._size, self._ends)
-            elif begins and self._payload is _CONTROL:
+                flow += stop - payload
+                padding = max(0, self._padding - self._left)
+                self._padding -= padding
+                body.append(view[at : stop - padding])
+                if empty or (self._ends and not self._left):
+                    yield Data(number, b"".join(body), flow, self._ends)
+                    body, number, flow = [], 0, 0
+            elif self._payload is _CONTROL and begins:
                 yield Control(data[start:stop], self._kind, self._flags, self._number, self._size)
-            else:
+            elif self._payload is not _DROPPED:
                 yield Passed(data[start:stop])
+            elif begins:
+                last, code = _GOAWAY_FIELDS.unpack_from(data, at)
+                yield GoAway(last & _NUMBER, code)
             at = stop
-        if joined:
-            yield _data(number, joined, size, False)
+        if number:
+            yield Data(number, b"".join(body), flow, False)
 
     def _begin(self, data: bytes, at: int) -> int:
         """
         Read the header of a frame.
 
-        :return: where its payload begins; the same offset if it is not clear yet what it is.
+        :return: where its payload begins, for padded DATA: the body; the same offset if more bytes are needed.
         """
-        payload = at + _HEADER
+        payload = at + _HEADER.size
         if len(data) < payload:
             return at
-        length = _integer(data, at, 3)
+        high, low, kind, flags, number = _HEADER.unpack_from(data, at)
+        length = high << 8 | low
         if length > self._most:
             raise Violation(ErrorCodes.FRAME_SIZE_ERROR, "a frame is too large")
-        kind, flags, number = data[at + 3], data[at + 4], _integer(data, at + 5, 4) & _NUMBER
         if self._first:
             if kind != SETTINGS or flags & ACK:
                 raise Violation(ErrorCodes.PROTOCOL_ERROR, "the first frame is not SETTINGS")
             self._first = False
-        treatment, size = _PASSED, length
+        number &= _NUMBER
+        treatment, padding = _PASSED, 0
         if self._in_head:
             self._in_head = kind != _CONTINUATION or not flags & _END_HEADERS
         elif kind == _DATA and number:
-            treatment = _JOINED if length and not flags & _PADDED else _COUNTED
-            if length and flags & _PADDED:
-                if len(data) == payload:
+            treatment = _BODY
+            if flags & _PADDED:
+                if length and len(data) == payload:
                     return at
-                size = max(0, length - 1 - data[payload])
-        elif kind == _GOAWAY and not number and length >= _GOAWAY_FIELDS:
-            if len(data) < payload + _GOAWAY_FIELDS:
+                padding = data[payload] if length else 0
+                if padding < length:
+                    payload += 1
+                    length -= 1
+                else:
+                    treatment = _PASSED  # malformed
+        elif kind == _GOAWAY and not number and length >= _GOAWAY_FIELDS.size:
+            if len(data) < payload + _GOAWAY_FIELDS.size:
                 return at
             treatment = _DROPPED
         elif kind in (_HEADERS, _PUSH_PROMISE):
@@ -209,17 +221,7 @@ class FrameReader:
         else:
             if kind in (PRIORITY, WINDOW_UPDATE) and length <= _CHECKED and len(data) < payload + length:
                 return at
-            treatment, self._kind, self._flags = _CONTROL, kind, flags
-        self._left, self._payload, self._number, self._size = length, treatment, number, size
+            treatment, self._kind, self._flags, self._size = _CONTROL, kind, flags, length
+        self._left, self._padding, self._payload, self._number = length, padding, treatment, number
         self._ends = bool(flags & _END_STREAM)
         return payload
-
-
-def _integer(data: bytes, at: int, size: int) -> int:
-    return int.from_bytes(data[at : at + size], "big")
-
-
-def _data(number: int, pieces: list[memoryview], size: int, ends: bool) -> Data:
-    """One frame of the payloads of several."""
-    header = b"%b\0%c%b" % (size.to_bytes(3, "big"), ends, number.to_bytes(4, "big"))
-    return Data(b"".join([header, *pieces]), number, size, ends)

@@ -71,8 +71,8 @@ class Multiplexer(Generic[S]):
         self._schedule = schedule
         self._sent = sent
         self._write_due = False
-        #: Bytes of the connection's window that are still to be given back.
-        self._unacknowledged = 0
+        #: Frames that give windows back, to be written.
+        self._updates = b""
         self._h2 = new_connection(client)
         self._receiver = Receiver(self._h2, client)
 
@@ -99,28 +99,18 @@ class Multiplexer(Generic[S]):
         """
         Take bytes from the other side.
 
-        :return: jh2's events, `GoAway`, `ControlFrame`, `StreamError` and `Malformed`, until this end has ended.
+        :return: as `Receiver.receive`, until this end has ended.
         """
         for event in self._receiver.receive(data):
             yield event
             if self.ended:
                 return
+        self._updates += self._receiver.allow_connection()
         self.flush_soon()
 
-    def expect(self, number: int, length: int) -> None:
-        """The body that arrives on a stream has this length, whatever its head says."""
+    def expect(self, number: int, length: int | None) -> None:
+        """As `Receiver.expect`."""
         self._receiver.expect(number, length)
-
-    def acknowledge(self, flow: int) -> None:
-        """
-        Give bytes of the connection's window back, as soon as they are worth a frame.
-
-        This does not wait until they are forwarded, so that a paused stream never holds up another one.
-        """
-        self._unacknowledged += flow
-        if self._unacknowledged >= CONNECTION_WINDOW // 4:
-            self._h2.increment_flow_control_window(self._unacknowledged)
-            self._unacknowledged = 0
 
     def give_window(self, number: int, count: int) -> int:
         """
@@ -128,11 +118,10 @@ class Multiplexer(Generic[S]):
 
         :return: how many are still to be given back.
         """
-        if count < STREAM_WINDOW // 4 or self.ended or number not in self.streams:
+        if count < STREAM_WINDOW // 4 or self.ended:
             return count
-        with suppress(StreamClosedError):  # it has ended with the same frame
-            self._h2.increment_flow_control_window(count, number)
-            self.flush_soon()
+        self._updates += self._receiver.allow(number, count)
+        self.flush_soon()
         return 0
 
     # Sending.
@@ -208,9 +197,10 @@ class Multiplexer(Generic[S]):
             self._schedule(self.flush)
 
     def flush(self) -> None:
-        """Write what jh2 has ready."""
+        """Write what is ready.  jh2's frames come last, as they may end streams."""
         self._write_due = False
-        data = self._h2.data_to_send()
+        data = self._updates + self._h2.data_to_send()
+        self._updates = b""
         if data:
             self._write(data)
 

@@ -1,5 +1,8 @@
 """
-What arrives on a connection, as events: jh2's, and others where jh2 does not do what RFC 9113 says.
+What arrives on a connection, as events: bodies, which are counted here, and all else, which jh2 reads.
+
+jh2 never sees DATA of an open stream.  It would copy each body three times, and end the connection where RFC 9113 only
+ends a stream: if a body is longer or shorter than its Content-Length.
 """
 
 from __future__ import annotations
@@ -25,7 +28,7 @@ from .frames import (
     GoAway,
     Violation,
 )
-from .outbound import MAX_FRAME, PREFACE
+from .outbound import CONNECTION_WINDOW, MAX_FRAME, PREFACE, STREAM_WINDOW
 
 
 class StreamError(NamedTuple):
@@ -45,6 +48,25 @@ class Malformed(NamedTuple):
     reason: str
 
 
+class _Body:
+    """
+    A body that arrives.
+
+    :ivar window: bytes that the other side may send before more are allowed.
+    :ivar left: bytes that are still to come by the Content-Length; None without one.
+    """
+
+    __slots__ = ("left", "window")
+
+    def __init__(self) -> None:
+        self.window = STREAM_WINDOW
+        self.left: int | None = None
+
+
+def _window_update(number: int, count: int) -> bytes:
+    return b"\0\0\4\x08\0%b%b" % (number.to_bytes(4, "big"), count.to_bytes(4, "big"))
+
+
 class Receiver:
     """
     The receiving half of one end.
@@ -59,25 +81,30 @@ class Receiver:
         self._h2 = h2
         self._client = client
         self._frames = FrameReader(MAX_FRAME, 0 if client else len(PREFACE))
-        #: Bytes of bodies that are still to come, by stream, for those with a Content-Length.
-        self._left: dict[int, int] = {}
+        self._window = CONNECTION_WINDOW
+        #: Bytes of the connection's window that are still to be given back.
+        self._unacknowledged = 0
+        #: The bodies that arrive, by stream.
+        self._bodies: dict[int, _Body] = {}
 
     def receive(self, data: bytes) -> Iterator[Any]:
-        """Take bytes from the other side."""
+        """
+        Take bytes from the other side.
+
+        :return: `Data`, `GoAway`, the events above, and jh2's events.
+        """
         try:
             for piece in self._frames.feed(data):
-                if isinstance(piece, GoAway):
+                if isinstance(piece, Data):
+                    body = self._bodies.get(piece.number)
+                    if body is None or not (piece.data or piece.ends):
+                        yield ControlFrame()
+                    yield from self._strays(piece) if body is None else self._counted(piece, body)
+                elif isinstance(piece, GoAway):
                     yield piece
                 elif isinstance(piece, Control):
                     yield ControlFrame()
                     yield from self._control(piece)
-                elif isinstance(piece, Data):
-                    if not piece.size and not piece.ends:
-                        yield ControlFrame()
-                    if not self._fits(piece):
-                        yield self._wrong_length(piece.number)
-                    # jh2 counts those of a stream that was reset against the connection's window, and drops them.
-                    yield from self._h2.receive_data(piece.data)
                 else:
                     yield from self._noted(self._h2.receive_data(piece.data))
         except Violation as violation:
@@ -86,13 +113,46 @@ class Receiver:
         except ProtocolError as error:
             yield Malformed(str(error))
 
-    def expect(self, number: int, length: int) -> None:
-        """The body that arrives on a stream has this length, whatever its head says."""
-        self._left[number] = length
+    def expect(self, number: int, length: int | None) -> None:
+        """
+        Set the length of the body that arrives on a stream, if one does.
+
+        :param length: None if it is not known.
+        """
+        body = self._bodies.get(number)
+        if body is not None:
+            body.left = length
+
+    def allow(self, number: int, count: int) -> bytes:
+        """
+        Let the other side send more bytes of a body.
+
+        :return: the frame that says so; ``b""`` if the body has ended.
+        """
+        body = self._bodies.get(number)
+        if body is None:
+            return b""
+        body.window += count
+        return _window_update(number, count)
+
+    def allow_connection(self) -> bytes:
+        """
+        Give the connection's window back, as soon as this is worth a frame.
+
+        This does not wait until bytes are forwarded, so that a paused stream never holds up another one.
+
+        :return: the frame; ``b""`` if it is not worth one.
+        """
+        count = self._unacknowledged
+        if count < CONNECTION_WINDOW // 4:
+            return b""
+        self._unacknowledged = 0
+        self._window += count
+        return _window_update(0, count)
 
     def forget(self, number: int) -> None:
         """Nothing of a stream is processed any more."""
-        self._left.pop(number, None)
+        self._bodies.pop(number, None)
 
     def _control(self, frame: Control) -> Iterator[Any]:
         """
@@ -120,36 +180,56 @@ class Receiver:
                 return
         yield from self._noted(self._h2.receive_data(data))
 
-    def _fits(self, piece: Data) -> bool:
-        """Whether a piece of a body keeps to the Content-Length."""
-        left = self._left.get(piece.number)
-        if left is None:
-            return True
-        left = self._left[piece.number] = left - piece.size
-        if piece.ends:
-            del self._left[piece.number]
-        return left == 0 or (left > 0 and not piece.ends)
+    def _counted(self, piece: Data, body: _Body) -> Iterator[Any]:
+        """
+        Part of a body.
+
+        :raises Violation: when it exceeds its window.
+        """
+        number = piece.number
+        self._window -= piece.flow
+        self._unacknowledged += piece.flow
+        body.window -= piece.flow
+        if body.window < 0 or self._window < 0:
+            raise Violation(ErrorCodes.FLOW_CONTROL_ERROR, "a body exceeds its window")
+        if body.left is not None:
+            body.left -= len(piece.data)
+            if body.left < 0 or (piece.ends and body.left > 0):
+                yield self._wrong_length(number)
+                return
+        if not piece.ends:
+            yield piece
+            return
+        self.forget(number)
+        # jh2 would compare the lengths at the end of a body, so it gets empty trailers.
+        events = self._h2.receive_data(b"\0\0\0\x01\x05" + number.to_bytes(4, "big"))
+        yield piece
+        yield from (event for event in events if isinstance(event, StreamEnded))
+
+    def _strays(self, piece: Data) -> Iterator[Any]:
+        """DATA that no body expects: of a stream that has ended, or was never begun."""
+        number = piece.number.to_bytes(4, "big")
+        for at in range(0, max(1, len(piece.data)), MAX_FRAME):
+            data = piece.data[at : at + MAX_FRAME]
+            ends = piece.ends and len(piece.data) <= at + MAX_FRAME
+            yield from self._h2.receive_data(b"%b\0%c%b%b" % (len(data).to_bytes(3, "big"), ends, number, data))
 
     def _noted(self, events: list[Any]) -> list[Any]:
-        """Note what the events of a frame, not DATA, say about lengths."""
+        """Note which bodies begin and end with a frame other than DATA."""
         for event in events:
             kind = type(event)
             if kind is RequestReceived or kind is ResponseReceived:
                 if self._client and kind is RequestReceived:
                     raise Violation(ErrorCodes.PROTOCOL_ERROR, "HEADERS on a stream of the server's")  # §5.1.1
                 if event.stream_ended is None:
-                    self._note_length(event.stream_id, event.headers)
+                    self._bodies[event.stream_id] = _Body()
             elif kind is StreamReset:
                 self.forget(event.stream_id)
-            elif kind is StreamEnded and self._left.pop(event.stream_id, 0):
-                return [self._wrong_length(event.stream_id)]  # by trailers
+            elif kind is StreamEnded:
+                body = self._bodies.pop(event.stream_id, None)
+                if body is not None and body.left:
+                    return [self._wrong_length(event.stream_id)]  # its trailers come too early
         return events
-
-    def _note_length(self, number: int, headers: list[tuple[bytes, bytes]]) -> None:
-        for name, value in headers:
-            if name == b"content-length":
-                self._left.setdefault(number, int(value))
-                return
 
     def _wrong_length(self, number: int) -> StreamError:
         reason = "its body is longer or shorter than its Content-Length"  # §8.1.1

@@ -11,7 +11,6 @@ from typing import Any
 
 from jh2.errors import ErrorCodes
 from jh2.events import (
-    DataReceived,
     RemoteSettingsChanged,
     RequestReceived,
     StreamEnded,
@@ -24,7 +23,7 @@ from twisted.internet.interfaces import IDelayedCall
 from ..deadline import Deadline
 from ..errors import BodyTooLarge, Header, ProxyError
 from ..http1.requests import RequestHead
-from ..http2.frames import GoAway
+from ..http2.frames import Data, GoAway
 from ..http2.heads import request_head, response_fields
 from ..http2.multiplexer import Multiplexer
 from ..http2.receiver import ControlFrame, Malformed, StreamError
@@ -74,7 +73,7 @@ class HTTP2:
         self._end = end
         #: What processes each kind of event.
         self._processing: dict[type, Callable[[Any], None]] = {
-            DataReceived: self._data,
+            Data: self._data,
             RequestReceived: self._request,
             TrailersReceived: self._trailers,
             StreamEnded: self._upload_ended,
@@ -154,6 +153,7 @@ class HTTP2:
             self._reject(number, error, head, event.headers, ended)
             return
         self._idle.clear()
+        self.mux.expect(number, head.length)
         stream = self.mux.streams[number] = Stream(self, number, head, ended)
         request = stream.request
         assert request is not None, "a new stream has one"
@@ -175,12 +175,10 @@ class HTTP2:
             elif not ended:
                 self._reset_later(number)
 
-    def _data(self, event: DataReceived) -> None:
-        flow = event.flow_controlled_length
-        self.mux.acknowledge(flow)
-        stream = self.mux.streams.get(event.stream_id)
-        if stream is not None and flow:
-            stream.received(event.data, flow)
+    def _data(self, event: Data) -> None:
+        stream = self.mux.streams.get(event.number)
+        if stream is not None and event.flow:
+            stream.received(event.data, event.flow)
 
     # Streams.
 

@@ -23,7 +23,7 @@ from .request import Request
 
 
 class Frames:
-    """The body of a request as DATA frames: jh2 counts them against the Content-Length (RFC 9113 §8.1.1)."""
+    """The body of a request as DATA frames: `Receiver` counts them against the Content-Length (RFC 9113 §8.1.1)."""
 
     def __init__(self, done: bool) -> None:
         self.done = done

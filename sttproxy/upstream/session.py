@@ -9,7 +9,6 @@ from typing import Any
 
 from jh2.errors import ErrorCodes
 from jh2.events import (
-    DataReceived,
     InformationalResponseReceived,
     RemoteSettingsChanged,
     ResponseReceived,
@@ -26,7 +25,7 @@ from zope.interface import implementer
 
 from ..deadline import Deadline
 from ..errors import BadRequest, ProxyError, UpstreamClosed, UpstreamError
-from ..http2.frames import GoAway
+from ..http2.frames import Data, GoAway
 from ..http2.heads import request_fields, response_head, trailer_section
 from ..http2.multiplexer import Multiplexer
 from ..http2.receiver import Malformed, StreamError
@@ -78,7 +77,7 @@ class Session(Protocol):
         self._leaving = False
         self._idle = Deadline(clock, self.close)
         self._processing: dict[type, Callable[[Any], None]] = {
-            DataReceived: self._data,
+            Data: self._data,
             InformationalResponseReceived: self._responds,
             ResponseReceived: self._responds,
             TrailersReceived: self._trailers,
@@ -122,8 +121,6 @@ class Session(Protocol):
         lengths = [value for name, value in head.headers if name.lower() == b"content-length"]
         bodiless = stream.outbound.sent = not head.chunked and lengths in ([], [b"0"])
         fields = request_fields(head.method, self._scheme, head.target, head.headers)
-        if head.method == b"HEAD":
-            self.mux.expect(number, 0)
         self.mux.send_headers(number, fields, ends=bodiless)
         outgoing.deliver(exchange)
         return exchange.responded
@@ -150,15 +147,13 @@ class Session(Protocol):
             if process is not None:
                 process(event)
 
-    def _data(self, event: DataReceived) -> None:
-        flow = event.flow_controlled_length
-        self.mux.acknowledge(flow)
-        stream = self.mux.streams.get(event.stream_id)
+    def _data(self, event: Data) -> None:
+        stream = self.mux.streams.get(event.number)
         if stream is not None:
             response = stream.carried.response
             if event.data and response is not None:
-                response.body_received(bytes(event.data))
-            stream.taken(flow)
+                response.body_received(event.data)
+            stream.taken(event.flow)
 
     def _responds(self, event: InformationalResponseReceived | ResponseReceived) -> None:
         stream = self.mux.streams.get(event.stream_id)
@@ -180,6 +175,7 @@ class Session(Protocol):
         if head.status >= 300 and not exchange.sent:
             # The request was rejected before its end: the rest is not needed.
             exchange.stop_sending()
+        self.mux.expect(event.stream_id, head.length)
         exchange.respond(head)
 
     def _trailers(self, event: TrailersReceived) -> None:
