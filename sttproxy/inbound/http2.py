@@ -176,9 +176,11 @@ class HTTP2:
                 self._reset_later(number)
 
     def _data(self, event: Data) -> None:
+        if event.ends:
+            self._forget_reset(event.number)
         stream = self.mux.streams.get(event.number)
-        if stream is not None and event.flow:
-            stream.received(event.data, event.flow)
+        if stream is not None:
+            stream.received(event.data, event.flow, event.ends)
 
     # Streams.
 

@@ -71,19 +71,21 @@ class Stream:
 
     # The request's body.
 
-    def received(self, data: bytes, flow: int) -> None:
+    def received(self, data: bytes, flow: int, ends: bool) -> None:
         """
         Bytes of the body have arrived.
 
         :param flow: how many bytes of the window they took, padding included.
+        :param ends: whether the body ends with them.
         """
         self._unacknowledged += flow
+        self._decoder.done = ends
         if self.request is not None:
             try:
                 self.body.feed(data)
             except BadRequest:
                 return  # too long; the request has been notified
-        if not self._window_due:
+        if not (ends or self._window_due):
             # At the end of the reactor iteration, when it is known what the upstream's socket has not taken.
             self._window_due = True
             self.site.scheduler.add(self._give_window)
@@ -97,7 +99,7 @@ class Stream:
                 self.body.fail(error)
 
     def ended(self) -> None:
-        """The client has sent all of the body."""
+        """The client has ended the stream behind the body, by its trailers."""
         self._decoder.done = True
         if self.request is not None:
             self.body.feed(b"")

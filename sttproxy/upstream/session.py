@@ -81,7 +81,7 @@ class Session(Protocol):
             InformationalResponseReceived: self._responds,
             ResponseReceived: self._responds,
             TrailersReceived: self._trailers,
-            StreamEnded: self._response_ended,
+            StreamEnded: self._stream_ended,
             StreamReset: self._was_reset,
             StreamError: self._was_malformed,
             WindowUpdated: lambda event: self.mux.window_updated(event.stream_id),
@@ -153,7 +153,10 @@ class Session(Protocol):
             response = stream.carried.response
             if event.data and response is not None:
                 response.body_received(event.data)
-            stream.taken(event.flow)
+            if not event.ends:
+                stream.taken(event.flow)
+            elif event.number in self.mux.streams:  # the receiver may have aborted it
+                self._ended(stream)
 
     def _responds(self, event: InformationalResponseReceived | ResponseReceived) -> None:
         stream = self.mux.streams.get(event.stream_id)
@@ -187,10 +190,12 @@ class Session(Protocol):
         except BadRequest as error:
             self._reject(stream, f"The upstream's response is malformed: {error.message}")
 
-    def _response_ended(self, event: StreamEnded) -> None:
+    def _stream_ended(self, event: StreamEnded) -> None:
         stream = self.mux.streams.get(event.stream_id)
-        if stream is None:
-            return
+        if stream is not None:
+            self._ended(stream)
+
+    def _ended(self, stream: Stream) -> None:
         exchange = stream.carried
         if exchange.response is None:
             exchange.fail(UpstreamError("The upstream's response is not valid HTTP/2: it has no head."))

@@ -147,6 +147,27 @@ class EndingTests(HTTP2TestCase):
         server.exchange()
         self.assertTrue(body.reason and body.reason.check(UpstreamClosed))
 
+    def test_stopped(self) -> None:
+        """A receiver that stops a response at its last bytes ends its stream once."""
+
+        class Stopping(Body):
+            def dataReceived(self, data: bytes) -> None:
+                response.abort()
+
+        for ends in (True, False):
+            _, answering = self.ask()
+            server = self.server
+            number = max(server.requests)
+            server.h2.send_headers(number, [(b":status", b"200")])
+            server.exchange()
+            response = self.successResultOf(answering)
+            Stopping(response)
+            server.h2.send_data(number, b"last", end_stream=ends)
+            server.exchange()
+            self.assertFalse(self.pool.busy)
+        self.assertEqual(self.flushLoggedErrors(), [])
+        self.assertEqual(len(self.upstream.peers), 1)
+
     def test_cancelled(self) -> None:
         """A cancelled request resets its stream, and the connection goes on."""
         _, answering = self.ask()
