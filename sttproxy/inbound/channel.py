@@ -35,6 +35,9 @@ MAX_PIPELINED = 64 * 1024
 #: Seconds that an idle connection is kept when the daemon stops.  A busy client's next request may be on its way; it
 #: gets its response, with "Connection: close".
 LINGER_S = 1.0
+#: Seconds of silence after which a connection is closed behind the last response over HTTP/2.  Clients give windows
+#: back while they read it; a close before would reset the connection, and the rest of the response would be lost.
+HTTP2_LINGER_S = 2.0
 #: Seconds that a tunnel gets to close when the daemon stops.
 TUNNEL_GRACE_S = 5.0
 #: Most bytes of an upload that are read and dropped after an early response, so that no reset takes the response away.
@@ -92,6 +95,8 @@ class HTTPChannel(ClientConnection):
             self._dropped += len(data)
             if self._dropped > MAX_DRAINED:
                 self.abort()
+            elif self._http2 is not None:
+                self._deadline.set(HTTP2_LINGER_S)
         elif self._tunnel is not None:
             self._tunnel.dataReceived(data)
         elif self._http2 is not None:
@@ -179,7 +184,7 @@ class HTTPChannel(ClientConnection):
 
         self._state = _HTTP2
         self._deadline.clear()
-        self._http2 = HTTP2(self.site, self.transport, self._writer, self._addresses, self._secure, self._close)
+        self._http2 = HTTP2(self.site, self.transport, self._writer, self._addresses, self._secure, self._end)
         data, self._buffer = self._buffer, b""
         self._http2.received(data)
 
@@ -281,7 +286,7 @@ class HTTPChannel(ClientConnection):
             return
         self._state = _DRAIN
         self._buffer = b""
-        self._deadline.set(self.site.timeouts.drain)
+        self._deadline.set(self.site.timeouts.drain if self._http2 is None else HTTP2_LINGER_S)
         self.update_reading()
         self._writer.flush()
         self.transport.unregisterProducer()
@@ -312,7 +317,7 @@ class HTTPChannel(ClientConnection):
     def _expired(self) -> None:
         if self._state is _HEAD:
             self._reject(RequestTimeout("The request's head did not come in time."))
-        elif self._state is _IDLE and not readable(self.transport):
+        elif self._http2 is not None or (self._state is _IDLE and not readable(self.transport)):
             self._close()
         elif self._state is _IDLE:
             self._deadline.set(self.site.timeouts.head)

@@ -60,10 +60,11 @@ class HTTP2:
         writer: BufferedWriter,
         addresses: Addresses,
         secure: bool,
-        end: Callable[[], None],
+        end: Callable[[bool], None],
     ) -> None:
         """
-        :param end: closes the connection after what was written.
+        :param end: closes the connection after what was written; the argument says whether the client may still be
+            sending.
         """
         self.site = site
         self.transport = transport
@@ -230,7 +231,7 @@ class HTTP2:
         if self.mux.streams or self.mux.ended:
             return
         if self._draining:
-            self._close()
+            self._close(ErrorCodes.NO_ERROR, unread=True)
         else:
             self._idle.set(self.site.timeouts.idle)
 
@@ -241,7 +242,8 @@ class HTTP2:
         The GOAWAY comes at the end: clients on h2, such as httpx, read no more responses after one.
         """
         self._draining = True
-        self._rest()
+        if not self.mux.streams:
+            self._close(ErrorCodes.NO_ERROR, unread=False)
 
     def stop(self) -> int:
         """End the requests in flight; return how many there were."""
@@ -256,14 +258,14 @@ class HTTP2:
 
         :param code: None if jh2 has a GOAWAY with the reason ready.
         """
-        self._close(code)
+        self._close(code, unread=False)
         self.lost()
 
-    def _close(self, code: ErrorCodes | None = ErrorCodes.NO_ERROR) -> None:
+    def _close(self, code: ErrorCodes | None, unread: bool) -> None:
         if not self.mux.ended:
             self.mux.end(code)
             self._idle.cancel()
-            self._end()
+            self._end(unread)
 
     def lost(self) -> None:
         """The connection has ended, with all its streams."""

@@ -5,9 +5,10 @@ Tests for :mod:`sttproxy.inbound.http2` and its streams: requests, and ends of c
 from __future__ import annotations
 
 from h2.errors import ErrorCodes
-from hyperframe.frame import GoAwayFrame, SettingsFrame
+from hyperframe.frame import GoAwayFrame, SettingsFrame, WindowUpdateFrame
 
 from sttproxy.http2.outbound import PREFACE
+from sttproxy.inbound.channel import HTTP2_LINGER_S
 from sttproxy.inbound.interfaces import Timeouts
 
 from ..support.fakes import Ending
@@ -148,7 +149,21 @@ class EndingTests(HTTP2TestCase):
         upstream.send(ok(b"done"))
         client.exchange()
         self.assertEqual((client.bodies[number], client.goaway), (b"done", 0))
+        client.peer.close()
         self.successResultOf(drained)
+
+    def test_drained_slowly(self) -> None:
+        """A client that still reads the last response gives windows back, which resets nothing."""
+        client = self.connected()
+        number = client.ask()
+        self.site.drain(30)
+        self.server.send(ok(bytes(50_000)))
+        for _ in range(5):
+            self.reactor.pass_time(HTTP2_LINGER_S - 0.5, 0.5)
+            client.peer.send(WindowUpdateFrame(number, 1000).serialize())
+        self.assertEqual(client.peer.ending, Ending.HALF)
+        self.reactor.pass_time(HTTP2_LINGER_S, 0.5)
+        self.assertEqual(client.peer.ending, Ending.CLOSED)
 
     def test_goaway(self) -> None:
         """After a client's GOAWAY its requests in flight finish, new ones are refused, and the connection closes."""
@@ -161,9 +176,10 @@ class EndingTests(HTTP2TestCase):
             refused = client.ask(b"/2")
             self.assertEqual(client.resets, {refused: ErrorCodes.REFUSED_STREAM})
             upstream.send(ok(b"done"))
-            self.assertEqual(client.peer.ending, Ending.CLOSED)
             client.exchange()
             self.assertEqual((client.bodies[number], client.goaway), (b"done", 0))
+            self.assertEqual(client.peer.ending, Ending.HALF)
+            client.peer.close()
 
     def test_goaway_idle(self) -> None:
         """A GOAWAY closes a connection without requests."""
