@@ -21,6 +21,7 @@ ANSWERS = {
     "MalformedForm": (400, "invalid_request_error", "malformed_form"),
     "InvalidKey": (401, "invalid_request_error", "invalid_api_key"),
     "ForbiddenProfile": (403, "invalid_request_error", "forbidden_profile"),
+    "ForbiddenOrigin": (403, "invalid_request_error", "forbidden_origin"),
     "NotFound": (404, "invalid_request_error", "not_found"),
     "MethodNotAllowed": (405, "invalid_request_error", "method_not_allowed"),
     "RequestTimeout": (408, "invalid_request_error", "request_timeout"),
