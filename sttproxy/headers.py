@@ -232,6 +232,13 @@ def keep_alive_timeout(values: Sequence[bytes]) -> float | None:
     return float(found.group(1)) if found else None
 
 
+def upgrade_asked(head: Head) -> bytes | None:
+    """The value of Upgrade that is forwarded with a request; None if the request cannot switch protocols."""
+    if head.length != 0 or head.version != b"HTTP/1.1":
+        return None
+    return upgrade_of(head.connection, head.values(b"upgrade"))
+
+
 def upgrade_of(head_options: Collection[bytes], upgrades: Sequence[bytes]) -> bytes | None:
     """
     The value of Upgrade if a request asks to switch protocols (RFC 9110 §7.8), else None.

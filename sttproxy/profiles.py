@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from .config import Asked, Config, names_of
 from .errors import BadRequest, ForbiddenProfile, NotFound
+from .headers import upgrade_asked
 from .http1.heads import Head
 from .http1.requests import RequestHead
 from .routes import Route, canonical, profile_prefix, split_profile, takes_detour
@@ -38,14 +39,17 @@ class Selection(NamedTuple):
 
     :ivar target: the target for the server, without its prefix of all paths.
     :ivar prefix: what was removed from the beginning of the client's target.
-    :ivar has_rules: whether the rules are for the request; if not, it passes unchanged.
+    :ivar has_rules: whether the rules are for the form of the request.
     :ivar chosen: the profile.  Without rules it is the one in the URL.
+    :ivar is_session: whether the request asks for a realtime session that the rules are for.  A request that has neither
+        passes unchanged.
     """
 
     target: bytes
     prefix: bytes
     has_rules: bool
     chosen: Chosen
+    is_session: bool = False
 
 
 def select(config: Config, head: RequestHead, inside: bytes, default: str, client: Callable[[Head], str]) -> Selection:
@@ -67,6 +71,12 @@ def select(config: Config, head: RequestHead, inside: bytes, default: str, clien
         prefix = profile_prefix(named)
     path = inside + target.partition(b"?")[0]
     reach = config.reach
+    if reach.realtime_router is not None and upgrade_asked(head) is not None:
+        kind = reach.realtime_router.route(head.method, path)
+        if kind is Route.ODD or takes_detour(reach.realtime_router, head, target, inside):
+            raise BadRequest("The path or a header may lead by a detour to a realtime session; write /v1/realtime plainly.")
+        if kind is not Route.OTHER:
+            return Selection(target, prefix, False, _choose(config, head, path, named, default, client), True)
     kind = reach.router.route(head.method, path, head.length != 0)
     if takes_detour(reach.router, head, target, inside):
         raise BadRequest("Headers that override the method or the target must not be used for transcriptions.")

@@ -85,6 +85,8 @@ class Route(enum.Enum):
 
 #: The endpoints of OpenAI's API whose forms the rules are for, without the version.
 TRANSCRIPTIONS, TRANSLATIONS = "/audio/transcriptions", "/audio/translations"
+#: The endpoint of OpenAI's API for WebSockets with messages about a session, without the version.
+REALTIME = "/realtime"
 #: The proxy's own pages, which no request for the server reaches.
 HEALTH, STATS = "/health", "/stats"
 #: Precedes the name of a profile in a target.
@@ -136,16 +138,18 @@ def canonical(path: bytes) -> bytes:
 
 class Router:
     """
-    Finds the requests whose forms the rules are for: those whose path ends in one of some paths.
+    Finds the requests that the rules are for: those whose path ends in one of some paths.
 
     Anything may precede such a path: a version, or the prefix under which a server or another proxy has it.
     """
 
-    def __init__(self, paths: Iterable[str] = (TRANSCRIPTIONS, TRANSLATIONS)) -> None:
+    def __init__(self, paths: Iterable[str] = (TRANSCRIPTIONS, TRANSLATIONS), any_request: bool = False) -> None:
         """
         :param paths: each ``"/…"``, of characters that need no escape, without a slash at the end.
+        :param any_request: also finds requests that have no form, because of their method and without a body.
         """
         names = tuple(paths)
+        self._any_request = any_request
         self._suffixes = tuple(name.encode() for name in names)
         # cpp-httplib reads a path as a regular expression, in which a dot is any character; so a dot stays one here.
         self._similar = re.compile(f"(?:.*)(?:{'|'.join(map(str.casefold, names))})/?", re.DOTALL)
@@ -159,7 +163,7 @@ class Router:
         :param path: the target sent to the upstream, without its query.
         :param has_body: whether the request has a body.  Some servers read a form whatever the method is.
         """
-        if not has_body and method.upper() != b"POST":
+        if not self._any_request and not has_body and method.upper() != b"POST":
             return Route.OTHER
         return self._of_path(path)
 

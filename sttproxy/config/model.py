@@ -139,6 +139,10 @@ class Map:
         return max(0, *grown, len(self.other.text.encode()) if self.other else 0)
 
 
+#: The fields of a form that a realtime session has, too; the rules for other fields are not for sessions.
+SESSION_FIELDS = ("language", "prompt", "model")
+
+
 @attrs.frozen(slots=False)
 class Rules:
     """
@@ -195,6 +199,16 @@ class Rules:
     def names(self) -> frozenset[str]:
         """The folded names of all fields that have a rule."""
         return frozenset(self.forced_by_name) | frozenset(self.maps_by_name) | frozenset(self.defaults_by_name)
+
+    @functools.cached_property
+    def of_sessions(self) -> Rules:
+        """The rules for `SESSION_FIELDS` only."""
+        return attrs.evolve(
+            self,
+            forced=tuple(field for field in self.forced if fold(field.name) in SESSION_FIELDS),
+            maps=tuple(rule for rule in self.maps if fold(rule.name) in SESSION_FIELDS),
+            defaults=tuple(rule for rule in self.defaults if fold(rule.name) in SESSION_FIELDS),
+        )
 
     def of(self, name: str) -> tuple[Field | Map | Default, ...]:
         """The rules for a folded name.  Several of them can be forced fields, whose names differ in case."""
@@ -264,7 +278,8 @@ class Config:
         What differs in a newer configuration.
 
         :return: ``field`` if the field's rules differ in the base, ``NAME: field`` if they differ only in a profile,
-            ``profile NAME`` for a profile that one of the two does not have, and ``$paths``, ``$choose`` and ``keys``.
+            ``profile NAME`` for a profile that one of the two does not have, and ``$paths``, ``$realtime``,
+            ``$choose`` and ``keys``.
         """
         common = self.base.changes(newer.base)
         found = sorted(common)
@@ -275,7 +290,8 @@ class Config:
             else:
                 found += [f"{name}: {field}" for field in sorted(old.changes(new) - common)]
         wholes = {
-            "$paths": self.reach != newer.reach,
+            "$paths": self.reach.listed != newer.reach.listed,
+            "$realtime": self.reach.realtime != newer.reach.realtime,
             "$choose": self.choices != newer.choices,
             "keys": self.keys != newer.keys,
         }

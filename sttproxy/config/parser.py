@@ -21,13 +21,13 @@ from .choosing import Choosing
 from .files import Files, Reader
 from .keys import read_keys
 from .members import Members, within
-from .model import Config, Default, Field, Finding, Map, Rules
+from .model import SESSION_FIELDS, Config, Default, Field, Finding, Map, Rules
 from .names import PROFILE, fold, names_of
 from .paths import read_paths
-from .reach import BUILT_IN, Reach
+from .reach import Reach
 
 _SECTIONS = ("$default", "$map")
-_IN_BASE = ("$schema", *_SECTIONS, "$profiles", "$translations", "$paths", "$choose")
+_IN_BASE = ("$schema", *_SECTIONS, "$profiles", "$translations", "$paths", "$realtime", "$choose")
 _IN_PROFILE = (*_SECTIONS, "$unset", "$translations")
 _R = TypeVar("_R")
 
@@ -120,8 +120,10 @@ class _Parser:
         root = self._files.document(data)
         if root is None:
             return Config()
+        realtime = any(member.value.data is True for member in _members(root, "$realtime"))
+        self._reach = Reach(realtime=realtime)
         for member in _members(root, "$paths"):
-            self._reach = Reach(read_paths(self._files, member.value))
+            self._reach = Reach(read_paths(self._files, member.value, realtime), realtime)
         base = self._draft(root, "$", _IN_BASE)
         rules = self._combined(base, None, root, 0, "$")
         profiles: dict[str, Rules] = {}
@@ -142,8 +144,11 @@ class _Parser:
                     profiles[each.key] = self._combined(draft.over(base), rules, body, each.key_at, where)
         choices: tuple[Choice, ...] = ()
         for member in _members(root, "$choose"):
-            ruled = (*BUILT_IN, *(listed.path for listed in self._reach.listed))
-            choices = Choosing(self._files, profiles, ruled).choices(member.value)
+            choices = Choosing(self._files, profiles, self._reach.paths).choices(member.value)
+        for member in _members(root, "$realtime"):
+            if realtime and not any(each.of_sessions.names for each in (rules, *profiles.values())):
+                message = f"this has no effect, because no rule is for {', '.join(SESSION_FIELDS)}"
+                self._files.warn(message, member.key_at, "$.realtime")
         return Config(rules, profiles, reach=self._reach, choices=choices)
 
     def _draft(self, object_: jsontext.Object, where: str, reserved: tuple[str, ...]) -> _Draft:
@@ -185,11 +190,11 @@ class _Parser:
                 self._files.error('this must be a list of field names, like ["language"]', member.value.start, path)
                 return
             draft.unset = [fold(str(item.data)) for item in data]
-        elif member.key == "$translations":
+        elif member.key in ("$translations", "$realtime"):
             if not isinstance(member.value.data, bool):
                 self._files.error("this must be true or false", member.value.start, path)
-                return
-            draft.translations = member.value.data
+            elif member.key == "$translations":
+                draft.translations = member.value.data
         elif member.key == "$schema" and not isinstance(member.value.data, str):
             self._files.error("this must be the address of a JSON Schema, a string", member.value.start, path)
 
@@ -235,9 +240,8 @@ class _Parser:
         self._lint(lint.of_rule(rule), member, where)
 
     def _lint(self, messages: Iterator[lint.LintWarning], member: jsontext.Member, where: str) -> None:
-        paths = [listed.path for listed in self._reach.listed]
         for message in messages:
-            if not isinstance(message, lint.Ignored) or message.counts(paths):
+            if not isinstance(message, lint.Ignored) or message.counts(self._reach.form_paths):
                 self._files.warn(message, member.key_at, where)
 
     def _combined(self, draft: _Draft, base: Rules | None, object_: jsontext.Object, at: int, where: str) -> Rules:

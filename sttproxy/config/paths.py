@@ -9,18 +9,19 @@ from collections.abc import Iterable
 from urllib.parse import urlsplit
 
 from .. import jsontext
-from ..routes import HEALTH, PROFILES, STATS, without_version
+from ..routes import HEALTH, PROFILES, REALTIME, STATS, without_version
 from .files import Files
 from .reach import BUILT_IN, ListedPath
 
 _PATH = re.compile(r"(?:/[A-Za-z0-9_~-][A-Za-z0-9_~.-]*)+")
-_LONG = frozenset({"path", "query"})
+_FLAGS = frozenset({"query", "realtime"})
 
 
-def read_paths(files: Files, value: jsontext.Value) -> tuple[ListedPath, ...]:
+def read_paths(files: Files, value: jsontext.Value, realtime: bool) -> tuple[ListedPath, ...]:
     """
-    Read ``$paths``: paths, or objects with ``path`` and ``query``.
+    Read ``$paths``: paths, or objects with ``path`` and either ``query`` or ``realtime``.
 
+    :param realtime: whether the rules are for realtime sessions.
     :return: the paths that can be used and have an effect.
     """
     if not isinstance(value.data, tuple):
@@ -32,8 +33,12 @@ def read_paths(files: Files, value: jsontext.Value) -> tuple[ListedPath, ...]:
         listed = _listed(files, item, where)
         if listed is None:
             continue
-        before = ending(listed.path, (*BUILT_IN, *(each.path for each in found)))
-        if before:
+        others = (REALTIME,) if listed.realtime else BUILT_IN
+        others = (*others, *(each.path for each in found if each.realtime == listed.realtime))
+        before = ending(listed.path, others)
+        if listed.realtime and not realtime:
+            files.warn('this has no effect without "$realtime": true', item.start, where)
+        elif before:
             message = f"this has no effect, because the rules hold for all paths that end in {before}"
             files.warn(message, item.start, where)
         else:
@@ -77,17 +82,17 @@ def ending(path: str, endings: Iterable[str]) -> str:
 
 
 def _listed(files: Files, item: jsontext.Value, where: str) -> ListedPath | None:
-    in_query = False
+    flags: dict[str, bool] = {}
     if isinstance(item.data, jsontext.Object):
         inner = {each.key: each.value for each in item.data.members}
-        flag = inner.get("query")
-        if "path" not in inner or inner.keys() - _LONG or (flag and not isinstance(flag.data, bool)):
-            files.error('the long form is {"path": "/asr", "query": true}', item.start, where)
+        flags = {name: value.data for name, value in inner.items() if isinstance(value.data, bool)}
+        if inner.keys() - flags.keys() != {"path"} or flags.keys() - _FLAGS or list(flags.values()).count(True) > 1:
+            message = 'the long form is {"path": "/asr", "query": true} or {"path": "/ws", "realtime": true}'
+            files.error(message, item.start, where)
             return None
-        in_query = flag is not None and flag.data is True
         item, where = inner["path"], f"{where}.path"
     path = read_path(files, item, where)
-    return ListedPath(path, in_query) if path else None
+    return ListedPath(path, flags.get("query", False), flags.get("realtime", False)) if path else None
 
 
 def _path_of(text: str) -> str:
