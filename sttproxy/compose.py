@@ -32,6 +32,7 @@ from .resources.forwarding import PassThrough
 from .resources.pages import Health, StatsPage
 from .resources.preflight import Preflight
 from .resources.root import Root
+from .resources.sessions import Sessions
 from .resources.transcriptions import Transcriptions
 from .routes import HEALTH, STATS
 from .settings import Settings
@@ -161,6 +162,7 @@ def tree_of(
         pages,
         targets,
         transcriptions,
+        Sessions(targets, stats, lambda: watcher.current),
         PassThrough(targets, stats),
         lambda: watcher.current,
         settings.require_key,

@@ -41,8 +41,8 @@ class Selection(NamedTuple):
     :ivar prefix: what was removed from the beginning of the client's target.
     :ivar has_rules: whether the rules are for the form of the request.
     :ivar chosen: the profile.  Without rules it is the one in the URL.
-    :ivar is_session: whether the request asks for a realtime session that the rules are for.  A request that has neither
-        passes unchanged.
+    :ivar is_session: whether the request asks for a realtime session that the rules are for.  A request without rules
+        that asks for no such session passes unchanged.
     """
 
     target: bytes
@@ -74,7 +74,9 @@ def select(config: Config, head: RequestHead, inside: bytes, default: str, clien
     if reach.realtime_router is not None and upgrade_asked(head) is not None:
         kind = reach.realtime_router.route(head.method, path)
         if kind is Route.ODD or takes_detour(reach.realtime_router, head, target, inside):
-            raise BadRequest("The path or a header may lead by a detour to a realtime session; write /v1/realtime plainly.")
+            raise BadRequest(
+                "The path or a header may lead by a detour to a realtime session; write /v1/realtime plainly."
+            )
         if kind is not Route.OTHER:
             return Selection(target, prefix, False, _choose(config, head, path, named, default, client), True)
     kind = reach.router.route(head.method, path, head.length != 0)

@@ -11,6 +11,7 @@ from typing import Protocol as Structure
 
 import attrs
 from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
 from twisted.internet.protocol import Protocol, connectionDone
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -25,7 +26,7 @@ from .inbound.interfaces import BodyReceiver, BodySource
 from .inbound.request import Request
 from .routes import Mount
 from .trailers import forwardable
-from .tunnel import connect, ends
+from .tunnel import TunnelEnd, connect, ends
 from .upstream.client import Upstream
 from .upstream.interfaces import IOutgoing, OutgoingHead
 from .upstream.response import Response
@@ -38,6 +39,17 @@ MAX_KEPT = 64 * 1024
 
 #: Returns additional headers for a response when it begins.
 Notes = Callable[[], "list[Header]"]
+
+
+#: Makes the two ends of the tunnel after a 101, at the client and at the server; raises `UpstreamError` when the 101
+#: must not be relayed.
+Tunnels = Callable[[IReactorTime, ResponseHead], "tuple[TunnelEnd, TunnelEnd]"]
+
+
+def unread(clock: IReactorTime, head: ResponseHead) -> tuple[TunnelEnd, TunnelEnd]:
+    """The ends of a tunnel for any protocol."""
+    websocket = [value.lower() for value in head.values(b"upgrade")] == [b"websocket"]
+    return ends(clock, websocket)
 
 
 class Rewriter(Structure):
@@ -232,14 +244,17 @@ class Relay(Protocol):
         hops: Iterator[Hop],
         upload: Upload,
         notes: Notes = list,
+        tunnels: Tunnels = unread,
     ) -> None:
         """
         :param hops: the servers to try, at least one; the next is asked for when the previous one took no connection.
         :param notes: returns additional headers when the response begins.
+        :param tunnels: makes the tunnel if the server switches to another protocol.
         """
         self._request = request
         self._response_s: float | None = None
         self._notes = notes
+        self._tunnels = tunnels
         self._hops = hops
         self._mount: Mount | None = None
         self._deadline: Deadline | None = None
@@ -287,8 +302,12 @@ class Relay(Protocol):
         """The upstream has accepted the upgrade: from now on the connection carries another protocol."""
         self._response = None
         head = response.head
-        websocket = [value.lower() for value in head.values(b"upgrade")] == [b"websocket"]
-        near, far = ends(self._request.site.clock, websocket)
+        try:
+            near, far = self._tunnels(self._request.site.clock, head)
+        except UpstreamError:
+            response.abort()
+            self._failed(Failure())
+            return
         upgrade = [(b"Connection", b"Upgrade"), *((b"Upgrade", value) for value in head.values(b"upgrade"))]
         early = self._request.tunnel(head, headers + upgrade, near)
         connect(near, early, response.tunnel(far))

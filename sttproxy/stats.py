@@ -16,7 +16,10 @@ class Stats:
 
     :ivar total_requests: requests with an accepted head.
     :ivar stt_requests: transcription requests among them, whose forms are rewritten.
-    :ivar chosen: transcription requests with a profile, by what has chosen it and the profile: ``"$choose[0]: webui"``.
+    :ivar chosen: transcription requests and realtime sessions with a profile, by what has chosen it and the profile:
+        ``"$choose[0]: webui"``.
+    :ivar realtime: realtime ``sessions``, updates of clients that were ``changed``, updates that were ``added``, and
+        sessions that were ``refused`` because of a message.
     :ivar forwarded_requests: requests among them that are forwarded unchanged.
     :ivar preflights: preflights of browsers that were answered.
     :ivar refused_requests: requests rejected because of their head.
@@ -35,6 +38,7 @@ class Stats:
         self.total_requests = 0
         self.stt_requests = 0
         self.chosen: Counter[str] = Counter()
+        self.realtime: Counter[str] = Counter()
         self.forwarded_requests = 0
         self.preflights = 0
         self.refused_requests = 0
@@ -47,6 +51,15 @@ class Stats:
         self.clients_gone = 0
         self.broken_off = 0
         self.stopped = 0
+
+    def chose(self, profile: str, by: str) -> None:
+        """
+        Count the choice of a profile.
+
+        :param by: what has chosen it; empty if there is no profile.
+        """
+        if by:
+            self.chosen[f"{by}: {profile}"] += 1
 
     def answered(self, status: int) -> None:
         """Count a completed response."""

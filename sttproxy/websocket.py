@@ -1,14 +1,20 @@
 """
 Finds the boundaries of WebSocket frames (RFC 6455 §5.2), so that the proxy can insert a close frame between two frames.
+
+This reads the length of each frame only.
 """
 
 from __future__ import annotations
 
 import os
 import struct
+from typing import NamedTuple
 
 #: The status code of a close frame when the server shuts down (RFC 6455 §7.4.1).
 GOING_AWAY = 1001
+
+#: Most bytes of the reason in a close frame: a control frame has at most 125 (RFC 6455 §5.5).
+MAX_REASON = 123
 
 _CLOSE = 0x8
 _LENGTHS = {126: "!H", 127: "!Q"}
@@ -37,6 +43,17 @@ class Frames:
         """
         at = 0
         while at < len(data) and not (to_end and self.between):
+            at = self.advance(data, at)
+        return at
+
+    def advance(self, data: bytes, at: int) -> int:
+        """
+        Process bytes from an offset to the end of the frame that they begin or continue.
+
+        :return: the offset after that frame, or the end of the data.
+        """
+        self.between = False
+        while at < len(data) and not self.between:
             if self._left:
                 taken = min(self._left, len(data) - at)
                 self._left -= taken
@@ -63,15 +80,27 @@ class Frames:
             self._head = b""
 
 
-def close_frame(status: int, masked: bool) -> bytes:
+class Close(NamedTuple):
+    """
+    What a close frame says.
+
+    :ivar status: the status code (RFC 6455 §7.4).
+    :ivar reason: for a person; cut to `MAX_REASON` bytes.
+    """
+
+    status: int
+    reason: str = ""
+
+
+def close_frame(close: Close, masked: bool) -> bytes:
     """
     Make a close frame.
 
-    :param status: the status code (RFC 6455 §7.4).
     :param masked: whether to mask the payload, as a client must do (RFC 6455 §5.3).
     """
-    payload = struct.pack("!H", status)
+    reason = close.reason.encode()[:MAX_REASON].decode("utf-8", "ignore").encode()
+    payload = struct.pack("!H", close.status) + reason
     if not masked:
-        return b"\x88\x02" + payload
+        return bytes([0x88, len(payload)]) + payload
     mask = os.urandom(4)
-    return b"\x88\x82" + mask + bytes(byte ^ mask[at] for at, byte in enumerate(payload))
+    return bytes([0x88, 0x80 | len(payload)]) + mask + bytes(byte ^ mask[at % 4] for at, byte in enumerate(payload))

@@ -38,10 +38,11 @@ ROOMS: dict[str, frozenset[str]] = {
         "http1": "errors",
         "http2": "errors http1",
         "config": "errors headers jsontext routes",
-        "profiles": "errors config http1 routes",
+        "profiles": "errors config headers http1 routes",
         "asking": "config headers http1 profiles",
         "commands": "errors asking config forms options profiles settings usage watch",
         "forms": "errors headers config jsontext",
+        "realtime": "errors config forms http1 jsontext websocket",
         "deadline": "",
         "descriptors": "",
         "transport": "deadline",
@@ -57,11 +58,11 @@ ROOMS: dict[str, frozenset[str]] = {
         "tls": "errors headers inbound transport",
         "security": "daemon errors privileges settings tls watch",
         "admission": "errors",
-        "tunnel": "transport websocket inbound",
+        "tunnel": "deadline transport websocket inbound",
         "websocket": "",
         "relay": "errors headers trailers http1 deadline tunnel routes inbound upstream",
-        "resources": "admission config cors errors forms headers http1 inbound loops profiles relay routes stats "
-        "trailers upstream",
+        "resources": "admission config cors errors forms headers http1 inbound loops profiles realtime relay routes "
+        "stats trailers tunnel upstream",
         "daemon": "transport inbound upstream logs signals",
         "console": "commands signals",
         "backends": "*",
@@ -89,6 +90,7 @@ PURE: dict[str, frozenset[str]] = {
         "profiles": "attrs",
         "asking": "attrs",
         "forms": "attrs",
+        "realtime": "attrs wsproto",
     }.items()
 }
 
@@ -228,6 +230,13 @@ class LayeringTests(SynchronousTestCase):
         """No module imports the reactor at import time, so that the caller can choose one."""
         wrong = [each.where for each in all_imports() if each.at_top and each.of.startswith("twisted.internet.reactor")]
         self.assertEqual(wrong, [])
+
+    def test_late(self) -> None:
+        """wsproto is imported only when a realtime session begins."""
+        early = [each for each in all_imports() if each.at_top and room_of(each.by) != "realtime"]
+        self.assertEqual(
+            [each.where for each in early if each.room() == "realtime" or each.elsewhere() == "wsproto"], []
+        )
 
     def test_composer(self) -> None:
         """Only the composer's own callers import the composer."""

@@ -9,7 +9,7 @@ from zope.interface.verify import verifyClass, verifyObject
 
 from sttproxy.inbound.interfaces import Timeouts
 from sttproxy.tunnel import TunnelEnd, connect, ends
-from sttproxy.websocket import close_frame
+from sttproxy.websocket import Close, close_frame
 
 from .support.fakes import Ending, FakeReactor, Peer
 from .support.stage import ProxyTestCase, error_of, get, message, ok, post
@@ -251,7 +251,7 @@ class TunnelTests(ProxyTestCase):
         )
         self.far.send(b"\x81\x04late")
         self.assertEqual(self.near.news(), b"")
-        self.near.send(close_frame(1001, masked=True))
+        self.near.send(close_frame(Close(1001), masked=True))
         self.assertEqual({self.near.ending, self.far.ending}, {Ending.CLOSED})
         self.successResultOf(drained)
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 from websockets.frames import Frame, Opcode
 
-from sttproxy.websocket import GOING_AWAY, Frames, close_frame
+from sttproxy.websocket import GOING_AWAY, Close, Frames, close_frame
 
 OPCODES = (Opcode.TEXT, Opcode.BINARY, Opcode.CONT)
 
@@ -65,7 +65,7 @@ class CloseTests(SynchronousTestCase):
     def test_written(self) -> None:
         """An unmasked frame equals that of `websockets`; a masked one has the same payload."""
         expected = Frame(Opcode.CLOSE, GOING_AWAY.to_bytes(2, "big")).serialize(mask=False)
-        self.assertEqual(close_frame(GOING_AWAY, masked=False), expected)
-        masked = close_frame(GOING_AWAY, masked=True)
+        self.assertEqual(close_frame(Close(GOING_AWAY), masked=False), expected)
+        masked = close_frame(Close(GOING_AWAY), masked=True)
         self.assertEqual(masked[:2], b"\x88\x82")
         self.assertEqual(bytes(masked[6 + at] ^ masked[2 + at] for at in range(2)), GOING_AWAY.to_bytes(2, "big"))

@@ -105,8 +105,12 @@ class ValueScanner:
     :ivar done: whether the value is complete.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, named: Callable[[str, int], None] | None = None) -> None:
+        """
+        :param named: called with the name of each member of the outermost object, and the offset after the name.
+        """
         self.done = False
+        self._named = named
         #: One entry for each open container, outermost first: the member names of an object, or None for a list.
         self._open: list[set[str] | None] = []
         self._values = 0
@@ -218,6 +222,8 @@ class ValueScanner:
         if name in names:
             raise JSONError(f"the member {shown(name)} appears twice", at)
         names.add(name)
+        if self._named is not None and len(self._open) == 1:
+            self._named(name, end)
         self._names += end - at
         if self._names > MAX_NAMES:
             raise JSONError(f"the names of members have more than {MAX_NAMES} bytes in total", at)

@@ -12,10 +12,10 @@ from twisted.web.server import NOT_DONE_YET
 
 from .. import loops, trailers
 from ..errors import Header
-from ..headers import end_to_end, forwarded, upgrade_of
+from ..headers import end_to_end, forwarded, upgrade_asked
 from ..inbound.interfaces import BodySource
 from ..inbound.request import Request
-from ..relay import Hop, Notes, Relay, Rewriter, Untouched, Upload
+from ..relay import Hop, Notes, Relay, Rewriter, Tunnels, Untouched, Upload, unread
 from ..routes import Mount
 from ..stats import Stats
 from ..upstream.client import Upstream
@@ -72,6 +72,11 @@ class Targets:
     pseudonym: bytes
 
 
+def upgrading(protocol: bytes) -> list[Header]:
+    """The headers that ask for another protocol."""
+    return [(b"Connection", b"Upgrade"), (b"Upgrade", protocol)]
+
+
 class Forwarding(Resource):
     """A Resource that forwards requests."""
 
@@ -93,6 +98,7 @@ class Forwarding(Resource):
         upgrades: bool = False,
         keeps_trailers: bool = False,
         notes: Notes = list,
+        tunnels: Tunnels = unread,
     ) -> None:
         """
         Forward a request.
@@ -103,10 +109,11 @@ class Forwarding(Resource):
         :param upgrades: whether the request asks for another protocol.
         :param keeps_trailers: whether the body's trailers are forwarded.
         :param notes: returns additional headers for the response.
+        :param tunnels: makes the tunnel if the upstream switches to that protocol.
         """
         upload = Upload(request, body, rewriter, length, keeps_trailers=keeps_trailers)
         hops = (self._hop(request, target, headers, length, upgrades) for target in self._targets.candidates())
-        Relay(request, hops, upload, notes).start()
+        Relay(request, hops, upload, notes, tunnels).start()
 
     def _hop(
         self, request: Request, destination: Target, headers: list[Header], length: int | None, upgrades: bool
@@ -139,10 +146,9 @@ class PassThrough(Forwarding):
         self._stats.forwarded_requests += 1
         head = request.head
         headers = end_to_end(head)
-        may_upgrade = head.length == 0 and head.version == b"HTTP/1.1"
-        upgrade = upgrade_of(head.connection, head.values(b"upgrade")) if may_upgrade else None
+        upgrade = upgrade_asked(head)
         if upgrade is not None:
-            headers += [(b"Connection", b"Upgrade"), (b"Upgrade", upgrade)]
+            headers += upgrading(upgrade)
         self._forward(
             request,
             request.body,

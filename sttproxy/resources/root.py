@@ -23,7 +23,7 @@ class Root(Resource):
     The root: own pages by their exact path, transcriptions by what the upstream would route, the rest passes.
 
     ``/profiles/NAME`` before a path chooses a profile and is taken off; own pages are not there.  What else chooses a
-    profile is considered only for transcriptions.
+    profile is considered only for transcriptions and realtime sessions.
     """
 
     def __init__(
@@ -31,6 +31,7 @@ class Root(Resource):
         pages: dict[bytes, IResource],
         targets: Targets,
         transcriptions: IResource,
+        sessions: IResource,
         pass_through: IResource,
         config: Callable[[], Config],
         requires_key: bool = False,
@@ -46,6 +47,7 @@ class Root(Resource):
         self._pages = pages
         self._targets = targets
         self._transcriptions = transcriptions
+        self._sessions = sessions
         self._pass_through = pass_through
         self._config = config
         self._requires_key = requires_key
@@ -75,6 +77,8 @@ class Root(Resource):
             for prefix in self._targets.prefixes
         ]
         # A request that has rules at one of the servers has them at all.
-        selection = next((each for each in found if each.has_rules), found[0])
-        request.target, request.prefix, has_rules, (request.profile, request.chosen_by) = selection
+        selection = next((each for each in found if each.has_rules or each.is_session), found[0])
+        request.target, request.prefix, has_rules, (request.profile, request.chosen_by), is_session = selection
+        if is_session:
+            return self._sessions
         return self._transcriptions if has_rules else self._pass_through

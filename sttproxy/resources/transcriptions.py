@@ -66,8 +66,7 @@ class Transcriptions(Forwarding):
         head = request.head
         media, parameters = _form_type(head)
         config = self._config()
-        if request.chosen_by:
-            self._stats.chosen[f"{request.chosen_by}: {request.profile}"] += 1
+        self._stats.chose(request.profile, request.chosen_by)
         rules = config.rules(request.profile)
         evaluation = Evaluation(rules)
         path, mark, query = request.target.partition(b"?")

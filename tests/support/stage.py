@@ -27,6 +27,7 @@ from sttproxy.resources.forwarding import PassThrough, Target, Targets
 from sttproxy.resources.pages import Health, StatsPage
 from sttproxy.resources.preflight import Preflight
 from sttproxy.resources.root import Root
+from sttproxy.resources.sessions import Sessions
 from sttproxy.resources.transcriptions import Transcriptions
 from sttproxy.stats import Stats
 from sttproxy.upstream.agent import UpstreamAgent
@@ -327,12 +328,14 @@ class ProxyTestCase(SiteTestCase):
             explains=explains,
             max_json=max_json,
         )
+        sessions = Sessions(targets, self.stats, lambda: self.config)
         passes = PassThrough(targets, self.stats)
         preflight = None if cors is None else Preflight(cors, self.stats)
         root = Root(
             pages,
             targets,
             transcriptions,
+            sessions,
             passes,
             lambda: self.config,
             requires_key,

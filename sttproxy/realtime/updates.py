@@ -1,0 +1,239 @@
+"""
+Updates of a session: the rules are applied to the fields of its transcription.
+
+OpenAI's API has had two schemas.  In the beta schema these fields are in ``session.input_audio_transcription``, in the
+current one in ``session.audio.input.transcription``.  All other text of an update stays as the client wrote it.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+from urllib.parse import parse_qsl
+
+import attrs
+
+from ..config import Field, Rules, fold
+from ..errors import BadRequest
+from ..forms.evaluation import Evaluation
+from ..forms.json import JSONRewriter
+from ..http1.heads import Head
+from ..jsontext import JSONError, Number, Object, Value, parse
+from .messages import SESSION_UPDATE, TRANSCRIPTION_UPDATE
+from .refusal import INVALID_DATA, POLICY_VIOLATION, Refusal
+
+_BETA = ("input_audio_transcription",)
+_CURRENT = ("audio", "input", "transcription")
+
+#: Members that only a session in the beta schema has.
+_BETA_ONLY = frozenset({"input_audio_format", "modalities", "output_audio_format", "turn_detection", "voice"})
+_BETA_PROTOCOL = b"openai-beta.realtime-v1"
+
+
+@attrs.frozen
+class Dialect:
+    """
+    What the head of a request shows about the messages of the session.
+
+    :ivar beta: whether they have the beta schema.
+    :ivar transcribes: whether the session only transcribes, and has no conversation.
+    """
+
+    beta: bool = False
+    transcribes: bool = False
+
+
+def dialect_of(head: Head, query: bytes) -> Dialect:
+    """
+    The dialect of a session.
+
+    Browsers cannot set headers, so OpenAI's API takes the header ``OpenAI-Beta: realtime=v1`` as a subprotocol, too.
+
+    :param query: the query of the request.
+    """
+    beta = any(b"realtime=v1" in value.replace(b" ", b"").lower() for value in head.values(b"openai-beta"))
+    offered = b",".join(head.values(b"sec-websocket-protocol")).lower()
+    intents = [value for name, value in parse_qsl(query.decode("utf-8", "replace")) if name == "intent"]
+    return Dialect(beta or _BETA_PROTOCOL in offered, "transcription" in intents)
+
+
+#: An edit: what replaces the text of a span.
+_Edit = tuple[int, int, str]
+
+
+class Updates:
+    """
+    Applies rules to the updates of one session.
+
+    A forced field is in each update.  A default is in each update until the client has sent the field once, because a
+    later update changes only what it contains.
+    """
+
+    def __init__(self, rules: Rules, dialect: Dialect) -> None:
+        """
+        :param rules: only those for the fields of sessions are applied.
+        """
+        self._rules = rules.of_sessions
+        self._dialect = dialect
+        self._sent: set[str] = set()
+
+    def first(self) -> str:
+        """The update to send to a server before a client's other messages; empty if it would have no field."""
+        made = self._made()
+        if not made:
+            return ""
+        type_ = TRANSCRIPTION_UPDATE if self._dialect.beta and self._dialect.transcribes else SESSION_UPDATE
+        return f'{{"type":"{type_}","session":{self._session(self._dialect.beta, made)}}}'
+
+    def edited(self, text: str) -> str:
+        """
+        Apply the rules to a client's update.
+
+        :return: the same text if it has the right values already.
+        :raises Refusal: when it is not JSON, or when servers would read it differently.
+        """
+        try:
+            root = parse(text)
+        except JSONError as error:
+            raise Refusal(INVALID_DATA, f"A message must be one JSON object: {error.message}.") from None
+        edits: list[_Edit] = []
+        session = _member(root, "session")
+        for holder in (root, session):
+            for path in (_BETA, _CURRENT):
+                place = None if holder is None else _place(holder, path)
+                if place is not None:
+                    edits.append((place.start, place.end, self._applied(text, place)))
+        if not edits:
+            edits = self._insertion(root, session)
+        for start, end, new in sorted(edits, reverse=True):
+            text = text[:start] + new + text[end:]
+        return text
+
+    def _applied(self, text: str, place: Value) -> str:
+        """The fields of a transcription with the rules applied."""
+        source = text[place.start : place.end]
+        if place.data is None:
+            # The client switches the transcription off.  That would drop the forced fields.
+            forced = any(field.parts for field in self._rules.forced)
+            return self._made() if forced else source
+        new = self._rewritten(source)
+        return source if _plain(new) == _plain(source) else new
+
+    def _insertion(self, root: Value, session: Value | None) -> list[_Edit]:
+        """Add the fields to an update that has no transcription."""
+        made = self._made()
+        if not made:
+            return []
+        beta = self._has_beta_schema(root, session)
+        if session is None or session.data is None:
+            return [_put(root, ("session",), self._session(beta, made))]
+        return [_put(session, _BETA if beta else _CURRENT, made)]
+
+    def _has_beta_schema(self, root: Value, session: Value | None) -> bool:
+        """Whether an update that has no transcription has the beta schema."""
+        type_ = _member(root, "type")
+        if type_ is not None and type_.data == TRANSCRIPTION_UPDATE:
+            return True
+        if session is not None and isinstance(session.data, Object):
+            names = {member.key for member in session.data.members}
+            if names & {"type", "audio"}:
+                return False
+            if names & _BETA_ONLY:
+                return True
+        return self._dialect.beta
+
+    def _session(self, beta: bool, made: str) -> str:
+        """A session that has only a transcription."""
+        if beta:
+            return _nested(_BETA, made)
+        type_ = "transcription" if self._dialect.transcribes else "realtime"
+        return f'{{"type":"{type_}",{_nested(_CURRENT, made)[1:]}'
+
+    def _made(self) -> str:
+        """A transcription of which the client says nothing; empty if it has no field."""
+        made = self._rewritten("{}")
+        return "" if made == "{}" else made
+
+    def _rewritten(self, source: str) -> str:
+        """
+        Apply the rules to the text of an object.
+
+        :raises Refusal: when servers would read it differently.
+        """
+        rewriter = JSONRewriter(_OfSession(self._rules, self._sent), None)
+        try:
+            return b"".join([*rewriter.feed(source.encode()), *rewriter.finish()]).decode()
+        except BadRequest as error:
+            raise Refusal(POLICY_VIOLATION, error.message) from None
+
+
+class _OfSession(Evaluation):
+    """The rules applied to one update of a session."""
+
+    def __init__(self, rules: Rules, sent: set[str]) -> None:
+        """
+        :param sent: the folded names of the fields that the client has sent in the session; grows.
+        """
+        super().__init__(rules)
+        self._sent_before = sent
+
+    def missing(self) -> list[Field]:
+        self._sent_before.update(self._sent)
+        return [field for field in super().missing() if self.key(field.name) not in self._sent_before]
+
+
+def _member(value: Value, name: str) -> Value | None:
+    """
+    The value of a member of an object; None if the object does not have it.
+
+    :raises Refusal: when the value is no object, or the name is spelled in another way, which some servers accept.
+    """
+    if not isinstance(value.data, Object):
+        raise Refusal(POLICY_VIOLATION, f"The value around {name!r} must be an object.")
+    found = None
+    for member in value.data.members:
+        if member.key == name:
+            found = member.value
+        elif fold(member.key) == name:
+            raise Refusal(POLICY_VIOLATION, f"A member must not be spelled like {name!r} in another way.")
+    return found
+
+
+def _place(holder: Value, path: tuple[str, ...]) -> Value | None:
+    """
+    The transcription at the end of a path: an object or null; None if the path does not lead to it.
+
+    :raises Refusal: as `_member` does, and when the transcription is neither an object nor null.
+    """
+    found: Value | None = holder
+    for name in path:
+        if found is None or found.data is None:
+            return None
+        found = _member(found, name)
+    if found is not None and not isinstance(found.data, Object | None):
+        raise Refusal(POLICY_VIOLATION, f"The value of {path[-1]!r} must be an object.")
+    return found
+
+
+def _nested(path: tuple[str, ...], text: str) -> str:
+    """An object in which a path leads to a value."""
+    for name in reversed(path):
+        text = f'{{"{name}":{text}}}'
+    return text
+
+
+def _put(holder: Value, path: tuple[str, ...], text: str) -> _Edit:
+    """The edit that adds a value at the end of a path, below what exists of the path."""
+    name, rest = path[0], path[1:]
+    assert isinstance(holder.data, Object), "the path was read before"
+    found = _member(holder, name)
+    if found is not None and found.data is not None:
+        return _put(found, rest, text)
+    if found is not None:
+        return found.start, found.end, _nested(rest, text)
+    at = holder.start + 1
+    return at, at, f'"{name}":{_nested(rest, text)}{"," if holder.data.members else ""}'
+
+
+#: Decodes JSON, with numbers as written.
+_plain = functools.partial(json.loads, parse_int=Number, parse_float=Number)
