@@ -12,6 +12,7 @@ from .config import Config
 from .headers import NOBODY, UNIX, Peer, address_of
 from .http1.requests import parse_request
 from .profiles import Selection, select
+from .routes import Route, split_profile
 
 #: The path of a request, if the command line has none.
 USUAL_PATH = "/v1/audio/transcriptions"
@@ -60,14 +61,19 @@ class ImaginedRequest:
         :param default: the profile of requests for which nothing else chooses one; empty: none.
         :raises ProxyError: when the proxy would refuse it.
         """
-        own = [line for name, line in _OWN.items() if not any(_name(each) == name for each in self.headers)]
-        lines = [f"POST {self.path} HTTP/1.1", *own, *self.headers, "", ""]
+        router = config.reach.realtime_router
+        path = split_profile(self.path.encode("utf-8", "surrogateescape"))[1].partition(b"?")[0]
+        is_session = router is not None and router.route(b"GET", path) is not Route.OTHER
+        method, needed = ("GET", _OF_SESSION) if is_session else ("POST", _OF_FORM)
+        own = [line for name, line in needed.items() if not any(_name(each) == name for each in self.headers)]
+        lines = [f"{method} {self.path} HTTP/1.1", *own, *self.headers, "", ""]
         head = parse_request("\r\n".join(lines).encode("utf-8", "surrogateescape"))
         return select(config, head, b"", default, Peer(self.address, NOBODY).client)
 
 
-#: What a head needs if the command line does not have it.
-_OWN = {"host": "Host: localhost", "content-length": "Content-Length: 1"}
+#: What the head of a form's request, and of one for a realtime session, needs if the command line does not have it.
+_OF_FORM = {"host": "Host: localhost", "content-length": "Content-Length: 1"}
+_OF_SESSION = {"host": "Host: localhost", "connection": "Connection: Upgrade", "upgrade": "Upgrade: websocket"}
 
 
 def _name(line: str) -> str:

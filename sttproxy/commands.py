@@ -14,7 +14,7 @@ import attrs
 from twisted.python import usage
 
 from .asking import ImaginedRequest
-from .config import Config, Rules, Text, names_of
+from .config import SESSION_FIELDS, Config, Rules, Text, names_of
 from .errors import ConfigError, ProxyError
 from .forms.evaluation import DEPENDS, PASSES, Decision, Evaluation
 from .options import BY_NAME
@@ -133,14 +133,16 @@ def explain(options: ExplainOptions, out: TextIO) -> int:
     if profile and profile not in config.profiles:
         out.write(f"There is no profile {profile!r}; {names_of(config.profiles)}.\n")
         return ERRORS
+    is_session = False
     try:
         if options.describes_request or not profile:
             selection = options.request.selection(config, profile)
             out.writelines(_selected(selection, config, options.describes_request))
-            if not selection.has_rules:
+            if not (selection.has_rules or selection.is_session):
                 return GOOD
-            profile = selection.chosen.profile
-        lines = list(explained(config.rules(profile), options["form"]))
+            profile, is_session = selection.chosen.profile, selection.is_session
+        rules = config.rules(profile)
+        lines = list(explained(rules.of_sessions if is_session else rules, options["form"]))
     except ProxyError as error:
         out.write(f"The proxy would respond with {error.status}: {error.message}\n")
         return ERRORS
@@ -187,9 +189,12 @@ def _selected(selection: Selection, config: Config, asked: bool) -> Iterator[str
     :param asked: whether the command line describes a request.  If not, only a profile is worth a line.
     """
     chosen = selection.chosen
-    if not selection.has_rules:
+    if selection.is_session:
+        yield "This is a realtime session. Its updates carry these fields of the transcription; one is sent first.\n"
+    elif not selection.has_rules:
         yield f"The proxy passes this request unchanged: no rules are for {selection.target.decode()}.\n"
-    elif chosen.profile:
+        return
+    if chosen.profile:
         reasons = {"url": "the URL", "key": "the API key"}
         reasons |= {f"$choose[{number}]": f"$choose[{number}] ({each})" for number, each in enumerate(config.choices)}
         yield f"The profile is {chosen.profile!r}, chosen by {reasons.get(chosen.by, chosen.by)}.\n"
@@ -198,11 +203,17 @@ def _selected(selection: Selection, config: Config, asked: bool) -> Iterator[str
 
 
 def _reached(config: Config) -> Iterator[str]:
-    """The listed paths and the choices, one line for each."""
-    if config.reach.listed:
+    """The listed paths, those of realtime sessions and the choices, one line for each."""
+    reach = config.reach
+    forms = [listed for listed in reach.listed if not listed.realtime]
+    if forms:
         yield "\nmore paths with rules:\n"
-    for listed in config.reach.listed:
+    for listed in forms:
         yield f"  {listed.path}{', with the fields in the query, too' if listed.in_query else ''}\n"
+    if reach.realtime:
+        yield f"\npaths of realtime sessions, with the rules for {', '.join(SESSION_FIELDS)}:\n"
+    for path in reach.session_paths:
+        yield f"  {path}\n"
     if config.choices:
         yield "\nprofiles of requests whose URL and API key choose none, the first that fits:\n"
     for choice in config.choices:

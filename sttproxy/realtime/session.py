@@ -2,9 +2,9 @@
 A realtime session: takes the bytes that a client sends over a WebSocket, returns the bytes to send to the server.
 
 Frames pass as they are, to the byte.  Only an update of the session that the rules change is written anew, as one
-frame, and one update may be added before the client's first message.  A message is kept until its type is known.  If its
-type comes after `MAX_HELD` bytes, its beginning passes, and it must not turn out to be an update.  No message is complete
-at the server before it has been read here to its end.
+frame, and one update may be added before the client's first message.  A message is kept until its type is known.  If
+its type comes after `MAX_HELD` bytes, its beginning passes, and it must not turn out to be an update.  No message is
+complete at the server before it has been read here to its end.
 
 Extensions must not be negotiated: the payload is read as it is.
 """
