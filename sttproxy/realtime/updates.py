@@ -26,7 +26,7 @@ _BETA = ("input_audio_transcription",)
 _CURRENT = ("audio", "input", "transcription")
 
 #: Members that only a session in the beta schema has.
-_BETA_ONLY = frozenset({"input_audio_format", "modalities", "output_audio_format", "turn_detection", "voice"})
+_BETA_ONLY = frozenset({*_BETA, "input_audio_format", "modalities", "output_audio_format", "turn_detection", "voice"})
 _BETA_PROTOCOL = b"openai-beta.realtime-v1"
 
 
@@ -82,8 +82,9 @@ class Updates:
         made = self._made()
         if not made:
             return ""
+        path = _BETA if self._dialect.beta else _CURRENT
         type_ = TRANSCRIPTION_UPDATE if self._dialect.beta and self._dialect.transcribes else SESSION_UPDATE
-        return f'{{"type":"{type_}","session":{self._session(self._dialect.beta, made)}}}'
+        return f'{{"type":"{type_}","session":{self._session(path, made)}}}'
 
     def edited(self, text: str) -> str:
         """
@@ -96,18 +97,19 @@ class Updates:
             root = parse(text)
         except JSONError as error:
             raise Refusal(INVALID_DATA, f"A message must be one JSON object: {error.message}.") from None
-        edits: list[_Edit] = []
         session = _member(root, "session")
-        for holder in (root, session):
-            for path in (_BETA, _CURRENT):
-                place = None if holder is None else _place(holder, path)
-                if place is not None:
-                    edits.append((place.start, place.end, self._applied(text, place)))
-        if not edits:
-            edits = self._insertion(root, session)
-        for start, end, new in sorted(edits, reverse=True):
+        in_root, in_session = self._edits(text, root), self._edits(text, session)
+        missing = [path for path in self._wanted(root, session) if path not in in_session]
+        made = self._made() if missing else ""
+        added = [self._insertion(root, session, path, made) for path in missing] if made else []
+        for start, end, new in sorted([*in_root.values(), *in_session.values(), *added], reverse=True):
             text = text[:start] + new + text[end:]
         return text
+
+    def _edits(self, text: str, holder: Value | None) -> dict[tuple[str, ...], _Edit]:
+        """The edits that apply the rules to the transcriptions in an object, by their paths."""
+        places = {path: _place(holder, path) for path in (_BETA, _CURRENT)}
+        return {path: (at.start, at.end, self._applied(text, at)) for path, at in places.items() if at is not None}
 
     def _applied(self, text: str, place: Value) -> str:
         """The fields of a transcription with the rules applied."""
@@ -119,32 +121,31 @@ class Updates:
         new = self._rewritten(source)
         return source if _plain(new) == _plain(source) else new
 
-    def _insertion(self, root: Value, session: Value | None) -> list[_Edit]:
-        """Add the fields to an update that has no transcription."""
-        made = self._made()
-        if not made:
-            return []
-        beta = self._has_beta_schema(root, session)
-        if session is None or session.data is None:
-            return [_put(root, ("session",), self._session(beta, made))]
-        return [_put(session, _BETA if beta else _CURRENT, made)]
+    def _wanted(self, root: Value, session: Value | None) -> list[tuple[str, ...]]:
+        """
+        Where a server may look for the transcription in an update, by the schema that the update and the head of the
+        request show.
 
-    def _has_beta_schema(self, root: Value, session: Value | None) -> bool:
-        """Whether an update that has no transcription has the beta schema."""
+        An update that shows both schemas is wrong, and a server that does not refuse it may look in either place.
+        """
         type_ = _member(root, "type")
-        if type_ is not None and type_.data == TRANSCRIPTION_UPDATE:
-            return True
-        if session is not None and isinstance(session.data, Object):
-            names = {member.key for member in session.data.members}
-            if names & {"type", "audio"}:
-                return False
-            if names & _BETA_ONLY:
-                return True
-        return self._dialect.beta
+        members = session.data.members if session is not None and isinstance(session.data, Object) else ()
+        names = {member.key for member in members}
+        current = bool(names & {"type", "audio"})
+        beta = self._dialect.beta or (type_ is not None and type_.data == TRANSCRIPTION_UPDATE)
+        if not current and names & _BETA_ONLY:
+            beta = True
+        return [path for path, shown in ((_BETA, beta), (_CURRENT, current or not beta)) if shown]
 
-    def _session(self, beta: bool, made: str) -> str:
+    def _insertion(self, root: Value, session: Value | None, path: tuple[str, ...], made: str) -> _Edit:
+        """The edit that adds a transcription."""
+        if session is None or session.data is None:
+            return _put(root, ("session",), self._session(path, made))
+        return _put(session, path, made)
+
+    def _session(self, path: tuple[str, ...], made: str) -> str:
         """A session that has only a transcription."""
-        if beta:
+        if path == _BETA:
             return _nested(_BETA, made)
         type_ = "transcription" if self._dialect.transcribes else "realtime"
         return f'{{"type":"{type_}",{_nested(_CURRENT, made)[1:]}'
@@ -199,13 +200,13 @@ def _member(value: Value, name: str) -> Value | None:
     return found
 
 
-def _place(holder: Value, path: tuple[str, ...]) -> Value | None:
+def _place(holder: Value | None, path: tuple[str, ...]) -> Value | None:
     """
     The transcription at the end of a path: an object or null; None if the path does not lead to it.
 
     :raises Refusal: as `_member` does, and when the transcription is neither an object nor null.
     """
-    found: Value | None = holder
+    found = holder
     for name in path:
         if found is None or found.data is None:
             return None
