@@ -232,9 +232,10 @@ class StopTests(SynchronousTestCase):
     def test_between(self) -> None:
         """Between two frames nothing more passes."""
         session, _ = session_of()
-        session.feed(frame(APPEND) + frame(SENT)[:9])
+        update = frame(SENT)
+        session.feed(frame(APPEND) + update[:9])
         session.stop()
-        self.assertEqual((session.feed(frame(SENT)[9:] + frame(APPEND)), session.between), (b"", True))
+        self.assertEqual((session.feed(update[9:] + frame(APPEND)), session.between), (b"", True))
         self.assertFalse(session.closed)
         session.feed(CLOSE)
         self.assertTrue(session.closed)
