@@ -88,6 +88,35 @@ without a profile:
         ):
             self.assertEqual(self.explained(*options), (0, line), options)
 
+    def test_sessions(self) -> None:
+        """A realtime session has the rules for its own fields; `check` lists its paths."""
+        file = {**self.FILE, "temperature": 0, "$realtime": True}
+        self.write({**file, "$paths": [{"path": "/ws", "realtime": True}], "$choose": self.FILE["$choose"][:1]})
+        status, out, _ = self.run_command("check")
+        self.assertEqual(status, 0)
+        self.assertIn(
+            "\npaths of realtime sessions, with the rules for language, prompt, model:\n  /realtime\n  /ws\n", out
+        )
+        self.assertNotIn("more paths", out)
+        options = ("-H", "User-Agent: OpenWebUI", "-F", "language=en", "-F", "model=m")
+        for path in ("/v1/realtime?model=x", "/profiles/webui/ws"):
+            lines = self.run_command("explain", "--path", path, *options)[1].splitlines()
+            self.assertEqual(
+                lines[0],
+                "This is a realtime session. Its updates carry these fields of the transcription; one is sent first.",
+            )
+            self.assertIn("The profile is 'webui'", lines[1])
+            self.assertEqual(
+                lines[2:],
+                [
+                    "language  'zh'  (forced)",
+                    "prompt    'w'  (forced)",
+                    "language  -  (dropped: the forced field replaces it)",
+                    "model     'm'  (as sent)",
+                ],
+            )
+        self.assertEqual(self.run_command("explain", "--path", "/v1/REALTIME")[0], 2)
+
     def test_bound_key(self) -> None:
         """A key that is bound to a profile chooses it."""
         keys = self.write({f"sha256:{KEY}": "home"}, "keys.json")

@@ -21,9 +21,11 @@ from sttproxy.headers import (
     end_to_end,
     forwarded,
     keep_alive_timeout,
+    upgrade_asked,
     upgrade_of,
 )
 from sttproxy.http1.heads import Head
+from sttproxy.http1.requests import parse_request
 
 #: Hop-by-hop headers, which the proxy must not forward.
 CONNECTION_HEADERS = (
@@ -361,6 +363,19 @@ class UpgradeTests(SynchronousTestCase):
             ({b"upgrade"}, [b"websocket", b"websocket"]),
         ):
             self.assertEqual(upgrade_of(options, values), None, (options, values))
+
+    def test_of_request(self) -> None:
+        """A request of HTTP/1.0, or with a body, cannot switch protocols."""
+        upgrade = "Connection: Upgrade\r\nUpgrade: websocket\r\n"
+        for line, fields, expected in (
+            ("GET / HTTP/1.1", upgrade, b"websocket"),
+            ("GET / HTTP/1.1", "", None),
+            ("GET / HTTP/1.0", upgrade, None),
+            ("POST / HTTP/1.1", upgrade + "Content-Length: 1\r\n", None),
+            ("POST / HTTP/1.1", upgrade + "Transfer-Encoding: chunked\r\n", None),
+        ):
+            head = parse_request(f"{line}\r\nHost: h\r\n{fields}\r\n".encode())
+            self.assertEqual(upgrade_asked(head), expected, (line, fields))
 
     def test_no_http2(self) -> None:
         """An upgrade to HTTP/2 is ignored, alone or in a list, in any spelling."""

@@ -56,6 +56,28 @@ class SelectTests(SynchronousTestCase):
         head = parse_request("\r\n".join(lines).encode())
         return select(config, head, inside, default, Peer(client, TrustedPeers()).client)
 
+    def session(self, *lines: str, target: str = "/v1/realtime", **file: Any) -> Selection:
+        """What the proxy does with a request for a WebSocket."""
+        config = parse(json.dumps({**FILE, "language": "zh", "$realtime": True, **file}).encode())
+        fields = ("Connection: Upgrade", "Upgrade: websocket", *lines)
+        head = parse_request("\r\n".join([f"GET {target} HTTP/1.1", "Host: h", *fields, "", ""]).encode())
+        return select(config, head, b"", "default", Peer("10.0.0.1", TrustedPeers()).client)
+
+    def test_sessions(self) -> None:
+        """A request for a session chooses a profile like a form; without ``$realtime`` it passes."""
+        webui = "User-Agent: OpenWebUI"
+        for lines, target, expected in (
+            ((), "/v1/realtime?x", Chosen("default", "--profile")),
+            ((webui,), "/realtime", Chosen("webui", "$choose[1]")),
+            ((webui,), "/profiles/home/v1/realtime", Chosen("home", "url")),
+        ):
+            found = self.session(*lines, target=target)
+            self.assertEqual((found.has_rules, found.is_session, found.chosen), (False, True, expected))
+            self.assertFalse(self.session(*lines, target=target, **{"$realtime": False}).is_session)
+        self.assertFalse(self.session(target="/v1/asr").is_session)
+        for lines, target in (((), "/v1/Realtime"), (("X-Original-URL: /realtime",), "/x")):
+            self.assertRaises(BadRequest, self.session, *lines, target=target)
+
     def chosen(self, *headers: str, **options: Any) -> Chosen:
         """The profile of a request that has rules."""
         found = self.selection(*headers, **options)

@@ -170,6 +170,14 @@ class RouteTests(SynchronousTestCase):
         for method in (b"post", b"Post"):
             self.assertIs(ROUTER.route(method, b"/v1/audio/transcriptions"), Route.TRANSCRIPTION, method)
 
+    def test_any_request(self) -> None:
+        """A router for requests without a form does not look at the method."""
+        router = Router(("/realtime",), any_request=True)
+        for method in (b"GET", b"CONNECT", b"POST"):
+            self.assertIs(router.route(method, b"/v1/realtime"), Route.TRANSCRIPTION, method)
+            self.assertIs(router.route(method, b"/v1//Realtime"), Route.ODD, method)
+            self.assertIs(router.route(method, b"/v1/realtime/sessions"), Route.OTHER, method)
+
     @given(st.binary(max_size=20))
     def test_any_prefix(self, prefix: bytes) -> None:
         """No prefix hides the endpoint."""

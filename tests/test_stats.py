@@ -28,6 +28,13 @@ class StatsTests(SynchronousTestCase):
             stats.answered(status)
         self.assertEqual(stats.snapshot()["answers"], {"1xx": 1, "2xx": 3, "3xx": 1, "4xx": 2, "5xx": 2})
 
+    def test_chosen(self) -> None:
+        """Choices of profiles are counted; requests without a profile are not."""
+        stats = Stats()
+        for profile, by in (("webui", "$choose[0]"), ("webui", "$choose[0]"), ("", ""), ("home", "url")):
+            stats.chose(profile, by)
+        self.assertEqual(stats.snapshot()["chosen"], {"$choose[0]: webui": 2, "url: home": 1})
+
     def test_sorted(self) -> None:
         """A snapshot has status classes and error codes in sorted order."""
         stats = Stats()

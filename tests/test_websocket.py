@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 from websockets.frames import Frame, Opcode
 
-from sttproxy.websocket import GOING_AWAY, Close, Frames, close_frame
+from sttproxy.websocket import GOING_AWAY, MAX_REASON, Close, Frames, close_frame
 
 OPCODES = (Opcode.TEXT, Opcode.BINARY, Opcode.CONT)
 
@@ -50,6 +50,16 @@ class FramesTests(SynchronousTestCase):
             self.assertTrue(follower.between)
             self.assertEqual(follower.feed(data, to_end=True), 0)
 
+    def test_advance(self) -> None:
+        """It processes one frame at a time, or what has arrived of it."""
+        frames = [frame(Opcode.TEXT, size, True) for size in (0, 3, 200)]
+        data, follower, at = b"".join(frames), Frames(), 0
+        for each in frames:
+            self.assertEqual(follower.advance(data, at), at + len(each))
+            self.assertTrue(follower.between)
+            at += len(each)
+        self.assertEqual((follower.advance(data[:-1], at - len(frames[-1])), follower.between), (at - 1, False))
+
     def test_close(self) -> None:
         """A close frame is recognized by its first byte."""
         follower = Frames()
@@ -69,3 +79,17 @@ class CloseTests(SynchronousTestCase):
         masked = close_frame(Close(GOING_AWAY), masked=True)
         self.assertEqual(masked[:2], b"\x88\x82")
         self.assertEqual(bytes(masked[6 + at] ^ masked[2 + at] for at in range(2)), GOING_AWAY.to_bytes(2, "big"))
+
+    def test_reason(self) -> None:
+        """A reason is cut at a character, so that it fits into a control frame."""
+        for reason, expected in (
+            ("why", b"why"),
+            ("\u4e2d" * 50, "\u4e2d".encode() * 41),
+            ("x" * 200, b"x" * MAX_REASON),
+        ):
+            payload = (1008).to_bytes(2, "big") + expected
+            written = Frame(Opcode.CLOSE, payload).serialize(mask=False)
+            self.assertEqual(close_frame(Close(1008, reason), masked=False), written)
+            masked = close_frame(Close(1008, reason), masked=True)
+            unmasked = bytes(byte ^ masked[2 + at % 4] for at, byte in enumerate(masked[6:]))
+            self.assertEqual((masked[1], unmasked), (0x80 | len(payload), payload))

@@ -1,6 +1,6 @@
 """
-Tests for ``$translations``, ``$paths`` and ``$choose`` in :mod:`sttproxy.config`: what is read, errors with their
-places, and warnings.
+Tests for ``$translations``, ``$paths``, ``$realtime`` and ``$choose`` in :mod:`sttproxy.config`: what is read, errors
+with their places, and warnings.
 """
 
 from __future__ import annotations
@@ -23,6 +23,9 @@ KEY = "sha256:" + "aB" * 32
 FAULTS: tuple[tuple[str, str, str], ...] = (
     ('{"$translations": ^1}', "$.translations", "must be true or false"),
     ('{"$profiles": {"p": {"$translations": ^null}}}', "$.profiles.p.translations", "must be true or false"),
+    ('{"$realtime": ^"yes"}', "$.realtime", "must be true or false"),
+    ('{"$realtime": ^null}', "$.realtime", "must be true or false"),
+    ('{"$profiles": {"p": {^"$realtime": true}}}', "$.profiles.p.$realtime", "allowed here are $default, $map, $unset"),
     ('{"$profiles": {"p": {^"$paths": []}}}', "$.profiles.p.$paths", "allowed here are $default, $map, $unset"),
     ('{"$paths": ^"/asr"}', "$.paths", 'must be a list of paths, like ["/inference"]'),
     (PATHS % "^1", "$.paths[0]", 'must be a path, like "/inference"'),
@@ -53,7 +56,10 @@ FAULTS: tuple[tuple[str, str, str], ...] = (
     (PATHS % '{"path": ^"/stats"}', "$.paths[0].path", "a page of the proxy's own"),
     *(
         (PATHS % f"^{long}", "$.paths[0]", 'the long form is {"path": "/asr", "query": true}')
-        for long in ("{}", '{"query": true}', '{"path": "/a", "query": 1}', '{"path": "/a", "x": 1}')
+        for long in (
+            *("{}", '{"query": true}', '{"path": "/a", "query": 1}', '{"path": "/a", "x": 1}', '{"path": true}'),
+            *('{"path": "/a", "realtime": 1}', '{"path": "/a", "query": true, "realtime": true}'),
+        )
     ),
     ("{" + PROFILE + '"$choose": ^{}}', "$.choose", 'must be a list of choices, like [{"header": {"User-Agent":'),
     (CHOOSE % '^"p"', "$.choose[0]", "must be an object: conditions and the profile"),
@@ -174,6 +180,21 @@ WARNED: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
             (f'"key": "{KEY}"', f'"key": "{KEY.lower()}"'),
         )
     ),
+    # Realtime sessions.
+    ('{"language": "zh", "$realtime": true, "$paths": [{"path": "/asr", "realtime": true}, "/asr"]}', ()),
+    ('{"$default": {"model": "m"}, "$realtime": true}', ()),
+    ('{"$profiles": {"p": {"prompt": "x"}}, "$realtime": true}', ()),
+    ('{"$realtime": false}', ()),
+    ('{"temperature": 0, "$realtime": true}', (("$.realtime", "no rule is for language, prompt, model"),)),
+    (PATHS % '{"path": "/ws", "realtime": true}', (("$.paths[0]", 'this has no effect without "$realtime": true'),)),
+    (
+        '{"model": "m", "$paths": [{"path": "/x/realtime", "realtime": true}], "$realtime": true}',
+        (("$.paths[0]", "that end in /realtime"),),
+    ),
+    (
+        '{"temperature_inc": 0, "model": "m", "$paths": [{"path": "/inference", "realtime": true}], "$realtime": true}',
+        (("$.temperature_inc", "MLX Omni Server ignores"),),
+    ),
     # What servers read at listed paths.
     ('{"temperature_inc": 0}', (("$.temperature_inc", "MLX Omni Server ignores"),)),
     ('{"temperature_inc": 0, "$paths": ["/inference"]}', ()),
@@ -233,6 +254,28 @@ class ReachTests(SynchronousTestCase):
         for path, route in ((b"/v1/b", Route.TRANSCRIPTION), (b"/%61sr/", Route.TRANSCRIPTION), (b"/x", Route.OTHER)):
             self.assertIs(config.reach.router.route(b"POST", path), route)
 
+    def test_realtime(self) -> None:
+        """The paths of sessions are routed for any request, and those of forms are not theirs."""
+        text = '{"model": "m", "$paths": ["/asr", {"path": "/v1/ws", "realtime": true}], "$realtime": true}'
+        reach = self.parsed(text).reach
+        self.assertEqual((reach.form_paths, reach.session_paths), (("/asr",), ("/realtime", "/ws")))
+        self.assertEqual(reach.paths, ("/audio/transcriptions", "/audio/translations", "/asr", "/realtime", "/ws"))
+        assert reach.realtime_router is not None
+        for path, forms, sessions in (
+            (b"/v1/realtime", Route.OTHER, Route.TRANSCRIPTION),
+            (b"/ws", Route.OTHER, Route.TRANSCRIPTION),
+            (b"/WS", Route.OTHER, Route.ODD),
+            (b"/asr", Route.TRANSCRIPTION, Route.OTHER),
+        ):
+            self.assertIs(reach.router.route(b"POST", path), forms)
+            self.assertIs(reach.realtime_router.route(b"GET", path), sessions)
+        off = self.parsed(text.replace("true}", "false}")).reach
+        self.assertEqual((off.realtime_router, off.session_paths), (None, ()))
+        chosen = self.parsed(
+            '{"model": "m", "$realtime": true, ' + PROFILE + '"$choose": [{"path": "/realtime", "profile": "p"}]}'
+        )
+        self.assertEqual(chosen.choices[0].path, "/realtime")
+
     def test_translations(self) -> None:
         """A profile takes the switch over from the base, unless it has its own."""
         for base, profile, expected in (
@@ -264,7 +307,8 @@ class ReachTests(SynchronousTestCase):
             (CHOOSE % '{"address": "::1", "profile": "p"}', ["$choose"]),
             ('{"$profiles": {"p": {"$translations": false}}}', ["p: $translations"]),
             ('{"$profiles": {"p": {}}, "$translations": false}', ["$translations"]),
-            ('{"$profiles": {"p": {}}, "$translations": true, "$paths": [], "$choose": []}', []),
+            ('{"$profiles": {"p": {}}, "$realtime": true}', ["$realtime"]),
+            ('{"$profiles": {"p": {}}, "$translations": true, "$paths": [], "$choose": [], "$realtime": false}', []),
         ):
             self.assertEqual(base.changes(self.parsed(text)), changes, text)
             self.assertEqual(self.parsed(text).changes(self.parsed(text)), [])

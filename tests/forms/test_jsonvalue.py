@@ -75,6 +75,14 @@ class ScannerTests(SynchronousTestCase):
         scanner.begin()
         self.assertRaises(JSONError, scanner.scan, b"1 ", 0)
 
+    def test_names(self) -> None:
+        """The names of the outermost object are reported, each with the offset after it."""
+        text = b'{"a": {"b": 1}, "\\u0063" : [{"d": 1}]}'
+        names: list[tuple[str, int]] = []
+        scanner = ValueScanner(lambda name, end: names.append((name, end)))
+        scanner.scan(text, 0)
+        self.assertEqual(names, [("a", text.index(b'a"') + 2), ("c", text.index(b" :"))])
+
     def test_limits(self) -> None:
         """Each limit is exact: input at the limit is accepted, input beyond it is rejected."""
         names = [b'"%0*d":1' % (MAX_NAME - 2, number) for number in range(MAX_NAMES // MAX_NAME + 1)]
