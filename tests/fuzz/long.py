@@ -1,8 +1,9 @@
 """
-A long run of the strategies: ``python -m tests.fuzz.long --minutes 60``, or ``--examples 1000000``.
+A long run of the strategies: ``python -m tests.fuzz.long forms --minutes 60``, or ``--examples 1000000``; ``clients``
+and ``servers`` are HTTP/2's.
 
-It runs rounds of a few thousand bodies, each with its own seed, until the time or the number is reached.  The first
-body that bypasses the rules ends the run, and is reduced to the smallest such body.
+It runs rounds of a few thousand examples, each with its own seed, until the time or the number is reached.  The first
+example that breaks an invariant ends the run, and is reduced to the smallest such example.
 """
 
 from __future__ import annotations
@@ -11,34 +12,58 @@ import argparse
 import sys
 import time
 from collections import Counter
+from typing import Any, Protocol
 
 from hypothesis import HealthCheck, Phase, given, seed, settings
+from hypothesis.strategies import SearchStrategy
 
 from sttproxy.config import parse
 
+from . import connections
 from .invariants import INSTALLED, check_readers, check_rewriter
 from .strategies import Attempt, attempts
 
-#: Bodies in a round; the memory of a round is freed after it.
+#: Examples in a round; the memory of a round is freed after it.
 ROUND = 2000
+
+
+class Checking(Protocol):
+    """
+    Checks examples, and counts them.
+
+    :ivar strategy: makes the examples.
+    :ivar examples: how many were checked.
+    """
+
+    strategy: SearchStrategy[Any]
+    examples: int
+
+    def check(self, example: Any) -> None:
+        """
+        Check one example.
+
+        :raises AssertionError: when an invariant does not hold.
+        """
 
 
 class Tally:
     """
-    :ivar bodies: how many bodies were checked.
+    Forms.
+
     :ivar accepted: how many of them were accepted.
     :ivar refused: by reader, how many accepted bodies it refused.
     """
 
     def __init__(self) -> None:
-        self.bodies = 0
+        self.strategy = attempts()
+        self.examples = 0
         self.accepted = 0
         self.refused: Counter[str] = Counter()
 
     def check(self, attempt: Attempt) -> None:
         """Check all invariants of a form."""
         rules = parse(attempt.configuration).base
-        self.bodies += 1
+        self.examples += 1
         left = check_rewriter(rules, attempt.boundary, attempt.pieces, attempt.counted)
         if left is not None:
             self.accepted += 1
@@ -46,11 +71,11 @@ class Tally:
 
     def __str__(self) -> str:
         refused = ", ".join(f"{self.refused[name]} by {name}" for name in INSTALLED)
-        return f"{self.bodies} bodies, {self.accepted} accepted; of these refused: {refused}"
+        return f"{self.examples} bodies, {self.accepted} accepted; of these refused: {refused}"
 
 
-def run_round(tally: Tally, number: int, examples: int) -> None:
-    """Check this many bodies, generated from a seed."""
+def run_round(tally: Checking, number: int, examples: int) -> None:
+    """Check this many examples, generated from a seed."""
 
     @seed(number)
     @settings(
@@ -60,32 +85,33 @@ def run_round(tally: Tally, number: int, examples: int) -> None:
         phases=(Phase.generate, Phase.shrink),
         suppress_health_check=list(HealthCheck),
     )
-    @given(attempts())
-    def check(attempt: Attempt) -> None:
-        tally.check(attempt)
+    @given(tally.strategy)
+    def check(example: Any) -> None:
+        tally.check(example)
 
     check()
 
 
 def main() -> None:
-    options = argparse.ArgumentParser(description="Run the strategies for forms for long.")
+    options = argparse.ArgumentParser(description="Run the strategies for long.")
+    options.add_argument("what", choices=("forms", "clients", "servers"), help="forms, or what attacks HTTP/2")
     options.add_argument("--minutes", type=float, default=0, help="how long; by default as long as --examples takes")
-    options.add_argument("--examples", type=int, default=0, help="how many bodies; by default as many as --minutes has")
+    options.add_argument("--examples", type=int, default=0, help="how many; by default as many as --minutes has")
     options.add_argument("--seed", type=int, default=int(time.time()), help="of the first round")
     chosen = options.parse_args()
     if not chosen.minutes and not chosen.examples:
         options.error("give --minutes or --examples")
-    tally = Tally()
+    tally: Checking = Tally() if chosen.what == "forms" else connections.Tally(chosen.what == "clients")
     begun = shown = time.monotonic()
     number = chosen.seed
-    print(f"seed {number}; readers: {', '.join(INSTALLED)}", flush=True)
+    print(f"seed {number}; readers of forms: {', '.join(INSTALLED)}", flush=True)
     while True:
         if chosen.minutes and time.monotonic() - begun > chosen.minutes * 60:
             break
-        if chosen.examples and tally.bodies >= chosen.examples:
+        if chosen.examples and tally.examples >= chosen.examples:
             break
         try:
-            run_round(tally, number, ROUND)
+            run_round(tally, number, min(ROUND, chosen.examples or ROUND))
         except BaseException:
             print(f"round {number} failed after {tally}", file=sys.stderr)
             raise

@@ -209,7 +209,8 @@ class FrameChecker:
         self._largest = settings.get(SettingsFrame.MAX_FRAME_SIZE, self._largest)
         size = settings.get(SettingsFrame.HEADER_TABLE_SIZE)
         if size is not None:
-            self._decoder.max_allowed_table_size = size
+            # An encoder may still name a size that a second change has overtaken.
+            self._decoder.max_allowed_table_size = max(size, self._decoder.max_allowed_table_size)
 
     def _fields(self, number: int, data: bytes, ends: bool) -> None:
         fields = [(bytes(name), bytes(value)) for name, value in self._decoder.decode(data, raw=True)]
