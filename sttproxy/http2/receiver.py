@@ -161,7 +161,8 @@ class Receiver:
         :raises Violation: when it ends the connection.
         """
         data = frame.data
-        idle = frame.number > max(self._h2.highest_inbound_stream_id, self._h2.highest_outbound_stream_id)
+        own = frame.number % 2 == self._client
+        idle = frame.number > (self._h2.highest_outbound_stream_id if own else self._h2.highest_inbound_stream_id)
         if frame.kind == RST_STREAM and idle:
             raise Violation(ErrorCodes.PROTOCOL_ERROR, "RST_STREAM on an idle stream")  # §6.4
         if frame.kind == SETTINGS and frame.flags & ACK and frame.size:

@@ -53,8 +53,9 @@ class Connections(ProxyTestCase):
                 self._read(attacker)
             attacker.read()
             self._read(attacker)
-            if attacker.ending is not Ending.OPEN:
+            if attacker.ending is Ending.CLOSED:
                 self.checker.close()
+                self.assertTrue(self.checker.goaways, "it closes without a GOAWAY")
             self.unhurt()
             self.check_others()
             for peer in (attacker, *self.peers, *self.upstream.peers):

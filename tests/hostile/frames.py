@@ -146,6 +146,10 @@ OTHER_ROWS = (
         upload(3),
         frame(WINDOW_UPDATE, 3, bytes(4)),
     ),
+    row(
+        "WINDOW_UPDATE of 0 on a stream of the server", "§5.1", PROTOCOL, request(5), frame(WINDOW_UPDATE, 2, bytes(4))
+    ),
+    row("RST_STREAM on a stream of the server", "§6.4", PROTOCOL, request(5), frame(RST_STREAM, 2, bytes(4))),
     row("WINDOW_UPDATE of 3 bytes", "§6.9", SIZE, frame(WINDOW_UPDATE, 0, bytes(3))),
     row("WINDOW_UPDATE on an idle stream", "§5.1", PROTOCOL, WindowUpdateFrame(3, 1)),
     row("a window of the connection over 2^31-1", "§6.9.1", FLOW, WindowUpdateFrame(0, LARGEST)),
