@@ -11,6 +11,7 @@ import os
 import re
 import shutil
 import signal
+import ssl
 import sys
 import sysconfig
 import tempfile
@@ -52,6 +53,7 @@ class Daemon:
     :ivar folder: the folder.
     :ivar path: the path of its configuration, by default the default path.
     :ivar addresses: its listeners in the given order: ports and paths of sockets.
+    :ivar scheme: of its URLs.
     """
 
     def __init__(
@@ -73,6 +75,7 @@ class Daemon:
         self.temporary = os.path.join(self.folder, "tmp")
         os.mkdir(self.temporary)
         self._config = b""
+        self.scheme = "https" if "--tls-cert" in options else "http"
         if config is not None:
             self._replace(written(config))
         listen = () if {"--listen", "--port"}.intersection(options) else ("--host", "127.0.0.1", "--port", "0")
@@ -105,7 +108,7 @@ class Daemon:
 
     def url(self, path: str = "") -> str:
         """The URL of a path on 127.0.0.1."""
-        return f"http://127.0.0.1:{self.port}{path}"
+        return f"{self.scheme}://127.0.0.1:{self.port}{path}"
 
     def log(self) -> str:
         """Its log so far."""
@@ -121,7 +124,7 @@ class Daemon:
 
     def stats(self) -> Any:
         """The content of its /stats."""
-        return get_json(self.port, "/stats")
+        return get_json(self.port, "/stats", self.scheme)
 
     def edit(self, fields: Any) -> None:
         """Replace the configuration, and let the daemon notice it."""
@@ -197,9 +200,15 @@ def _reach(address: str) -> Peer | None:
     return None
 
 
-def get_json(port: int, path: str) -> Any:
-    """Return a JSON page of 127.0.0.1, whatever its status."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=LIMIT_S)
+def get_json(port: int, path: str, scheme: str = "http") -> Any:
+    """Return a JSON page of 127.0.0.1, whatever its status and its certificate."""
+    connection: http.client.HTTPConnection
+    if scheme == "https":
+        context = ssl.create_default_context()
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        connection = http.client.HTTPSConnection("127.0.0.1", port, timeout=LIMIT_S, context=context)
+    else:
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=LIMIT_S)
     try:
         connection.request("GET", path)
         return json.load(connection.getresponse())
