@@ -58,7 +58,7 @@ class Connection(asyncio.Protocol, ABC):
     One end of a connection.
 
     :ivar version: of HTTP: 1 or 2.
-    :ivar ended: whether the connection is over.
+    :ivar open: whether the connection is made and not over.
     """
 
     version: int
@@ -68,7 +68,7 @@ class Connection(asyncio.Protocol, ABC):
         """
         :param began: called with each request of the other end; None for a client.
         """
-        self.ended = False
+        self.open = False
         self._began = began
         self._writable = asyncio.Event()
         self._writable.set()
@@ -76,6 +76,7 @@ class Connection(asyncio.Protocol, ABC):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast(asyncio.Transport, transport)
         self.transport.set_write_buffer_limits(MOST_UNSENT)
+        self.open = True
 
     def pause_writing(self) -> None:
         self._writable.clear()
@@ -84,7 +85,7 @@ class Connection(asyncio.Protocol, ABC):
         self._writable.set()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self.ended = True
+        self.open = False
         self._writable.set()
         self._fail_all("the connection has ended")
 
@@ -100,7 +101,11 @@ class Connection(asyncio.Protocol, ABC):
 
     def drop(self) -> None:
         """End the connection at once."""
-        loop().call_soon_threadsafe(self.transport.abort)
+        loop().call_soon_threadsafe(self._drop)
+
+    def _drop(self) -> None:
+        if self.open:
+            self.transport.abort()
 
     def close(self) -> None:
         """End the connection after what was sent, whatever has not been read."""
@@ -124,12 +129,8 @@ class Connection(asyncio.Protocol, ABC):
         """Send a head; `last` if no body follows."""
 
     @abstractmethod
-    async def send_data(self, exchange: Exchange, data: bytes) -> None:
-        """Send a part of a body, when the other end takes it."""
-
-    @abstractmethod
-    async def send_end(self, exchange: Exchange) -> None:
-        """End a body."""
+    async def send_data(self, exchange: Exchange, data: bytes, last: bool) -> None:
+        """Send a part of a body, `last` with its end, when the other end takes it."""
 
     @abstractmethod
     def reset(self, exchange: Exchange) -> None:
@@ -171,13 +172,11 @@ class Exchange:
 
         :raises BrokenExchangeError: when the other end has ended the exchange.
         """
-        run(self.connection.send_data(self, data))
-        if last:
-            self.end()
+        run(self.connection.send_data(self, data, last))
 
     def end(self) -> None:
         """End the body."""
-        run(self.connection.send_end(self))
+        self.send(b"", last=True)
 
     def respond(self, message: Message) -> None:
         """Send a complete response."""
@@ -360,10 +359,10 @@ class Sending:
     async def _run(self, pieces: Iterable[bytes], last: bool) -> bool:
         try:
             for piece in pieces:
-                await self._exchange.connection.send_data(self._exchange, piece)
+                await self._exchange.connection.send_data(self._exchange, piece, last=False)
                 self.sent += len(piece)
             if last:
-                await self._exchange.connection.send_end(self._exchange)
+                await self._exchange.connection.send_data(self._exchange, b"", last=True)
         except BrokenExchangeError:
             return False
         return True

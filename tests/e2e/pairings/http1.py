@@ -85,7 +85,7 @@ class HTTP1(Connection):
 
     def _pace(self) -> None:
         full = self._exchange is not None and self._exchange.unread >= MOST_UNREAD
-        if full != self._paused and not self.ended:
+        if full != self._paused and self.open:
             self._paused = full
             if full:
                 self.transport.pause_reading()
@@ -103,33 +103,29 @@ class HTTP1(Connection):
             event = h11.InformationalResponse(status_code=message.status, headers=message.headers)
         else:
             event = h11.Response(status_code=message.status, headers=message.headers)
-        await self._send(exchange, event)
-        if last:
-            await self.send_end(exchange)
+        await self._send(exchange, event, last)
 
-    async def send_data(self, exchange: Exchange, data: bytes) -> None:
-        await self._send(exchange, h11.Data(data=data))
+    async def send_data(self, exchange: Exchange, data: bytes, last: bool) -> None:
+        await self._send(exchange, h11.Data(data=data), last)
 
-    async def send_end(self, exchange: Exchange) -> None:
-        await self._send(exchange, h11.EndOfMessage())
-        if exchange is self._exchange:
-            self._next()
-            self._process()
-
-    async def _send(self, exchange: Exchange, event: h11.Event) -> None:
-        if self.ended or exchange is not self._exchange:
+    async def _send(self, exchange: Exchange, event: h11.Event, last: bool) -> None:
+        if not self.open or self.transport.is_closing() or exchange is not self._exchange:
             raise BrokenExchangeError("the connection has ended")
         try:
-            data = self._h11.send(event)
+            # In one write: the other end may close as soon as it has all.
+            events = [event, h11.EndOfMessage()] if last else [event]
+            self.transport.write(b"".join([self._h11.send(event) or b"" for event in events]))
         except h11.LocalProtocolError as error:
             raise BrokenExchangeError(str(error)) from error
-        self.transport.write(data or b"")
+        if last:
+            self._next()
+            self._process()
         if self._h11.our_state is h11.MUST_CLOSE and self._began is not None:
             self.transport.close()
         await self._writable.wait()
 
     def reset(self, exchange: Exchange) -> None:
-        self.transport.abort()
+        self._drop()
 
 
 def _message(start: bytes, event: h11.Request | h11.Response | h11.InformationalResponse) -> Message:

@@ -25,6 +25,10 @@ from ..message import Header, Message
 from .exchange import BrokenExchangeError, Connection, Exchange
 
 
+#: Bytes of all exchanges that may come at any time; each one may send 65,535.
+CONNECTION_WINDOW = 1 << 30
+
+
 class HTTP2(Connection):
     """One end of a connection, with many exchanges at a time."""
 
@@ -43,6 +47,8 @@ class HTTP2(Connection):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
         self._h2.initiate_connection()
+        # An exchange that is not read must not hold up the others.
+        self._h2.increment_flow_control_window(CONNECTION_WINDOW)
         self._flush()
 
     def _new_exchange(self) -> Exchange:
@@ -83,9 +89,6 @@ class HTTP2(Connection):
             exchange.received_head(_response(event.headers))
         elif isinstance(event, DataReceived):
             exchange.received(event.data)
-            padding = event.flow_controlled_length - len(event.data)
-            if padding:
-                self._h2.acknowledge_received_data(padding, event.stream_id)
         elif isinstance(event, StreamEnded):
             exchange.completed()
         elif isinstance(event, StreamReset):
@@ -93,7 +96,7 @@ class HTTP2(Connection):
             exchange.fail(f"the stream was reset (error {exchange.reset_code})")
 
     def consumed(self, exchange: Exchange, count: int) -> None:
-        if count and not self.ended:
+        if count and self.open:
             self._h2.acknowledge_received_data(count, exchange.number)
             self._flush()
 
@@ -106,27 +109,25 @@ class HTTP2(Connection):
         self._flush()
         await self._writable.wait()
 
-    async def send_data(self, exchange: Exchange, data: bytes) -> None:
+    async def send_data(self, exchange: Exchange, data: bytes, last: bool) -> None:
         rest = memoryview(data)
-        while rest:
+        while rest or last:
             self._check(exchange)
             room = min(self._h2.local_flow_control_window(exchange.number), self._h2.max_outbound_frame_size)
-            if room <= 0:
+            if room <= 0 and rest:
                 self._windows.clear()
                 await self._windows.wait()
                 continue
-            self._h2.send_data(exchange.number, bytes(rest[:room]))
-            rest = rest[room:]
+            piece, rest = bytes(rest[: max(room, 0)]), rest[max(room, 0) :]
+            ends = last and not rest
+            self._h2.send_data(exchange.number, piece, end_stream=ends)
             self._flush()
+            if ends:
+                return
             await self._writable.wait()
 
-    async def send_end(self, exchange: Exchange) -> None:
-        self._check(exchange)
-        self._h2.end_stream(exchange.number)
-        self._flush()
-
     def _check(self, exchange: Exchange) -> None:
-        if exchange.broken or self.ended:
+        if exchange.broken or not self.open:
             raise BrokenExchangeError("the other end has ended it")
 
     def reset(self, exchange: Exchange) -> None:
@@ -134,7 +135,7 @@ class HTTP2(Connection):
         self._flush()
 
     def _flush(self) -> None:
-        if not self.ended:
+        if self.open and not self.transport.is_closing():
             self.transport.write(self._h2.data_to_send())
 
 
