@@ -141,17 +141,25 @@ class TLSTests(TLSTestCase):
         """A refusal reaches the client, and what the client does after it logs no error."""
         client = self.secure_client(b"GARBAGE\r\n\r\n")
         self.assertEqual(error_of(client.received), (400, "bad_request"))
+        self.assertTrue(client.got_close_alert)
         client.send(b"more garbage")
         client.peer.close()
 
     def test_early_answer(self) -> None:
-        """A response before the end of the upload reaches the client, and the rest of the upload is dropped."""
+        """
+        A response before the end of the upload reaches the client, with the close alert after it; the rest of the
+        upload is dropped, until the timeout.
+        """
         client = self.secure_client(post(1_000_000, body=b"x" * 1000))
         self.requests[0].fail(UpstreamError("nobody there"))
+        client.send(b"x")
+        self.assertTrue(client.got_close_alert)
         for _ in range(10):
             client.send(b"x" * 10_000)
         self.assertEqual(error_of(client.received), (502, "bad_gateway"))
-        client.peer.close()
+        self.assertEqual(client.peer.ending, Ending.OPEN)
+        self.reactor.pass_time(21)
+        self.assertNotEqual(client.peer.ending, Ending.OPEN)
 
     def test_held_back(self) -> None:
         """A paused client that disconnects is noticed; a paused client that stays is resumed later."""
