@@ -156,7 +156,8 @@ class PairingTestCase(OverPairings):
         """
         exchange = (connection or self.connect()).ask(message, last=body == b"")
         if body:
-            exchange.send(body, last=True)
+            # In the background: a request may be refused before its body is sent.
+            exchange.sending([body])
         return exchange
 
     def upload(
@@ -173,7 +174,7 @@ class PairingTestCase(OverPairings):
     def transcribe(self, body: bytes, *headers: Header, connection: Connection | None = None) -> Exchange:
         """Send a form."""
         exchange = self.upload(len(body), TRANSCRIPTIONS, *headers, connection=connection)
-        exchange.send(body, last=True)
+        exchange.sending([body])
         return exchange
 
     def accept(self) -> tuple[Exchange, Message]:

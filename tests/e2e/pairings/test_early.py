@@ -16,7 +16,8 @@ from .forms import OPENING, PIECE, pieces
 LENGTH = 1 << 26
 BODY = b'{"error": {"message": "Audio file is too large.", "code": "too_large"}}'
 TOO_LARGE = answer(413, (b"content-type", b"application/json"), body=BODY)
-UPLOADS = [(target, length) for target in ("/v1/files", TRANSCRIPTIONS) for length in (LENGTH, None)]
+#: Targets and lengths.
+UPLOADS = [("/v1/files", None), (TRANSCRIPTIONS, LENGTH)]
 
 
 class EarlyResponses(PairingTestCase):
