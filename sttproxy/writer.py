@@ -54,8 +54,8 @@ class BufferedWriter:
     go to the transport, with its buffer and its backpressure.
 
     This is the only place that replaces an attribute of a Twisted transport: `writeSomeData`, which sends bytes and
-    returns how many were taken, or an exception.  Where a transport's class has no such method, nothing is replaced,
-    and all bytes go to the transport's `write`.
+    returns how many were taken, or an exception.  Where a transport's class has no such method, all bytes go to the
+    transport's `write`; if it writes through another transport, as TLS does, write errors are handled there.
     """
 
     def __init__(self, transport: Any, scheduler: FlushScheduler, broken: Callable[[], None] | None = None) -> None:
@@ -74,10 +74,12 @@ class BufferedWriter:
         #: Nothing can be written any more.
         self._failed = False
         self._write_some_data: Callable[[bytes], int | Exception] | None = None
-        # The class decides: a transport that writes through another one, as for TLS, has that one's attributes too.
-        if hasattr(type(transport), "writeSomeData"):
-            self._write_some_data = transport.writeSomeData
-            transport.writeSomeData = self._write_some
+        lowest = _lowest(transport)
+        #: The transport writes to the socket itself.
+        self._direct = lowest is transport
+        if lowest is not None and (self._direct or broken is not None):
+            self._write_some_data = lowest.writeSomeData
+            lowest.writeSomeData = self._write_some
 
     def write(self, data: bytes) -> None:
         """Buffer bytes.  They are sent at the end of the reactor iteration, in the order of the calls."""
@@ -97,7 +99,7 @@ class BufferedWriter:
         self._size = 0
         if self._failed:
             return
-        if self._write_some_data is not None:
+        if self._direct:
             if not self._waiting and self._transport.connected:
                 try:
                     sent = self._transport.socket.send(data)
@@ -127,6 +129,14 @@ class BufferedWriter:
             self._failed = True
             self._broken()
             sent = len(data)
-        if not isinstance(sent, Exception):
+        if self._direct and not isinstance(sent, Exception):
             self._waiting -= sent
         return sent
+
+
+def _lowest(transport: Any) -> Any:
+    """The transport that has the socket, below those that write through another one; None if there is none."""
+    # The class decides: a transport that writes through another one has that one's attributes too.
+    while transport is not None and not hasattr(type(transport), "writeSomeData"):
+        transport = getattr(transport, "transport", None)
+    return transport

@@ -13,7 +13,7 @@ from twisted.protocols.policies import ProtocolWrapper, WrappingFactory
 
 from sttproxy.writer import MAX_PIECES, BufferedWriter, FlushScheduler
 
-from .support.fakes import Ending
+from .support.fakes import Ending, Peer
 from .support.stage import Recorder, TransportTestCase
 
 
@@ -50,6 +50,19 @@ class WriteErrorTests(TransportTestCase):
         self.assertEqual((self.protocol.data, self.protocol.lost), (b"answer", 0))
         self.peer.close()
         self.assertEqual(self.protocol.lost, 1)
+
+    def test_below(self) -> None:
+        """The same for a transport that writes through another one, as TLS does."""
+        peer = Peer(self.reactor, Recorder())
+        self.addCleanup(peer.close)
+        above = ProtocolWrapper(WrappingFactory(Factory()), Recorder())
+        above.transport = peer.transport
+        writer = BufferedWriter(above, FlushScheduler(self.reactor), self.breaks)
+        peer.refuse_to_read()
+        for _ in range(3):
+            writer.write(b"abc")
+            self.reactor.settle()
+        self.assertEqual((self.broken, peer.unsent, peer.ending), (1, 0, Ending.OPEN))
 
     def test_close(self) -> None:
         """After a write error the connection can still be closed."""
