@@ -4,6 +4,7 @@ Test cases that run over each pairing.
 
 from __future__ import annotations
 
+import atexit
 import concurrent.futures
 import dataclasses
 import functools
@@ -62,6 +63,35 @@ def length_of(count: int | None) -> Header:
     return CHUNKED if count is None else (b"Content-Length", b"%d" % count)
 
 
+#: A version of HTTP, and whether it is used over TLS.
+Kind = tuple[int, bool]
+KINDS: tuple[Kind, ...] = tuple(itertools.product((1, 2), (False, True)))
+#: The configuration of the daemons.
+CONFIG = {"language": "zh"}
+
+
+@functools.cache
+def shared_servers() -> dict[Kind, Server]:
+    """The upstreams of all tests."""
+    return {kind: Server(*kind) for kind in KINDS}
+
+
+def launch(kind: Kind, *options: str) -> Daemon:
+    """Start a daemon with the upstream of this kind; it serves TLS if the upstream does."""
+    serving = ("--tls-cert", certificate("server.pem")) if kind[1] else ()
+    # A connection that is lost as it begins would be tried again.
+    retry = ("--connect-retry", "0")
+    daemon = Daemon(*shared_servers()[kind].target, *serving, *retry, *options, config=CONFIG)
+    atexit.register(daemon.close)
+    return daemon
+
+
+def started_daemons(*options: str) -> dict[Kind, Daemon]:
+    """Start a daemon of each kind, all at the same time."""
+    with concurrent.futures.ThreadPoolExecutor(len(KINDS)) as pool:
+        return dict(zip(KINDS, pool.map(lambda kind: launch(kind, *options), KINDS), strict=True))
+
+
 class OverPairings(StagedTestCase):
     """
     Tests that run once for each pairing; the pairing is the end of their names.
@@ -93,35 +123,27 @@ class PairingTestCase(OverPairings):
     """
     Tests in which the test itself plays the client and the upstream.
 
-    :cvar config: the daemons' configuration.
-    :cvar options: their options, in addition to their upstream's.
-    :cvar daemons: a daemon for each version of the upstream, in clear and over TLS; `servers` likewise.
+    :cvar options: the daemons' options, in addition to their upstream's.
+    :cvar daemons: a daemon with `CONFIG` for each kind of upstream; `servers` likewise.
     """
 
-    config: ClassVar[Any] = {"language": "zh"}
     options: ClassVar[tuple[str, ...]] = ()
-    daemons: ClassVar[dict[tuple[int, bool], Daemon]]
-    servers: ClassVar[dict[tuple[int, bool], Server]]
+    daemons: ClassVar[dict[Kind, Daemon]]
+    servers: ClassVar[dict[Kind, Server]]
 
     @classmethod
     def stage(cls, stack: ExitStack) -> None:
-        kinds = list(itertools.product((1, 2), (False, True)))
-        cls.servers = {kind: stack.enter_context(Server(*kind)) for kind in kinds}
-        cls.daemons = {}
-        with concurrent.futures.ThreadPoolExecutor(len(kinds)) as pool:
-            starting = {kind: pool.submit(cls.launch, kind) for kind in kinds}
-        for kind, daemon in starting.items():
-            cls.daemons[kind] = daemon.result()
-            stack.callback(cls.daemons[kind].close)
+        cls.servers = shared_servers()
+        cls.daemons = cls.shared_daemons(cls.options)
 
-    @classmethod
-    def launch(cls, kind: tuple[int, bool], *options: str) -> Daemon:
-        """Start a daemon with the server of this kind as upstream."""
-        serving = ("--tls-cert", certificate("server.pem")) if kind[1] else ()
-        return Daemon(*cls.servers[kind].target, *serving, *cls.options, *options, config=cls.config)
+    @staticmethod
+    @functools.cache
+    def shared_daemons(options: tuple[str, ...]) -> dict[Kind, Daemon]:
+        """The daemons that all classes with these options share."""
+        return started_daemons(*options)
 
     @property
-    def kind(self) -> tuple[int, bool]:
+    def kind(self) -> Kind:
         """The key of this pairing's daemon and server."""
         return self.pairing.server, self.pairing.secure
 

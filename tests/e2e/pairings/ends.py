@@ -4,14 +4,13 @@ Clients and servers of either version, in clear and over TLS.
 
 from __future__ import annotations
 
+import atexit
 import functools
 import os
 import queue
 import shutil
 import ssl
 import tempfile
-from contextlib import ExitStack
-from types import TracebackType
 
 from ...support.certificates import authority_pem, pem
 from ..process import LIMIT_S
@@ -26,9 +25,8 @@ PROTOCOLS = {1: "http/1.1", 2: "h2"}
 @functools.cache
 def certificates() -> str:
     """A folder with ``ca.pem`` and the certificate ``server.pem`` for this machine; it exists as long as the tests."""
-    stack = ExitStack()
     folder = tempfile.mkdtemp(prefix="stt-certificates-")
-    stack.callback(shutil.rmtree, folder)
+    atexit.register(shutil.rmtree, folder)
     for name, data in (("ca.pem", authority_pem()), ("server.pem", pem("localhost", "127.0.0.1"))):
         with open(os.path.join(folder, name), "wb") as file:
             file.write(data)
@@ -105,12 +103,3 @@ class Server:
             connection.drop()
         while self.accept_waiting():
             pass
-
-    def __enter__(self) -> Server:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        loop().call_soon_threadsafe(self._listening.close)
-        self.forget()

@@ -107,10 +107,6 @@ class Connection(asyncio.Protocol, ABC):
         if self.open:
             self.transport.abort()
 
-    def close(self) -> None:
-        """End the connection after what was sent, whatever has not been read."""
-        loop().call_soon_threadsafe(self.transport.close)
-
     async def _ask(self, message: Message, last: bool) -> Exchange:
         exchange = self._new_exchange()
         await self.send_head(exchange, message, last)
@@ -135,6 +131,10 @@ class Connection(asyncio.Protocol, ABC):
     @abstractmethod
     def reset(self, exchange: Exchange) -> None:
         """End an exchange before it is complete: in HTTP/1.1 its connection, in HTTP/2 its stream."""
+
+    @abstractmethod
+    def stop(self, exchange: Exchange) -> None:
+        """After a response: take no more of the request; ends the connection in HTTP/1.1."""
 
     @abstractmethod
     def consumed(self, exchange: Exchange, count: int) -> None:
@@ -191,6 +191,10 @@ class Exchange:
     def abort(self) -> None:
         """End the exchange before it is complete."""
         loop().call_soon_threadsafe(self.connection.reset, self)
+
+    def stop(self) -> None:
+        """After a response: take no more of the request."""
+        loop().call_soon_threadsafe(self.connection.stop, self)
 
     # Reading: each call continues where the previous one ended.
 

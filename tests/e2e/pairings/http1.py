@@ -127,6 +127,9 @@ class HTTP1(Connection):
     def reset(self, exchange: Exchange) -> None:
         self._drop()
 
+    def stop(self, exchange: Exchange) -> None:
+        self.transport.close()
+
 
 def _message(start: bytes, event: h11.Request | h11.Response | h11.InformationalResponse) -> Message:
     """A head as tests see it in either version: without the fields of its framing."""

@@ -24,7 +24,6 @@ from h2.exceptions import ProtocolError
 from ..message import Header, Message
 from .exchange import BrokenExchangeError, Connection, Exchange
 
-
 #: Bytes of all exchanges that may come at any time; each one may send 65,535.
 CONNECTION_WINDOW = 1 << 30
 
@@ -131,8 +130,16 @@ class HTTP2(Connection):
             raise BrokenExchangeError("the other end has ended it")
 
     def reset(self, exchange: Exchange) -> None:
-        self._h2.reset_stream(exchange.number, ErrorCodes.CANCEL)
-        self._flush()
+        self._reset(exchange, ErrorCodes.CANCEL)
+
+    def stop(self, exchange: Exchange) -> None:
+        self._reset(exchange, ErrorCodes.NO_ERROR)
+
+    def _reset(self, exchange: Exchange, code: ErrorCodes) -> None:
+        if not exchange.broken:
+            self._h2.reset_stream(exchange.number, code)
+            exchange.fail("reset by this end")
+            self._flush()
 
     def _flush(self) -> None:
         if self.open and not self.transport.is_closing():

@@ -111,9 +111,6 @@ class ClientAborts(PairingTestCase):
 class ServerAborts(PairingTestCase):
     """The upstream aborts: without a response the client gets 502, and a part of one never looks complete."""
 
-    # A connection that is lost as it begins would be tried again.
-    options = ("--connect-retry", "0")
-
     def test_in_mid_response(self) -> None:
         """The client gets the beginning, and sees that it is not all."""
         for leave in WAYS:

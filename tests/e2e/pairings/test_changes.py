@@ -10,7 +10,7 @@ from ..daemon import Daemon
 from ..forms import form
 from ..message import CHUNKED
 from ..process import until
-from .case import TRANSCRIPTIONS, PairingTestCase, answer, asked
+from .case import CONFIG, TRANSCRIPTIONS, PairingTestCase, answer, asked, launch
 from .exchange import BrokenExchangeError
 
 FORM = form([("language", "en")])
@@ -21,7 +21,7 @@ class ChangeTests(PairingTestCase):
 
     def test_during_an_upload(self) -> None:
         """A request keeps the configuration that it began with; the next one on its connection gets the new one."""
-        self.daemon.configure({"language": "zh"})
+        self.addCleanup(self.daemon.configure, CONFIG)
         connection = self.connect()
         client = self.upload(len(FORM), TRANSCRIPTIONS, connection=connection)
         upstream, _ = self.accept()
@@ -44,9 +44,11 @@ class ChangeTests(PairingTestCase):
 class DrainTests(PairingTestCase):
     """SIGTERM: each test has its own daemon."""
 
-    @classmethod
-    def launch(cls, kind: tuple[int, bool], *options: str) -> Daemon:
-        return super().launch(kind, *options, "--grace", "25")
+    def launch(self) -> Daemon:
+        """Start it."""
+        daemon = launch(self.kind, "--grace", "25")
+        self.addCleanup(daemon.close)
+        return daemon
 
     def assert_done(self, daemon: Daemon) -> None:
         """Check that the daemon ends with success and without errors."""
@@ -56,8 +58,7 @@ class DrainTests(PairingTestCase):
 
     def test_in_flight(self) -> None:
         """Uploads, waiting requests and responses go on to their ends; the daemon takes no more, and ends."""
-        daemon = self.launch(self.kind)
-        self.addCleanup(daemon.close)
+        daemon = self.launch()
         shared = self.connect(daemon)
         connections = [shared if self.pairing.client == 2 else self.connect(daemon) for _ in range(3)]
         uploading = self.upload(None, connection=connections[0])
@@ -87,8 +88,7 @@ class DrainTests(PairingTestCase):
 
     def test_twice(self) -> None:
         """A second signal ends the requests in flight, and none looks complete."""
-        daemon = self.launch(self.kind)
-        self.addCleanup(daemon.close)
+        daemon = self.launch()
         client = self.ask(asked("GET", "/"), connection=self.connect(daemon))
         upstream, _ = self.accept()
         upstream.send_head(answer(200, CHUNKED))

@@ -4,17 +4,19 @@ The daemon's memory does not grow with bodies, and a paused transfer holds up no
 
 from __future__ import annotations
 
+from contextlib import ExitStack
+
 from ..faults.test_memory import resident
 from ..faults.tools import still
 from ..message import CHUNKED
 from ..system import LINUX, peak_memory
-from .case import TRANSCRIPTIONS, PairingTestCase, answer, asked, length_of
+from .case import TRANSCRIPTIONS, PairingTestCase, answer, asked, length_of, started_daemons
 from .exchange import Connection, Exchange, Sending
 from .forms import CLOSING, OPENING, PIECE, pieces
 
 MEGABYTE = 1 << 20
 #: The size of a body that passes, and how much memory it may cost.
-LARGE, MOST = 48 * MEGABYTE, 8 * MEGABYTE
+LARGE, MOST = 32 * MEGABYTE, 8 * MEGABYTE
 #: The most that all buffers on the way of one paused transfer take, those of the system and of the test included.
 MOST_AHEAD = 24 * MEGABYTE
 #: Paused transfers at a time in each direction, and the memory that each may cost.
@@ -28,6 +30,14 @@ class MemoryTests(PairingTestCase):
 
     if not LINUX:
         skip = "only Linux tells a process's memory"
+
+    @classmethod
+    def stage(cls, stack: ExitStack) -> None:
+        super().stage(stack)
+        # Daemons that no other test has made large.
+        cls.daemons = started_daemons()
+        for daemon in cls.daemons.values():
+            stack.callback(daemon.close)
 
     def warm_up(self) -> None:
         """Let the daemon import what a transfer needs, and allocate its buffers."""
