@@ -10,8 +10,10 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from typing import Any, ClassVar
 
+import openai
 from twisted.trial.unittest import SynchronousTestCase
 
+from .clients import openai_client
 from .daemon import Daemon
 from .forms import BOUNDARY, Part, content_type, form
 from .message import CHUNKED, Header, Message, chunked, counted, request
@@ -134,6 +136,10 @@ class EchoTestCase(DaemonTestCase):
         answer = client.read_message()
         self.assertEqual(answer.status, 200, answer.body)
         return answer.json()
+
+    def sdk(self, daemon: Daemon) -> openai.OpenAI:
+        """Return an OpenAI SDK client for a daemon."""
+        return openai_client(daemon)
 
 
 #: Options with which each request to the upstream has its own connection.

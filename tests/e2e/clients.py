@@ -9,6 +9,7 @@ import subprocess
 
 import openai
 
+from .certificates import trusting
 from .daemon import Daemon
 from .process import LIMIT_S, environment
 
@@ -16,9 +17,13 @@ from .process import LIMIT_S, environment
 CURL = shutil.which("curl")
 
 
-def openai_client(daemon: Daemon) -> openai.OpenAI:
-    """Return an OpenAI SDK client for a daemon, without retries."""
-    client = openai.DefaultHttpxClient(trust_env=False)
+def openai_client(daemon: Daemon, version: int = 1) -> openai.OpenAI:
+    """
+    Return an OpenAI SDK client for a daemon, without retries.
+
+    :param version: of HTTP.
+    """
+    client = openai.DefaultHttpxClient(trust_env=False, verify=trusting(), http1=version == 1, http2=version == 2)
     return openai.OpenAI(
         base_url=daemon.url("/v1"), api_key="sk-test", max_retries=0, timeout=LIMIT_S, http_client=client
     )

@@ -1,5 +1,5 @@
 """
-A fake speech server: Starlette on uvicorn, which responds with what it read.
+A fake speech server: Starlette on uvicorn or, for HTTP/2, on Hypercorn; it responds with what it read.
 
 It is a script that serves on a free port of the given address and prints that port; `upstream.Echo` starts it.  It
 keeps no state between requests, so tests share one.
@@ -143,8 +143,13 @@ async def events(request: Request) -> Response:
     return StreamingResponse(each(), media_type="text/event-stream", headers={**headers, "x-echo": "1"})
 
 
-def main(host: str) -> None:
-    """Serve until killed."""
+def main(host: str, version: str, certificate: str) -> None:
+    """
+    Serve until killed.
+
+    :param version: of HTTP.
+    :param certificate: the path of one with its key; empty: without TLS.
+    """
     app = Starlette(
         routes=[
             Route("/measure/{version:path}/audio/transcriptions", measure, methods=["POST"]),
@@ -165,7 +170,17 @@ def main(host: str) -> None:
     sock.bind((host, 0))
     sock.listen(1024)
     print("port", sock.getsockname()[1], flush=True)
-    uvicorn.Server(uvicorn.Config(app, log_level="warning")).run([sock])
+    if version == "1":
+        tls = {"ssl_certfile": certificate} if certificate else {}
+        uvicorn.Server(uvicorn.Config(app, log_level="warning", **tls)).run([sock])
+        return
+    from hypercorn.asyncio import serve
+    from hypercorn.config import Config
+
+    config = Config.from_mapping(bind=[f"fd://{sock.fileno()}"], alpn_protocols=["h2"])
+    if certificate:
+        config.certfile = config.keyfile = certificate
+    asyncio.run(serve(app, config))
 
 
 if __name__ == "__main__":

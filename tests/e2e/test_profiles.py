@@ -17,7 +17,6 @@ from typing import Any, ClassVar
 import openai
 
 from .case import EchoTestCase, transcription
-from .clients import openai_client
 from .daemon import Daemon
 from .forms import File, form, noise
 from .process import LIMIT_S
@@ -56,7 +55,7 @@ class ProfileTestCase(EchoTestCase):
     def client(self, profile: str = "", key: str = "sk-test", daemon: Daemon | None = None) -> Iterator[openai.OpenAI]:
         """Return an SDK client with a profile in its base URL, and a key."""
         daemon = daemon or self.daemon
-        with openai_client(daemon) as client:
+        with self.sdk(daemon) as client:
             yield client.with_options(base_url=daemon.url(f"/profiles/{profile}/v1" if profile else "/v1"), api_key=key)
 
     def transcribe_with(self, client: openai.OpenAI, **fields: Any) -> tuple[dict[str, Any], str]:

@@ -9,17 +9,26 @@ import concurrent.futures
 import dataclasses
 import functools
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from contextlib import ExitStack
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
-from ..case import StagedTestCase
+import httpx
+import openai
+from twisted.python.reflect import prefixedMethodNames
+
+from ..case import EchoTestCase, StagedTestCase
+from ..certificates import certificate, trusting
+from ..clients import openai_client
 from ..daemon import Daemon
 from ..forms import content_type
 from ..message import CHUNKED, Header, Message, counted
-from ..process import until
-from .ends import Server, certificate, connect
+from ..process import LIMIT_S, until
+from ..upstream import Echo, shared_echo
+from .ends import Server, connect
 from .exchange import Connection, Exchange, failures
+
+T = TypeVar("T")
 
 TRANSCRIPTIONS = "/v1/audio/transcriptions"
 
@@ -77,37 +86,56 @@ def shared_servers() -> dict[Kind, Server]:
 
 
 def launch(kind: Kind, *options: str) -> Daemon:
-    """Start a daemon with the upstream of this kind; it serves TLS if the upstream does."""
-    serving = ("--tls-cert", certificate("server.pem")) if kind[1] else ()
+    """Start a daemon with the server of this kind as upstream."""
     # A connection that is lost as it begins would be tried again.
-    retry = ("--connect-retry", "0")
-    daemon = Daemon(*shared_servers()[kind].target, *serving, *retry, *options, config=CONFIG)
+    return launch_before(kind, shared_servers()[kind].port, "--connect-retry", "0", *options, config=CONFIG)
+
+
+def launch_before(kind: Kind, port: int, *options: str, config: Any) -> Daemon:
+    """Start a daemon with an upstream of this kind on a port; it serves TLS if the upstream does."""
+    version, secure = kind
+    scheme = "https" if secure else "http" if version == 1 else "h2c"
+    tls = ("--tls-cert", certificate("server.pem"), "--target-ca", certificate("ca.pem")) if secure else ()
+    daemon = Daemon("--target", f"{scheme}://127.0.0.1:{port}", *tls, *options, config=config)
     atexit.register(daemon.close)
     return daemon
 
 
-def started_daemons(*options: str) -> dict[Kind, Daemon]:
-    """Start a daemon of each kind, all at the same time."""
+def of_each_kind(start: Callable[[Kind], T]) -> dict[Kind, T]:
+    """Start something of each kind, all at the same time."""
     with concurrent.futures.ThreadPoolExecutor(len(KINDS)) as pool:
-        return dict(zip(KINDS, pool.map(lambda kind: launch(kind, *options), KINDS), strict=True))
+        return dict(zip(KINDS, pool.map(start, KINDS), strict=True))
 
 
 class OverPairings(StagedTestCase):
     """
     Tests that run once for each pairing; the pairing is the end of their names.
 
+    Inherited tests of other classes run over the first pairing under their own names.
+
     :ivar pairing: that of this test.
     """
 
-    pairing: Pairing
+    pairing = PAIRINGS[0]
 
-    def __init_subclass__(cls, **arguments: Any) -> None:
+    def __init_subclass__(cls, once: Collection[str] = (), **arguments: Any) -> None:
+        """
+        :param once: inherited tests that run only over the first pairing.
+        """
         super().__init_subclass__(**arguments)
-        for name, test in list(vars(cls).items()):
-            if name.startswith("test_"):
-                delattr(cls, name)
-                for pairing in PAIRINGS:
-                    setattr(cls, f"{name}_{pairing.name}", _over(pairing, test))
+        own = vars(cls).copy()
+        for name in prefixedMethodNames(cls, "test_"):
+            test = getattr(cls, f"test_{name}")
+            if f"test_{name}" in own:
+                delattr(cls, f"test_{name}")
+            for pairing in PAIRINGS if f"test_{name}" in own else PAIRINGS[1:]:
+                if f"test_{name}" not in once:
+                    setattr(cls, f"test_{name}_{pairing.name}", _over(pairing, test))
+
+    @property
+    def kind(self) -> Kind:
+        """The version of the upstream, and whether it uses TLS."""
+        return self.pairing.server, self.pairing.secure
 
 
 def _over(pairing: Pairing, test: Callable[[Any], None]) -> Callable[[Any], None]:
@@ -140,12 +168,7 @@ class PairingTestCase(OverPairings):
     @functools.cache
     def shared_daemons(options: tuple[str, ...]) -> dict[Kind, Daemon]:
         """The daemons that all classes with these options share."""
-        return started_daemons(*options)
-
-    @property
-    def kind(self) -> Kind:
-        """The key of this pairing's daemon and server."""
-        return self.pairing.server, self.pairing.secure
+        return of_each_kind(lambda kind: launch(kind, *options))
 
     @property
     def daemon(self) -> Daemon:
@@ -221,3 +244,49 @@ class PairingTestCase(OverPairings):
         self.assertEqual((name, others), ("error", []))
         self.assertEqual(sorted(error), ["code", "message", "param", "type"])
         self.assertEqual(error["code"], code)
+
+
+class EchoPairingTestCase(OverPairings, EchoTestCase):
+    """
+    Tests with the echo server: uvicorn speaks HTTP/1.1, and Hypercorn speaks HTTP/2.
+
+    :cvar daemons: a daemon for each kind of upstream.
+    """
+
+    daemons: ClassVar[dict[Kind, Daemon]]
+
+    @classmethod
+    def start(cls, stack: ExitStack, upstream_port: int, env: Mapping[str, str] | None = None) -> None:
+        def start(kind: Kind) -> Daemon:
+            return launch_before(kind, echo_of(kind).port, *cls.options, config=cls.config)
+
+        cls.daemons = of_each_kind(start)
+        for daemon in cls.daemons.values():
+            stack.callback(daemon.close)
+
+    @property
+    def daemon(self) -> Daemon:  # type: ignore[override]  # it depends on the pairing
+        return self.daemons[self.kind]
+
+    def transcribe_bytes(self, body: bytes, chunks: int = 0, path: str = TRANSCRIPTIONS) -> Any:
+        size = len(body) // max(1, chunks) + 1
+        pieces = (body[at : at + size] for at in range(0, len(body), size))
+        two = self.pairing.client == 2
+        with httpx.Client(http1=not two, http2=two, verify=trusting(), trust_env=False, timeout=LIMIT_S) as client:
+            kind, value = content_type()
+            received = client.post(self.daemon.url(path), content=pieces if chunks else body, headers={kind: value})
+        self.assertEqual((received.status_code, received.http_version), (200, "HTTP/2" if two else "HTTP/1.1"))
+        return received.json()
+
+    def sdk(self, daemon: Daemon) -> openai.OpenAI:
+        return openai_client(daemon, self.pairing.client)
+
+
+@functools.cache
+def echo_of(kind: Kind) -> Echo:
+    """The echo server of a kind, which all tests share."""
+    if kind == (1, False):
+        return shared_echo()
+    echo = Echo(version=kind[0], secure=kind[1])
+    atexit.register(echo.close)
+    return echo

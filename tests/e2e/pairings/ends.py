@@ -4,15 +4,10 @@ Clients and servers of either version, in clear and over TLS.
 
 from __future__ import annotations
 
-import atexit
-import functools
-import os
 import queue
-import shutil
 import ssl
-import tempfile
 
-from ...support.certificates import authority_pem, pem
+from ..certificates import certificate, trusting
 from ..process import LIMIT_S
 from .exchange import Connection, Exchange, loop, run
 from .http1 import HTTP1
@@ -20,22 +15,6 @@ from .http2 import HTTP2
 
 #: What a version is called in ALPN.
 PROTOCOLS = {1: "http/1.1", 2: "h2"}
-
-
-@functools.cache
-def certificates() -> str:
-    """A folder with ``ca.pem`` and the certificate ``server.pem`` for this machine; it exists as long as the tests."""
-    folder = tempfile.mkdtemp(prefix="stt-certificates-")
-    atexit.register(shutil.rmtree, folder)
-    for name, data in (("ca.pem", authority_pem()), ("server.pem", pem("localhost", "127.0.0.1"))):
-        with open(os.path.join(folder, name), "wb") as file:
-            file.write(data)
-    return folder
-
-
-def certificate(name: str) -> str:
-    """The path of a certificate."""
-    return os.path.join(certificates(), name)
 
 
 def connect(port: int, version: int, secure: bool) -> Connection:
@@ -46,7 +25,7 @@ def connect(port: int, version: int, secure: bool) -> Connection:
     """
     context = None
     if secure:
-        context = ssl.create_default_context(cafile=certificate("ca.pem"))
+        context = trusting()
         context.set_alpn_protocols([PROTOCOLS[version]])
 
     def new() -> Connection:
@@ -64,7 +43,6 @@ class Server:
     An upstream controlled by the test.
 
     :ivar port: the port that it listens on.
-    :ivar target: the daemon's options for it.
     """
 
     def __init__(self, version: int, secure: bool) -> None:
@@ -78,10 +56,6 @@ class Server:
             context.set_alpn_protocols([PROTOCOLS[version]])
         self._listening = run(loop().create_server(self._accept, "127.0.0.1", 0, ssl=context))
         self.port: int = self._listening.sockets[0].getsockname()[1]
-        scheme = "https" if secure else "http" if version == 1 else "h2c"
-        self.target: tuple[str, ...] = ("--target", f"{scheme}://127.0.0.1:{self.port}")
-        if secure:
-            self.target += ("--target-ca", certificate("ca.pem"))
 
     def _accept(self) -> Connection:
         connection = (HTTP1 if self._version == 1 else HTTP2)(self._begun.put)

@@ -10,7 +10,7 @@ from ..faults.test_memory import resident
 from ..faults.tools import still
 from ..message import CHUNKED
 from ..system import LINUX, peak_memory
-from .case import TRANSCRIPTIONS, PairingTestCase, answer, asked, length_of, started_daemons
+from .case import TRANSCRIPTIONS, PairingTestCase, answer, asked, launch, length_of, of_each_kind
 from .exchange import Connection, Exchange, Sending
 from .forms import CLOSING, OPENING, PIECE, pieces
 
@@ -35,7 +35,7 @@ class MemoryTests(PairingTestCase):
     def stage(cls, stack: ExitStack) -> None:
         super().stage(stack)
         # Daemons that no other test has made large.
-        cls.daemons = started_daemons()
+        cls.daemons = of_each_kind(launch)
         for daemon in cls.daemons.values():
             stack.callback(daemon.close)
 
