@@ -16,6 +16,7 @@ from collections.abc import Sequence
 
 from twisted.trial.unittest import SkipTest
 
+from ..e2e.node import modules, node
 from ..e2e.process import LIMIT_S, Process
 from ..forms.rewriting import Rewritten
 from .process import Refused, ask
@@ -66,24 +67,13 @@ def by_old_starlette(forms: Sequence[Rewritten]) -> list[Reading | Refused]:
     return ask([sys.executable, os.path.join(_FOLDER, "old_starlette.py")], forms, env)
 
 
-def _node() -> str:
-    node = shutil.which("node")
-    if node is None:
-        raise SkipTest("there is no node; apt-get install nodejs")
-    return node
-
-
 def by_undici(forms: Sequence[Rewritten]) -> list[Reading | Refused]:
     """
     The readings of Node's own fetch (Hono, Next.js, Remix).
 
     :raises SkipTest: without Node, or with one older than 20.
     """
-    node = _node()
-    version = subprocess.run([node, "--version"], capture_output=True, check=True).stdout.decode()
-    if int(version.lstrip("v").split(".")[0]) < 20:
-        raise SkipTest(f"Node {version.strip()} is older than 20")
-    return ask([node, os.path.join(_FOLDER, "node.mjs"), "undici"], forms)
+    return ask([node(20), os.path.join(_FOLDER, "node.mjs"), "undici"], forms)
 
 
 def by_busboy(forms: Sequence[Rewritten]) -> list[Reading | Refused]:
@@ -92,18 +82,7 @@ def by_busboy(forms: Sequence[Rewritten]) -> list[Reading | Refused]:
 
     :raises SkipTest: when it is in no folder of NODE_PATH and npm cannot fetch it.
     """
-    node = _node()
-    for path in (*os.environ.get("NODE_PATH", "").split(os.pathsep), os.path.join(folder(), "node_modules")):
-        if path and os.path.isdir(os.path.join(path, "busboy")):
-            break
-    else:
-        npm = shutil.which("npm")
-        if npm is None:
-            raise SkipTest("there is no npm, and no busboy in NODE_PATH; npm install busboy")
-        fetch = [npm, "install", "--silent", "--no-save", "--fetch-retries=0", "--fetch-timeout=5000"]
-        _run([*fetch, "--prefix", folder(), "busboy"], "npm cannot install busboy")
-        path = os.path.join(folder(), "node_modules")
-    return ask([node, os.path.join(_FOLDER, "node.mjs"), "busboy", path], forms)
+    return ask([node(), os.path.join(_FOLDER, "node.mjs"), "busboy", modules("busboy")], forms)
 
 
 @functools.cache

@@ -4,6 +4,7 @@ Upgraded protocols: a WebSocket passes in both directions, with backpressure fro
 
 from __future__ import annotations
 
+import ssl
 import threading
 from contextlib import ExitStack
 from typing import ClassVar
@@ -14,6 +15,8 @@ from websockets.sync.client import connect as connect_websocket
 from websockets.sync.server import Server, ServerConnection, serve
 
 from ...e2e.case import DaemonTestCase
+from ...e2e.certificates import certificate
+from ...e2e.daemon import Daemon
 from ...e2e.message import Header, counted, head, request
 from ...e2e.process import LIMIT_S, until
 from ...e2e.raw import Ending, Peer
@@ -125,6 +128,30 @@ class WebSockets(DaemonTestCase):
         client = self.connect()
         client.send(request("GET", "/"))
         self.assertEqual(client.read_message().status, 426)
+
+
+class WebSocketsOverTLS(WebSockets):
+    """
+    The same with a server over TLS that would speak HTTP/2, if a client offered it: then no WebSocket would open.
+    """
+
+    @classmethod
+    def stage(cls, stack: ExitStack) -> None:
+        cls.endings = []
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        context.load_cert_chain(certificate("server.pem"))
+        context.set_alpn_protocols(["h2", "http/1.1"])
+        cls.server = stack.enter_context(serve(cls.handle, "127.0.0.1", 0, ssl=context, max_size=None, compression=None))
+        threading.Thread(target=cls.server.serve_forever, daemon=True).start()
+        port = cls.server.socket.getsockname()[1]
+        cls.daemon = Daemon("--target", f"https://127.0.0.1:{port}", "--target-ca", certificate("ca.pem"))
+        stack.callback(cls.daemon.close)
+
+    def test_not_a_websocket(self) -> None:
+        """A request without an upgrade is offered HTTP/2, which this server then does not speak."""
+        client = self.connect()
+        client.send(request("GET", "/"))
+        self.assertEqual(client.read_message().status, 502)
 
 
 class Upgrades(FaultTestCase):
