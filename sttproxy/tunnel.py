@@ -45,6 +45,7 @@ class TunnelEnd(TunnelProtocol):
         self._to_server = to_server
         #: What both sides are told; None while the tunnel goes on.
         self._closing: Close | None = None
+        self._lost = False
         #: A close frame of the proxy was the last one sent to the other end.
         self._close_sent = False
         #: The end of the other end does not end this one.
@@ -96,7 +97,10 @@ class TunnelEnd(TunnelProtocol):
                 close(self.transport)
 
     def connectionLost(self, reason: Failure = connectionDone) -> None:
+        self._lost = True
         self._pause.cancel()
+        if self.other._lost:
+            return  # a lost TLS transport cannot be ended once more
         far = self.other.transport
         far.unregisterProducer()
         if self.other._closes_itself:

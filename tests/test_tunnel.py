@@ -5,6 +5,7 @@ Tests for :mod:`sttproxy.tunnel`, and for upgrades from socket to socket.
 from __future__ import annotations
 
 from twisted.internet.interfaces import IProtocol, IPushProducer
+from twisted.internet.testing import StringTransport
 from zope.interface.verify import verifyClass, verifyObject
 
 from sttproxy.inbound.interfaces import Timeouts
@@ -37,6 +38,18 @@ class EndsTests(ProxyTestCase):
         there.send(b", late there")
         self.assertEqual((there.received, here.received), (b"early here, late here", b"early there, late there"))
         here.close()
+
+    def test_ended_once(self) -> None:
+        """The end that was lost first is not closed after the other one: TLS transports raise an exception then."""
+        end, other = ends(self.reactor)
+        here, there = StringTransport(), StringTransport()
+        end.makeConnection(here)
+        other.makeConnection(there)
+        connect(end, b"", b"")
+        end.connectionLost()
+        self.assertTrue(there.disconnecting)
+        other.connectionLost()
+        self.assertFalse(here.disconnecting)
 
 
 class UpgradeTests(ProxyTestCase):

@@ -101,7 +101,7 @@ http {{
   access_log off;
   client_max_body_size 0;
   {temporary}
-  map $http_upgrade $connection {{ default upgrade; "" ""; }}
+  map $http_upgrade $upgraded {{ default upgrade; "" ""; }}
   server {{
     listen 127.0.0.1:{self.port} ssl http2;
     ssl_certificate {certificate("server.pem")};
@@ -113,7 +113,7 @@ http {{
       proxy_request_buffering off;
       proxy_buffering off;
       proxy_set_header Upgrade $http_upgrade;
-      proxy_set_header Connection $connection;
+      proxy_set_header Connection $upgraded;
     }}
   }}
 }}
