@@ -1,5 +1,5 @@
 """
-HTTP/2 from real clients: httpx, the OpenAI SDK, curl and nghttp, in clear and over TLS.
+HTTP/2 from real clients: httpx, the OpenAI SDKs, curl, nghttp, h2load and Node, in clear and over TLS.
 """
 
 from __future__ import annotations
@@ -25,11 +25,13 @@ from .case import StagedTestCase
 from .clients import CURL, curl
 from .daemon import Daemon
 from .forms import noise
-from .process import LIMIT_S, until
+from .node import modules, node
+from .process import LIMIT_S, environment, until
 from .upstream import Echo, shared_echo
 
 LARGE = noise(3_000_000)
-NGHTTP = shutil.which("nghttp")
+NGHTTP, H2LOAD = shutil.which("nghttp"), shutil.which("h2load")
+HERE = os.path.dirname(os.path.abspath(__file__))
 
 
 class HTTP2TestCase(StagedTestCase):
@@ -130,9 +132,47 @@ class ClientTests(HTTP2TestCase):
         """nghttp, another implementation, gets a response to an upload."""
         if NGHTTP is None:
             self.skipTest("nghttp is not installed")
-        command = [NGHTTP, "-d", self.path("large.wav"), self.clear.url("/v1/files")]
-        done = subprocess.run(command, capture_output=True, timeout=2 * LIMIT_S)
-        self.assertIn(hashlib.sha256(LARGE).hexdigest().encode(), done.stdout)
+        for url in self.urls("/v1/files"):
+            command = [NGHTTP, "-d", self.path("large.wav"), url]
+            done = subprocess.run(command, capture_output=True, timeout=2 * LIMIT_S)
+            self.assertIn(hashlib.sha256(LARGE).hexdigest().encode(), done.stdout)
+
+    def test_h2load(self) -> None:
+        """h2load gets a response to each of many requests, with and without a body."""
+        if H2LOAD is None:
+            self.skipTest("h2load is not installed")
+        with open(self.path("small.bin"), "wb") as file:
+            file.write(LARGE[:10_000])
+        for url in self.urls("/v1/files"):
+            for body in ((), ("-d", self.path("small.bin"))):
+                command = [H2LOAD, "-n", "300", "-c", "3", "-m", "20", *body, url]
+                done = subprocess.run(command, capture_output=True, text=True, timeout=2 * LIMIT_S)
+                self.assertIn("300 succeeded, 0 failed, 0 errored, 0 timeout", done.stdout)
+                self.assertIn("status codes: 300 2xx", done.stdout)
+
+    def test_node(self) -> None:
+        """Node's http2 module uploads on several streams at a time; streams that it aborts do not hurt the others."""
+        script = os.path.join(HERE, "http2.mjs")
+        clear, secure = self.urls("")
+        for url, authority, protocol in ((clear, "", "h2c"), (secure, self.path("ca.pem"), "h2")):
+            command = [node(), script, url, authority]
+            done = subprocess.run(command, capture_output=True, text=True, timeout=2 * LIMIT_S)
+            self.assertEqual(done.returncode, 0, done.stderr)
+            self.assertEqual(json.loads(done.stdout), {"intact": [True] * 9, "protocol": protocol})
+        for daemon in (self.clear, self.secure):
+            until(lambda daemon=daemon: daemon.stats()["in_flight"] == 1, "the end of all requests")
+
+    def test_openai_for_javascript(self) -> None:
+        """The OpenAI SDK for JavaScript gets its transcript over TLS."""
+        command = [node(20), os.path.join(HERE, "openai.mjs"), f"https://localhost:{self.secure.port}/v1"]
+        env = environment({"NODE_EXTRA_CA_CERTS": self.path("ca.pem")})
+        arguments = [self.path("large.wav"), modules("openai")]
+        done = subprocess.run([*command, *arguments], capture_output=True, text=True, env=env, timeout=2 * LIMIT_S)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        form = json.loads(done.stdout)["form"]
+        self.assertEqual([item for item in form if item[0] != "file"], [["language", "zh"], ["model", "m"]])
+        (file,) = (item[1] for item in form if item[0] == "file")
+        self.assertEqual(file["sha256"], hashlib.sha256(LARGE).hexdigest())
 
     def test_early(self) -> None:
         """A rejected upload gets its response, and the connection goes on."""

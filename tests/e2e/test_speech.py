@@ -14,6 +14,7 @@ from contextlib import ExitStack
 from typing import Any
 
 from .case import DaemonTestCase
+from .certificates import certificate
 from .clients import curl, openai_client
 from .daemon import Daemon
 
@@ -86,6 +87,19 @@ class Speech(DaemonTestCase):
         self.assertEqual(verbose["language"], "en")
         self.assert_said(letters(" ".join(word["word"] for word in verbose["words"])))
         self.assertEqual(round(verbose["duration"]), 4)
+
+    def test_versions(self) -> None:
+        """The text comes through proxies with HTTP/2 over TLS in and HTTP out, and with HTTP in and HTTP/2 over TLS out."""
+        self.daemon.configure("{}")
+        secure = self.start_daemon("--target", self.daemon.url(), "--tls-cert", certificate("server.pem"))
+        clear = self.start_daemon("--target", secure.url(), "--target-ca", certificate("ca.pem"))
+        form = ("-F", f"file=@{self.sample()}", "-F", "model=whisper-1", "-F", "response_format=text")
+        options = (*form, "--max-time", f"{SPEECH_S:g}", "-w", "%{http_version}", "--cacert", certificate("ca.pem"))
+        path = "/v1/audio/transcriptions"
+        for daemon, option, version in ((secure, "--http2", "2"), (clear, "--http1.1", "1.1")):
+            output = curl(daemon.url(path), option, *options)
+            self.assertTrue(output.endswith(version), output)
+            self.assert_said(letters(output))
 
     def test_sdk(self) -> None:
         """The OpenAI SDK gets the text in its own types."""

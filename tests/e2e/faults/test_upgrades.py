@@ -9,13 +9,14 @@ import threading
 from contextlib import ExitStack
 from typing import ClassVar
 
+import httpx
 from websockets.exceptions import ConnectionClosed, ConnectionClosedError
 from websockets.sync.client import ClientConnection
 from websockets.sync.client import connect as connect_websocket
 from websockets.sync.server import Server, ServerConnection, serve
 
 from ...e2e.case import DaemonTestCase
-from ...e2e.certificates import certificate
+from ...e2e.certificates import certificate, trusting
 from ...e2e.daemon import Daemon
 from ...e2e.message import Header, counted, head, request
 from ...e2e.process import LIMIT_S, until
@@ -62,7 +63,8 @@ class WebSockets(DaemonTestCase):
     def open(self, path: str = "/v1/realtime?model=m") -> ClientConnection:
         """Open a WebSocket through the daemon."""
         client = connect_websocket(
-            f"ws://127.0.0.1:{self.daemon.port}{path}",
+            self.daemon.url(path).replace("http", "ws", 1),
+            ssl=trusting() if self.daemon.scheme == "https" else None,
             max_size=None,
             compression=None,
             open_timeout=LIMIT_S,
@@ -132,7 +134,7 @@ class WebSockets(DaemonTestCase):
 
 class WebSocketsOverTLS(WebSockets):
     """
-    The same with a server over TLS that would speak HTTP/2, if a client offered it: then no WebSocket would open.
+    The same with TLS on both sides, and a server that chooses HTTP/2 if it is offered: then no WebSocket would open.
     """
 
     @classmethod
@@ -141,17 +143,19 @@ class WebSocketsOverTLS(WebSockets):
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         context.load_cert_chain(certificate("server.pem"))
         context.set_alpn_protocols(["h2", "http/1.1"])
-        cls.server = stack.enter_context(serve(cls.handle, "127.0.0.1", 0, ssl=context, max_size=None, compression=None))
+        cls.server = stack.enter_context(
+            serve(cls.handle, "127.0.0.1", 0, ssl=context, max_size=None, compression=None)
+        )
         threading.Thread(target=cls.server.serve_forever, daemon=True).start()
         port = cls.server.socket.getsockname()[1]
-        cls.daemon = Daemon("--target", f"https://127.0.0.1:{port}", "--target-ca", certificate("ca.pem"))
+        target = ("--target", f"https://127.0.0.1:{port}", "--target-ca", certificate("ca.pem"))
+        cls.daemon = Daemon(*target, "--tls-cert", certificate("server.pem"))
         stack.callback(cls.daemon.close)
 
     def test_not_a_websocket(self) -> None:
-        """A request without an upgrade is offered HTTP/2, which this server then does not speak."""
-        client = self.connect()
-        client.send(request("GET", "/"))
-        self.assertEqual(client.read_message().status, 502)
+        """For a request without an upgrade HTTP/2 is offered, which this server then does not speak."""
+        with httpx.Client(verify=trusting(), trust_env=False) as client:
+            self.assertEqual(client.get(self.daemon.url("/")).status_code, 502)
 
 
 class Upgrades(FaultTestCase):
