@@ -76,7 +76,7 @@ def close(transport: Any) -> None:
     """
     transport.loseConnection()
     if ISSLTransport.providedBy(transport):
-        _bottom(transport).loseConnection()
+        bottom(transport).loseConnection()
 
 
 def disconnected(transport: Any) -> bool:
@@ -173,12 +173,12 @@ class ReadPause:
 
     def _read_ahead(self, ahead: ReadAhead) -> bool:
         """Read what has arrived; return whether the peer's close comes after it."""
-        bottom = _bottom(self._transport)
+        lowest = bottom(self._transport)
         for _ in range(_READS):
-            if bottom is None or not readable(bottom) or min(ahead.left, ahead.each - self._size) < _READ_SIZE:
+            if lowest is None or not readable(lowest) or min(ahead.left, ahead.each - self._size) < _READ_SIZE:
                 return False
             try:
-                data = bottom.socket.recv(_READ_SIZE)
+                data = lowest.socket.recv(_READ_SIZE)
             except BlockingIOError:
                 return False
             except OSError:
@@ -196,7 +196,7 @@ class ReadPause:
         data = self._pieces.popleft()
         self._account(-len(data))
         # With TLS, the inner transport's protocol takes bytes as they are on the wire.
-        _bottom(self._transport).protocol.dataReceived(data)
+        bottom(self._transport).protocol.dataReceived(data)
         if self._paused:
             return
         if self._pieces:
@@ -214,7 +214,7 @@ class ReadPause:
         self._pieces.clear()
 
 
-def _bottom(transport: Any) -> Any:
+def bottom(transport: Any) -> Any:
     """The innermost transport, which has the socket; None if no transport has one."""
     while transport is not None and not hasattr(type(transport), "doRead"):
         transport = getattr(transport, "transport", None)

@@ -10,6 +10,8 @@ from typing import Any
 
 from twisted.internet.interfaces import IReactorTime
 
+from .transport import bottom
+
 #: Most bytes that wait for the end of the reactor iteration.  More than that is sent at once: Twisted pauses a producer
 #: only when the transport's own buffer has more than 64 KiB.
 MAX_PIECES = 64 * 1024
@@ -74,7 +76,7 @@ class BufferedWriter:
         #: Nothing can be written any more.
         self._failed = False
         self._write_some_data: Callable[[bytes], int | Exception] | None = None
-        lowest = _lowest(transport)
+        lowest = bottom(transport)
         #: The transport writes to the socket itself.
         self._direct = lowest is transport
         if lowest is not None and (self._direct or broken is not None):
@@ -132,11 +134,3 @@ class BufferedWriter:
         if self._direct and not isinstance(sent, Exception):
             self._waiting -= sent
         return sent
-
-
-def _lowest(transport: Any) -> Any:
-    """The transport that has the socket, below those that write through another one; None if there is none."""
-    # The class decides: a transport that writes through another one has that one's attributes too.
-    while transport is not None and not hasattr(type(transport), "writeSomeData"):
-        transport = getattr(transport, "transport", None)
-    return transport

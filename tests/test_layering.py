@@ -46,7 +46,7 @@ ROOMS: dict[str, frozenset[str]] = {
         "deadline": "",
         "descriptors": "",
         "transport": "deadline",
-        "writer": "",
+        "writer": "transport",
         "watch": "errors config",
         "logs": "writer",
         "signals": "",

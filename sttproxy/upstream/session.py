@@ -73,7 +73,7 @@ class Session(Protocol):
         self._idle_s = idle_s
         self._send_s = send_s
         self._open = True
-        #: The upstream has sent a GOAWAY.
+        #: The connection takes no more requests: the upstream has sent a GOAWAY, or reads no more.
         self._leaving = False
         self._idle = Deadline(clock, self.close)
         self._processing: dict[type, Callable[[Any], None]] = {
@@ -92,7 +92,7 @@ class Session(Protocol):
 
     def connectionMade(self) -> None:
         tune(self.transport)
-        self._writer = BufferedWriter(self.transport, self._scheduler)
+        self._writer = BufferedWriter(self.transport, self._scheduler, self._stop_sending)
         self.transport.registerProducer(self, True)
         self.mux.start()
         self._idle.set(self._idle_s)
@@ -258,13 +258,23 @@ class Session(Protocol):
 
         An upstream that stops gracefully sends a first one with the largest number, and a second one later.
         """
-        if not self._leaving:
-            self._leaving = True
-            self._lost(self)
+        self._leave()
         for stream in list(self.mux.streams.values()):
             if stream.number > event.last:
                 self._refuse(stream)
         self._rest()
+
+    def _leave(self) -> None:
+        """Take no more requests."""
+        if not self._leaving:
+            self._leaving = True
+            self._lost(self)
+
+    def _stop_sending(self) -> None:
+        """The upstream reads no more.  Responses that it has sent may still arrive."""
+        self._leave()
+        for stream in list(self.mux.streams.values()):
+            stream.carried.stop_sending()
 
     def _rest(self) -> None:
         """No stream may be left."""

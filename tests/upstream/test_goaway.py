@@ -48,6 +48,22 @@ class GoAwayTests(HTTP2TestCase):
             self.go_away(successor, 1)
             self.assertEqual(successor.peer.ending, Ending.CLOSED)
 
+    def test_reads_no_more(self) -> None:
+        """A server that has responded and closed reads no more: its responses still arrive, and others go elsewhere."""
+        outgoing, answering = self.ask(method=b"POST", length=8, whole=False)
+        server = self.server
+        server.peer.refuse_to_read()
+        outgoing.send(b"half")
+        self.reactor.settle()
+        self.assertTrue(outgoing.stopped)
+        _, other = self.ask()
+        self.assertIsNot(self.server, server)
+        self.server.respond(1, b"new")
+        self.assertEqual(Body(self.successResultOf(other)).data, b"new")
+        server.respond(1, b"early")
+        self.assertEqual(Body(self.successResultOf(answering)).data, b"early")
+        server.peer.close()
+
     def test_two_steps(self) -> None:
         """The first GOAWAY of a graceful end has the largest number; the second one says what is not processed."""
         _, first = self.ask()

@@ -107,6 +107,10 @@ class Connection(asyncio.Protocol, ABC):
         if self.open:
             self.transport.abort()
 
+    def close(self) -> None:
+        """End the connection after what was sent."""
+        loop().call_soon_threadsafe(self.transport.close)
+
     async def _ask(self, message: Message, last: bool) -> Exchange:
         exchange = self._new_exchange()
         await self.send_head(exchange, message, last)

@@ -60,8 +60,12 @@ class EarlyResponses(PairingTestCase):
         self.each(lambda _: None)
 
     def test_upstream_leaves(self) -> None:
-        """The upstream closes its connection with unread bytes, or resets the stream without an error."""
+        """The upstream ends the exchange with unread bytes: it closes the connection, or resets the stream."""
         self.each(Exchange.stop)
+
+    def test_upstream_closes(self) -> None:
+        """The upstream closes its connection with unread bytes, in HTTP/2 too."""
+        self.each(lambda upstream: upstream.connection.close())
 
     def test_success(self) -> None:
         """A complete 200 is relayed like a rejection."""
