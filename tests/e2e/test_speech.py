@@ -89,7 +89,7 @@ class Speech(DaemonTestCase):
         self.assertEqual(round(verbose["duration"]), 4)
 
     def test_versions(self) -> None:
-        """The text comes through proxies with HTTP/2 over TLS in and HTTP out, and with HTTP in and HTTP/2 over TLS out."""
+        """The text comes through a proxy with HTTP/2 over TLS in and HTTP out, and through one with both reversed."""
         self.daemon.configure("{}")
         secure = self.start_daemon("--target", self.daemon.url(), "--tls-cert", certificate("server.pem"))
         clear = self.start_daemon("--target", secure.url(), "--target-ca", certificate("ca.pem"))

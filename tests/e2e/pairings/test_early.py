@@ -65,7 +65,10 @@ class EarlyResponses(PairingTestCase):
 
     def test_upstream_closes(self) -> None:
         """The upstream closes its connection with unread bytes, in HTTP/2 too."""
-        self.each(lambda upstream: upstream.connection.close())
+        client, upstream = self.begin()
+        upstream.respond(TOO_LARGE)
+        upstream.connection.close()
+        self.assert_rejected(client, upstream)
 
     def test_success(self) -> None:
         """A complete 200 is relayed like a rejection."""
