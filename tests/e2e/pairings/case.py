@@ -25,8 +25,10 @@ from ..forms import content_type
 from ..message import CHUNKED, Header, Message, counted
 from ..process import LIMIT_S, until
 from ..upstream import Echo, shared_echo
+from .connection import Connection
 from .ends import Server, connect
-from .exchange import Connection, Exchange, failures
+from .exchange import Exchange
+from .loop import failures
 
 T = TypeVar("T")
 

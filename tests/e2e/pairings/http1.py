@@ -9,7 +9,8 @@ from collections.abc import Callable
 import h11
 
 from ..message import Message
-from .exchange import MOST_UNREAD, BrokenExchangeError, Connection, Exchange
+from .connection import MOST_UNREAD, BrokenExchangeError, Connection
+from .exchange import Exchange
 
 #: Chunks have another framing field in HTTP/1.1, and none in HTTP/2.
 _FRAMING = b"transfer-encoding"

@@ -22,7 +22,8 @@ from h2.events import (
 from h2.exceptions import ProtocolError
 
 from ..message import Header, Message
-from .exchange import BrokenExchangeError, Connection, Exchange
+from .connection import BrokenExchangeError, Connection
+from .exchange import Exchange
 
 #: Bytes of all exchanges that may come at any time; each one may send 65,535.
 CONNECTION_WINDOW = 1 << 30
@@ -81,9 +82,11 @@ class HTTP2(Connection):
             exchange.received_head(_request(event.headers))
             self._began(exchange)
             return
-        exchange = self._exchanges.get(getattr(event, "stream_id", 0) or 0)
-        if exchange is None:
-            return
+        known = self._exchanges.get(getattr(event, "stream_id", 0) or 0)
+        if known is not None:
+            self._happened_in(known, event)
+
+    def _happened_in(self, exchange: Exchange, event: Event) -> None:
         if isinstance(event, ResponseReceived | InformationalResponseReceived):
             exchange.received_head(_response(event.headers))
         elif isinstance(event, DataReceived):

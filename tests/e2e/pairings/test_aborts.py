@@ -9,7 +9,8 @@ from collections.abc import Callable
 from ..faults.tools import still
 from ..message import CHUNKED
 from .case import TRANSCRIPTIONS, PairingTestCase, answer, asked, length_of
-from .exchange import BrokenExchangeError, Exchange
+from .connection import BrokenExchangeError
+from .exchange import Exchange
 from .forms import OPENING, PIECE, pieces
 
 Leave = Callable[[Exchange], None]
@@ -23,8 +24,8 @@ def drop(exchange: Exchange) -> None:
 
 #: Seconds without progress after which a transfer counts as paused.
 STILL_S = 0.1
-#: An HTTP/2 stream is reset, or its connection is lost.
-WAYS: tuple[Leave, ...] = (Exchange.abort, drop)
+#: The ways to end an exchange, by version: in HTTP/2 its stream is reset, or its connection is lost.
+WAYS: dict[int, tuple[Leave, ...]] = {1: (drop,), 2: (Exchange.abort, drop)}
 #: Targets and lengths.
 UPLOADS = [("/v1/files", None), (TRANSCRIPTIONS, GIGABYTE)]
 
@@ -40,7 +41,7 @@ class ClientAborts(PairingTestCase):
 
     def test_in_mid_upload(self) -> None:
         """An aborted upload is incomplete at the upstream."""
-        for leave in WAYS:
+        for leave in WAYS[self.pairing.client]:
             for target, length in UPLOADS:
                 client = self.upload(length, target)
                 client.send(OPENING + b"begin")
@@ -51,7 +52,7 @@ class ClientAborts(PairingTestCase):
 
     def test_while_paused(self) -> None:
         """The same while the upload is paused because the upstream does not read."""
-        for leave in WAYS:
+        for leave in WAYS[self.pairing.client]:
             client = self.upload(GIGABYTE)
             sending = client.sending(pieces(GIGABYTE))
             upstream, _ = self.accept()
@@ -64,18 +65,18 @@ class ClientAborts(PairingTestCase):
     def test_while_waiting(self) -> None:
         """While the upstream works on a complete request, it learns that no one waits for the response."""
         before = self.daemon.stats()["clients_gone"]
-        for leave in WAYS:
+        for leave in WAYS[self.pairing.client]:
             client = self.ask(asked("POST", "/v1/files", length_of(5)), b"whole")
             upstream, _ = self.accept()
             upstream.read_body()
             leave(client)
             upstream.wait_stopped()
             self.assert_idle()
-        self.assertEqual(self.daemon.stats()["clients_gone"], before + len(WAYS))
+        self.assertEqual(self.daemon.stats()["clients_gone"], before + len(WAYS[self.pairing.client]))
 
     def test_in_mid_response(self) -> None:
         """The upstream's response is aborted, also when the client does not read it."""
-        for leave in WAYS:
+        for leave in WAYS[self.pairing.client]:
             client = self.ask(asked("GET", "/v1/large"))
             upstream, _ = self.accept()
             upstream.send_head(answer(200, CHUNKED))
@@ -113,7 +114,7 @@ class ServerAborts(PairingTestCase):
 
     def test_in_mid_response(self) -> None:
         """The client gets the beginning, and sees that it is not all."""
-        for leave in WAYS:
+        for leave in WAYS[self.pairing.server]:
             for length in (length_of(10), CHUNKED):
                 client = self.ask(asked("GET", "/v1/models"))
                 upstream, _ = self.accept()
@@ -127,7 +128,7 @@ class ServerAborts(PairingTestCase):
 
     def test_slow_reader(self) -> None:
         """The same if the client has not read what came before."""
-        for leave in WAYS:
+        for leave in WAYS[self.pairing.server]:
             client = self.ask(asked("GET", "/v1/large"))
             upstream, _ = self.accept()
             upstream.send_head(answer(200, length_of(GIGABYTE)))
@@ -140,7 +141,7 @@ class ServerAborts(PairingTestCase):
 
     def test_before_the_response(self) -> None:
         """A request that is complete gets 502."""
-        for leave in WAYS:
+        for leave in WAYS[self.pairing.server]:
             client = self.ask(asked("POST", "/v1/files", length_of(5)), b"whole")
             upstream, _ = self.accept()
             upstream.read_body()
@@ -149,7 +150,7 @@ class ServerAborts(PairingTestCase):
 
     def test_in_mid_upload(self) -> None:
         """The client gets 502 although it is still uploading."""
-        for leave in WAYS:
+        for leave in WAYS[self.pairing.server]:
             for target, length in UPLOADS:
                 client = self.upload(length, target)
                 client.send(OPENING)

@@ -11,7 +11,7 @@ from ..forms import form
 from ..message import CHUNKED
 from ..process import until
 from .case import CONFIG, TRANSCRIPTIONS, PairingTestCase, answer, asked, launch
-from .exchange import BrokenExchangeError
+from .connection import BrokenExchangeError
 
 FORM = form([("language", "en")])
 

@@ -11,7 +11,8 @@ from ..faults.tools import still
 from ..message import CHUNKED
 from ..system import LINUX, peak_memory
 from .case import TRANSCRIPTIONS, PairingTestCase, answer, asked, launch, length_of, of_each_kind
-from .exchange import Connection, Exchange, Sending
+from .connection import Connection
+from .exchange import Exchange, Sending
 from .forms import CLOSING, OPENING, PIECE, pieces
 
 MEGABYTE = 1 << 20

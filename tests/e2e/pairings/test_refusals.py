@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from ..forms import content_type, form
 from ..message import CHUNKED, Message
 from .case import TRANSCRIPTIONS, PairingTestCase, answer, asked, length_of
-from .exchange import BrokenExchangeError, Exchange
+from .connection import BrokenExchangeError
+from .exchange import Exchange
 
 FORM = form([("model", "m")])
 #: The most bytes of a body.
