@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import ssl
 import threading
+from collections.abc import Mapping
 from contextlib import ExitStack
 from typing import ClassVar
 
@@ -21,6 +22,7 @@ from ...e2e.daemon import Daemon
 from ...e2e.message import Header, counted, head, request
 from ...e2e.process import LIMIT_S, until
 from ...e2e.raw import Ending, Peer
+from ...e2e.tlsrelay import Relay
 from .tools import SOON_S, FaultTestCase, Sending, pieces, reset_while_sending, still
 
 UPGRADE: list[Header] = [(b"Connection", b"Upgrade"), (b"Upgrade", b"websocket")]
@@ -31,6 +33,8 @@ class WebSockets(DaemonTestCase):
     """A real client and a real server."""
 
     server: ClassVar[Server]
+    #: The port for clients.
+    port: ClassVar[int]
     #: How each connection ended for the server: code and reason.
     endings: ClassVar[list[tuple[int, str]]]
 
@@ -40,6 +44,11 @@ class WebSockets(DaemonTestCase):
         cls.server = stack.enter_context(serve(cls.handle, "127.0.0.1", 0, max_size=None, compression=None))
         threading.Thread(target=cls.server.serve_forever, daemon=True).start()
         cls.start(stack, cls.server.socket.getsockname()[1])
+
+    @classmethod
+    def start(cls, stack: ExitStack, upstream_port: int, env: Mapping[str, str] | None = None) -> None:
+        super().start(stack, upstream_port, env)
+        cls.port = cls.daemon.port
 
     @classmethod
     def handle(cls, connection: ServerConnection) -> None:
@@ -63,8 +72,7 @@ class WebSockets(DaemonTestCase):
     def open(self, path: str = "/v1/realtime?model=m") -> ClientConnection:
         """Open a WebSocket through the daemon."""
         client = connect_websocket(
-            self.daemon.url(path).replace("http", "ws", 1),
-            ssl=trusting() if self.daemon.scheme == "https" else None,
+            f"ws://127.0.0.1:{self.port}{path}",
             max_size=None,
             compression=None,
             open_timeout=LIMIT_S,
@@ -138,19 +146,18 @@ class WebSocketsOverTLS(WebSockets):
     """
 
     @classmethod
-    def stage(cls, stack: ExitStack) -> None:
-        cls.endings = []
+    def start(cls, stack: ExitStack, upstream_port: int, env: Mapping[str, str] | None = None) -> None:
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         context.load_cert_chain(certificate("server.pem"))
         context.set_alpn_protocols(["h2", "http/1.1"])
-        cls.server = stack.enter_context(
-            serve(cls.handle, "127.0.0.1", 0, ssl=context, max_size=None, compression=None)
-        )
-        threading.Thread(target=cls.server.serve_forever, daemon=True).start()
-        port = cls.server.socket.getsockname()[1]
-        target = ("--target", f"https://127.0.0.1:{port}", "--target-ca", certificate("ca.pem"))
+        server = Relay(upstream_port, serving=context)
+        stack.callback(server.close)
+        target = ("--target", f"https://127.0.0.1:{server.port}", "--target-ca", certificate("ca.pem"))
         cls.daemon = Daemon(*target, "--tls-cert", certificate("server.pem"))
         stack.callback(cls.daemon.close)
+        client = Relay(cls.daemon.port, connecting=trusting())
+        stack.callback(client.close)
+        cls.port = client.port
 
     def test_not_a_websocket(self) -> None:
         """For a request without an upgrade HTTP/2 is offered, which this server then does not speak."""

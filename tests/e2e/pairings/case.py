@@ -22,13 +22,13 @@ from ..certificates import certificate, trusting
 from ..clients import openai_client
 from ..daemon import Daemon
 from ..forms import content_type
+from ..loop import failures
 from ..message import CHUNKED, Header, Message, counted
 from ..process import LIMIT_S, until
 from ..upstream import Echo, shared_echo
 from .connection import Connection
 from .ends import Server, connect
 from .exchange import Exchange
-from .loop import failures
 
 T = TypeVar("T")
 

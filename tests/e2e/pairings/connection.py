@@ -9,8 +9,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import TYPE_CHECKING, cast
 
+from ..loop import loop, run
 from ..message import Message
-from .loop import loop, run
 
 if TYPE_CHECKING:
     from .exchange import Exchange

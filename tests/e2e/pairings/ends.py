@@ -8,12 +8,12 @@ import queue
 import ssl
 
 from ..certificates import certificate, trusting
+from ..loop import loop, run
 from ..process import LIMIT_S
 from .connection import Connection
 from .exchange import Exchange
 from .http1 import HTTP1
 from .http2 import HTTP2
-from .loop import loop, run
 
 #: What a version is called in ALPN.
 PROTOCOLS = {1: "http/1.1", 2: "h2"}

@@ -9,10 +9,10 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 
+from ..loop import loop, run
 from ..message import Message
 from ..process import LIMIT_S
 from .connection import BrokenExchangeError, Connection
-from .loop import loop, run
 
 
 class Exchange:

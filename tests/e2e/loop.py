@@ -1,6 +1,5 @@
 """
-The event loop of all connections, in a thread of its own: TLS on a socket cannot be read and written by two threads at
-once.
+An event loop in a thread of its own, for connections over TLS: two threads cannot read and write one at the same time.
 """
 
 from __future__ import annotations
@@ -11,7 +10,7 @@ import threading
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
-from ..process import LIMIT_S
+from .process import LIMIT_S
 
 T = TypeVar("T")
 
