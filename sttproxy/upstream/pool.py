@@ -199,7 +199,7 @@ class Pool:
 
     def _take_stream(self) -> Stream | None:
         """A stream of an HTTP/2 connection, if one has room."""
-        return next((self._stream_of(session) for session in self._sessions if session.room), None)
+        return next((self._stream_of(session) for session in self._sessions if session.room and session.fresh()), None)
 
     def _new_session(self, scheme: bytes, scheduler: FlushScheduler) -> Session:
         from .session import Session  # jh2 takes some time to import

@@ -29,7 +29,7 @@ from ..http2.frames import Data, GoAway
 from ..http2.heads import request_fields, response_head, trailer_section
 from ..http2.multiplexer import Multiplexer
 from ..http2.receiver import Malformed, StreamError
-from ..transport import IStreamTransport, tune
+from ..transport import IStreamTransport, readable, tune
 from ..writer import BufferedWriter, FlushScheduler
 from .exchange import Exchange, refusal
 from .interfaces import IOutgoing
@@ -105,6 +105,10 @@ class Session(Protocol):
     def room(self) -> bool:
         """Whether one more request can be sent."""
         return self._open and not self._leaving and len(self.mux.streams) < self.mux.room
+
+    def fresh(self) -> bool:
+        """Whether all that has come on an idle connection is read: a GOAWAY or a close may be part of the rest."""
+        return bool(self.mux.streams) or not readable(self.transport)
 
     # Sending.
 

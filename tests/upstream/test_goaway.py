@@ -12,7 +12,7 @@ from sttproxy.errors import UpstreamClosed, UpstreamError, UpstreamRefused
 
 from ..support.fakes import Ending
 from ..support.http2 import Server
-from .exchange import Body
+from .exchange import Body, FakeOutgoing
 from .http2 import HTTP2TestCase
 
 LARGEST = 2**31 - 1
@@ -63,6 +63,20 @@ class GoAwayTests(HTTP2TestCase):
         server.respond(1, b"early")
         self.assertEqual(Body(self.successResultOf(answering)).data, b"early")
         server.peer.close()
+
+    def test_closing(self) -> None:
+        """An idle connection on which something has come is not used until it is read: the server may be closing it."""
+        _, first = self.ask()
+        server = self.server
+        server.respond(1, b"old")
+        self.assertEqual(Body(self.successResultOf(first)).data, b"old")
+        server.peer.socket.arriving.append(b"")
+        outgoing = FakeOutgoing()
+        second = self.client.request(outgoing)
+        self.reactor.settle()
+        self.assertIsNot(self.server, server)
+        self.server.respond(1, b"new")
+        self.assertEqual(Body(self.successResultOf(second)).data, b"new")
 
     def test_two_steps(self) -> None:
         """The first GOAWAY of a graceful end has the largest number; the second one says what is not processed."""
