@@ -14,9 +14,10 @@ import attrs
 from twisted.python import usage
 
 from .asking import ImaginedRequest
-from .config import SESSION_FIELDS, Config, Rules, Text, names_of
-from .errors import ConfigError, ProxyError
-from .forms.evaluation import DEPENDS, PASSES, Decision, Evaluation
+from .config import REMOVED, SESSION_FIELDS, Config, Rules, Text, names_of
+from .errors import ConfigError, MalformedForm, ProxyError, shown
+from .forms.evaluation import Evaluation, Settled
+from .forms.plans import DEPENDS, PASSES
 from .options import BY_NAME
 from .profiles import Selection
 from .settings import Sources, source_of
@@ -164,22 +165,49 @@ def explained(rules: Rules, fields: list[tuple[str, str]]) -> Iterator[tuple[str
     evaluation = Evaluation(rules)
     for field in rules.forced:
         yield from ((name, _shown(value), "forced") for name, value in field.parts)
-    for name, value in fields:
-        decision: Decision | Text = evaluation.decide(name)
-        ruled = rules.forced_by_name.get(evaluation.key(name))
-        dropped = "dropped: the forced field replaces it" if ruled and ruled.parts else "removed"
-        if decision is DEPENDS:
-            # The content of a file is not known here; it is treated like a value that no table has.
-            known = None if value.startswith("@") else value.encode()
-            decision, dropped = evaluation.settle(name, known), "dropped: it is empty, and the default replaces it"
-        if isinstance(decision, Text):
-            yield name, _shown(decision.text), f"mapped from {_shown(value)}"
-        elif decision is PASSES:
-            yield name, _shown(value), "as sent"
-        else:
-            yield name, "-", dropped
+    for sent, value in fields:
+        name = evaluation.sent_as(sent)
+        more = "" if name == sent else f", renamed from {_shown(sent)}"
+        name, shown_value, why = _explained_field(evaluation, name, value)
+        yield name, shown_value, why + more
+    alone = {rule.name for rule in rules.joined}
     for field in evaluation.missing():
-        yield from ((name, _shown(value), "default") for name, value in field.parts)
+        why = "alone: there is no value to join it to" if field.name in alone else "default"
+        yield from ((name, _shown(value), why) for name, value in field.parts)
+
+
+def _explained_field(evaluation: Evaluation, name: str, value: str) -> tuple[str, str, str]:
+    """
+    Apply rules to one field of a client.
+
+    :param name: the name under which the field is sent.
+    :return: the name, the value and the reason, as `explained` returns them.
+    :raises MalformedForm: when the daemon would refuse the form.
+    """
+    rules, key = evaluation.rules, evaluation.key(name)
+    decision: Settled = evaluation.decide(name)
+    ruled = rules.forced_by_name.get(key)
+    dropped = "dropped: the forced field replaces it" if ruled and ruled.parts else "removed"
+    if decision is DEPENDS:
+        # The content of a file is not known here; it is treated like a value that no table has.
+        known = None if value.startswith("@") else value.encode()
+        table = rules.maps_by_name.get(key)
+        if known is None and evaluation.joins(name):
+            raise MalformedForm(f"{shown(name)} is a file; send the field as text, without a file name.")
+        if table and table.replacement(known) is REMOVED:
+            dropped = f"removed: the table has null for {_shown(value)}"
+        else:
+            dropped = "dropped: it is empty, and the default replaces it"
+        decision = evaluation.settle(name, known)
+    if isinstance(decision, Text):
+        joined = rules.joined_by_name.get(key)
+        if joined is not None:
+            cut = joined.fitting(value) != value
+            return name, _shown(decision.text), f"joined to {'the end of ' * cut}{_shown(value)}"
+        return name, _shown(decision.text), f"mapped from {_shown(value)}"
+    if decision is PASSES:
+        return name, _shown(value), "as sent"
+    return name, "-", dropped
 
 
 def _selected(selection: Selection, config: Config, asked: bool) -> Iterator[str]:
@@ -229,15 +257,32 @@ def _effective(rules: Rules) -> Iterator[str]:
             yield f"{field.name}: removed"
         for name, value in field.parts:
             yield f"{name} = {_shown(value)}"
+    for joined in rules.joined:
+        texts = [_shown(text) for text in (joined.before, joined.after) if text]
+        texts.insert(bool(joined.before), "the client's value")
+        most = "" if joined.max_tokens is None else f", of at most {joined.max_tokens} tokens (estimated)"
+        yield f"{joined.name} = {' + '.join(texts)}{most}"
+    for rename in rules.renames:
+        yield f"{rename.name}: renamed to {rename.new}"
     for rule in rules.maps_by_name.values():
-        for old, text in rule.table.items():
-            yield f"{rule.name}: {_shown(old)} becomes {_shown(text.text)}"
-        if rule.other is not None:
-            yield f"{rule.name}: {'any other' if rule.table else 'any'} value becomes {_shown(rule.other.text)}"
+        for old, new in rule.table.items():
+            result = f"becomes {_shown(new.text)}" if isinstance(new, Text) else "is removed"
+            yield f"{rule.name}: {_matched(old, len(rule.table))} {result}"
     for default in rules.defaults_by_name.values():
         when = "not sent or empty" if default.when_empty else "not sent"
         for name, value in default.field.parts:
             yield f"{name} = {_shown(value)}, if it is {when}"
+
+
+def _matched(key: str, keys: int) -> str:
+    """
+    The values that a key of a table is for.
+
+    :param keys: how many keys the table has.
+    """
+    if key == "*":
+        return "any other value" if keys > 1 else "any value"
+    return f"any value like {_shown(key)}" if key.endswith("*") else _shown(key)
 
 
 def _shown(value: str) -> str:

@@ -28,6 +28,11 @@ def printable(path: str) -> str:
     return "".join(char if char.isprintable() else char.encode("unicode-escape").decode() for char in text)
 
 
+def shown(name: str) -> str:
+    """Format the name of a field for a message, limited to 80 characters."""
+    return repr(name if len(name) <= 80 else name[:80] + "…")
+
+
 class ProxyError(Exception):
     """
     An error with its response.

@@ -18,6 +18,7 @@ class Stats:
     :ivar stt_requests: transcription requests among them, whose forms are rewritten.
     :ivar chosen: transcription requests and realtime sessions with a profile, by what has chosen it and the profile:
         ``"$choose[0]: webui"``.
+    :ivar rules: forms in which rules did something, by what they did: ``"forced"``, ``"mapped"``.
     :ivar realtime: realtime ``sessions``, updates of clients that were ``changed``, updates that were ``added``, and
         sessions that were ``refused`` because of a message.
     :ivar forwarded_requests: requests among them that are forwarded unchanged.
@@ -38,6 +39,7 @@ class Stats:
         self.total_requests = 0
         self.stt_requests = 0
         self.chosen: Counter[str] = Counter()
+        self.rules: Counter[str] = Counter()
         self.realtime: Counter[str] = Counter()
         self.forwarded_requests = 0
         self.preflights = 0

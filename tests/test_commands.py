@@ -91,6 +91,39 @@ profile p:
 """
         self.assertTrue(out.endswith(profile), out)
 
+    def test_joined_and_renamed(self) -> None:
+        """Joined texts, removed and folded values, and renames are shown as they are applied."""
+        self.write(
+            {
+                "prompt": {"$prepend": "MLX. ", "$append": " 会", "max_tokens": 224},
+                "hotwords": {"$append": ", MLX"},
+                "$rename": {"audio": "file", "lang": "language"},
+                "$map": {"language": {"auto": None, "zh-*": "zh"}, "model": {"*": None}},
+                "$profiles": {
+                    "p": {"$unset": ["prompt", "lang", "language"], "hotwords": "x", "$rename": {"audio": "f"}}
+                },
+            }
+        )
+        status, out, err = self.run_command("check")
+        self.assertEqual((status, err), (commands.GOOD, ""))
+        base = """
+without a profile:
+  prompt = 'MLX. ' + the client's value + ' 会', of at most 224 tokens (estimated)
+  hotwords = the client's value + ', MLX'
+  audio: renamed to file
+  lang: renamed to language
+  language: 'auto' is removed
+  language: any value like 'zh-*' becomes 'zh'
+  model: any value is removed
+"""
+        profile = """
+profile p:
+  hotwords = 'x'
+  audio: renamed to f
+  model: any value is removed
+"""
+        self.assertTrue(out.endswith(base + profile), out)
+
     def test_statuses(self) -> None:
         """The status is 0 for a usable configuration, 2 for errors, and with --strict 3 for warnings."""
         for fields, status, lines in (
@@ -234,6 +267,55 @@ class ExplainTests(CommandTestCase):
                 ("format", "'json'  (mapped from '@x')"),
             ],
         )
+
+    def test_joined_and_renamed(self) -> None:
+        """Each joined, removed, folded and renamed field is shown with its reason, and what would be refused."""
+        self.write(
+            {
+                "prompt": {"$prepend": "MLX. ", "max_tokens": 4},
+                "$rename": {"audio": "file", "lang": "language"},
+                "$map": {"language": {"auto": None, "zh-*": "zh"}},
+                "$default": {"language": "en"},
+            }
+        )
+        for fields, lines in (
+            (
+                ("lang=ZH-cn", "audio=@a.wav", "prompt=two words"),
+                (
+                    "language  'zh'  (mapped from 'ZH-cn', renamed from 'lang')",
+                    "file      '@a.wav'  (as sent, renamed from 'audio')",
+                    "prompt    'MLX. two words'  (joined to 'two words')",
+                ),
+            ),
+            (
+                ("language=AUTO", "prompt=one two three four"),
+                (
+                    "language  -  (removed: the table has null for 'AUTO')",
+                    "prompt    'MLX. three four'  (joined to the end of 'one two three four')",
+                    "language  'en'  (default)",
+                ),
+            ),
+            (
+                ("lang=@x",),
+                (
+                    "language  '@x'  (as sent, renamed from 'lang')",
+                    "prompt    'MLX. '  (alone: there is no value to join it to)",
+                ),
+            ),
+        ):
+            arguments = [word for field in fields for word in ("-F", field)]
+            self.assertEqual(self.run_command("explain", *arguments), (0, "\n".join((*lines, "")), ""))
+        for fields, message in (
+            (("lang=a", "Language=b"), "The fields 'lang' and 'Language' would both be sent as 'Language': send one"),
+            (("audio=@a", "file=@b"), "'audio' and 'file' would both be sent as 'file'"),
+            (("prompt=a", "prompt=b"), "The field 'prompt' is sent twice"),
+            (("prompt=@a",), "'prompt' is a file"),
+            (("prompt=a\0",), "contains a NUL character"),
+        ):
+            status, out, _ = self.run_command("explain", *(word for field in fields for word in ("-F", field)))
+            self.assertEqual(status, 2)
+            self.assertTrue(out.startswith("The proxy would respond with 400: "), out)
+            self.assertIn(message, out)
 
     def test_profile(self) -> None:
         """A profile's rules are applied; a missing profile gives 2 and a list of the profiles."""

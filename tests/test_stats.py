@@ -36,12 +36,15 @@ class StatsTests(SynchronousTestCase):
         self.assertEqual(stats.snapshot()["chosen"], {"$choose[0]: webui": 2, "url: home": 1})
 
     def test_sorted(self) -> None:
-        """A snapshot has status classes and error codes in sorted order."""
+        """A snapshot has status classes, error codes and kinds of rules in sorted order."""
         stats = Stats()
         for status in (500, 200, 400):
             stats.answered(status)
         for code in ("upstream_timeout", "bad_gateway"):
             stats.upstream_errors[code] += 1
+        for act in ("mapped", "forced"):
+            stats.rules[act] += 1
+        self.assertEqual(list(stats.snapshot()["rules"]), ["forced", "mapped"])
         self.assertEqual(list(stats.snapshot()["answers"]), ["2xx", "4xx", "5xx"])
         self.assertEqual(list(stats.snapshot()["upstream_errors"]), ["bad_gateway", "upstream_timeout"])
 

@@ -7,14 +7,29 @@ go on the wire, values as text, and one set of rules for each profile.
 
 from .choice import Asked, Choice
 from .files import MAX_BYTES, Reader
-from .members import MAX_KEY
-from .model import SESSION_FIELDS, Config, Default, Field, Finding, Map, Rules, Text, multipart_parts
-from .names import fold, names_of
+from .model import SESSION_FIELDS, Config, Finding, Rules
+from .names import ALWAYS_DROPPED, fold, names_of
 from .parser import parse
+from .rules import (
+    MAX_VALUE,
+    REMOVED,
+    Default,
+    Field,
+    Joined,
+    Map,
+    Removed,
+    Rename,
+    Text,
+    json_members,
+    may_repeat,
+    multipart_parts,
+)
 
 __all__ = [
+    "ALWAYS_DROPPED",
     "MAX_BYTES",
-    "MAX_KEY",
+    "MAX_VALUE",
+    "REMOVED",
     "SESSION_FIELDS",
     "Asked",
     "Choice",
@@ -22,11 +37,16 @@ __all__ = [
     "Default",
     "Field",
     "Finding",
+    "Joined",
     "Map",
     "Reader",
+    "Removed",
+    "Rename",
     "Rules",
     "Text",
     "fold",
+    "json_members",
+    "may_repeat",
     "multipart_parts",
     "names_of",
     "parse",

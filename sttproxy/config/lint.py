@@ -13,17 +13,17 @@ from typing import TypeVar
 
 import attrs
 
-from . import known
-from .model import Default, Field, Map, Rules
+from . import known, renames
+from .model import Rules
 from .names import LISTS, fold
+from .rules import Default, Field, Joined, Map, Rename
+from .tokens import PROMPT_TOKENS, estimated_tokens
 
 #: A kind of rule that a field can have once.
-T = TypeVar("T", bound="Default | Map")
+T = TypeVar("T", bound="Default | Map | Rename")
 
 #: The fields that MLX Omni Server reads from a transcription form.  It ignores other fields without an error.
 READ_BY_MLX = ("model", "language", "prompt", "response_format", "temperature", "timestamp_granularities[]")
-#: Largest number of prompt tokens that Whisper reads: half of its context of 448.  It reads the end of a longer prompt.
-PROMPT_TOKENS = 224
 _NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?")
 #: Member names that people use for comments, because JSON has no comments.
 _COMMENTS = frozenset({"//", "#", "_comment", "__comment", "comment"})
@@ -31,8 +31,12 @@ _COMMENTS = frozenset({"//", "#", "_comment", "__comment", "comment"})
 _OTHER_NAMES = {"initial_prompt": "prompt", "lang": "language", "format": "response_format", "model_name": "model"}
 
 
-def of_field(field: Field) -> Iterator[LintWarning]:
-    """Warnings about a forced field."""
+def of_field(field: Field | Joined) -> Iterator[LintWarning]:
+    """Warnings about a forced or joined field."""
+    if isinstance(field, Joined):
+        yield from _of_value(field.alone)
+        yield from _of_joined(field)
+        return
     if field.json is None:
         return
     yield from _of_value(field)
@@ -43,15 +47,39 @@ def of_field(field: Field) -> Iterator[LintWarning]:
         )
 
 
-def of_rule(rule: Default | Map) -> Iterator[LintWarning]:
-    """Warnings about a default or a table of values."""
+def _of_joined(rule: Joined) -> Iterator[str]:
+    """Warnings about the texts of a joined field."""
+    tokens = estimated_tokens(rule.before + rule.after)
+    if not rule.before + rule.after:
+        yield "the text is empty, so nothing is joined to the client's value"
+    if _runs_into(rule.before[-1:], ".,;:!?") or _runs_into(rule.after[:1], ""):
+        yield "there is no white space between the text and the client's value"
+    if rule.max_tokens is not None and tokens >= rule.max_tokens:
+        yield f"the text alone has about {tokens} tokens (estimated); max_tokens leaves no room for the client's value"
+    elif rule.max_tokens is not None and rule.max_tokens > PROMPT_TOKENS and fold(rule.name) == "prompt":
+        yield f"max_tokens is {rule.max_tokens}; Whisper reads only the last {PROMPT_TOKENS}"
+
+
+def _runs_into(char: str, marks: str) -> bool:
+    """Whether a text that begins or ends with this character needs white space there."""
+    return char.isascii() and (char.isalnum() or (char != "" and char in marks))
+
+
+def of_rule(rule: Default | Map | Rename) -> Iterator[LintWarning]:
+    """Warnings about a default, a table of values or a rename."""
+    if isinstance(rule, Rename):
+        if fold(rule.new) != "file":
+            yield from _of_name(rule.new)
+        return
     if isinstance(rule, Default):
         yield from _of_value(rule.field)
         return
     if fold(rule.name) not in map(fold, READ_BY_MLX):  # a mapped field keeps the name that the client sent
         yield from _of_name(rule.name)
-    for new in (*rule.table.values(), *([rule.other] if rule.other else ())):
+    for new in rule.texts:
         yield from _of_text(fold(rule.name), new.text)
+    if any("*" in key[:-1] for key in rule.table):
+        yield "a star stands for any characters only at the end of a key; elsewhere it stands for itself"
 
 
 @attrs.frozen
@@ -93,6 +121,9 @@ def of_rules(rules: Rules) -> Iterator[tuple[str, str, str]]:
         for name in names:
             if name in rules.forced_by_name:
                 yield name, section, f"this {section} has no effect, because the field is forced or removed"
+            elif name in rules.joined_by_name:
+                yield name, section, f"this {section} has no effect, because a text is joined to the field"
+    yield from renames.warnings(rules)
     written = [*rules.forced, *(default.field for default in rules.defaults_by_name.values())]
     words = any(fold(field.name) == "timestamp_granularities" and "word" in _texts(field) for field in written)
     formats = {text for field in written if fold(field.name) == "response_format" for text in _texts(field)}
@@ -102,7 +133,7 @@ def of_rules(rules: Rules) -> Iterator[tuple[str, str, str]]:
             "",
             "'word' needs the response_format verbose_json; with another format MLX Omni Server responds with 500",
         )
-    granular = {*rules.forced_by_name, *rules.maps_by_name}.intersection({"timestamp_granularities"})
+    granular = {*rules.set_by_name, *rules.maps_by_name}.intersection({"timestamp_granularities"})
     if "response_format" in rules.forced_by_name and not formats <= {"verbose_json"} and not granular:
         yield (
             "response_format",
@@ -161,16 +192,6 @@ def _of_text(name: str, text: str) -> Iterator[str]:
 def _hint(meant: str, values: Iterable[str]) -> str:
     """The end of a message about an unknown value: the value that is probably meant, and the known values."""
     return (f"; did you mean {meant!r}?" if meant else ";") + " known values: " + ", ".join(values)
-
-
-def estimated_tokens(text: str) -> int:
-    """
-    An estimate of the tokens that Whisper makes of a text: one for four ASCII characters, one for any other character.
-
-    Only the model's tokenizer knows the true number, and the upstream has that.
-    """
-    plain = sum(char.isascii() for char in text)
-    return len(text) - plain + round(plain / 4)
 
 
 def _between(text: str, least: float, most: float) -> bool:

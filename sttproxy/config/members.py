@@ -11,13 +11,12 @@ import re
 
 from .. import jsontext
 from .files import Files
-from .model import Default, Field, Map, Text
-from .names import LISTS, fault_of_field, fault_of_spelling
-
-#: Longest value that `$map` compares, in bytes.  The proxy buffers a client's value up to this length.
-MAX_KEY = 64 * 1024
+from .names import LISTS, fault_of_field, fault_of_name, fault_of_spelling
+from .rules import MAX_VALUE, REMOVED, Default, Field, Joined, Map, Removed, Rename, Text, may_repeat
 
 _LONG_DEFAULT = frozenset({"value", "when_empty"})
+_TEXTS = frozenset({"$prepend", "$append"})
+_JOINED = _TEXTS | {"max_tokens"}
 
 
 class Members:
@@ -49,11 +48,40 @@ class Members:
         self._files.error(f"this must be an object: {what}", value.start, where)
         return None
 
-    def field(self, member: jsontext.Member, where: str) -> Field | None:
-        """Read a member outside of all sections: a forced field."""
+    def field(self, member: jsontext.Member, where: str) -> Field | Joined | None:
+        """Read a member outside of all sections: a forced field, or one that is joined to the client's value."""
         named = self._named(member, where)
-        field = self._valued(member.key, member.value, where)
+        read = self._joined if _joins(member.value) else self._valued
+        field = read(member.key, member.value, where)
         return field if named else None
+
+    def _joined(self, name: str, value: jsontext.Value, where: str) -> Joined | None:
+        """A field whose value is an object with ``$prepend`` or ``$append``."""
+        assert isinstance(value.data, jsontext.Object)
+        inner = {each.key: each.value for each in value.data.members}
+        texts: dict[str, str] = {}
+        for key in _TEXTS & inner.keys():
+            text = inner[key]
+            if not isinstance(text.data, str) and not (isinstance(text.data, jsontext.Object) and _includes(text.data)):
+                self._files.error('this must be a text or {"$file": "path"}', text.start, within(where, key))
+                continue
+            found = self._text(text, within(where, key), name)
+            if found is not None:
+                texts[key] = found.text
+        most = _max_tokens(inner.get("max_tokens"))
+        if most == 0:
+            message = f"this must be a whole number from 1 to {MAX_VALUE}, like 224"
+            self._files.error(message, inner["max_tokens"].start, f"{where}.max_tokens")
+        if inner.keys() - _JOINED:
+            self._files.error(
+                'a text is joined with {"$prepend": …, "$append": …, "max_tokens": …}, without other members',
+                value.start,
+                where,
+            )
+        if may_repeat(name):
+            message = f"{name!r} is a list or a part of an object; a text can be joined to a single value only"
+            self._files.error(message, value.start, where)
+        return Joined(name, texts.get("$prepend", ""), texts.get("$append", ""), most)
 
     def default(self, member: jsontext.Member, where: str) -> Default | None:
         """Read a member of ``$default``: a value, or the long form, an object with ``value`` and ``when_empty``."""
@@ -69,25 +97,49 @@ class Members:
         if value.data is None:
             self._files.error("a default needs a value; null is not a value", value.start, where)
             return None
+        if _joins(value):
+            message = "a default is for clients that send no value; write $prepend and $append outside of $default"
+            self._files.error(message, value.start, where)
+            return None
         field = self._valued(member.key, value, where)
         return Default(field, when_empty) if field and named else None
 
     def map(self, member: jsontext.Member, where: str) -> Map | None:
         """Read a member of ``$map``: a table of values."""
         named = self._named(member, where)
-        table: dict[str, Text] = {}
+        table: dict[str, Text | Removed] = {}
+        folded: dict[str, str] = {}
         entries = self.objects(member, where, 'values and what replaces them; "*" is any other value')
         for entry in entries:
-            if "\0" in entry.key or len(entry.key.encode()) > MAX_KEY:
+            if "\0" in entry.key or len(entry.key.encode()) > MAX_VALUE:
                 self._files.error(
-                    f"a value to be replaced must have at most {MAX_KEY} bytes and no NUL character",
+                    f"a value to be replaced must have at most {MAX_VALUE} bytes and no NUL character",
                     entry.key_at,
                     where,
                 )
-            text = self._text(entry.value, where, member.key)
+            twin = folded.setdefault(entry.key.casefold(), entry.key)
+            if twin != entry.key:
+                message = f"{entry.key!r} and {twin!r} are the same value, because case does not count; leave one out"
+                self._files.error(message, entry.key_at, where)
+            text = REMOVED if entry.value.data is None else self._text(entry.value, where, member.key)
             if text is not None:
                 table[entry.key] = text
-        return Map(member.key, table, table.pop("*", None)) if named else None
+        return Map(member.key, table) if named else None
+
+    def rename(self, member: jsontext.Member, where: str) -> Rename | None:
+        """Read a member of ``$rename``: the new name of a client's field."""
+        fault, new = fault_of_name(member.key), member.value.data
+        if fault:
+            self._files.error(fault, member.key_at, where)
+        if not isinstance(new, str):
+            self._files.error('this must be the field\'s new name, like "language"', member.value.start, where)
+            return None
+        wrong = fault_of_name(new)
+        if new == member.key:
+            wrong = f"{new!r} is the old name, too; write the name that the server expects"
+        if wrong:
+            self._files.error(wrong, member.value.start, where)
+        return None if fault or wrong else Rename(member.key, new)
 
     def _named(self, member: jsontext.Member, where: str) -> bool:
         """Whether a member's name can be the name of a field; if not, that is added to the errors."""
@@ -153,7 +205,7 @@ class Members:
             self._files.error('an included text must be {"$file": "path"}, without other members', at, where)
             return None
         text = self._files.included(path, at, where)
-        return None if text is None else Text(text, json.dumps(text, ensure_ascii=False))
+        return None if text is None else Text(text)
 
 
 def within(where: str, key: str) -> str:
@@ -162,6 +214,19 @@ def within(where: str, key: str) -> str:
     if re.fullmatch(r"[\w$]+", key):
         return f"{where}.{key}"
     return f"{where}[{json.dumps(key, ensure_ascii=not key.isprintable())}]"
+
+
+def _max_tokens(value: jsontext.Value | None) -> int | None:
+    """The number of tokens in a member; None if there is no member, 0 if it is not a number that can be used."""
+    if value is None:
+        return None
+    number = float(value.data.literal) if isinstance(value.data, jsontext.Number) else 0.0
+    return int(number) if number.is_integer() and 1 <= number <= MAX_VALUE else 0
+
+
+def _joins(value: jsontext.Value) -> bool:
+    """Whether a value is joined to the client's."""
+    return isinstance(value.data, jsontext.Object) and any(member.key in _TEXTS for member in value.data.members)
 
 
 def _includes(object_: jsontext.Object) -> bool:

@@ -1,11 +1,12 @@
 """
-A configuration that is ready to be applied: fields, rules, profiles.
+A configuration that is ready to be applied: sets of rules, profiles.
 """
 
 from __future__ import annotations
 
 import functools
 from collections.abc import Iterable
+from typing import Any
 
 import attrs
 
@@ -13,6 +14,10 @@ from ..errors import printable
 from .choice import Choice
 from .names import fold
 from .reach import Reach
+from .rules import Default, Field, Joined, Map, Rename, json_members, multipart_parts
+
+#: What the configuration says of one field.
+Rule = Field | Joined | Map | Default | Rename
 
 
 @attrs.frozen
@@ -38,107 +43,6 @@ class Finding:
         return f"{printable(self.file)}{place}: " + (f"{self.where}: " if self.where else "") + self.message
 
 
-@attrs.frozen
-class Text:
-    """
-    A single value.
-
-    :ivar text: the value in a form.
-    :ivar json: the value in a JSON body.
-    """
-
-    text: str
-    json: str
-
-
-@attrs.frozen(slots=False)
-class Field:
-    """
-    A field and its value.
-
-    :ivar name: the name of the member in the file.
-    :ivar parts: names and values in a form; empty if the field is only removed.
-    :ivar json: the value in a JSON body; None if the field is only removed.
-    """
-
-    name: str
-    parts: tuple[tuple[str, str], ...]
-    json: str | None
-
-    def encoded(self) -> list[tuple[bytes, bytes]]:
-        """The parts in UTF-8."""
-        return [(name.encode(), value.encode()) for name, value in self.parts]
-
-    @functools.cached_property
-    def form(self) -> tuple[bytes, ...]:
-        """The parts in a multipart form (RFC 7578): for each the bytes between two delimiters."""
-        return tuple(b'\r\nContent-Disposition: form-data; name="%b"\r\n\r\n%b\r\n' % part for part in self.encoded())
-
-    @property
-    def json_name(self) -> str:
-        """The name in a JSON body, where a list needs no brackets."""
-        return self.name.removesuffix("[]")
-
-
-def multipart_parts(fields: Iterable[Field]) -> tuple[bytes, ...]:
-    """
-    Encode fields as the parts of a multipart form.
-
-    :return: pieces to join with two dashes and the boundary; the first piece is empty.
-    """
-    return (b"", *(part for field in fields for part in field.form))
-
-
-@attrs.frozen
-class Default:
-    """
-    A field that the proxy adds if the client does not send it.
-
-    :ivar when_empty: whether the default also replaces a field that the client sends empty.
-    """
-
-    field: Field
-    when_empty: bool
-
-    @property
-    def name(self) -> str:
-        return self.field.name
-
-
-@attrs.frozen(slots=False)
-class Map:
-    """
-    A table that replaces the values that clients send for a field.
-
-    :ivar table: replacements by the client's value.
-    :ivar other: the replacement of values that are not in the table; None if they pass unchanged.
-    """
-
-    name: str
-    table: dict[str, Text]
-    other: Text | None
-
-    def replacement(self, value: bytes) -> Text | None:
-        """The replacement of a value; None if the value passes unchanged."""
-        try:
-            found = self.table.get(value.decode())
-        except UnicodeDecodeError:
-            found = None
-        return found or self.other
-
-    @functools.cached_property
-    def json_growth(self) -> int:
-        """The length of the longest replacement in a JSON body, in bytes."""
-        news = (*self.table.values(), *([self.other] if self.other else ()))
-        return max((len(new.json.encode()) for new in news), default=0)
-
-    @functools.cached_property
-    def growth(self) -> int:
-        """The largest number of bytes by which a replacement is longer than the value that it replaces."""
-        grown = [len(new.text.encode()) - len(old.encode()) for old, new in self.table.items()]
-        return max(0, *grown, len(self.other.text.encode()) if self.other else 0)
-
-
 #: The fields of a form that a realtime session has, too; the rules for other fields are not for sessions.
 SESSION_FIELDS = ("language", "prompt", "model")
 
@@ -150,15 +54,24 @@ class Rules:
 
     :ivar forced: fields that the proxy drops where the client sends them, and sends with its own values.  They are in
         the file's order, except that names which differ in case only are together.
+    :ivar joined: fields whose values from the client the proxy joins to texts.
     :ivar maps: tables that the proxy applies to the values that the client sent.
     :ivar defaults: fields that the proxy adds last.
+    :ivar renames: other names for the client's fields, which come into force before all other rules.
     :ivar translations: whether the rules are for translations too.  If not, translations pass unchanged.
     """
 
     forced: tuple[Field, ...] = ()
+    joined: tuple[Joined, ...] = ()
     maps: tuple[Map, ...] = ()
     defaults: tuple[Default, ...] = ()
+    renames: tuple[Rename, ...] = ()
     translations: bool = True
+
+    @functools.cached_property
+    def plans(self) -> dict[str, Any]:
+        """What `forms.evaluation` has found out about names of fields, by the name."""
+        return {}
 
     @functools.cached_property
     def forced_by_name(self) -> dict[str, Field]:
@@ -166,14 +79,50 @@ class Rules:
         return {fold(field.name): field for field in self.forced}
 
     @functools.cached_property
+    def forced_names(self) -> dict[str, None]:
+        """The names of the forced fields that the proxy sends, in their order."""
+        return dict.fromkeys(field.name for field in self.forced if field.parts)
+
+    @functools.cached_property
+    def joined_by_name(self) -> dict[str, Joined]:
+        """The joined fields by folded name."""
+        return {fold(rule.name): rule for rule in self.joined}
+
+    @functools.cached_property
     def maps_by_name(self) -> dict[str, Map]:
-        """The tables by folded name, without those of forced fields."""
-        return {fold(rule.name): rule for rule in self.maps if fold(rule.name) not in self.forced_by_name}
+        """The tables by folded name, without those of forced and joined fields."""
+        return {fold(rule.name): rule for rule in self.maps if fold(rule.name) not in self.set_by_name}
 
     @functools.cached_property
     def defaults_by_name(self) -> dict[str, Default]:
-        """The defaults by folded name, without those of forced fields."""
-        return {fold(rule.name): rule for rule in self.defaults if fold(rule.name) not in self.forced_by_name}
+        """The defaults by folded name, without those of forced and joined fields."""
+        return {fold(rule.name): rule for rule in self.defaults if fold(rule.name) not in self.set_by_name}
+
+    @functools.cached_property
+    def renames_by_name(self) -> dict[str, Rename]:
+        """The renames by the folded old name."""
+        return {fold(rule.name): rule for rule in self.renames}
+
+    @functools.cached_property
+    def set_by_name(self) -> frozenset[str]:
+        """The folded names of the fields that the proxy sets in each form: the forced and the joined ones."""
+        return frozenset(self.forced_by_name) | frozenset(self.joined_by_name)
+
+    @functools.cached_property
+    def names_change(self) -> bool:
+        """Whether fields of the client may be sent under another name than the client's."""
+        return bool(self.renames or self.joined)
+
+    @functools.cached_property
+    def read(self) -> frozenset[str]:
+        """The folded names of the fields whose rules depend on the client's value."""
+        empty = (name for name, rule in self.defaults_by_name.items() if rule.when_empty)
+        return frozenset((*self.joined_by_name, *self.maps_by_name, *empty))
+
+    @functools.cached_property
+    def renamed_to(self) -> frozenset[str]:
+        """The folded new names of all renames, without those of forced fields, which are dropped in any number."""
+        return frozenset(fold(rule.new) for rule in self.renames) - frozenset(self.forced_by_name)
 
     @functools.cached_property
     def forced_form(self) -> tuple[bytes, ...]:
@@ -185,20 +134,49 @@ class Rules:
         """All defaults as `multipart_parts`."""
         return multipart_parts(rule.field for rule in self.defaults_by_name.values())
 
+    def growth(self, boundary: int) -> dict[str, int]:
+        """
+        By folded name, the bytes by which a multipart form may become longer: `Map.growth` of each table, and the
+        lengths of the parts of joined fields.
+
+        :param boundary: the length of the boundary in front of each part.
+        """
+        if boundary not in self._growth:
+            alone = {name: sum(map(len, rule.alone.form)) for name, rule in self.joined_by_name.items()}
+            maps = {name: rule.growth for name, rule in self.maps_by_name.items()}
+            self._growth[boundary] = maps | {name: boundary + size for name, size in alone.items()}
+        return self._growth[boundary]
+
     @functools.cached_property
-    def growth(self) -> dict[str, int]:
-        """`Map.growth` of each table, by folded name."""
-        return {name: rule.growth for name, rule in self.maps_by_name.items()}
+    def _growth(self) -> dict[int, dict[str, int]]:
+        """The results of `growth`."""
+        return {}
 
     @functools.cached_property
     def json_growth(self) -> dict[str, int]:
-        """`Map.json_growth` of each table, by folded name."""
-        return {name: rule.json_growth for name, rule in self.maps_by_name.items()}
+        """
+        By folded name, the bytes by which a JSON body may become longer: `Map.json_growth` of each table, and the
+        lengths of the members of joined fields.
+        """
+        maps = {name: rule.json_growth for name, rule in self.maps_by_name.items()}
+        alone = {name: json_members([rule.alone]) for name, rule in self.joined_by_name.items()}
+        return maps | {name: len(b",") + len(member) for name, (member,) in alone.items()}
+
+    @functools.cached_property
+    def name_growth(self) -> dict[str, list[int]]:
+        """`Rename.growth` of each rename, by the folded old name."""
+        return {name: rule.growth for name, rule in self.renames_by_name.items()}
+
+    @functools.cached_property
+    def json_name_growth(self) -> dict[str, list[int]]:
+        """`Rename.json_growth` of each rename, by the folded old name."""
+        return {name: [rule.json_growth] for name, rule in self.renames_by_name.items()}
 
     @functools.cached_property
     def names(self) -> frozenset[str]:
         """The folded names of all fields that have a rule."""
-        return frozenset(self.forced_by_name) | frozenset(self.maps_by_name) | frozenset(self.defaults_by_name)
+        by_name = (self.set_by_name, self.maps_by_name, self.defaults_by_name, self.renames_by_name)
+        return frozenset(name for names in by_name for name in names)
 
     @functools.cached_property
     def of_sessions(self) -> Rules:
@@ -206,16 +184,20 @@ class Rules:
         return attrs.evolve(
             self,
             forced=tuple(field for field in self.forced if fold(field.name) in SESSION_FIELDS),
+            joined=tuple(rule for rule in self.joined if fold(rule.name) in SESSION_FIELDS),
             maps=tuple(rule for rule in self.maps if fold(rule.name) in SESSION_FIELDS),
             defaults=tuple(rule for rule in self.defaults if fold(rule.name) in SESSION_FIELDS),
+            renames=tuple(rule for rule in self.renames if fold(rule.new) in SESSION_FIELDS),
         )
 
-    def of(self, name: str) -> tuple[Field | Map | Default, ...]:
+    def of(self, name: str) -> tuple[Rule, ...]:
         """The rules for a folded name.  Several of them can be forced fields, whose names differ in case."""
-        groups: tuple[Iterable[Field | Map | Default], ...] = (
+        groups: tuple[Iterable[Rule], ...] = (
             self.forced,
+            self.joined,
             self.maps_by_name.values(),
             self.defaults_by_name.values(),
+            self.renames,
         )
         return tuple(rule for group in groups for rule in group if fold(rule.name) == name)
 
@@ -233,7 +215,7 @@ class Rules:
 
     def spellings(self) -> list[str]:
         """The names of all fields that have a rule, as the file spells them."""
-        groups: tuple[Iterable[Field | Map | Default], ...] = (self.forced, self.maps, self.defaults)
+        groups: tuple[Iterable[Rule], ...] = (self.forced, self.joined, self.maps, self.defaults, self.renames)
         return list(dict.fromkeys(rule.name for group in groups for rule in group))
 
     def spelling(self, name: str) -> str:

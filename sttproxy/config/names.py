@@ -15,6 +15,10 @@ PROFILE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._~-]{0,63}")
 #: The fields that are lists for MLX Omni Server, in this spelling only.  The proxy sends them with ``[]``.
 LISTS = frozenset({"timestamp_granularities"})
 
+#: The folded names of fields that the proxy drops under any configuration: a parser that obeys this one (RFC 7578 §4.6)
+#: would decode the proxy's fields with the client's charset.
+ALWAYS_DROPPED = frozenset({"_charset_"})
+
 
 def fold(name: str) -> str:
     """
@@ -44,10 +48,15 @@ def names_of(profiles: Iterable[str]) -> str:
 
 def fault_of_field(name: str) -> str:
     """Why a field cannot be configured under this name, as a message; empty if it can."""
-    if not fold(name) and not name.startswith("$"):
-        return "a field's name must not be empty"
     if fold(name) == "file":
         return "'file' is the recording itself and cannot be configured"
+    return fault_of_name(name)
+
+
+def fault_of_name(name: str) -> str:
+    """Why a field, or the recording, cannot be sent under this name, as a message; empty if it can."""
+    if not fold(name) and not name.startswith("$"):
+        return "a field's name must not be empty"
     return fault_of_spelling(name)
 
 

@@ -15,18 +15,19 @@ import attrs
 
 from .. import jsontext
 from ..errors import ConfigError
-from . import lint
+from . import lint, renames
 from .choice import Choice
 from .choosing import Choosing
 from .files import Files, Reader
 from .keys import read_keys
 from .members import Members, within
-from .model import SESSION_FIELDS, Config, Default, Field, Finding, Map, Rules
+from .model import SESSION_FIELDS, Config, Finding, Rules
 from .names import PROFILE, fold, names_of
 from .paths import read_paths
 from .reach import Reach
+from .rules import Default, Field, Joined, Map, Rename
 
-_SECTIONS = ("$default", "$map")
+_SECTIONS = ("$default", "$map", "$rename")
 _IN_BASE = ("$schema", *_SECTIONS, "$profiles", "$translations", "$paths", "$realtime", "$choose")
 _IN_PROFILE = (*_SECTIONS, "$unset", "$translations")
 _R = TypeVar("_R")
@@ -68,11 +69,14 @@ class _Draft:
     Rules while they are read, by folded name.
 
     A folded name can have several forced fields, because field names may differ in case only.
+
+    :ivar set: the forced and the joined fields, of which a profile replaces each by any other one.
     """
 
-    forced: dict[str, list[Field]] = attrs.field(factory=dict)
+    set: dict[str, list[Field | Joined]] = attrs.field(factory=dict)
     maps: dict[str, Map] = attrs.field(factory=dict)
     defaults: dict[str, Default] = attrs.field(factory=dict)
+    renames: dict[str, Rename] = attrs.field(factory=dict)
     unset: list[str] = attrs.field(factory=list)
     #: None: as in the base.
     translations: bool | None = None
@@ -84,17 +88,21 @@ class _Draft:
             return {name: rule for name, rule in rules.items() if name not in self.unset}
 
         return _Draft(
-            {**kept(base.forced), **self.forced},
+            {**kept(base.set), **self.set},
             {**kept(base.maps), **self.maps},
             {**kept(base.defaults), **self.defaults},
+            {**kept(base.renames), **self.renames},
             translations=base.translations if self.translations is None else self.translations,
         )
 
     def rules(self) -> Rules:
+        fields = [field for fields in self.set.values() for field in fields]
         return Rules(
-            tuple(field for fields in self.forced.values() for field in fields),
+            tuple(field for field in fields if isinstance(field, Field)),
+            tuple(field for field in fields if isinstance(field, Joined)),
             tuple(self.maps.values()),
             tuple(self.defaults.values()),
+            tuple(self.renames.values()),
             self.translations is not False,
         )
 
@@ -168,7 +176,7 @@ class _Parser:
                 path = within(where, name)
                 field = self._members.field(member, path)
                 if field is not None:
-                    self._add(draft.forced, field, member, path)
+                    self._add(draft.set, field, member, path)
         return draft
 
     def _section(self, draft: _Draft, member: jsontext.Member, where: str) -> None:
@@ -184,6 +192,11 @@ class _Parser:
                 rule = self._members.map(each, within(path, each.key))
                 if rule is not None:
                     self._put(draft.maps, rule, each, within(path, each.key))
+        elif member.key == "$rename":
+            for each in self._members.objects(member, path, "the new name of a field by its old one"):
+                rename = self._members.rename(each, within(path, each.key))
+                if rename is not None:
+                    self._put(draft.renames, rename, each, within(path, each.key))
         elif member.key == "$unset":
             data = member.value.data
             if not isinstance(data, tuple) or not all(isinstance(item.data, str) for item in data):
@@ -213,18 +226,21 @@ class _Parser:
 
     def _check_unset(self, body: jsontext.Object, base: _Draft, where: str) -> None:
         """Warn of each name in ``$unset`` for which the base has no rule."""
-        ruled = {*base.forced, *base.maps, *base.defaults}
+        ruled = {*base.set, *base.maps, *base.defaults, *base.renames}
         for member in _members(body, "$unset"):
             for item in member.value.data if isinstance(member.value.data, tuple) else ():
                 if isinstance(item.data, str) and fold(item.data) not in ruled:
                     self._files.warn(f"the base has no rule for {item.data!r}", item.start, f"{where}.unset")
 
-    def _add(self, forced: dict[str, list[Field]], field: Field, member: jsontext.Member, where: str) -> None:
-        """Add a forced field.  If the same name is there in another case, both fields are sent."""
-        others = forced.setdefault(fold(field.name), [])
+    def _add(
+        self, fields: dict[str, list[Field | Joined]], field: Field | Joined, member: jsontext.Member, where: str
+    ) -> None:
+        """Add a forced or joined field.  If a forced one is there in another case, both are sent."""
+        others = fields.setdefault(fold(field.name), [])
         for other in others:
             message = f"{field.name!r} and {other.name!r} are the same field to a server"
-            if field.name.casefold() == other.name.casefold():
+            forced = isinstance(field, Field) and isinstance(other, Field)
+            if forced and field.name.casefold() == other.name.casefold():
                 self._files.warn(f"{message} that ignores case; both are sent", member.key_at, where)
             else:
                 self._files.error(message, member.key_at, where)
@@ -232,7 +248,7 @@ class _Parser:
         self._lint(lint.of_field(field), member, where)
 
     def _put(self, rules: dict[str, lint.T], rule: lint.T, member: jsontext.Member, where: str) -> None:
-        """Add a default or a table; a field can have only one of each."""
+        """Add a default, a table or a rename; a field can have only one of each."""
         other = rules.get(fold(rule.name))
         if other is not None:
             self._files.error(f"{rule.name!r} and {other.name!r} are the same field to a server", member.key_at, where)
@@ -260,6 +276,11 @@ class _Parser:
                 found = list(_mentions(object_, name, section, where))
                 for place, path in found if found or section else [(at, where)]:
                     self._files.warn(message, place, path)
+        chains = set(renames.chains(base)) if base else set()
+        for name, message in renames.chains(rules):
+            if (name, message) not in chains:
+                for place, path in list(_mentions(object_, name, "$rename", where)) or [(at, where)]:
+                    self._files.error(message, place, path)
         return rules
 
 

@@ -4,39 +4,21 @@ Evaluation of the configured rules for the fields of one form.  It does not depe
 
 from __future__ import annotations
 
-import enum
-import functools
-import unicodedata
+from collections import Counter
 from collections.abc import Callable, Container
 from urllib.parse import quote
 
-from ..config import Field, Rules, Text, fold
-from ..errors import MalformedForm
+from ..config import ALWAYS_DROPPED, MAX_VALUE, Field, Joined, Removed, Rules, Text
+from ..errors import MalformedForm, shown
+from .plans import DEPENDS, DROPPED, PASSES, Decision, Plan, plan_of
 
-#: Always dropped: a parser that obeys it (RFC 7578 §4.6) would decode the proxy's fields with the client's charset.
-_ALWAYS_DROPPED = frozenset({"_charset_"})
-
-
-class Decision(enum.Enum):
-    """What the proxy does with a client's field."""
-
-    PASSES = enum.auto()
-    DROPPED = enum.auto()
-    #: The name alone does not decide; call `Evaluation.settle` with the value.
-    DEPENDS = enum.auto()
+#: A decision about a value: a new value, or a `Decision`.
+Settled = Text | Decision
 
 
-#: Module-level aliases: CPython 3.11 takes twenty times as long to look up a member through its class.
-PASSES, DROPPED, DEPENDS = Decision
-
-
-class Act(enum.Enum):
-    """What a rule has done to a field, by the word that `Evaluation.summary` uses."""
-
-    FORCED = "forced"
-    DEFAULTED = "defaulted"
-    MAPPED = "mapped"
-    REMOVED = "removed"
+#: What a rule may have done to a field, in the order of `Evaluation.summary`.
+ACTS = ("forced", "defaulted", "mapped", "removed", "joined", "cut", "renamed")
+FORCED, DEFAULTED, MAPPED, REMOVED, JOINED, CUT, RENAMED = ACTS
 
 
 class Evaluation:
@@ -46,85 +28,168 @@ class Evaluation:
     :ivar rules: the rules to apply.
     """
 
-    def __init__(self, rules: Rules) -> None:
+    def __init__(self, rules: Rules, tally: Counter[str] | None = None) -> None:
+        """
+        :param tally: counts the complete forms, by the words in `ACTS`, in which rules did this.
+        """
         self.rules = rules
+        self._tally = tally
         self._sent: set[str] = set()
-        self._done: dict[Act, dict[str, None]] = {}
+        self._done: dict[str, dict[str, None]] = {}
+        #: The first field that ends under the new name of a rename, by the folded new name: the name that the client
+        #: gave it, whether it was renamed, and whether it may be repeated.
+        self._met: dict[str, tuple[str, bool, bool]] = {}
+
+    def sent_as(self, name: str, lists: bool = True) -> str:
+        """
+        The name under which a client's field is sent.  Call it once for each field; the other methods need its result.
+
+        :param lists: whether names may be repeated for the elements of a list.
+        :raises MalformedForm: when `key` raises it, and when a renamed field and another one end under the same name,
+            which may stand once.
+        """
+        if not self.rules.names_change:
+            return name
+        plan = self._plan(name)
+        if plan.rename is not None:
+            self._note(RENAMED, plan.rename.name)
+        if plan.meets:
+            self._meet(plan, name, lists and plan.repeats)
+        return plan.sent_as
+
+    def _meet(self, plan: Plan, name: str, repeats: bool) -> None:
+        """
+        Check a field that ends under the new name of a rename.
+
+        :param repeats: whether the field may be repeated.
+        :raises MalformedForm: when it may not stand beside the first one.
+        """
+        renamed = plan.rename is not None
+        if plan.meets not in self._met:
+            self._met[plan.meets] = name, renamed, repeats
+            return
+        first, first_renamed, first_repeats = self._met[plan.meets]
+        if (renamed or first_renamed) and not (repeats and first_repeats):
+            both = f"The fields {shown(first)} and {shown(name)} would both be sent as {shown(plan.sent_as)}"
+            raise MalformedForm(f"{both}: send one of them.")
 
     def decide(self, name: str) -> Decision:
         """
         Decide about a client's field by its name, in any spelling.
 
-        :raises MalformedForm: when `key` raises it.
+        :raises MalformedForm: when `key` raises it, and when a field that is joined to a text comes twice.
         """
-        key = self.key(name)
-        if key in self.rules.forced_by_name:
-            if not self.rules.forced_by_name[key].parts:
-                self._note(Act.REMOVED, self.rules.forced_by_name[key].name)
-            return DROPPED
-        if key in _ALWAYS_DROPPED:
-            return DROPPED
-        default = self.rules.defaults_by_name.get(key)
-        if key in self.rules.maps_by_name or (default is not None and default.when_empty):
-            return DEPENDS
-        if default is not None:
-            self._sent.add(key)
-        return PASSES
+        plan = self._plan(name)
+        if plan.decision is PASSES:
+            if plan.default is not None:
+                self._sent.add(plan.key)
+        elif plan.removed:
+            self._note(REMOVED, plan.removed)
+        elif plan.joined is not None:
+            if plan.key in self._sent:
+                raise MalformedForm(f"The field {shown(name)} is sent twice: send it once.")
+            self._sent.add(plan.key)
+        return plan.decision
 
-    def evaluate(self, name: str, value: Callable[[], bytes | None]) -> Text | Decision:
+    def evaluate(self, name: str, value: Callable[[], bytes]) -> Settled:
         """
         Decide about a field whose value is complete.
 
-        :param value: returns the field's value for `settle`; it is called only where the decision depends on the value.
-        :return: as `settle` returns.
-        :raises MalformedForm: when `key` raises it.
+        :param value: returns the field's value; it is called only where the decision depends on the value.
+        :raises MalformedForm: when `decide` or `settle` raises it.
         """
         decision = self.decide(name)
         return self.settle(name, value()) if decision is DEPENDS else decision
 
-    def settle(self, name: str, value: bytes | None) -> Text | Decision:
+    def settle(self, name: str, value: bytes | None, whole: bool = True) -> Settled:
         """
         Decide about a field by its value, after `decide` has returned `DEPENDS`.
 
-        :param value: the value; None for one that is longer than any value in a table.
-        :return: the text that replaces the value; or `PASSES` or `DROPPED`.
+        :param value: the value; None for a list or an object in a JSON body.
+        :param whole: whether this is the whole value, and not only its first `MAX_VALUE` bytes.
+        :return: `PASSES`, `DROPPED`, or a new value.
+        :raises MalformedForm: when the value cannot be joined to a text.
         """
-        key = self.key(name)
-        rule = self.rules.maps_by_name.get(key)
-        new = None
-        if rule is not None:
-            new = rule.other if value is None else rule.replacement(value)
-            if new is not None:
-                self._note(Act.MAPPED, rule.name)
-        default = self.rules.defaults_by_name.get(key)
-        if default is not None:
-            if default.when_empty and (value == b"" if new is None else not new.text):
+        plan = self._plan(name)
+        if plan.joined is not None:
+            return self._joined(plan.joined, value, whole)
+        new: Text | None = None
+        if plan.table is not None:
+            found = plan.table.replacement(value, whole)
+            if isinstance(found, Removed):
+                self._note(REMOVED, plan.table.name)
                 return DROPPED
-            self._sent.add(key)
+            if found is not None:
+                self._note(MAPPED, plan.table.name)
+                new = found
+        if plan.default is not None:
+            if plan.default.when_empty and (value == b"" if new is None else not new.text):
+                return DROPPED
+            self._sent.add(plan.key)
         return new or PASSES
 
+    def joins(self, name: str) -> bool:
+        """Whether the field is joined to a text, so that its value must be text in UTF-8."""
+        return self._plan(name).joined is not None
+
+    def _joined(self, rule: Joined, value: bytes | None, whole: bool) -> Text:
+        """
+        Join a client's value to the texts of a rule.
+
+        :raises MalformedForm: when servers would read the value as something else than this text.
+        """
+        if value is None:
+            raise _unjoinable(rule, "must be a text, not a list or an object")
+        if not whole or len(value) > MAX_VALUE:
+            raise _unjoinable(rule, f"is longer than {MAX_VALUE} bytes")
+        try:
+            text = value.decode()
+        except UnicodeDecodeError:
+            raise _unjoinable(rule, "is not UTF-8") from None
+        if "\0" in text:
+            # Some servers would end the value there, before the added text.
+            raise _unjoinable(rule, "contains a NUL character")
+        fitting = rule.fitting(text)
+        self._note(JOINED, rule.name)
+        if fitting != text:
+            self._note(CUT, rule.name)
+        return rule.to(fitting)
+
     def missing(self) -> list[Field]:
-        """The defaults of the fields that the client did not send.  Call it after all of the client's fields."""
-        fields = [default.field for key, default in self.rules.defaults_by_name.items() if key not in self._sent]
+        """
+        The fields that the proxy adds because the client did not send them.  Call it once, after all of the client's
+        fields.
+        """
+        rules = self.rules
+        fields = [default.field for key, default in rules.defaults_by_name.items() if key not in self._sent]
         for field in fields:
             if field.parts:
-                self._note(Act.DEFAULTED, field.name)
+                self._note(DEFAULTED, field.name)
+        if rules.joined:
+            alone = [rule.alone for key, rule in rules.joined_by_name.items() if key not in self._sent]
+            for field in alone:
+                self._note(JOINED, field.name)
+            fields = alone + fields
+        if self._tally is not None:
+            for act in {FORCED, *self._done} if rules.forced_names else self._done:
+                self._tally[act] += 1
         return fields
 
     def governs(self, name: str) -> bool:
         """Whether a field outside the form, for example in the query, would bypass a rule."""
         key = self.key(name)
-        return key in self.rules.forced_by_name or key in self.rules.maps_by_name or key in _ALWAYS_DROPPED
+        rules = self.rules
+        tables: tuple[Container[str], ...] = (rules.set_by_name, rules.maps_by_name, rules.renames_by_name)
+        return key in ALWAYS_DROPPED or any(key in table for table in tables)
 
     def summary(self) -> str:
         """What was done so far, with the names of the fields, in ASCII: ``forced=language,prompt; mapped=model``."""
-        forced = dict.fromkeys(field.name for field in self.rules.forced if field.parts)
-        done = {Act.FORCED: forced, **self._done}
+        done = {FORCED: self.rules.forced_names, **self._done}
         return "; ".join(
-            f"{act.value}={','.join(quote(name, safe='[]') for name in done[act])}" for act in Act if done.get(act)
+            f"{act}={','.join(quote(name, safe='[]') for name in done[act])}" for act in ACTS if done.get(act)
         )
 
-    def _note(self, act: Act, name: str) -> None:
+    def _note(self, act: str, name: str) -> None:
         self._done.setdefault(act, {})[name] = None
 
     def key(self, name: str) -> str:
@@ -133,32 +198,17 @@ class Evaluation:
 
         :raises MalformedForm: when the name contains a control character; some parsers would truncate the name there.
         """
-        keys = _keys_often(name) if len(name) <= 64 else _keys(name)
-        if len(keys) == 1:
-            return keys[0]
-        # Servers may read the name in two ways: the stricter rule of the two applies.
-        tables: tuple[Container[str], ...] = (
-            _ALWAYS_DROPPED,
-            self.rules.forced_by_name,
-            self.rules.maps_by_name,
-            self.rules.defaults_by_name,
-        )
-        return next((found for table in tables for found in keys if found in table), keys[0])
+        return self._plan(name).key
+
+    def _plan(self, name: str) -> Plan:
+        """
+        What the rules say of a client's field by its name.
+
+        :raises MalformedForm: when `key` raises it.
+        """
+        return self.rules.plans.get(name) or plan_of(self.rules, name)
 
 
-def _keys(name: str) -> tuple[str, ...]:
-    """
-    The folded names that servers may read from one name that a client sent.
-
-    :raises MalformedForm: when the name contains a control character.
-    """
-    if not name.isprintable() and any(unicodedata.category(char) == "Cc" for char in name):
-        raise MalformedForm("The name of a field contains a control character.")
-    if "[" not in name or "]" in name:
-        return (fold(name),)
-    # PHP replaces an opening bracket that is never closed by an underscore.
-    return fold(name), fold(name.replace("[", "_"))
-
-
-#: Cached for short names only (see `Evaluation.key`): clients choose the names, and long ones must not fill the memory.
-_keys_often = functools.lru_cache(maxsize=1024)(_keys)
+def _unjoinable(rule: Joined, reason: str) -> MalformedForm:
+    """The error for a client's value that cannot be joined to the texts of a rule."""
+    return MalformedForm(f"The value of {shown(rule.name)}, to which the proxy adds a text, {reason}.")

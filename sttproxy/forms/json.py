@@ -7,28 +7,30 @@ members have the types that they have in the configuration.  Forced members come
 
 As with a multipart form, a body that comes with a length is sent with a length, which is promised before its first
 byte; spaces after the closing brace make up the difference.  If the decision about a member depends on its value, the
-member is buffered until the value ends, or until it is longer than any value that a rule names.
+member is buffered until the value ends, or until it is longer than any value that a rule reads.
 """
 
 from __future__ import annotations
 
 import codecs
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
-from ..config import MAX_KEY, Field, Text
-from ..errors import BodyTooLarge, MalformedForm
+from ..config import MAX_VALUE, Text, json_members
+from ..errors import BodyTooLarge, MalformedForm, shown
 from ..jsontext import JSONError
-from .evaluation import DEPENDS, DROPPED, PASSES, Decision, Evaluation
-from .jsonvalue import ValueScanner, read_name, shown, skip_space
+from .evaluation import Evaluation, Settled
+from .jsonvalue import ValueScanner, read_name, skip_space
 from .multipart import MAX_DROPPED, spaces
+from .plans import DEPENDS, DROPPED, PASSES
+from .reserve import Reserve
 
 #: Most members of one object; the same limit as for the parts of a multipart form.
 MAX_MEMBERS = 1000
 
-#: Longest value in the JSON text, in bytes, that can equal a value in a table: `MAX_KEY` bytes, each escaped as
+#: Longest value in the JSON text, in bytes, that a rule reads as a whole: `MAX_VALUE` bytes, each escaped as
 #: ``\uXXXX``, and the quotes.
-_MAX_BUFFERED = 6 * MAX_KEY + 2
+_MAX_BUFFERED = 6 * MAX_VALUE + 2
 
 
 class JSONRewriter:
@@ -51,13 +53,11 @@ class JSONRewriter:
         self._evaluation = evaluation
         self._most = most
         rules = evaluation.rules
-        self._forced = b",".join(_members(rules.forced))
-        # Bytes promised in addition to those that come: for defaults, and for replacing the first value of each mapped
-        # field.
-        self._growth = dict(rules.json_growth)
-        defaults = b",".join(_members(rule.field for rule in rules.defaults_by_name.values()))
-        self._reserve = sum(self._growth.values()) + len(b",") * 2 + len(defaults)
-        self._extra = len(self._forced) + self._reserve
+        self._forced = b",".join(json_members(rules.forced))
+        # Bytes promised in addition to those that come.  Each group of members of ours may need one comma more.
+        defaults = b",".join(json_members(rule.field for rule in rules.defaults_by_name.values()))
+        self._reserve = Reserve(len(b"," + defaults), rules.json_growth, rules.json_name_growth)
+        self._extra = len(self._forced + b",") + self._reserve.size
         self.length = None if length is None else length + self._extra
         self._taken = 0
         self._written = 0
@@ -81,7 +81,7 @@ class JSONRewriter:
         """
         Take bytes; return those that are safe to send on.
 
-        At most the name of a member, a number, or one value that a rule may name is buffered.
+        At most the name of a member, a number, or one value that a rule reads is buffered.
 
         :raises MalformedForm: when the body is not one JSON object in UTF-8, repeats a member, or exceeds the limits.
         :raises BodyTooLarge: when the body is longer than `most`.
@@ -105,7 +105,7 @@ class JSONRewriter:
             raise MalformedForm(f"The JSON body, byte {self._taken + error.at + 1}: {error.message}.") from None
         self._taken += at
         self._buffer = data[at:]
-        if self._room(0) - self._reserve > MAX_DROPPED:
+        if self._room(0) - self._reserve.size > MAX_DROPPED:
             raise MalformedForm(
                 f"The proxy would have to drop more than {MAX_DROPPED} bytes from the JSON body: leave out the members "
                 "that its configuration sets, and white space."
@@ -184,8 +184,17 @@ class JSONRewriter:
         if len(self._names) > MAX_MEMBERS:
             raise JSONError(f"the object has more than {MAX_MEMBERS} members", at)
         self._key = data[at:end] + b":"
+        self._rename()
         self._step = JSONRewriter._colon
         return end
+
+    def _rename(self) -> None:
+        """Give the current member its new name, if it has one."""
+        name = self._evaluation.sent_as(self._name, lists=False)
+        if name != self._name:
+            self._reserve.release_name(self._evaluation.key(self._name))
+            self._name = name.removesuffix("[]")
+            self._key = json.dumps(self._name, ensure_ascii=False).encode() + b":"
 
     def _colon(self, data: bytes, at: int, out: list[bytes]) -> int:
         """Between a member's name and its value."""
@@ -203,7 +212,7 @@ class JSONRewriter:
         if at == len(data):
             return at
         self._scanner.begin()
-        decision: Decision | Text = self._evaluation.decide(self._name)
+        decision: Settled = self._evaluation.decide(self._name)
         if decision is DEPENDS and data[at : at + 1] in (b"{", b"["):
             decision = self._evaluation.settle(self._name, None)
         if decision is DEPENDS:
@@ -212,12 +221,12 @@ class JSONRewriter:
             self._apply(decision, at, out)
         return self._step(self, data, at, out)
 
-    def _apply(self, decision: Decision | Text, at: int, out: list[bytes]) -> None:
+    def _apply(self, decision: Settled, at: int, out: list[bytes]) -> None:
         """
-        Carry out a decision: send the value on, drop it, or replace it.
+        Carry out a decision: send the member on, drop it, or replace its value.
 
         :param at: the offset up to which the current data are processed.
-        :raises MalformedForm: when a replacement does not fit into the promised length.
+        :raises MalformedForm: when a new value or a new name does not fit into the promised length.
         """
         self._step = JSONRewriter._kept if decision is PASSES else JSONRewriter._dropped
         if decision is DROPPED:
@@ -226,12 +235,12 @@ class JSONRewriter:
         self._comma = b","
         if isinstance(decision, Text):
             self._write(out, decision.json.encode())
-            self._reserve -= self._growth.pop(self._evaluation.key(self._name), 0)
-            if self.length is not None and self._room(at) < self._reserve:
-                raise MalformedForm(
-                    f"The member {shown(self._name)} leaves no room for the value that replaces its own: send each "
-                    "field under one name only, or the body chunked."
-                )
+            self._reserve.release_value(self._evaluation.key(self._name))
+        if self.length is not None and self._room(at) < self._reserve.size:
+            raise MalformedForm(
+                f"The member {shown(self._name)} leaves no room for what the proxy adds: send each field under one "
+                "name only, or the body chunked."
+            )
 
     def _kept(self, data: bytes, at: int, out: list[bytes]) -> int:
         """In a value that passes."""
@@ -258,7 +267,10 @@ class JSONRewriter:
         if self._scanner.done or self._value_size > _MAX_BUFFERED:
             source = b"".join(self._value)
             self._value, self._value_size = [], 0
-            settled = self._evaluation.settle(self._name, _value(source) if len(source) <= _MAX_BUFFERED else None)
+            # Only a string can be so long that its end has not come.
+            value = _value(source if self._scanner.done else source.decode("utf-8", "ignore").encode() + b'"')
+            whole = len(source) <= _MAX_BUFFERED
+            settled = self._evaluation.settle(self._name, value if whole else value[:MAX_VALUE], whole)
             self._apply(settled, end, out)
             if settled is PASSES:
                 self._write(out, source)
@@ -278,7 +290,7 @@ class JSONRewriter:
 
     def _close(self, at: int, out: list[bytes]) -> int:
         """At the closing brace: write the defaults, then the brace."""
-        defaults = b",".join(_members(self._evaluation.missing()))
+        defaults = b",".join(json_members(self._evaluation.missing()))
         if defaults:
             self._write(out, self._comma + defaults)
         self._write(out, b"}")
@@ -295,11 +307,6 @@ class JSONRewriter:
 
 #: Processes data from an offset on and returns the offset up to which it did; the same offset if it needs more bytes.
 _Step = Callable[[JSONRewriter, bytes, int, "list[bytes]"], int]
-
-
-def _members(fields: Iterable[Field]) -> list[bytes]:
-    """The JSON text of configured members.  A field that is only removed has no value and no text."""
-    return [f"{json.dumps(field.json_name)}:{field.json}".encode() for field in fields if field.json is not None]
 
 
 def _value(source: bytes) -> bytes:

@@ -13,6 +13,7 @@ import json
 import re
 from collections.abc import Callable
 
+from ..errors import shown
 from ..jsontext import MAX_DEPTH, JSONError
 
 #: Longest member name in the source text, in bytes with its quotes.  A name is buffered until it is complete.
@@ -68,11 +69,6 @@ def read_name(data: bytes, at: int) -> tuple[str, int] | None:
     except UnicodeEncodeError:
         raise JSONError("a member's name contains half of a surrogate pair", at) from None
     return name, end + 1
-
-
-def shown(name: str) -> str:
-    """A name for a message, limited to 80 characters."""
-    return repr(name if len(name) <= 80 else name[:80] + "…")
 
 
 _QUOTE, _OPEN_LIST, _CLOSE_LIST, _OPEN_OBJECT, _CLOSE_OBJECT, _COMMA, _COLON, _BACKSLASH = b'"[]{},:\\'

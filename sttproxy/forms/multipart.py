@@ -12,7 +12,7 @@ This module searches for the delimiter without a library, for two reasons: the p
 that are removed, and the result must not depend on how the network cut the preamble and the epilogue.
 
 If the decision about a field depends on its value, the part is buffered until it ends, or until the value is longer
-than any value that a rule names.  Defaults are written before the closing boundary, when all of the client's fields are
+than any value that a rule reads.  Defaults are written before the closing boundary, when all of the client's fields are
 known.
 """
 
@@ -21,11 +21,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from ..config import MAX_KEY, multipart_parts
+from ..config import MAX_VALUE, Text, multipart_parts
 from ..errors import MalformedForm
 from . import partheads
 from .boundary import MIN_BOUNDARY, new_boundary
-from .evaluation import DEPENDS, PASSES, Decision, Evaluation
+from .evaluation import Evaluation, Settled
+from .plans import DEPENDS, DROPPED, PASSES
+from .reserve import Reserve
 
 #: Most parts in one form; python-multipart under MLX Omni Server has the same limit for fields.
 MAX_PARTS = 1000
@@ -74,15 +76,14 @@ class MultipartRewriter:
         # needs more bytes than it brings; these are promised for as many parts as can come.  After the closing boundary
         # the slack may be below 0 until the epilogue has come.  Without a promise it has no meaning.
         self._room = 0
-        # The share of the room that is reserved for the defaults, for replacing the first value of each mapped field,
-        # and for a closing boundary that the client may omit.
-        self._growth = dict(rules.growth)
-        self._reserve = sum(self._growth.values()) + len(self._ours.join(rules.defaults_form))
+        # The share of the room that is reserved for what the rules may add, and for a closing boundary that the client
+        # may omit.
         self._spare = len(self._delimiter + b"--") if open_ended else 0
-        self._reserve += self._spare
+        defaults = len(self._ours.join(rules.defaults_form))
+        self._reserve = Reserve(defaults + self._spare, rules.growth(len(self._ours)), rules.name_growth)
         if length is not None:
             parts = min(MAX_PARTS, length // (_LEAST_PART + len(boundary))) + 1
-            self._room = (size - len(boundary)) * parts + self._reserve
+            self._room = (size - len(boundary)) * parts + self._reserve.size
             self.length = length + len(self._forced) + self._room
         self._most_room = self._room + MAX_DROPPED
         self._step: _Step = MultipartRewriter._start
@@ -96,7 +97,7 @@ class MultipartRewriter:
         """
         Take upload bytes; return those that are safe to send on.
 
-        At most one delimiter, one part head and one value of `MAX_KEY` bytes are buffered.
+        At most one delimiter, one part head and one value of `MAX_VALUE` bytes are buffered.
 
         :raises MalformedForm: when the form cannot be read in exactly one way, or exceeds the limits.
         """
@@ -141,7 +142,7 @@ class MultipartRewriter:
             raise MalformedForm("The closing boundary is missing, and the form does not end after a part.")
         if self.length is not None:
             ours = max(0, len(self._ours) - len(self._theirs))
-            if self._room - self._reserve + self._spare < len(missing) + ours:
+            if self._room - self._reserve.size + self._spare < len(missing) + ours:
                 raise MalformedForm("The closing boundary is missing: add it, or send the form chunked.")
         self._room -= len(missing)
         return missing
@@ -190,48 +191,69 @@ class MultipartRewriter:
         except MalformedForm as error:
             raise self._malformed(error.message) from None
         taken = len(self._theirs) + end + 4 - at
-        decision = self._evaluation.decide(head.name)
+        name = self._evaluation.sent_as(head.name)
+        if name != head.name:
+            self._reserve.release_name(self._evaluation.key(head.name))
+            head = head.under(name)
+        decision = self._evaluation.decide(name)
         if decision is DEPENDS:
+            if head.filename is not None or head.content_type is not None:
+                self._check_text(head)
             self._undecided = head, taken
             self._step = MultipartRewriter._buffered
         else:
             self._apply(decision, head, taken, out)
         return end + 4
 
-    def _apply(self, decision: Decision, head: partheads.PartHead, taken: int, out: list[bytes]) -> None:
+    def _check_text(self, head: partheads.PartHead) -> None:
         """
-        Send a part on or drop it.
+        Check that servers read the same value as the rules.
 
-        :param taken: the size of its boundary and head in the original form.
+        :raises MalformedForm: when the part names another charset than UTF-8, or is a file that must be a text.
         """
+        if head.filename is not None and self._evaluation.joins(head.name):
+            raise self._malformed("it is a file; send the field as text, without a file name")
+        if not head.is_utf8:
+            raise self._malformed("its Content-Type names another charset than UTF-8")
+
+    def _apply(self, decision: Settled, head: partheads.PartHead, taken: int, out: list[bytes]) -> None:
+        """
+        Send a part on, drop it, or replace its value.
+
+        :param taken: the size of the boundary and the head in the original form, and of a value that is replaced.
+        """
+        self._step = MultipartRewriter._dropped
+        if decision is DROPPED:
+            self._room += taken
+            return
         if decision is PASSES:
             out.append(self._opening(head, taken))
             self._take_off(0)  # a head that becomes shorter counts as dropped bytes too
             self._step = MultipartRewriter._kept
-        else:
-            self._room += taken
-            self._step = MultipartRewriter._dropped
+            return
+        assert isinstance(decision, Text), "only a value can settle the others"
+        self._reserve.release_value(self._evaluation.key(head.name))
+        new = decision.text.encode() + b"\r\n"
+        out += [self._opening(partheads.of_text(head.name), taken - len(new)), new]
 
     def _buffered(self, data: bytes, at: int, out: list[bytes]) -> int:
         """In the body of a part that the decision depends on: buffer it, then decide and call the next step."""
         end = data.find(self._delimiter, at)
-        if end < 0 and len(data) - at < MAX_KEY + len(self._delimiter):
+        if end < 0 and len(data) - at < MAX_VALUE + len(self._delimiter):
             return at
         assert self._undecided is not None
         head, taken = self._undecided
-        value = data[at:end] if 0 <= end <= at + MAX_KEY else None
-        settled = self._evaluation.settle(head.name, value)
-        if isinstance(settled, Decision):
+        whole = 0 <= end <= at + MAX_VALUE
+        value = data[at:end] if whole else data[at : at + MAX_VALUE]
+        settled = self._evaluation.settle(head.name, value, whole)
+        if settled is PASSES or settled is DROPPED:
             self._apply(settled, head, taken, out)
         else:
-            new = settled.text.encode() + b"\r\n"
-            # The old value will be dropped: its bytes are credited now for the new value, and taken back below, since
-            # the next step counts them again.
-            credit = MAX_KEY if value is None else len(value) + len(b"\r\n")
-            self._reserve -= self._growth.pop(self._evaluation.key(head.name), 0)
-            out += [self._opening(partheads.PartHead(head.name, None, None), taken + credit - len(new)), new]
+            # The old value will be dropped: its bytes are credited for the new one, and then taken back, since the next
+            # step counts them again.
+            credit = len(value) + (len(b"\r\n") if whole else 0)
+            self._apply(settled, head, taken + credit, out)
             self._room -= credit
-            self._step = MultipartRewriter._dropped
         return self._step(self, data, at, out)
 
     def _opening(self, head: partheads.PartHead, taken: int) -> bytes:
@@ -243,7 +265,7 @@ class MultipartRewriter:
         opening = self._ours + head.usual
         if self.length is not None:
             # The closing boundary needs room too.
-            most = self._room + taken - self._reserve - len(self._ours) + len(self._theirs)
+            most = self._room + taken - self._reserve.size - len(self._ours) + len(self._theirs)
             if len(opening) > most:
                 opening = self._ours + head.tight
             if len(opening) > most:

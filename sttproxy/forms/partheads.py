@@ -34,6 +34,10 @@ _ESCAPES = re.compile(rb"[\\\t;]|%(?:22|0[aAdD])|=\?")
 _FILE_NAMES = (b"filename", b"filename*")
 #: The ASCII control characters except the tab, which header values may contain.
 _CONTROL = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
+#: A Content-Type that names no other charset than UTF-8 to any parser.
+_UTF8_TYPE = re.compile(
+    rb"(?:(?!charset).)*|[\w/+.\-]+[ \t]*;[ \t]*charset=(utf-?8|us-ascii|\"utf-?8\"|\"us-ascii\")", re.I | re.S
+)
 _TRANSPARENT_ENCODINGS = frozenset({b"7bit", b"8bit", b"binary"})
 
 
@@ -61,6 +65,23 @@ class PartHead:
         """The canonical head without optional white space, for forms with a length whose heads have none either."""
         return self._write(b"")
 
+    @functools.cached_property
+    def is_utf8(self) -> bool:
+        """Whether parsers that obey the part's charset read a text as UTF-8."""
+        return self.content_type is None or _UTF8_TYPE.fullmatch(self.content_type) is not None
+
+    def under(self, name: str) -> PartHead:
+        """The same head with another name."""
+        other = self._others.get(name)
+        if other is None:
+            other = self._others[name] = attrs.evolve(self, name=name)
+        return other
+
+    @functools.cached_property
+    def _others(self) -> dict[str, PartHead]:
+        """The results of `under`.  They are few: a configuration gives a head one other name."""
+        return {}
+
     def shorter(self, excess: int) -> bytes | None:
         """
         `tight` with a shorter file name.
@@ -78,6 +99,12 @@ class PartHead:
         if self.content_type is not None:
             line += b"\r\nContent-Type:%b%b" % (gap, self.content_type)
         return line + b"\r\n\r\n"
+
+
+@functools.lru_cache(maxsize=256)
+def of_text(name: str) -> PartHead:
+    """The head of a text field, cached like the results of `parse`."""
+    return PartHead(name, None, None)
 
 
 @functools.lru_cache(maxsize=256)

@@ -12,9 +12,10 @@ import re
 from collections.abc import Iterable
 from urllib.parse import quote_plus, unquote_plus, unquote_to_bytes
 
-from ..config import MAX_KEY, Field, Text
+from ..config import Field, Text
 from ..errors import MalformedForm
-from .evaluation import PASSES, Evaluation
+from .evaluation import Evaluation
+from .plans import PASSES
 
 #: Most pairs in one body; the same limit as for the parts of a multipart form.
 MAX_PAIRS = 1000
@@ -22,8 +23,6 @@ MAX_PAIRS = 1000
 #: The bytes that encoders do not escape.
 _LEFT = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789*-._+~!'()/:@,$?"
 _BROKEN_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
-#: Longest encoded value, in bytes, that can equal a value in a table: `MAX_KEY` bytes, each percent-escaped.
-_MAX_VALUE = 3 * MAX_KEY
 
 
 def rewrite(evaluation: Evaluation, body: bytes) -> bytes:
@@ -37,12 +36,13 @@ def rewrite(evaluation: Evaluation, body: bytes) -> bytes:
     pairs = [pair for pair in body.strip(b"\r\n").split(b"&") if pair]
     kept = []
     for number, pair in enumerate(pairs, 1):
-        name = _name(pair, number)
+        sent = _name(pair, number)
+        name = evaluation.sent_as(sent)
         settled = evaluation.evaluate(name, functools.partial(_value, pair))
         if isinstance(settled, Text):
             kept.append(_pair(name, settled.text))
         elif settled is PASSES:
-            kept.append(pair)
+            kept.append(pair if name == sent else _renamed(pair, name))
     return b"&".join([*_written(evaluation.rules.forced), *kept, *_written(evaluation.missing())])
 
 
@@ -68,10 +68,14 @@ def _pair(name: str, value: str) -> bytes:
     return quote_plus(name).encode() + b"=" + quote_plus(value).encode()
 
 
-def _value(pair: bytes) -> bytes | None:
-    """The decoded value of a pair; None for one that is longer than any value in a table."""
-    value = pair.partition(b"=")[2]
-    return unquote_to_bytes(value.replace(b"+", b" ")) if len(value) <= _MAX_VALUE else None
+def _renamed(pair: bytes, name: str) -> bytes:
+    """A pair with another name."""
+    return quote_plus(name).encode() + b"=" + pair.partition(b"=")[2]
+
+
+def _value(pair: bytes) -> bytes:
+    """The decoded value of a pair."""
+    return unquote_to_bytes(pair.partition(b"=")[2].replace(b"+", b" "))
 
 
 def _query_names(pair: bytes) -> list[str]:

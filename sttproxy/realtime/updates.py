@@ -66,7 +66,7 @@ class Updates:
     Applies rules to the updates of one session.
 
     A forced field is in each update.  A default is in each update until the client has sent the field once, because a
-    later update changes only what it contains.
+    later update changes only what it contains; the same is true for texts without a value of the client to join.
     """
 
     def __init__(self, rules: Rules, dialect: Dialect) -> None:
@@ -115,9 +115,10 @@ class Updates:
         """The fields of a transcription with the rules applied."""
         source = text[place.start : place.end]
         if place.data is None:
-            # The client switches the transcription off.  That would drop the forced fields.
+            # The client switches the transcription off.  That would drop the forced fields and the texts.
             forced = any(field.parts for field in self._rules.forced)
-            return self._made() if forced else source
+            self._sent -= self._rules.joined_by_name.keys()
+            return self._made() if forced or self._rules.joined else source
         new = self._rewritten(source)
         return source if _plain(new) == _plain(source) else new
 

@@ -68,7 +68,7 @@ class Transcriptions(Forwarding):
         config = self._config()
         self._stats.chose(request.profile, request.chosen_by)
         rules = config.rules(request.profile)
-        evaluation = Evaluation(rules)
+        evaluation = Evaluation(rules, self._stats.rules)
         path, mark, query = request.target.partition(b"?")
         queried = config.reach.queried
         if queried and any(canonical(prefix + path).endswith(queried) for prefix in self._targets.prefixes):

@@ -10,7 +10,7 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 
 from sttproxy.config import parse
-from sttproxy.config.lint import PROMPT_TOKENS, estimated_tokens
+from sttproxy.config.tokens import PROMPT_TOKENS
 
 FORCED = "all clients get this format, also those that expect another one"
 LANGUAGE = "not a language that Whisper's servers know"
@@ -19,6 +19,7 @@ TEMPERATURE = "not a number from 0 to 1"
 TOKENS = "tokens (estimated); Whisper reads only the last 224"
 WORD = "'word' needs the response_format verbose_json"
 BRACKETS = "servers read this field as timestamp_granularities[]; it is sent under that name"
+RENAMED = "this $map has no effect, because what clients send as 'lang' is renamed first; the rules see 'language'"
 NO_MAP, NO_DEFAULT = "this $map has no effect", "this $default has no effect"
 T, F = "timestamp_granularities[]", "response_format"
 WORDS, VERBOSE = {T: ["word"]}, {F: "verbose_json"}
@@ -44,6 +45,12 @@ QUIET: tuple[Any, ...] = (
     {"model": "x", "$profiles": {"p": {"$unset": ["Model[]"], "$default": {"model": "y"}}}},
     {"$default": {"model": "x"}, "$profiles": {"p": {"$unset": ["model"]}}},
     {"$map": {"model": {}}, "$profiles": {"p": {"$unset": ["model"], "language": "en"}}},
+    {"prompt": {"$prepend": "Katharine, MLX. ", "$append": " End.", "max_tokens": PROMPT_TOKENS}},
+    {"prompt": {"$prepend": "会议"}, "$profiles": {"p": {"prompt": "x"}, "q": {"$unset": ["prompt"]}}},
+    {"$map": {"language": {"auto": None, "": None, "zh-*": "zh", "en_*": "en"}}},
+    {"$rename": {"audio": "file", "lang": "language", "timestamp_granularities": T}},
+    {"$rename": {"lang": "language"}, "prompt": {"$prepend": "会"}, "$profiles": {"p": {"$unset": ["lang"]}}},
+    {"lang": None, "$rename": {"lang": "language"}},
 )
 
 #: Files and their warnings: for each its path and a part of its message, in the order of the file.
@@ -141,6 +148,48 @@ WARNED: tuple[tuple[Any, tuple[tuple[str, str], ...]], ...] = (
         {"model": 1, "$map": {"model": {}}, "$default": {"model": 2}},
         (("$.map.model", NO_MAP), ("$.default.model", NO_DEFAULT)),
     ),
+    # Texts that are joined to the client's value.
+    ({"prompt": {"$prepend": ""}}, (("$.prompt", "the text is empty"),)),
+    ({"prompt": {"$prepend": "MLX."}}, (("$.prompt", "no white space between the text and the client's value"),)),
+    ({"prompt": {"$append": "MLX"}}, (("$.prompt", "no white space"),)),
+    (
+        {"prompt": {"$append": "会" * 9, "max_tokens": 9}},
+        (("$.prompt", "about 9 tokens (estimated); max_tokens leaves"),),
+    ),
+    ({"prompt": {"$append": "会", "max_tokens": 225}}, (("$.prompt", "max_tokens is 225; Whisper reads only the"),)),
+    ({"prompt": {"$append": "会" * 225}}, (("$.prompt", f"has about 225 {TOKENS}"),)),
+    ({"initial_prompt": {"$append": "会"}}, (("$.initial_prompt", "did you mean 'prompt'?"),)),
+    (
+        {"prompt": {"$append": "会"}, "$map": {"prompt": {"a": "b"}}, "$default": {"Prompt": "会"}},
+        (
+            ("$.map.prompt", "this $map has no effect, because a text is joined"),
+            ("$.default.Prompt", "ignores"),
+            ("$.default.Prompt", "this $default has no effect, because a text is joined"),
+        ),
+    ),
+    # Tables.
+    ({"$map": {"language": {"*-cn": "zh"}}}, (("$.map.language", "only at the end of a key"),)),
+    ({"$map": {"language": {"zh-*": "cn"}}}, (("$.map.language", LANGUAGE),)),
+    # Renames.
+    ({"$rename": {"_charset_": "language"}}, (("$.rename._charset_", "this rename has no effect"),)),
+    ({"$rename": {"lang": "langage"}}, (("$.rename.lang", "ignores 'langage'; did you mean 'language'?"),)),
+    ({"$rename": {"lang": "language"}, "$map": {"lang": {}}}, (("$.map.lang", "ignores"), ("$.map.lang", RENAMED))),
+    (
+        {"$rename": {"lang": "language"}, "$default": {"Lang": "en"}},
+        (("$.default.Lang", "ignores"), ("$.default.Lang", "is always added, because what clients send as 'lang'")),
+    ),
+    (
+        {"$rename": {"prompt": "file"}, "prompt": {"$append": "会"}},
+        (("$.rename.prompt", "the text for 'prompt' is joined to no value, because what clients send as 'prompt'"),),
+    ),
+    (
+        {"$rename": {"lang": "language"}, "language": "en"},
+        (("$.rename.lang", "'lang' is always dropped, because 'language' is forced or removed"),),
+    ),
+    (
+        {"$rename": {"lang": "language"}, "$profiles": {"p": {"language": "en", "$rename": {"lang": "Language[]"}}}},
+        (("$.profiles.p.rename.lang", "ignores 'Language[]'"), ("$.profiles.p.rename.lang", "always dropped")),
+    ),
     # The same field in another case.
     (
         {"prompt": None, "PROMPT": None},
@@ -217,8 +266,3 @@ class LintTests(SynchronousTestCase):
             found = warnings(file)
             self.assertGreater(len(found), 2)
             self.assertNotIn("s3cret", str(found))
-
-    def test_tokens(self) -> None:
-        """The estimate is one token for four ASCII characters, and one for each other character."""
-        for text, tokens in (("", 0), ("abcd", 1), ("abcdefgh", 2), ("会议", 2), ("会abcd议", 3), ("é", 1)):
-            self.assertEqual(estimated_tokens(text), tokens, text)

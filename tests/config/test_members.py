@@ -9,8 +9,9 @@ from typing import Any
 from twisted.trial.unittest import SynchronousTestCase
 
 from sttproxy import jsontext
+from sttproxy.config import MAX_VALUE, REMOVED
 from sttproxy.config.files import Files
-from sttproxy.config.members import MAX_KEY, Members, within
+from sttproxy.config.members import Members, within
 
 
 class MembersTestCase(SynchronousTestCase):
@@ -107,21 +108,96 @@ class MapTests(MembersTestCase):
     def test_table(self) -> None:
         """Values by value, and one for any other."""
         table = self.read("map", '{"model": {"a": "b", "": 1, "*": {"$file": "/p.txt"}}}')
-        self.assertEqual({old: new.text for old, new in table.table.items()}, {"a": "b", "": "1"})
-        self.assertEqual(table.other.text, "text")
-        self.assertIsNone(self.read("map", '{"model": {"a": "b"}}').other)
+        self.assertEqual({old: new.text for old, new in table.table.items()}, {"a": "b", "": "1", "*": "text"})
+        self.assertEqual(self.read("map", '{"model": {"a": null}}').table, {"a": REMOVED})
 
     def test_errors(self) -> None:
         """Keys that no value is compared with, and a table that is not an object."""
         for source, error in (
-            (f'{{"model": {{"{"x" * (MAX_KEY + 1)}": "b"}}}}', "at most 65536 bytes"),
+            (f'{{"model": {{"{"x" * (MAX_VALUE + 1)}": "b"}}}}', "at most 65536 bytes"),
             ('{"model": {"a\\u0000": "b"}}', "no NUL character"),
             ('{"model": "b"}', "this must be an object"),
-            ('{"model": {"a": null}}', "may contain only strings"),
+            ('{"model": {"a": []}}', "may contain only strings"),
+            (
+                '{"model": {"a": "b", "ZH-*": 1, "A": "c"}}',
+                "'A' and 'a' are the same value, because case does not count",
+            ),
+            ('{"model": {"zh-*": "b", "ZH-*": null}}', "'ZH-*' and 'zh-*' are the same value"),
         ):
             self.read("map", source)
             (finding,) = self.files.errors.sorted("errors")
             self.assertIn(error, str(finding))
+
+
+class JoinedTests(MembersTestCase):
+    """Fields with texts that are joined to the client's value."""
+
+    def test_forms(self) -> None:
+        """Each text is a string or an included file; one of them is enough."""
+        for source, expected in (
+            ('{"prompt": {"$prepend": "a "}}', ("a ", "", None)),
+            ('{"prompt": {"$append": {"$file": "p.txt"}}}', ("", "text", None)),
+            ('{"prompt": {"max_tokens": 2e2, "$append": "b", "$prepend": "a"}}', ("a", "b", 200)),
+        ):
+            rule = self.read("field", source)
+            self.assertEqual((rule.before, rule.after, rule.max_tokens), expected, source)
+            self.assertFalse(self.files.errors)
+
+    def test_errors(self) -> None:
+        """Each mistake gives one error, at its own path."""
+        for source, error, where in (
+            ('{"a": {"$prepend": 1}}', "a text or", "$.a.$prepend"),
+            ('{"a": {"$prepend": "x", "$append": ["y"]}}', "a text or", "$.a.$append"),
+            ('{"a": {"$prepend": {"$file": "p.txt", "x": 1}}}', "without other members", "$.a.$prepend"),
+            ('{"a": {"$prepend": {"$file": "absent"}}}', "no such file", "$.a.$prepend"),
+            ('{"a": {"$prepend": "x\\u0000"}}', "NUL", "$.a.$prepend"),
+            ('{"a": {"$prepend": "x", "max_tokens": 0}}', "from 1 to 65536", "$.a.max_tokens"),
+            ('{"a": {"$prepend": "x", "max_tokens": "9"}}', "a whole number", "$.a.max_tokens"),
+            ('{"a": {"$prepend": "x", "max_tokens": 1e999}}', "a whole number", "$.a.max_tokens"),
+            ('{"a": {"$prepend": "x", "tokens": 9}}', "without other members", "$.a"),
+            ('{"a[]": {"$prepend": "x"}}', "a single value only", '$["a[]"]'),
+            ('{"timestamp_granularities": {"$append": "x"}}', "a single value only", "$.timestamp_granularities"),
+        ):
+            self.read("field", source)
+            (finding,) = self.files.errors.sorted("errors")
+            self.assertIn(error, finding.message, source)
+            self.assertEqual(finding.where, where, source)
+
+    def test_not_a_default(self) -> None:
+        """A default has no value of the client to join a text to."""
+        self.assert_errors("default", ('{"a": {"$prepend": "x"}}', "outside of $default"))
+
+
+class RenameTests(MembersTestCase):
+    """Members of ``$rename``."""
+
+    def test_names(self) -> None:
+        """Any field can be renamed to any other name; the recording can be both."""
+        for old, new in (
+            ("lang", "language"),
+            ("audio", "file"),
+            ("file", "audio_file"),
+            ("Model", "model"),
+            ("g", "g[]"),
+        ):
+            rule = self.read("rename", f'{{"{old}": "{new}"}}')
+            self.assertEqual((rule.name, rule.new), (old, new))
+            self.assertFalse(self.files.errors)
+
+    def test_errors(self) -> None:
+        """Both names must be names, and differ."""
+        self.assert_errors(
+            "rename",
+            ('{"a": 1}', "the field's new name"),
+            ('{"a": null}', "the field's new name"),
+            ('{"a": ""}', "must not be empty"),
+            ('{"a": "[]"}', "must not be empty"),
+            ('{"a": "b;c"}', "must not hold quotes"),
+            ('{"a": "$b"}', "reserved"),
+            ('{"a;": "b"}', "must not hold quotes"),
+            ('{"[]": "b"}', "must not be empty"),
+            ('{"a": "a"}', "is the old name, too"),
+        )
 
 
 class WithinTests(SynchronousTestCase):

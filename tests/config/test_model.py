@@ -10,7 +10,7 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from sttproxy.config import Config, Default, Field, Map, Rules, parse
+from sttproxy.config import REMOVED, Config, Default, Field, Joined, Map, Rename, Rules, Text, parse
 
 from ..forms.rewriting import forced_parts
 
@@ -90,8 +90,7 @@ def said(rules: Rules) -> Said:
     """Rules as pairs, for comparison."""
 
     def table(rule: Map) -> dict[str, str]:
-        other = {"*": rule.other.text} if rule.other else {}
-        return {**{old: new.text for old, new in rule.table.items()}, **other}
+        return {old: new.text for old, new in rule.table.items() if isinstance(new, Text)}
 
     def value(field: Field) -> str | None:
         return field.parts[0][1] if field.parts else None
@@ -202,13 +201,106 @@ class RulesTests(SynchronousTestCase):
                 (b"", "filled"),
                 ("会".encode(), "0.5"),
                 (b"x", ""),
-                (b"Whisper-1", other),
+                (b"Whisper-1", "new"),
+                (b"X", ""),
                 (b"whisper-1 ", other),
                 (b"*", other),
                 (b"\xff", other),
             ):
                 found = rule.replacement(value)
-                self.assertEqual(found.text if found else None, expected, value)
+                self.assertEqual(found.text if isinstance(found, Text) else found, expected, value)
+
+    def test_priority(self) -> None:
+        """An equal key has priority, then the longest beginning, then the star; null removes the field."""
+        table = {"zh-*": "zh", "zh-TW": "tw", "ZH-H*": None, "z*": "z", "": None, "É*": "e", "*": "rest"}
+        (rule,) = config({"$map": {"language": table}}).base.maps
+        for value, expected in (
+            ("zh-CN", "zh"),
+            ("ZH-cn", "zh"),
+            ("zh-", "zh"),
+            ("zh", "z"),
+            ("Zh_CN", "z"),
+            ("zh-tw", "tw"),
+            ("zh-tw2", "zh"),
+            ("zh-Hans", REMOVED),
+            ("", REMOVED),
+            ("é", "e"),
+            ("e\u0301", "rest"),
+            ("en", "rest"),
+            (" zh-CN", "rest"),
+        ):
+            found = rule.replacement(value.encode())
+            self.assertEqual(found.text if isinstance(found, Text) else found, expected, value)
+        self.assertEqual(rule.replacement(None), Text("rest", '"rest"'))
+
+    def test_many_values(self) -> None:
+        """Results do not depend on the values before, however many there are."""
+        (rule,) = config({"$map": {"a": {"1*": "x", "2": None}}}).base.maps
+        for _ in range(2):
+            for number in range(1000):
+                found = rule.replacement(b"%d" % number)
+                expected = REMOVED if number == 2 else Text("x", '"x"') if str(number)[0] == "1" else None
+                self.assertEqual(found, expected, number)
+
+    def test_readings(self) -> None:
+        """A value that servers may read in several ways is replaced if the table has one of the readings."""
+        (rule,) = config({"$map": {"a": {"auto": None, "é": None, "zh-*": None}}}).base.maps
+        for value, whole, removed in (
+            (b"auto\0x", True, True),
+            (b"auto\0" + b"x" * 99, False, True),
+            (b"auto", False, False),
+            (b"auto ", True, False),
+            (b"\xe9", True, True),
+            (b"zh-\xff", True, True),
+            (b"zh-" + b"x" * 99, False, True),
+            (b"\xffzh-", True, False),
+            (b"x\0auto", True, False),
+        ):
+            self.assertIs(rule.replacement(value, whole), REMOVED if removed else None, value)
+
+    def test_renamed(self) -> None:
+        """Brackets are kept behind a new name that has none, but nothing that could end the name."""
+        for new, name, expected in (
+            ("language", "lang", "language"),
+            ("language", "LANG", "language"),
+            ("language", "lang[]", "language[]"),
+            ("language", "lang[0][a-b]", "language[0][a-b]"),
+            ("language", "[lang]", "language"),
+            ("language", "[lang][]", "language"),
+            ("language", "lang[", "language"),
+            ("language", "lang[\uff02; filename=\uff02x]", "language"),
+            ("language", "lang[a;b]", "language"),
+            ("language", "lang\uff3b\uff3d", "language"),
+            ("l[]", "lang", "l[]"),
+            ("l[]", "lang[]", "l[]"),
+            ("l[]", "lang[x]", "l[]"),
+        ):
+            self.assertEqual(Rename("lang", new).applied(name), expected, name)
+
+    def test_joined(self) -> None:
+        """The texts are around the client's value, of which as many of the last words are left as max_tokens allows."""
+        rule = Joined("prompt", "a ", " z", 3)
+        self.assertEqual(rule.alone, Field("prompt", (("prompt", "a  z"),), '"a  z"'))
+        self.assertEqual((rule.to("\n").text, rule.to("\n").json), ("a \n z", '"a \\n z"'))
+        self.assertEqual(rule.fitting("one two three four"), "four")
+        self.assertEqual(Joined("prompt", "", "", None).fitting("one two three"), "one two three")
+
+    def test_set(self) -> None:
+        """A joined field hides its table and its default, and a profile replaces it like a forced one."""
+        fields = {"A": {"$append": "x"}, "$map": {"a": {"*": 1}}, "$default": {"a": 2}, "b": 1}
+        both = config({**fields, "$profiles": {"p": {"a": 1, "b": {"$prepend": "y"}}, "q": {"$unset": ["a"]}}})
+        rules = both.base
+        self.assertEqual((list(rules.joined_by_name), rules.maps_by_name, rules.defaults_by_name), (["a"], {}, {}))
+        self.assertEqual(rules.spellings(), ["b", "A", "a"])
+        self.assertEqual([rule.name for rule in both.rules("p").forced], ["a"])
+        self.assertEqual([rule.name for rule in both.rules("p").joined], ["b"])
+        self.assertEqual(([*both.rules("q").joined], [*both.rules("q").maps_by_name]), ([], []))
+
+    def test_renames_of_profiles(self) -> None:
+        """A profile adds, replaces and unsets renames by their old name."""
+        both = config({"$rename": {"a": "x", "b": "y"}, "$profiles": {"p": {"$rename": {"A": "z"}, "$unset": ["b"]}}})
+        self.assertEqual(both.base.renames, (Rename("a", "x"), Rename("b", "y")))
+        self.assertEqual(both.rules("p").renames, (Rename("A", "z"),))
 
     def test_growth(self) -> None:
         """The growth is the largest number of bytes by which a table can make a value longer."""
@@ -219,6 +311,7 @@ class RulesTests(SynchronousTestCase):
             ({"abc": "abcde", "a": "会会"}, 5),
             ({"会": "abcd"}, 1),
             ({"abc": "abcde", "*": "会"}, 3),
+            ({"abc*": "abcde", "x": None}, 2),
             ({"*": ""}, 0),
         ):
             (rule,) = config({"$map": {"a": table}}).base.maps
@@ -238,6 +331,11 @@ class ChangesTests(SynchronousTestCase):
             ({"$map": {"a": {"x": 1}}}, {"$map": {"a": {"x": 2}}}, ["a"]),
             ({"$map": {"a": {"x": 1}}}, {"$map": {"a": {"x": 1, "*": 2}}}, ["a"]),
             ({"$map": {"a": {"x": 1, "y": 2}}}, {"$map": {"a": {"y": 2, "x": 1}}}, []),
+            ({"$map": {"a": {"x": None}}}, {"$map": {"a": {}}}, ["a"]),
+            ({"a": "x"}, {"a": {"$prepend": "x"}}, ["a"]),
+            ({"a": {"$append": "x"}}, {"a": {"$prepend": "x"}}, ["a"]),
+            ({"a": {"$append": "x"}}, {"a": {"$append": "x", "max_tokens": 9}}, ["a"]),
+            ({"$rename": {"a": "b"}}, {"$rename": {"a": "c"}}, ["a"]),
             ({"a": 1, "$map": {"a": {}}, "$default": {"a": 2}}, {"a": 1}, []),
             ({"$schema": "x"}, {}, []),
             ({"a": 1}, {"A[]": 1}, ["A[]"]),

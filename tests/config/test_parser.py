@@ -9,7 +9,7 @@ from string import Template
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from sttproxy.config import MAX_BYTES, MAX_KEY, Config, Finding, Reader, parse
+from sttproxy.config import MAX_BYTES, MAX_VALUE, Config, Finding, Reader, Text, parse
 from sttproxy.errors import ConfigError
 
 LONG = "the long form is"
@@ -28,12 +28,16 @@ FAULTS: tuple[tuple[str, str, str], ...] = (
     ('{"$profiles": ^[]}', "$.profiles", "must be an object: a profile by its name"),
     ('{"$profiles": {"p": ^null}}', "$.profiles.p", "must be an object: the rules of a profile"),
     ('{"$map": {"model": ^null}}', "$.map.model", "must be an object: values and what replaces them"),
-    ('{^"$unset": ["a"]}', "$.$unset", "allowed here are $schema, $default, $map, $profiles"),
+    ('{^"$unset": ["a"]}', "$.$unset", "allowed here are $schema, $default, $map, $rename, $profiles"),
     ('{^"$defaults": {}}', "$.$defaults", "did you mean $default?"),
     ('{^"$profile": {}}', "$.$profile", "did you mean $profiles?"),
     ('{^"$": {}}', "$.$", "not known"),
     ('{^"$file": "x"}', "$.$file", "not known"),
-    ('{"$profiles": {"p": {^"$profiles": {}}}}', "$.profiles.p.$profiles", "allowed here are $default, $map, $unset"),
+    (
+        '{"$profiles": {"p": {^"$profiles": {}}}}',
+        "$.profiles.p.$profiles",
+        "allowed here are $default, $map, $rename, $unset",
+    ),
     ('{"$profiles": {"p": {^"$schema": "x"}}}', "$.profiles.p.$schema", "not known"),
     ('{"$profiles": {"p": {^"$unsett": []}}}', "$.profiles.p.$unsett", "did you mean $unset?"),
     ('{"$profiles": {"p": {"$unset": ^"a"}}}', "$.profiles.p.unset", 'like ["language"]'),
@@ -75,11 +79,35 @@ FAULTS: tuple[tuple[str, str, str], ...] = (
     ('{"$default": {"a": ^{"value": 1, "when_empty": null}}}', "$.default.a", LONG),
     ('{"$default": {"a": ^{"when_empty": true, "$file": "p"}}}', "$.default.a", LONG),
     ('{"$profiles": {"p": {"$default": {"a": ^null}}}}', "$.profiles.p.default.a", "a default needs a value"),
-    ('{"$map": {"a": {"x": ^null}}}', "$.map.a", INSIDE),
+    ('{"$map": {"a": {"x": ^[null]}}}', "$.map.a", INSIDE),
+    ('{"$map": {"a": {"en-*": "en",\n ^"EN-*": "x"}}}', "$.map.a", "'EN-*' and 'en-*' are the same value"),
+    ('{"a": {"$prepend": ^null}}', "$.a.$prepend", "must be a text or"),
+    ('{"a": {"$append": "x", "max_tokens": ^-1}}', "$.a.max_tokens", "from 1 to 65536, like 224"),
+    ('{"a": ^{"$append": "x", "max_token": 1}}', "$.a", "without other members"),
+    ('{"a[k]": ^{"$append": "x"}}', '$["a[k]"]', "to a single value only"),
+    ('{"a": {"$append": "x"}, ^"A": 1}', "$.A", "'A' and 'a' are the same field"),
+    ('{"$default": {"a": ^{"$append": "x"}}}', "$.default.a", "outside of $default"),
+    ('{"$rename": ^"x"}', "$.rename", "must be an object: the new name of a field by its old one"),
+    ('{"$rename": {"a": ^[]}}', "$.rename.a", "the field's new name"),
+    ('{"$rename": {"a": ^"a"}}', "$.rename.a", "is the old name, too"),
+    ('{"$rename": {"a": ^"b\\n"}}', "$.rename.a", SPELLED),
+    ('{"$rename": {^"a%": "b"}}', '$.rename["a%"]', SPELLED),
+    ('{"$rename": {"a": "b", ^"A[]": "c"}}', '$.rename["A[]"]', "'A[]' and 'a' are the same field"),
+    (
+        '{"$rename": {^"a": "B", "b": "c"}}',
+        "$.rename.a",
+        "renamed itself, to 'c', and a field is renamed only once; write 'c'",
+    ),
+    (
+        '{"$rename": {"b": "c"}, "$profiles": {"p": {"$rename": {^"a": "b"}}}}',
+        "$.profiles.p.rename.a",
+        "write 'c' here",
+    ),
+    ('{"$rename": {"a": "b"}, "$profiles": {^"p": {"$rename": {"b": "c"}}}}', "$.profiles.p", "write 'c' here"),
     ('{"$map": {"a": {"*": ^[1]}}}', "$.map.a", INSIDE),
     ('{"$map": {"a": {"x": ^"\\u0000"}}}', "$.map.a", "NUL"),
     ('{"$map": {"a": {^"\\u0000": "x"}}}', "$.map.a", "no NUL character"),
-    ('{"$map": {"a": {^"%s": "x"}}}' % ("会" * (MAX_KEY // 3 + 1)), "$.map.a", "at most"),
+    ('{"$map": {"a": {^"%s": "x"}}}' % ("会" * (MAX_VALUE // 3 + 1)), "$.map.a", "at most"),
     # A path is bounded.
     ('{"%s": [^null, 1]}' % ("x" * 81), '$["' + "x" * 80 + '…"][0]', INSIDE),
     # Included texts.
@@ -112,6 +140,7 @@ MANY: tuple[tuple[str, tuple[str, ...]], ...] = (
         '{\n  ^"file": [^null, ^[]],\n  "$default": {"a": ^null, ^"$b": ^null},\n  "$map": {"m": ^1},\n  ^"$x": {}\n}',
         ("$.file", "$.file[0]", "$.file[1]", "$.default.a", "$.default.$b", "$.default.$b", "$.map.m", "$.$x"),
     ),
+    ('{"$rename": {^"a": "b", ^"b": "a", ^"c": "a"}}', ("$.rename.a", "$.rename.b", "$.rename.c")),
     (
         '{"$profiles": {^"a b": {"x": ^{"y": 1, "$file": "z"}}, "c": ^1,\n"d": {"$unset": ^1,'
         ' "$default": {"e": ^null}}}, ^"": {^"": ^null}}',
@@ -238,7 +267,7 @@ class FaultTests(ParserTestCase):
 
     def test_longest_value(self) -> None:
         """A client's value of exactly the limit can be replaced."""
-        for value in ("x" * MAX_KEY, "é" * (MAX_KEY // 2)):
+        for value in ("x" * MAX_VALUE, "é" * (MAX_VALUE // 2)):
             config = self.parsed(b'{"$map": {"a": {"%s": "y"}}}' % value.encode())
             self.assertEqual(list(config.base.maps[0].table), [value])
 
@@ -291,7 +320,7 @@ class IncludedTests(ParserTestCase):
             fields = [*base.forced, *(rule.field for rule in base.defaults)]
             self.assertEqual([part for field in fields for part in field.parts], parts, text)
         (rule,) = self.parsed(f'{{"$map": {{"a": {{"b": {include}, "*": {include}}}}}}}'.encode(), x=b"T\n").base.maps
-        self.assertEqual((rule.table["b"].text, rule.other and rule.other.text), ("T", "T"))
+        self.assertEqual(rule.table, {"b": Text("T"), "*": Text("T")})
 
     def test_json(self) -> None:
         """In a JSON body an included text is always a string."""

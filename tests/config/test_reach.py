@@ -25,8 +25,16 @@ FAULTS: tuple[tuple[str, str, str], ...] = (
     ('{"$profiles": {"p": {"$translations": ^null}}}', "$.profiles.p.translations", "must be true or false"),
     ('{"$realtime": ^"yes"}', "$.realtime", "must be true or false"),
     ('{"$realtime": ^null}', "$.realtime", "must be true or false"),
-    ('{"$profiles": {"p": {^"$realtime": true}}}', "$.profiles.p.$realtime", "allowed here are $default, $map, $unset"),
-    ('{"$profiles": {"p": {^"$paths": []}}}', "$.profiles.p.$paths", "allowed here are $default, $map, $unset"),
+    (
+        '{"$profiles": {"p": {^"$realtime": true}}}',
+        "$.profiles.p.$realtime",
+        "allowed here are $default, $map, $rename,",
+    ),
+    (
+        '{"$profiles": {"p": {^"$paths": []}}}',
+        "$.profiles.p.$paths",
+        "allowed here are $default, $map, $rename,",
+    ),
     ('{"$paths": ^"/asr"}', "$.paths", 'must be a list of paths, like ["/inference"]'),
     (PATHS % "^1", "$.paths[0]", 'must be a path, like "/inference"'),
     (PATHS % '"/a", ^"asr"', "$.paths[1]", "begins with '/'"),

@@ -5,6 +5,9 @@ An editor that uses the schema must report the same files as wrong that the prox
 files that a schema cannot describe:
 
 - two members of one section that are the same field to a server: ``language`` and ``Language[]``;
+- two keys of a table that differ in case only;
+- a rename to the old name, or to a name that is renamed itself;
+- a text that is joined to a list;
 - ``file`` and the empty name in full-width letters, ligatures and brackets of other widths;
 - characters that are not printable, beyond the common ones;
 - included files that cannot be read, are too large, hold a NUL character or are not UTF-8;
@@ -25,7 +28,7 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 from twisted.trial.unittest import SynchronousTestCase
 
-from sttproxy.config import MAX_KEY, Finding, parse
+from sttproxy.config import MAX_VALUE, Finding, parse
 from sttproxy.config.lint import READ_BY_MLX
 from sttproxy.config.names import PROFILE
 from sttproxy.errors import ConfigError
@@ -37,7 +40,8 @@ VALIDATOR = Draft202012Validator(SCHEMA)
 
 #: Parts of the messages about what a schema cannot find.
 BEYOND_SCHEMA = (
-    "are the same field to a server",
+    *("are the same field to a server", "because case does not count", "is the old name, too"),
+    *("a field is renamed only once", "can be joined to a single value only"),
     "there is no profile",
     "is not an address",
     "has no rules",
@@ -117,13 +121,50 @@ RULES: tuple[tuple[JSON, bool], ...] = (
     ({"$map": {"a": "x"}}, False),
     ({"$map": {"a": None}}, False),
     ({"$map": {"a": {"*": {"$file": "p"}, "": 0, "x\ny": True}}}, True),
-    ({"$map": {"a": {"*": None}}}, False),
-    ({"$map": {"a": {"x": None}}}, False),
+    ({"$map": {"a": {"*": None}}}, True),
+    ({"$map": {"a": {"x": None, "": None, "zh-*": "zh", "a*b": 1}}}, True),
+    ({"$map": {"a": {"x-*": []}}}, False),
+    ({"a": {"$prepend": "x"}}, True),
+    ({"a": {"$append": ""}}, True),
+    ({"a": {"$prepend": {"$file": "p"}, "$append": "y", "max_tokens": 224, "$comment": []}}, True),
+    ({"a": {"$prepend": 1}}, False),
+    ({"a": {"$prepend": None}}, False),
+    ({"a": {"$prepend": ["x"]}}, False),
+    ({"a": {"$prepend": "\x00"}}, False),
+    ({"a": {"$prepend": {"$file": ""}}}, False),
+    ({"a": {"$prepend": "x", "b": 1}}, False),
+    ({"a": {"$prepend": "x", "value": 1}}, False),
+    ({"a": {"max_tokens": 224}}, True),
+    ({"a": {"$append": "x", "max_tokens": 0}}, False),
+    ({"a": {"$append": "x", "max_tokens": 1.0}}, True),
+    ({"a": {"$append": "x", "max_tokens": 1.5}}, False),
+    ({"a": {"$append": "x", "max_tokens": MAX_VALUE}}, True),
+    ({"a": {"$append": "x", "max_tokens": MAX_VALUE + 1}}, False),
+    ({"a": {"$append": "x", "max_tokens": "224"}}, False),
+    ({"a": {"$append": "x", "max_tokens": True}}, False),
+    ({"a": [{"$append": "x"}]}, False),
+    ({"a": {"b": {"$append": "x"}}}, False),
+    ({"$default": {"a": {"$append": "x"}}}, False),
+    ({"$default": {"a": {"value": {"$append": "x"}}}}, False),
+    ({"$map": {"a": {"b": {"$append": "x"}}}}, False),
+    ({"$profiles": {"p": {"a": {"$append": "x"}, "$rename": {"a": "b"}}}}, True),
+    ({"$rename": {}}, True),
+    ({"$rename": {"$comment": 1, "audio": "file", "file": "v[k]"}}, True),
+    ({"$rename": []}, False),
+    ({"$rename": {"a": None}}, False),
+    ({"$rename": {"a": 1}}, False),
+    ({"$rename": {"a": ""}}, False),
+    ({"$rename": {"a": "[]"}}, False),
+    ({"$rename": {"a": "$b"}}, False),
+    ({"$rename": {"a": "b;"}}, False),
+    ({"$rename": {"": "b"}}, False),
+    ({"$rename": {"$a": "b"}}, False),
+    ({"$rename": {"a;": "b"}}, False),
     ({"$map": {"a": {"x": []}}}, False),
     ({"$map": {"a": {"x": {}}}}, False),
     ({"$map": {"a": {"x\n\x00": "y"}}}, False),
-    ({"$map": {"a": {"x" * MAX_KEY: "y"}}}, True),
-    ({"$map": {"a": {"x" * (MAX_KEY + 1): "y"}}}, False),
+    ({"$map": {"a": {"x" * MAX_VALUE: "y"}}}, True),
+    ({"$map": {"a": {"x" * (MAX_VALUE + 1): "y"}}}, False),
     ({"$profiles": {}}, True),
     ({"$profiles": []}, False),
     ({"$profiles": {"a": {}}}, True),

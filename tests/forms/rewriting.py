@@ -18,9 +18,10 @@ from starlette.formparsers import MultiPartParser
 
 from sttproxy import config
 from sttproxy.config import Rules, fold
-from sttproxy.forms.evaluation import Decision, Evaluation
+from sttproxy.forms.evaluation import Evaluation
 from sttproxy.forms.json import JSONRewriter
 from sttproxy.forms.multipart import MultipartRewriter
+from sttproxy.forms.plans import Decision
 from sttproxy.headers import boundary_of, parse_content_type
 
 #: A boundary like those of clients: longer than `MIN_BOUNDARY`.

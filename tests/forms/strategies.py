@@ -17,8 +17,12 @@ TOKEN_CHARS = "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMN
 BOUNDARY_CHARS = "0123456789abcXYZ'()+_,-./:=?"
 #: Fields that configurations set and clients send, in some of their spellings.
 COMMON = ("language", "prompt", "temperature", "response_format", "model", "timestamp_granularities")
+#: Old names of fields that configurations rename.
+OLD = ("lang", "audio", "initial_prompt", "granularities")
 #: Values that clients send and that tables of values contain.
 WORDS = ("", "en", "whisper-1", "0.2", "会", "-", "\r\n", "x" * 300)
+#: More values that clients send, and that tables match without regard to case or by their beginning.
+ALIKE = ("EN", "en-US", "Whisper-2", "会议 会议 会议", "one two three four five", "zh\0")
 SPELLINGS = ("{}", "{}[]", "{}[0]", "{}[x]", " {} ")
 
 #: Text that needs no escapes between the quotes of a name or a file name.
@@ -29,7 +33,8 @@ plain_text = st.text(
 names = (
     st.sampled_from(COMMON)
     | st.builds(str.format, st.sampled_from(SPELLINGS), st.sampled_from(COMMON))
-    | st.sampled_from(COMMON).map(str.upper)
+    | st.sampled_from((*COMMON, *OLD)).map(str.upper)
+    | st.builds(str.format, st.sampled_from(SPELLINGS), st.sampled_from(OLD))
     | plain_text
 ).filter(lambda name: not any(escape in name.lower() for escape in (";", "%22", "%0a", "%0d")) and name != "_charset_")
 file_names = plain_text.map(str.encode)
@@ -109,7 +114,7 @@ def typed_parts(draw: st.DrawFn, terse: bool = False) -> TypedPart:
 def values(draw: st.DrawFn, boundary: bytes) -> bytes:
     """Values of parts: common words, or any bytes without the form's delimiter, often similar to it."""
     if draw(st.booleans()):
-        return draw(st.sampled_from(WORDS)).encode()
+        return draw(st.sampled_from((*WORDS, *ALIKE))).encode()
     delimiter = b"\r\n--" + boundary
     alike = (
         b"\r",
@@ -159,11 +164,11 @@ def _members(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, Any]]
 
 
 @st.composite
-def configurations(draw: st.DrawFn, maps: bool = True) -> bytes:
+def configurations(draw: st.DrawFn, once: bool = True) -> bytes:
     """
     Configuration files, some with values that could break a form.
 
-    :param maps: whether the files may contain tables of values.
+    :param once: whether the files may contain rules that change their own results again.
     """
     boundary = b"client-boundary"
     text = st.sampled_from(
@@ -186,9 +191,17 @@ def configurations(draw: st.DrawFn, maps: bool = True) -> bytes:
     if draw(st.booleans()):
         long = st.fixed_dictionaries({"value": values}, optional={"when_empty": st.booleans()})
         fields["$default"] = draw(st.dictionaries(named, values | long, max_size=4))
-    if maps and draw(st.booleans()):
-        tables = st.dictionaries(st.sampled_from((*WORDS, "*")), scalars, max_size=4)
+    if once and draw(st.booleans()):
+        keys = st.sampled_from((*WORDS, "*", "En-*", "WHISPER-*", "会*", "x*"))
+        tables = st.dictionaries(keys, st.none() | scalars, max_size=4)
         fields["$map"] = draw(st.dictionaries(named, tables, max_size=4))
+    if once and draw(st.booleans()):
+        texts = st.fixed_dictionaries({}, optional={"$prepend": text, "$append": text, "max_tokens": st.integers(1, 9)})
+        joined = texts.filter(lambda value: not {"$prepend", "$append"}.isdisjoint(value))
+        fields |= draw(st.dictionaries(st.sampled_from(("prompt", "language", "naïve")), joined, max_size=2))
+    if draw(st.booleans()):
+        new = st.sampled_from(("file", "language", "prompt", "timestamp_granularities[]", "名", "naïve"))
+        fields["$rename"] = draw(st.dictionaries(st.sampled_from(OLD), new, max_size=3))
     return json.dumps(fields, ensure_ascii=draw(st.booleans())).encode()
 
 

@@ -4,11 +4,14 @@ Tests for :mod:`sttproxy.forms.evaluation`.
 
 from __future__ import annotations
 
+from collections import Counter
+
 from twisted.trial.unittest import SynchronousTestCase
 
 from sttproxy.config import Config, Rules, Text, parse
 from sttproxy.errors import MalformedForm
-from sttproxy.forms.evaluation import Decision, Evaluation
+from sttproxy.forms.evaluation import Evaluation
+from sttproxy.forms.plans import Decision
 
 from .rewriting import drops, forced_json, forced_parts, rules_for
 
@@ -150,7 +153,7 @@ class MapTests(SynchronousTestCase):
     """Tests for tables of values."""
 
     def test_table(self) -> None:
-        """A value that equals a key, byte for byte, is replaced; any other value passes."""
+        """A value that equals a key, whatever its case, is replaced; any other value passes."""
         rules = rules_for(**{"$map": {"model": {"a": "b", "": "none", "会": "c", "b": "c", "n": 1, "t": True}}})
         for value, result in (
             (b"a", "b"),
@@ -159,7 +162,8 @@ class MapTests(SynchronousTestCase):
             ("会".encode(), "c"),
             (b"n", "1"),
             (b"t", "true"),
-            (b"A", PASSES),
+            (b"A", "b"),
+            (b"T", "true"),
             (b"a ", PASSES),
             (b"a\n", PASSES),
             (b"*", PASSES),
@@ -209,12 +213,21 @@ class GovernsTests(SynchronousTestCase):
     """Tests for fields outside the form, for example in the query."""
 
     def test_governs(self) -> None:
-        """Rules govern forced, removed and mapped fields, in any spelling, but not fields that have only a default."""
-        rules = rules_for(**{"f": "1", "r": None, "$default": {"d": "1", "f": "2"}, "$map": {"m": {"a": "b"}}})
+        """Rules govern all fields in any spelling, except those that have only a default, and new names of renames."""
+        rules = rules_for(
+            **{
+                "f": "1",
+                "r": None,
+                "j": {"$append": "x"},
+                "$rename": {"o": "n"},
+                "$default": {"d": "1", "f": "2"},
+                "$map": {"m": {"a": "b"}},
+            }
+        )
         evaluation = Evaluation(rules)
-        for name in ("f", "F[]", "r", "r[0]", "m", "ｍ", "_charset_"):
+        for name in ("f", "F[]", "r", "r[0]", "m", "ｍ", "_charset_", "j", "J[x]", "o", "O"):
             self.assertTrue(evaluation.governs(name), name)
-        for name in ("d", "x", ""):
+        for name in ("d", "x", "n", ""):
             self.assertFalse(evaluation.governs(name), name)
 
     def test_bracket_never_closed(self) -> None:
@@ -224,6 +237,8 @@ class GovernsTests(SynchronousTestCase):
             evaluation = Evaluation(rules)
             self.assertIs(evaluation.decide("a[b"), DROPPED, sections)
             self.assertTrue(evaluation.governs("a[b"), sections)
+        rules = rules_for(**{"$rename": {"a_b": "c"}})
+        self.assertEqual((Evaluation(rules).sent_as("a[b"), Evaluation(rules).sent_as("a")), ("c", "a"))
         rules = rules_for(**{"$map": {"a_b": {"x": "y"}}, "$default": {"a_b": "z"}})
         self.assertEqual(act(rules, ("a[b", b"x"))[:2], (["y"], []))
 
@@ -251,6 +266,37 @@ class SummaryTests(SynchronousTestCase):
         )
         sent = [("forced", b""), ("NONE", b""), ("sent", b""), ("map", b"a"), ("MAP", b"a"), ("unmapped", b"x")]
         self.assertEqual(act(rules, *sent)[2], "forced=Forced[]; defaulted=D%C3%A9%2Cf; mapped=Map; removed=none")
+
+    def test_joined_and_renamed(self) -> None:
+        """Joined fields, cut ones, renames by their old name, and values that were removed."""
+        rules = rules_for(
+            **{
+                "p": {"$append": "x", "max_tokens": 1},
+                "q": {"$append": "x"},
+                "$rename": {"Lang": "language"},
+                "$map": {"language": {"auto": None}},
+            }
+        )
+        evaluation = Evaluation(rules)
+        for name, value in (("p", b"one two"), ("lang", b"auto")):
+            name = evaluation.sent_as(name)
+            self.assertIs(evaluation.decide(name), Decision.DEPENDS)
+            evaluation.settle(name, value)
+        evaluation.missing()
+        self.assertEqual(evaluation.summary(), "removed=language; joined=p,q; cut=p; renamed=Lang")
+
+    def test_tally(self) -> None:
+        """A complete form is counted once for each kind of rule that did something; an incomplete one is not."""
+        tally: Counter[str] = Counter()
+        for sent in (["m"], ["m", "m"], ["x"]):
+            evaluation = Evaluation(rules_for(**{"f": 1, "g": 1, "$map": {"m": {"*": 1}}, "$default": {"d": 1}}), tally)
+            for name in sent:
+                evaluation.evaluate(name, lambda: b"a")
+            evaluation.missing()
+        Evaluation(rules_for(f=1), tally).decide("f")
+        Evaluation(rules_for(**{"$default": {"d": 1}}), tally).missing()
+        Evaluation(rules_for(), tally).missing()
+        self.assertEqual(tally, {"forced": 3, "mapped": 2, "defaulted": 4})
 
     def test_nothing(self) -> None:
         """The summary is empty if nothing was done; a field without parts is not listed."""

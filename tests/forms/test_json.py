@@ -13,14 +13,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from sttproxy.config import MAX_KEY, Rules, fold, parse
+from sttproxy.config import MAX_VALUE, Rules, fold, parse
 from sttproxy.errors import BodyTooLarge, MalformedForm
 from sttproxy.forms.evaluation import Evaluation
 from sttproxy.forms.json import MAX_MEMBERS, JSONRewriter
 from sttproxy.forms.multipart import MAX_DROPPED
 
-from .rewriting import rewrite_json, rules_for
-from .strategies import COMMON, WORDS, configurations
+from .oracle import Oracle, RefusedError, joined_text, key_of
+from .rewriting import Item, rewrite_json, rules_for
+from .strategies import ALIKE, COMMON, OLD, WORDS, configurations
 
 MAPS = {"$map": {"m": {"a": "b", "0.20": 1, "true": False, "": "none", "n": 2.50, "gone": ""}}}
 ANY = {"$map": {"m": {"*": 7}}}
@@ -87,7 +88,7 @@ class TableTests(SynchronousTestCase):
             ("null", ':"none"'),
             ('"n"', ":2.5"),
             ('"gone"', ':""'),
-            ('"A"', ':"A"'),
+            ('"A"', ':"b"'),
             ('["a"]', ':["a"]'),
             ('{"a": 1}', ':{"a": 1}'),
             ('"\\ud800"', ':"\\ud800"'),
@@ -98,13 +99,13 @@ class TableTests(SynchronousTestCase):
 
     def test_any_other(self) -> None:
         """A star matches any value of any type and length."""
-        long = json.dumps("x" * (MAX_KEY + 1))
+        long = json.dumps("x" * (MAX_VALUE + 1))
         for value in ('"a"', "null", "[1]", '{"a": {}}', "1e9", '"\\ud800"', long, '"*"'):
             self.assertEqual(output(f'{{"m": {value}}}', **ANY), '{"m":7}', value[:20])
 
     def test_longest(self) -> None:
         """The longest value that a table can contain is matched; a longer one passes."""
-        longest = "x" * MAX_KEY
+        longest = "x" * MAX_VALUE
         for value, expected in (
             (longest, ':"y"'),
             (longest + "x", f':"{longest}x"'),
@@ -112,6 +113,62 @@ class TableTests(SynchronousTestCase):
         ):
             fields = {"$map": {"m": {longest: "y"}}}
             self.assertEqual(output(f'{{"m": "{value}"}}', **fields), f'{{"m"{expected}}}', len(value))
+
+    def test_joined(self) -> None:
+        """A scalar is joined as text to the configured texts, which stand alone for a missing member and for null."""
+        rules = {"p": {"$prepend": 'a"b ', "$append": "\n会", "max_tokens": 4}}
+        for body, text in (
+            ("{}", ""),
+            ('{"p": null}', ""),
+            ('{"P[]": ""}', ""),
+            ('{"p": "c"}', "c"),
+            ('{"p": "\\u4f1a\\ud83d\\ude00"}', "会😀"),
+            ('{"p": 0.50}', "0.50"),
+            ('{"p": true}', "true"),
+            ('{"p": "one two three four"}', "four"),
+        ):
+            self.assertEqual(json.loads(output(body, **rules)), {"p": f'a"b {text}\n会'}, body)
+        for refused in ('["a"]', '{"a": 1}', '"\\ud800"', '"\\u0000"', '"%s"' % ("x" * (MAX_VALUE + 1))):
+            self.assertRaises(MalformedForm, output, f'{{"p": {refused}}}', **rules)
+        self.assertRaises(MalformedForm, output, '{"p": "a", "P": "b"}', **rules)
+        self.assertEqual(output('{"x":1,"p":"c"}', f=1, p={"$prepend": ""}), '{"f":1,"x":1,"p":"c"}')
+
+    def test_removed(self) -> None:
+        """A member whose value has null in its table is removed, and counts as not sent."""
+        rules = {"$map": {"l": {"auto": None, "zh-*": "zh", "": None}}, "$default": {"l": "en"}}
+        for value, expected in (
+            ('"AUTO"', '{"l":"en"}'),
+            ("null", '{"l":"en"}'),
+            ('"ZH-cn"', '{"l":"zh"}'),
+            ('"zh\\u002dcn"', '{"l":"zh"}'),
+            ('"zh-%s"' % ("会" * MAX_VALUE * 3), '{"l":"zh"}'),
+            ('"zh-%s\\""' % ("\\\\" * MAX_VALUE * 6), '{"l":"zh"}'),
+            ('["auto"]', '{"l":["auto"]}'),
+        ):
+            self.assertEqual(output(f'{{"l": {value}}}', **rules), expected, value[:20])
+        self.assertEqual(output('{"l": ["a"], "x": 1}', **{"$map": {"l": {"*": None}}}), '{"x":1}')
+
+    def test_renamed(self) -> None:
+        """A member gets its new name, without brackets; two members under one name are refused."""
+        rules = {
+            "$rename": {"lang": "language", "g": "granularities[]", "é": "ü\u4f1a"},
+            "$map": {"language": {"a": 1}},
+        }
+        for body, expected in (
+            ('{"lang": "en", "x": 1}', '{"language":"en","x":1}'),
+            ('{"x": 1, "LANG": "a"}', '{"x":1,"language":1}'),
+            ('{"\\u006cang": ["en"]}', '{"language":["en"]}'),
+            ('{"g": ["word"]}', '{"granularities":["word"]}'),
+            ('{"g[]": ["word"]}', '{"granularities":["word"]}'),
+            ('{"é": 1}', '{"ü会":1}'),
+            ('{"lang": "a"}', '{"language":1}'),
+        ):
+            self.assertEqual(output(body, **rules), expected, body)
+        self.assertEqual(output('{"lang": "en"}', f=1, **rules), '{"f":1,"language":"en"}')
+        for names in (("lang", "language"), ("language", "LANG"), ("lang", "lang[]"), ("g", "Granularities")):
+            body = json.dumps(dict.fromkeys(names, 1))
+            error = self.assertRaises(MalformedForm, output, body, **rules)
+            self.assertIn("would both be sent as", error.message)
 
     def test_together(self) -> None:
         """Forced members come first, then the client's after the tables, then defaults, also for emptied members."""
@@ -165,13 +222,13 @@ class StreamTests(SynchronousTestCase):
             self.assertEqual((first + second + third).count(held), 1, held)
             self.assertNotIn(held, first + second)
         self.assertEqual(self.feed(b'{"m":"', b"a", b'b"', **MAPS), [b"{", b"", b'"m":"ab"'])
-        long = b"x" * 6 * MAX_KEY
+        long = b"x" * 6 * MAX_VALUE
         self.assertEqual(self.feed(b'{"m":"', long, b"yy", **MAPS), [b"{", b"", b'"m":"' + long + b"yy"])
 
     def test_escaped(self) -> None:
         """The longest value of a table is matched even if each of its characters is escaped."""
-        escaped = b"\\u0061" * MAX_KEY
-        fields = {"$map": {"m": {"a" * MAX_KEY: "b"}}}
+        escaped = b"\\u0061" * MAX_VALUE
+        fields = {"$map": {"m": {"a" * MAX_VALUE: "b"}}}
         self.assertEqual(left_for(rules_for(**fields), b'{"m":"%b"}' % escaped), b'{"m":"b"}')
 
     def test_dropped(self) -> None:
@@ -248,27 +305,49 @@ def configured(name: str, value: Any) -> Any:
 
 
 def expected(configuration: bytes, body: str) -> list[tuple[str, Any]]:
-    """The expected members, computed from the texts alone."""
+    """
+    The expected members, computed from the texts alone.
+
+    :raises RefusedError: when the body must be refused.
+    """
+    oracle = Oracle.of(configuration)
     rules = dict(read(configuration.decode()))
     defaults = {fold(name): (name, value) for name, value in rules.pop("$default", [])}
     maps = {fold(name): dict(table) for name, table in rules.pop("$map", [])}
-    forced = {fold(name) for name in rules}
-    members = [(name, configured(name, value)) for name, value in rules.items() if value is not None]
+    rules.pop("$rename", None)
+    joined = {fold(name): (name, value) for name, value in oracle.joined.items()}
+    forced = {fold(name) for name in rules if name not in oracle.joined}
+    members = [
+        (name, configured(name, value)) for name, value in rules.items() if fold(name) in forced and value is not None
+    ]
     there = set()
-    for name, value in read(body):
-        key = fold(name)
+    sent = [Item(name, None, None, b"") for name, _ in read(body)]
+    for (old, value), item in zip(read(body), oracle.renamed(sent, lists=False), strict=True):
+        name = old if item.name == old else item.name.removesuffix("[]")
+        key, text = fold(name), compared(value)
         if key in forced:
             continue
+        if key in joined:
+            if text is None or key in there:
+                raise RefusedError
+            there.add(key)
+            name, rule = joined[key]
+            members.append((name, joined_text(rule, text.encode("utf-8", "surrogatepass"))))
+            continue
         table, default = maps.get(key, {}), defaults.get(key, ("", None))[1]
-        text = compared(value)
-        value = table[text] if text is not None and text != "*" and text in table else table.get("*", value)
+        found = "*" if text is None else key_of(table, text.encode("utf-8", "surrogatepass"))
+        if found in table:
+            value = table[found]
+            if value is None:
+                continue
         long = dict(default) if isinstance(default, list) and default and isinstance(default[0], tuple) else {}
         if long.get("when_empty") and "value" in long and value in (None, ""):
             continue
         there.add(key)
         members.append((name, value))
+    members += [(name, joined_text(rule, b"")) for key, (name, rule) in joined.items() if key not in there]
     for key, (name, default) in defaults.items():
-        if key not in there and key not in forced:
+        if key not in there and key not in forced and key not in joined:
             long = dict(default) if isinstance(default, list) and default and isinstance(default[0], tuple) else {}
             members.append((name, configured(name, long.get("value", default))))
     return members
@@ -281,8 +360,8 @@ class PropertyTests(SynchronousTestCase):
     @given(
         configurations(),
         st.dictionaries(
-            st.sampled_from((*COMMON, *map(str.upper, COMMON), "naïve", "x", "other")),
-            st.sampled_from(WORDS)
+            st.sampled_from((*COMMON, *map(str.upper, COMMON), *OLD, "naïve", "x", "other")),
+            st.sampled_from((*WORDS, *ALIKE))
             | st.none()
             | st.booleans()
             | st.integers(-99, 99)
@@ -296,5 +375,10 @@ class PropertyTests(SynchronousTestCase):
     def test_rewritten(self, configuration: bytes, members: dict[str, Any], escaped: bool) -> None:
         """The result has the forced members, the client's after the tables, and the defaults, with their types."""
         body = json.dumps(members, ensure_ascii=escaped)
-        found = left_for(parse(configuration).base, body.encode()).decode()
-        self.assertEqual(read(found), expected(configuration, body))
+        rules = parse(configuration).base
+        try:
+            meant = expected(configuration, body)
+        except RefusedError:
+            self.assertRaises(MalformedForm, left_for, rules, body.encode())
+        else:
+            self.assertEqual(read(left_for(rules, body.encode()).decode()), meant)

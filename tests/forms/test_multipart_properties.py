@@ -11,7 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from sttproxy.config import Rules, parse
 from sttproxy.errors import MalformedForm
 
-from .oracle import Oracle
+from .oracle import Oracle, RefusedError
 from .rewriting import (
     Item,
     Rewritten,
@@ -45,6 +45,15 @@ def sent(form: Form) -> list[Item]:
     return [Item(part.name, part.filename, part.content_type, part.value) for part in form.parts]
 
 
+def refused(oracle: Oracle, items: list[Item]) -> bool:
+    """Whether a form with these fields must be refused, by the configuration."""
+    try:
+        oracle.items(items)
+    except RefusedError:
+        return True
+    return False
+
+
 class WellFormedTests(SynchronousTestCase):
     """Well-formed forms."""
 
@@ -60,8 +69,9 @@ class WellFormedTests(SynchronousTestCase):
         try:
             output = rewrite(parse(configuration).base, form.boundary, data.draw(cuts(form.body)), counted)
         except MalformedForm as error:
-            self.assertTrue(counted and oracle.repeats(sent(form)), error.message)
-            self.assertIn("repeat no field", error.message)
+            if not refused(oracle, sent(form)):
+                self.assertTrue(counted and oracle.repeats(sent(form)), error.message)
+                self.assertIn("repeat no field", error.message)
             return
         expected = oracle.items(sent(form))
         self.assertEqual(output.length, len(output.body) if counted else None)
@@ -75,7 +85,8 @@ class WellFormedTests(SynchronousTestCase):
         try:
             output = rewrite(parse(configuration).base, form.boundary, data.draw(cuts(form.body)), counted)
         except MalformedForm as error:
-            self.assertTrue(counted and "double quotes" in error.message, error.message)
+            if not refused(Oracle.of(configuration), sent(form)):
+                self.assertTrue(counted and "double quotes" in error.message, error.message)
             return
         self.assertEqual(output.length, len(output.body) if counted else None)
         self.assertEqual(by_multipart(output), Oracle.of(configuration).items(sent(form)))
@@ -88,11 +99,15 @@ class WellFormedTests(SynchronousTestCase):
         self.assertEqual(outcome(rules, form.boundary, data.draw(cuts(form.body)), counted), whole)
         self.assertEqual(outcome(rules, form.boundary, bytewise(form.body), counted), whole)
 
-    @given(forms(min_boundary=16), configurations(maps=False), st.booleans())
+    @given(forms(min_boundary=16), configurations(once=False), st.booleans())
     def test_twice(self, form: Form, configuration: bytes, counted: bool) -> None:
         """The result is a form too: rewritten by the same rules, it contains the same fields."""
         rules = parse(configuration).base
-        once = rewrite(rules, form.boundary, [form.body], counted)
+        try:
+            once = rewrite(rules, form.boundary, [form.body], counted)
+        except MalformedForm as error:
+            self.assertIn("would both be sent as", error.message)
+            return
         again = rewrite(rules, once.boundary, [once.body], counted)
         self.assertEqual(stable_fields(rules, by_multipart(again)), stable_fields(rules, by_multipart(once)))
 

@@ -12,14 +12,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from sttproxy.config import MAX_KEY, parse
+from sttproxy.config import MAX_VALUE, parse
 from sttproxy.errors import MalformedForm
 from sttproxy.forms.evaluation import Evaluation
 from sttproxy.forms.urlencoded import MAX_PAIRS, rewrite, strip_query
 
-from .oracle import Oracle
+from .oracle import Oracle, RefusedError
 from .rewriting import Item, rules_for
-from .strategies import COMMON, WORDS, configurations
+from .strategies import ALIKE, COMMON, OLD, WORDS, configurations
 
 MAPS = {"$map": {"m": {"a b": "c d", "会": "é&=", "": "none", "gone": "", "a+b": "plus"}}}
 ANY = {"$map": {"m": {"*": "o"}}}
@@ -71,6 +71,7 @@ class TableTests(SynchronousTestCase):
             (b"m=gone", b"m="),
             (b"%4D%5B%5D=gone", b"M%5B%5D="),
             (b"m=%61", b"m=%61"),
+            (b"m=A+B", b"m=c+d"),
             (b"m=%FF", b"m=%FF"),
             (b"m=*", b"m=*"),
             (b"m=gone&m=x&m=gone", b"m=&m=x&m="),
@@ -79,8 +80,47 @@ class TableTests(SynchronousTestCase):
 
     def test_any_other(self) -> None:
         """A star matches any value, even one that is not UTF-8 or that is longer than any value in a table."""
-        for body in (b"m=a", b"m=", b"m", b"m=%FF%00", b"m=" + b"x" * (MAX_KEY + 1)):
+        for body in (b"m=a", b"m=", b"m", b"m=%FF%00", b"m=" + b"x" * (MAX_VALUE + 1)):
             self.assertEqual(output(body, **ANY), b"m=o", body[:20])
+
+    def test_joined(self) -> None:
+        """The client's value is decoded and joined to the texts, which stand alone if the client sends none."""
+        rules = {"p": {"$prepend": "a&b ", "$append": " é", "max_tokens": 4}}
+        for body, expected in (
+            (b"x=1", b"x=1&p=a%26b++%C3%A9"),
+            (b"p=&x=1", b"p=a%26b++%C3%A9&x=1"),
+            (b"P%5B%5D=%e4%bc%9a+c", b"p=a%26b+%E4%BC%9A+c+%C3%A9"),
+            (b"p=one+two+three+four", b"p=a%26b+four+%C3%A9"),
+        ):
+            self.assertEqual(output(body, **rules), expected, body)
+        for body in (b"p=%FF", b"p=a%00", b"p=1&p=2", b"p=" + b"x" * (MAX_VALUE + 1)):
+            self.assertRaises(MalformedForm, output, body, **rules)
+
+    def test_removed(self) -> None:
+        """A field whose value has null in its table is removed, and counts as not sent."""
+        rules = {"$map": {"l": {"auto": None, "zh-*": "zh", "": None}}, "$default": {"l": "en"}}
+        for body, expected in (
+            (b"l=AUTO&x=1", b"x=1&l=en"),
+            (b"l", b"l=en"),
+            (b"l=auto&l=fr", b"l=fr"),
+            (b"l=Zh-%63n", b"l=zh"),
+            (b"l=zh-%FF" + b"x" * MAX_VALUE, b"l=zh"),
+            (b"l=aut%6f%00x", b"l=en"),
+        ):
+            self.assertEqual(output(body, **rules), expected, body)
+
+    def test_renamed(self) -> None:
+        """A field gets its new name and keeps the bytes of its value; two fields under one name are refused."""
+        rules = {"$rename": {"lang": "language", "g": "granularities[]", "é": "ü&"}, "$map": {"language": {"a": "b"}}}
+        for body, expected in (
+            (b"lang=%65n&x=1", b"language=%65n&x=1"),
+            (b"LANG%5B%5D=a", b"language%5B%5D=b"),
+            (b"g=1&g%5B%5D=2", b"granularities%5B%5D=1&granularities%5B%5D=2"),
+            (b"%C3%A9", b"%C3%BC%26="),
+        ):
+            self.assertEqual(output(body, **rules), expected, body)
+        for body in (b"lang=1&language=1", b"lang=1&lang=1", b"language=1&x=1&Lang=1"):
+            self.assertRaises(MalformedForm, output, body, **rules)
 
     def test_together(self) -> None:
         """Forced fields come first, then the client's after the tables, then defaults, also for emptied fields."""
@@ -119,6 +159,11 @@ class QueryTests(SynchronousTestCase):
         ):
             self.assertEqual(strip_query(evaluation, query), expected, query)
 
+    def test_joined_and_renamed(self) -> None:
+        """Joined fields, and the old names of renames, are removed too."""
+        evaluation = Evaluation(rules_for(p={"$append": "x"}, **{"$rename": {"lang": "language"}}))
+        self.assertEqual(strip_query(evaluation, b"p=1&LANG[]=1&language=1&a=1"), b"language=1&a=1")
+
     def test_refused(self) -> None:
         """A name with a control character is rejected."""
         evaluation = Evaluation(rules_for(**ANY))
@@ -140,17 +185,25 @@ class PropertyTests(SynchronousTestCase):
         configurations(),
         st.lists(
             st.tuples(
-                st.sampled_from((*COMMON, *(f"{name}[]" for name in COMMON), *map(str.upper, COMMON), "naïve", "x")),
-                st.sampled_from(WORDS) | st.text(st.characters(codec="utf-8"), max_size=3),
+                st.sampled_from(
+                    (*COMMON, *(f"{name}[]" for name in (*COMMON, *OLD)), *map(str.upper, COMMON), *OLD, "naïve", "x")
+                ),
+                st.sampled_from((*WORDS, *ALIKE)) | st.text(st.characters(codec="utf-8"), max_size=3),
             ),
             max_size=6,
         ),
     )
     def test_rewritten(self, configuration: bytes, pairs: list[tuple[str, str]]) -> None:
         """The result has the forced fields, the client's after the tables, and the defaults."""
-        found = rewrite(Evaluation(parse(configuration).base), urlencode(pairs).encode())
+        sent = [Item(name, None, None, value.encode()) for name, value in pairs]
+        evaluation = Evaluation(parse(configuration).base)
+        try:
+            expected = Oracle.of(configuration).items(sent)
+        except RefusedError:
+            self.assertRaises(MalformedForm, rewrite, evaluation, urlencode(pairs).encode())
+            return
+        found = rewrite(evaluation, urlencode(pairs).encode())
         read = [
             Item(name, None, None, value.encode()) for name, value in parse_qsl(found.decode(), keep_blank_values=True)
         ]
-        sent = [Item(name, None, None, value.encode()) for name, value in pairs]
-        self.assertEqual(read, Oracle.of(configuration).items(sent))
+        self.assertEqual(read, expected)

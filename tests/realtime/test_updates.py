@@ -151,6 +151,35 @@ class EditTests(SynchronousTestCase):
             self.assertEqual(json.loads(each.edited(text))["session"]["input_audio_transcription"], expected)
         self.assertEqual(each.edited(SESSION % "{}"), SESSION % "{}")
 
+    def test_joined(self) -> None:
+        """Texts are joined to each value of the client; alone they are sent until there is one, or it is removed."""
+        each = updates({"prompt": {"$prepend": "MLX, ", "max_tokens": 4}, "$rename": {"hint": "prompt", "x": "y"}})
+        self.assertEqual(
+            json.loads(each.first())["session"]["audio"]["input"]["transcription"],
+            {"prompt": "MLX, "},
+        )
+        for sent, expected in (
+            ({}, {"prompt": "MLX, "}),
+            ({"Prompt": "one two three four"}, {"prompt": "MLX, three four"}),
+            ({"x": 1}, {"x": 1}),
+            ({"hint": "a"}, {"prompt": "MLX, a"}),
+            (None, {"prompt": "MLX, "}),
+        ):
+            text = SESSION % json.dumps({"input_audio_transcription": sent})
+            self.assertEqual(json.loads(each.edited(text))["session"]["input_audio_transcription"], expected)
+        for refused in ('{"prompt":"a","hint":"b"}', '{"prompt":["a"]}', '{"prompt":"a","PROMPT":"b"}'):
+            text = SESSION % f'{{"input_audio_transcription":{refused}}}'
+            self.assertRaises(
+                Refusal, updates({"prompt": {"$append": "x"}, "$rename": {"hint": "prompt"}}).edited, text
+            )
+
+    def test_folded(self) -> None:
+        """A value is removed or replaced by its beginning, in any letter case."""
+        folding = updates({"$map": {"language": {"auto": None, "zh-*": "zh"}}})
+        for sent, expected in (("AUTO", {}), ("ZH-cn", {"language": "zh"}), ("en", {"language": "en"})):
+            text = SESSION % json.dumps({"input_audio_transcription": {"language": sent}})
+            self.assertEqual(json.loads(folding.edited(text))["session"]["input_audio_transcription"], expected)
+
     def test_other_fields(self) -> None:
         """Rules for other fields are not applied."""
         text = SESSION % '{"input_audio_transcription":{"temperature":1,"languages":["en"]}}'

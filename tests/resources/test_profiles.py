@@ -368,6 +368,19 @@ class ExplanationTests(ProxyTestCase):
             [b"0; forced=prompt; defaulted=model"],
         )
 
+    def test_joined_and_renamed(self) -> None:
+        """It names joined, cut and renamed fields, and the statistics count the forms in which that was done."""
+        fields = {
+            "prompt": {"$prepend": "geheim ", "max_tokens": 4},
+            "$rename": {"lang": "language"},
+            "$map": {"language": {"auto": None}},
+        }
+        body = b"prompt=one+two+three+four&lang=auto"
+        told = b"0; removed=language; joined=prompt; cut=prompt; renamed=lang"
+        self.assertEqual(self.explained(fields, transcription(body, URLENCODED)), [told])
+        self.assertEqual(self.explained(fields, transcription()), [b"0; joined=prompt"])
+        self.assertEqual(self.stats.rules, {"removed": 1, "joined": 2, "cut": 1, "renamed": 1})
+
     def test_nothing_done(self) -> None:
         """If nothing was changed, it has only the generation."""
         self.assertEqual(self.explained({}, transcription()), [b"0"])

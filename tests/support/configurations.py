@@ -41,8 +41,9 @@ BAD_NAMES = (
 )
 #: Members that are reserved at some places.
 RESERVED = (
-    *("$comment", "$schema", "$default", "$map", "$profiles", "$unset", "$file", "value", "when_empty"),
     *("$translations", "$paths", "$choose", "path", "query", "header", "address", "key", "profile"),
+    *("$comment", "$schema", "$default", "$map", "$rename", "$profiles", "$unset", "$file", "value", "when_empty"),
+    *("$prepend", "$append", "max_tokens"),
 )
 PROFILES = ("medical", "0", "A.b_c~d-e", "x" * 64)
 BAD_PROFILES = ("", "-a", ".a", "_a", "~", "a b", "a/b", "名", "é", "a\n", "x" * 65)
@@ -54,14 +55,18 @@ _SCALARS = _TEXT | st.booleans() | st.integers(-9, 9) | st.sampled_from((0.2, -1
 _KEYS = st.sampled_from(("type", "file", "[]", "a b", "名", "k"))
 _VALUES = _SCALARS | st.lists(_SCALARS, max_size=3) | st.dictionaries(_KEYS, _SCALARS, max_size=3)
 _DEFAULTS = _VALUES | st.fixed_dictionaries({"value": _VALUES}, optional={"when_empty": st.booleans()})
-_TABLES = st.dictionaries(st.sampled_from(("", "*", "whisper-1", "a\nb", "$x")), _SCALARS, max_size=3)
+_TABLES = st.dictionaries(
+    st.sampled_from(("", "*", "whisper-1", "Whisper-*", "a\nb", "$x")), st.none() | _SCALARS, max_size=3
+)
+_PLAIN = st.sampled_from(("", "en", "a\nb")) | _FILE
+_JOINED = st.fixed_dictionaries({"$prepend": _PLAIN}, optional={"$append": _PLAIN, "max_tokens": st.integers(1, 99)})
+_RENAMES = st.dictionaries(st.sampled_from(("lang", "audio", "File", "a b")), st.sampled_from(("file", "名", "v[k]")))
 
 
 def _fields(values: st.SearchStrategy[JSON]) -> st.SearchStrategy[dict[str, JSON]]:
     return st.dictionaries(st.sampled_from(NAMES), values, max_size=3)
 
 
-_SECTIONS = {"$default": _fields(_DEFAULTS), "$map": _fields(_TABLES)}
 _PATHS = st.sampled_from(("/asr", "/v1/asr", "/a.b/c_~-", "/health/x", "/v1/audio/translations"))
 _LISTED = _PATHS | st.fixed_dictionaries({"path": _PATHS}, optional={"query": st.booleans()})
 _PATTERNS = st.dictionaries(
@@ -76,13 +81,15 @@ _CHOICES = st.fixed_dictionaries(
     },
 )
 _SWITCH = {"$translations": st.booleans()}
+_SECTIONS = {"$default": _fields(_DEFAULTS), "$map": _fields(_TABLES), "$rename": _RENAMES}
 _UNSET = st.lists(st.sampled_from((*NAMES, "", "file")), max_size=2)
 
 
 @st.composite
 def _rules(draw: st.DrawFn, more: dict[str, st.SearchStrategy[JSON]]) -> JSON:
     sections = draw(st.fixed_dictionaries({}, optional={**_SECTIONS, **more}))
-    return {**draw(_fields(st.none() | _VALUES)), **sections}
+    joined = draw(st.dictionaries(st.sampled_from(("prompt", "naïve")), _JOINED, max_size=1))
+    return {**draw(_fields(st.none() | _VALUES)), **joined, **sections}
 
 
 #: Valid configurations.
