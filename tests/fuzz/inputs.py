@@ -40,7 +40,7 @@ RULES = (
     ).base,
     parse(
         b'{"$default": {"m": {"value": "d", "when_empty": true}, "o": {"k": true}},'
-        b' "$map": {"m": {"a": "", "aa": "b"}}}'
+        b' "$map": {"m": {"a": "", "aa": "b", "a*": null}}, "$rename": {"x": "m", "language": "l[]"}}'
     ).base,
 )
 

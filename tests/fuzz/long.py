@@ -1,6 +1,6 @@
 """
 A long run of the strategies: ``python -m tests.fuzz.long forms --minutes 60``, or ``--examples 1000000``; ``clients``
-and ``servers`` are HTTP/2's.
+and ``servers`` are HTTP/2's.  With ``--node``, the parsers of Node read the accepted forms, too.
 
 It runs rounds of a few thousand examples, each with its own seed, until the time or the number is reached.  The first
 example that breaks an invariant ends the run, and is reduced to the smallest such example.
@@ -17,14 +17,19 @@ from typing import Any, Protocol
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis.strategies import SearchStrategy
 
-from sttproxy.config import parse
+from sttproxy.config import Rules, parse
 
+from ..differential.installed import by_busboy, by_undici
+from ..differential.process import Refused
+from ..forms.rewriting import Rewritten
 from . import connections
-from .invariants import INSTALLED, check_readers, check_rewriter
+from .invariants import INSTALLED, Meaning, check_readers, check_rewriter
 from .strategies import Attempt, attempts
 
 #: Examples in a round; the memory of a round is freed after it.
 ROUND = 2000
+#: The parsers outside this Python, and how many forms each of them reads at once.
+NODE, BATCH = {"undici": by_undici, "busboy": by_busboy}, 500
 
 
 class Checking(Protocol):
@@ -52,9 +57,16 @@ class Tally:
 
     :ivar accepted: how many of them were accepted.
     :ivar refused: by reader, how many accepted bodies it refused.
+    :ivar configurations: the different configurations of the accepted bodies.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, node: bool = False) -> None:
+        """
+        :param node: whether Node's parsers read the bodies, too.
+        """
+        self._readers = {**INSTALLED, **NODE} if node else INSTALLED
+        self._outputs: list[tuple[Rules, Rewritten]] = []
+        self.configurations: set[bytes] = set()
         self.strategy = attempts()
         self.examples = 0
         self.accepted = 0
@@ -67,11 +79,29 @@ class Tally:
         left = check_rewriter(rules, attempt.boundary, attempt.pieces, attempt.counted)
         if left is not None:
             self.accepted += 1
+            self.configurations.add(attempt.configuration)
             check_readers(rules, left, self.refused)
+            self._outputs.append((rules, left))
+            if len(self._outputs) == BATCH:
+                self._end_batch()
+
+    def _end_batch(self) -> None:
+        """Check what Node's parsers read."""
+        outputs, self._outputs = self._outputs, []
+        for reader in NODE.keys() & self._readers.keys():
+            readings = NODE[reader]([left for _, left in outputs])
+            for (rules, left), reading in zip(outputs, readings, strict=True):
+                if isinstance(reading, Refused):
+                    self.refused[reader] += 1
+                else:
+                    Meaning.of(rules, left).check(reader, reading)
 
     def __str__(self) -> str:
-        refused = ", ".join(f"{self.refused[name]} by {name}" for name in INSTALLED)
-        return f"{self.examples} bodies, {self.accepted} accepted; of these refused: {refused}"
+        refused = ", ".join(f"{self.refused[name]} by {name}" for name in self._readers)
+        return (
+            f"{self.examples} bodies, {self.accepted} accepted, under {len(self.configurations)} configurations; "
+            f"of these refused: {refused}"
+        )
 
 
 def run_round(tally: Checking, number: int, examples: int) -> None:
@@ -98,10 +128,11 @@ def main() -> None:
     options.add_argument("--minutes", type=float, default=0, help="how long; by default as long as --examples takes")
     options.add_argument("--examples", type=int, default=0, help="how many; by default as many as --minutes has")
     options.add_argument("--seed", type=int, default=int(time.time()), help="of the first round")
+    options.add_argument("--node", action="store_true", help="let the parsers of Node read the forms, too")
     chosen = options.parse_args()
     if not chosen.minutes and not chosen.examples:
         options.error("give --minutes or --examples")
-    tally: Checking = Tally() if chosen.what == "forms" else connections.Tally(chosen.what == "clients")
+    tally: Checking = Tally(chosen.node) if chosen.what == "forms" else connections.Tally(chosen.what == "clients")
     begun = shown = time.monotonic()
     number = chosen.seed
     print(f"seed {number}; readers of forms: {', '.join(INSTALLED)}", flush=True)

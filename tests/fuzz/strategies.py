@@ -40,7 +40,7 @@ _VECTORS = [
 ]
 
 #: Names of ruled fields in disguised spellings.
-disguises = st.sampled_from(("prompt", "language", "temperature", "model", "response_format")).flatmap(
+disguises = st.sampled_from(("prompt", "language", "temperature", "model", "response_format", "lang")).flatmap(
     lambda name: st.sampled_from(
         (
             name,
@@ -95,6 +95,9 @@ _FILE_NAMES: tuple[Callable[[str], bytes], ...] = (
     lambda name: b'; filename="=?utf-8?q?%b?="' % quote(name).replace("%", "=").encode(),
 )
 _INNER = (
+    *("en".encode(charset) for charset in ("utf-8", "utf-16", "utf-16-le", "utf-7", "utf-32-be")),
+    b"EN-\xff",
+    b"en\0",
     b"--i\r\nContent-Disposition: form-data; name=prompt\r\n\r\nevil\r\n--i--",
     b"Content-Disposition: form-data; name=prompt\r\n\r\nevil",
     b"prompt=evil",
