@@ -5,6 +5,7 @@ Tests for :mod:`sttproxy.usage`: unknown options, suggestions, help and shell co
 from __future__ import annotations
 
 import io
+import shlex
 from typing import Any
 
 from twisted.scripts.twistd import ServerOptions
@@ -69,7 +70,7 @@ class UsageTests(OptionsTestCase):
         """The help of each command has an example that the command accepts."""
         for name, (options_of, _) in commands.COMMANDS.items():
             text = str(options_of())
-            example = text[text.index("Example: ") :].split()
+            example = shlex.split(text[text.index("Example: ") :])
             self.assertEqual(example[1:3], ["sttproxy", name])
             options_of().parseOptions([word for word in example[3:] if word != ">" and "schema" not in word])
 
