@@ -1,0 +1,44 @@
+"""
+A finished record as names and values, for JSON: the same names wherever it is shown.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..http1.requests import shown_path
+from .record import PHASES, Record
+
+
+def entry(record: Record, time: float, *, client: bool = False) -> dict[str, Any]:
+    """
+    A record, without values of fields, keys and queries.
+
+    :param time: when it ended, in seconds since 1970.
+    :param client: whether the client's address is shown.
+    """
+    shown: dict[str, Any] = {
+        "time": round(time, 3),
+        "route": record.route,
+        "profile": record.profile,
+        "method": record.method.decode(),
+        "target": shown_path(record.target),
+        "http_version": record.version.decode().removeprefix("HTTP/"),
+        "status": record.status,
+        "ending": record.ending,
+        "error": record.error,
+        "reason": record.why,
+        "request_id": record.request_id,
+        "server": record.server.name if record.server else "",
+        "connection_reused": record.reused,
+        "request_bytes": record.received_bytes,
+        "sent_bytes": record.sent_bytes,
+        "response_bytes": record.response_bytes,
+        "recording_bytes": record.recording_bytes,
+        "audio_seconds": record.audio_seconds,
+        "fields": {action: list(names) for action, names in record.fields},
+        **{f"{phase}_seconds": round(seconds, 6) for phase, seconds in zip(PHASES, record.times, strict=True)},
+    }
+    if client:
+        shown["client"] = record.client
+    return shown

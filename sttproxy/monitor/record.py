@@ -1,0 +1,155 @@
+"""
+The record of one request: what is known of it, what happened to it, and how long each phase took.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from .server import Server
+
+#: Who answers a request.  The proxy itself (`OWN`) answers for its pages, for preflights, and for requests that it
+#: refuses before it knows where they lead.
+Route = Literal["transcription", "pass_through", "own"]
+TRANSCRIPTION: Route = "transcription"
+PASS_THROUGH: Route = "pass_through"
+OWN: Route = "own"
+
+#: How a request ended.  `DONE`: the response is complete, whatever the server's status.  `REFUSED`: the proxy answered
+#: with an error because of the client or of a limit.  `UPSTREAM_FAILED`: the server sent no response, or only a part of
+#: one.  `STOPPED`: the daemon stopped.  `FAILED`: the proxy has a bug.
+Ending = Literal["done", "refused", "upstream failed", "client gone", "stopped", "failed"]
+DONE: Ending = "done"
+REFUSED: Ending = "refused"
+UPSTREAM_FAILED: Ending = "upstream failed"
+CLIENT_GONE: Ending = "client gone"
+STOPPED: Ending = "stopped"
+FAILED: Ending = "failed"
+
+#: What was done to fields of a form: pairs of an action and the names of fields.
+Fields = tuple[tuple[str, tuple[str, ...]], ...]
+
+#: The phases, as indexes of `Record.times`; `TOTAL` is behind them.
+RECEIVING, WAITING, SENDING, WORKING, ANSWERING = range(5)
+TOTAL = 5
+#: Their names, and that of the total, in the order of the indexes.
+PHASES = ("receiving", "waiting", "sending", "working", "answering", "total")
+
+
+class Record:
+    """
+    One request.  It is made when the head is complete.
+
+    At each moment a request is in exactly one phase, so its phases add up to its total, also if receiving, sending and
+    answering overlap.  The phase is what the request waits for at this moment:
+
+    - *receiving*: the client must send more of the body.
+    - *waiting*: a turn in the queue of transcriptions, or a connection to the server.  Begins with the head.
+    - *sending*: the server must take what was sent; its connection is full, and the client is paused.
+    - *working*: the body is sent, and the head of the response is awaited.
+    - *answering*: the head of the response is there; its body is passed on.  Responses of the proxy's own are, too.
+
+    A body is sent as soon as it is handed to the connection; what the buffers of the connection hold counts as working.
+
+    :ivar route: who answers.
+    :ivar profile: the profile whose rules apply; empty: none.
+    :ivar method, target: as they were received, without the query.
+    :ivar version: of HTTP, at the client's side: ``b"HTTP/1.1"``.
+    :ivar client: the client's address, as the log names it.
+    :ivar request_id: identifies the request in logs and headers; empty: it has no identifier.
+    :ivar began: when the head was complete, in the clock's seconds.
+    :ivar times: seconds of each phase, indexed by phase; the total behind them, once it has ended.
+    :ivar phase: the phase that it is in.
+    :ivar since: when that phase began, in the clock's seconds.
+    :ivar server: the server that it was sent to last; None: none.
+    :ivar reused: whether its connection to the server had carried a request before; None: it had no connection.
+    :ivar status: of the response; 0: no response has begun.
+    :ivar received_bytes: of the request's body, from the client.
+    :ivar sent_bytes: of the request's body, to the server.
+    :ivar response_bytes: of the response's body, to the client.
+    :ivar recording_bytes: of the recording in a transcription's form.
+    :ivar audio_seconds: duration of the recording, where the response tells it; None: unknown.
+    :ivar fields: the names of the fields that rules have changed, and what was done to them; no values.
+    :ivar complete: whether the response is complete.
+    :ivar ending: None while it is in flight.
+    :ivar error: the code of the proxy's error; empty: none.
+    :ivar why: the reason in its log line; empty: none.
+    """
+
+    __slots__ = (
+        "audio_seconds",
+        "began",
+        "client",
+        "complete",
+        "ending",
+        "error",
+        "fields",
+        "method",
+        "phase",
+        "profile",
+        "received_bytes",
+        "recording_bytes",
+        "request_id",
+        "response_bytes",
+        "reused",
+        "route",
+        "sent_bytes",
+        "server",
+        "since",
+        "status",
+        "target",
+        "times",
+        "version",
+        "why",
+    )
+
+    def __init__(self, now: float, method: bytes, target: bytes, version: bytes, client: str) -> None:
+        """
+        :param now: in the clock's seconds.
+        :param target: without its query.
+        """
+        self.began = self.since = now
+        self.method = method
+        self.target = target
+        self.version = version
+        self.client = client
+        self.phase = WAITING
+        self.times = [0.0, 0.0, 0.0, 0.0, 0.0, 0.0]
+        self.route: Route = OWN
+        self.profile = self.request_id = self.error = self.why = ""
+        self.server: Server | None = None
+        self.reused: bool | None = None
+        self.status = self.received_bytes = self.sent_bytes = self.response_bytes = self.recording_bytes = 0
+        self.audio_seconds: float | None = None
+        self.fields: Fields = ()
+        self.complete = False
+        self.ending: Ending | None = None
+
+    def enter(self, phase: int, now: float) -> None:
+        """
+        A phase begins, and the one before ends.
+
+        :param now: in the clock's seconds.
+        """
+        self.times[self.phase] += now - self.since
+        self.phase = phase
+        self.since = now
+
+    def end(self, ending: Ending, now: float) -> None:
+        """The last phase ends, and the request."""
+        self.times[self.phase] += now - self.since
+        self.times[TOTAL] = now - self.began
+        self.since = now
+        self.ending = ending
+
+    @property
+    def ended(self) -> float:
+        """When it ended, in the clock's seconds."""
+        return self.began + self.times[TOTAL]
+
+    @property
+    def real_time_factor(self) -> float | None:
+        """How many seconds of audio were transcribed in each second; None: unknown."""
+        if self.audio_seconds is None or not self.times[TOTAL]:
+            return None
+        return self.audio_seconds / self.times[TOTAL]

@@ -1,0 +1,168 @@
+"""
+All numbers about requests, in one object: fed with records, read by what shows them.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Callable
+
+import attrs
+
+from .group import WINDOW_S, WINDOWS, Group
+from .record import OWN, PASS_THROUGH, TRANSCRIPTION, Record, Route
+from .server import Server
+from .tally import Tally
+
+#: Most finished records that are kept before they are counted together, which costs each of them a tenth.
+BATCH = 256
+#: How many finished records are kept to be shown.
+RECENT = 200
+#: Most profiles that are counted apart.  A profile that is gone keeps its numbers; what comes later is counted under
+#: `OTHERS`.
+MAX_PROFILES = 64
+OTHERS = "…"
+#: Most fields of rules that are counted apart, for the same reason.
+MAX_FIELDS = 500
+
+
+@attrs.frozen
+class Load:
+    """
+    The requests during one window, for charts.
+
+    :ivar in_flight, queued: the most at the same time, as seen once a second.
+    """
+
+    in_flight: int
+    queued: int
+
+
+class Registry:
+    """
+    Counts requests, from the complete head to the end, and what else happens.  Its memory is bounded.
+
+    Finished records are counted together: before anything is read, and when there are `BATCH` of them.
+
+    :ivar in_flight: the records of requests whose response is not complete, oldest first.
+    :ivar recent: the last records that have ended, oldest first.
+    :ivar routes, profiles, versions: the numbers of the requests of each.
+    :ivar rejected: responses to requests whose head was rejected, by the first digit of their status.  These requests
+        belong to no group.
+    :ivar refusals: answers of the proxy with an error of its own, by error code.
+    :ivar fields: how often something was done to a field, by action and name.
+    :ivar servers: by name, in the order of preference.
+    :ivar loads: the last windows, oldest first.
+    :ivar connections: open client connections.
+    :ivar clients_refused: client connections rejected because too many were open.
+    :ivar preflights: preflights of browsers that were answered.
+    :ivar moved_on: requests that moved on to the next server, each time they did.
+    """
+
+    def __init__(self, now: Callable[[], float]) -> None:
+        """
+        :param now: returns the clock's seconds.
+        """
+        self._now = now
+        self._window_ends = now() + WINDOW_S
+        self._finished: list[Record] = []
+        self.in_flight: dict[Record, None] = {}
+        self.recent: deque[Record] = deque(maxlen=RECENT)
+        self.routes: dict[Route, Group] = {TRANSCRIPTION: Group(), PASS_THROUGH: Group(), OWN: Group()}
+        self.profiles: dict[str, Group] = {}
+        self.versions: dict[str, Group] = {}
+        self.rejected: Counter[int] = Counter()
+        self.refusals: Counter[str] = Counter()
+        self.fields: Counter[tuple[str, str]] = Counter()
+        self.servers: dict[str, Server] = {}
+        self.loads: deque[Load] = deque(maxlen=WINDOWS)
+        self._load = Load(0, 0)
+        self.connections = 0
+        self.clients_refused = 0
+        self.preflights = 0
+        self.moved_on = 0
+
+    def server(self, name: str) -> Server:
+        """The numbers of a server, which are made at the first time."""
+        return self.servers.setdefault(name, Server(name))
+
+    # What happens.
+
+    def begin(self, record: Record) -> None:
+        """The head of a request is complete."""
+        self.in_flight[record] = None
+
+    def end(self, record: Record) -> None:
+        """A request has ended."""
+        del self.in_flight[record]
+        self.recent.append(record)
+        self._finished.append(record)
+        if len(self._finished) >= BATCH:
+            self.count()
+
+    def reject(self, record: Record) -> None:
+        """A request's head was rejected; there is no request in flight."""
+        self.rejected[record.status // 100] += 1
+        self.refusals[record.error] += 1
+        self.recent.append(record)
+
+    def tick(self, queued: int) -> None:
+        """
+        To be called once a second, also while there is no request.
+
+        :param queued: how many transcriptions wait for a turn.
+        """
+        load = self._load
+        self._load = Load(max(load.in_flight, len(self.in_flight)), max(load.queued, queued))
+        if self._now() >= self._window_ends:
+            self.count()
+
+    # Counting.
+
+    def count(self) -> None:
+        """Count the finished records, so that all numbers are up to date."""
+        if self._finished:
+            finished, self._finished = self._finished, []
+            self._add(finished)
+        if self._now() >= self._window_ends:
+            self._step()
+
+    def _add(self, finished: list[Record]) -> None:
+        alike: dict[tuple[Route, str, bytes], list[Record]] = {}
+        for record in finished:
+            alike.setdefault((record.route, record.profile, record.version), []).append(record)
+        for (route, profile, version), records in alike.items():
+            tally = Tally.of(records)
+            self.routes[route].add(tally)
+            self._group(self.profiles, profile).add(tally)
+            self._group(self.versions, version.decode().removeprefix("HTTP/")).add(tally)
+        self.refusals.update([record.error for record in finished if record.error])
+        for fields, number in Counter([record.fields for record in finished if record.fields]).items():
+            for action, names in fields:
+                for name in names:
+                    key = (action, name)
+                    if key in self.fields or len(self.fields) < MAX_FIELDS:
+                        self.fields[key] += number
+
+    def _group(self, groups: dict[str, Group], name: str) -> Group:
+        group = groups.get(name)
+        if group is None:
+            if len(groups) >= MAX_PROFILES:
+                name = OTHERS
+            group = groups.setdefault(name, Group())
+        return group
+
+    def _step(self) -> None:
+        """Begin the window of this moment."""
+        now = self._now()
+        groups = [*self.routes.values(), *self.profiles.values(), *self.versions.values()]
+        for _ in range(WINDOWS + 1):  # more steps change nothing
+            if self._window_ends > now:
+                break
+            for group in groups:
+                group.step()
+            self.loads.append(self._load)
+            self._load = Load(len(self.in_flight), 0)
+            self._window_ends += WINDOW_S
+        else:
+            self._window_ends = now + WINDOW_S

@@ -1,0 +1,147 @@
+"""
+The numbers of a registry as names and values, for JSON.  Units stand in the names.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from . import histogram
+from .entry import entry
+from .group import WINDOW_S, Group, Point
+from .record import CLIENT_GONE, PASS_THROUGH, PHASES, STOPPED, TRANSCRIPTION, WAITING, Record
+from .registry import Registry
+from .tally import REAL_TIME_FACTOR
+
+#: Of the form of the report.  It grows if a member changes its meaning; new members do not change it.
+SCHEMA = 1
+
+#: The quantiles of a real-time factor: the smaller, the slower.
+_FACTORS = {"p50": 0.5, "p10": 0.1, "p1": 0.01}
+
+
+def report(registry: Registry, now: float) -> dict[str, Any]:
+    """
+    All numbers.
+
+    :param now: in the clock's seconds.
+    """
+    registry.count()
+    flying = list(registry.in_flight)
+    tallies = [group.all for group in registry.routes.values()]
+    answers: Counter[int] = sum([tally.answers for tally in tallies], Counter(registry.rejected))
+    endings: Counter[Any] = sum([tally.endings for tally in tallies], Counter())
+    errors: Counter[str] = sum([server.errors for server in registry.servers.values()], Counter())
+    began = Counter([record.route for record in flying])
+    return {
+        "schema": SCHEMA,
+        "total_requests": sum(tally.requests for tally in tallies) + len(flying),
+        "stt_requests": registry.routes[TRANSCRIPTION].all.requests + began[TRANSCRIPTION],
+        "forwarded_requests": registry.routes[PASS_THROUGH].all.requests + began[PASS_THROUGH],
+        "preflights": registry.preflights,
+        "refused_requests": sum(registry.rejected.values()),
+        "in_flight": len(flying),
+        "oldest_seconds": round(now - flying[0].began, 3) if flying else None,
+        "connections": registry.connections,
+        "clients_refused": registry.clients_refused,
+        "answers": _classes(answers),
+        "upstream_errors": dict(sorted(errors.items())),
+        "moved_on": registry.moved_on,
+        "clients_gone": endings[CLIENT_GONE],
+        "broken_off": sum(tally.broken_off for tally in tallies),
+        "stopped": endings[STOPPED],
+        "routes": _groups(registry.routes, flying, lambda record: record.route),
+        "profiles": _groups(registry.profiles, flying, lambda record: record.profile),
+        "http_versions": _groups(registry.versions, flying, lambda record: record.version.decode()[5:]),
+        "rules": _fields(registry),
+        "refusals": dict(sorted(registry.refusals.items())),
+    }
+
+
+def recent(registry: Registry, now: float, time: float) -> list[dict[str, Any]]:
+    """
+    The last requests, oldest first.
+
+    :param now: in the clock's seconds.
+    :param time: the same moment, in seconds since 1970.
+    """
+    return [entry(record, time - (now - record.ended)) for record in registry.recent]
+
+
+def _classes(answers: Mapping[int, int]) -> dict[str, int]:
+    return {f"{first}xx": number for first, number in sorted(answers.items())}
+
+
+def _fields(registry: Registry) -> dict[str, dict[str, int]]:
+    """How often something was done to a field, by action."""
+    fields: dict[str, dict[str, int]] = {}
+    for (action, name), number in sorted(registry.fields.items()):
+        fields.setdefault(action, {})[name] = number
+    return fields
+
+
+def _groups(groups: Mapping[Any, Group], flying: list[Record], key: Callable[[Record], str]) -> dict[str, Any]:
+    in_flight = Counter(map(key, flying))
+    queued = Counter([key(record) for record in flying if record.phase == WAITING])
+    return {name: _group(group, in_flight[name], queued[name]) for name, group in sorted(groups.items())}
+
+
+def _group(group: Group, in_flight: int, queued: int) -> dict[str, Any]:
+    tally = group.all
+    shown: dict[str, Any] = {
+        "requests": tally.requests + in_flight,
+        "in_flight": in_flight,
+        "queued": queued,
+        "answers": _classes(tally.answers),
+        "request_bytes": tally.request_bytes,
+        "sent_bytes": tally.sent_bytes,
+        "response_bytes": tally.response_bytes,
+        "durations": {span: _durations(summary) for span, summary in group.summaries().items()},
+    }
+    if tally.recordings or tally.timed:
+        shown["recordings"] = tally.recordings
+        shown["recording_bytes"] = tally.recording_bytes
+        shown["audio_seconds"] = round(tally.audio_seconds, 3)
+        shown["real_time_factor"] = {
+            span: _quantiles(summary, REAL_TIME_FACTOR, _FACTORS) for span, summary in group.summaries().items()
+        }
+    return shown
+
+
+def _durations(summary: histogram.Summary) -> dict[str, Any]:
+    return {f"{phase}_seconds": _quantiles(summary, number, histogram.QUANTILES) for number, phase in enumerate(PHASES)}
+
+
+def _quantiles(summary: histogram.Summary, distribution: int, parts: Mapping[str, float]) -> dict[str, float]:
+    values = summary.quantiles(distribution, parts.values())
+    return dict(zip(parts, values, strict=True))
+
+
+def _point(point: Point) -> dict[str, Any]:
+    means = {
+        f"{phase}_seconds": round(total / point.requests, 6) for phase, total in zip(PHASES, point.seconds, strict=True)
+    }
+    return {
+        "requests": point.requests,
+        "failures": point.failures,
+        **means,
+        "p50_seconds": point.p50,
+        "p99_seconds": point.p99,
+        "real_time_factor": point.real_time_factor,
+    }
+
+
+def series(registry: Registry) -> dict[str, Any]:
+    """The last ten minutes in windows of `WINDOW_S`, oldest first: loads, and the points of each route."""
+    registry.count()
+    return {
+        "window_seconds": WINDOW_S,
+        "in_flight": [load.in_flight for load in registry.loads],
+        "queued": [load.queued for load in registry.loads],
+        "routes": {
+            route: [None if point is None else _point(point) for point in group.points]
+            for route, group in registry.routes.items()
+        },
+    }
