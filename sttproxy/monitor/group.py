@@ -4,15 +4,14 @@ The numbers of the requests that have something in common: since the start, and 
 
 from __future__ import annotations
 
-from array import array
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Mapping
 
 import attrs
 
-from . import histogram
-from .record import TOTAL
-from .tally import Tally
+from .histogram import QUANTILES, Histogram, Packed
+from .record import PHASES, TOTAL
+from .tally import REAL_TIME_FACTOR, Tally
 
 #: Seconds of one window.  The last minutes are made of whole windows.
 WINDOW_S = 10.0
@@ -42,10 +41,20 @@ class Point:
     @classmethod
     def of(cls, tally: Tally) -> Point:
         """The point of a window's requests."""
-        p50, p99 = histogram.Summary(tally.durations).quantiles(TOTAL, (0.5, 0.99))
+        p50, p99 = tally.durations.summary().quantiles(TOTAL, (0.5, 0.99))
         known = tally.transcribing_seconds > 0
         factor = tally.audio_seconds / tally.transcribing_seconds if known else None
         return cls(tally.requests, tally.failures, tuple(tally.seconds), p50, p99, factor)
+
+
+#: Names of quantiles of a real-time factor: the smaller, the slower.
+_FACTORS = {"p50": 0.5, "p10": 0.1, "p1": 0.01}
+
+#: What is shown of each distribution: its name, its number, and the quantiles.
+_SHOWN = (
+    *((f"{phase}_seconds", number, QUANTILES) for number, phase in enumerate(PHASES)),
+    ("real_time_factor", REAL_TIME_FACTOR, _FACTORS),
+)
 
 
 class Group:
@@ -60,39 +69,55 @@ class Group:
         self.all = Tally()
         self.points: deque[Point | None] = deque(maxlen=WINDOWS)
         self._window = Tally()
-        #: The windows of the last ten minutes: keys and counts of their durations, in a small part of a dict's memory.
-        self._past: deque[tuple[array[int], array[int]]] = deque()
-        self._spans: dict[str, histogram.Counts] = {"minute": Counter(), "ten_minutes": Counter()}
-        self._summaries: dict[str, histogram.Summary] | None = None
+        #: The windows of the last ten minutes.
+        self._past: deque[Packed] = deque()
+        self._minute = Histogram()
+        self._ten_minutes = Histogram()
+        self._quantiles: dict[str, dict[str, dict[str, float]]] = {}
 
     def add(self, tally: Tally) -> None:
         """Add finished requests."""
         self.all.add(tally)
         self._window.add(tally)
-        for counts in self._spans.values():
-            counts.update(tally.durations)
-        self._summaries = None
+        self._minute.add(tally.durations)
+        self._ten_minutes.add(tally.durations)
+        self._quantiles = {}
 
     def step(self) -> None:
         """A window is over, and the next one begins."""
         window = self._window
-        counts = window.durations
-        self._past.append((array("H", counts.keys()), array("L", counts.values())))
-        self.points.append(Point.of(window) if window.requests else None)
+        self._past.append(window.durations.packed())
         if window.requests:
+            self.points.append(Point.of(window))
             self._window = Tally()
-        for span, length in (("minute", MINUTE), ("ten_minutes", WINDOWS)):
-            if len(self._past) > length:
-                keys, numbers = self._past[-1 - length]
-                if keys:
-                    histogram.subtract(self._spans[span], dict(zip(keys, numbers, strict=True)))
-                    self._summaries = None
+        else:
+            self.points.append(None)
+        self._leave_out(self._minute, MINUTE)
+        self._leave_out(self._ten_minutes, WINDOWS)
         if len(self._past) > WINDOWS:
             self._past.popleft()
 
-    def summaries(self) -> Mapping[str, histogram.Summary]:
-        """The durations of the last minute, the last ten minutes, and since the start; computed if one has changed."""
-        if self._summaries is None:
-            spans = {**self._spans, "since_start": self.all.durations}
-            self._summaries = {span: histogram.Summary(counts) for span, counts in spans.items()}
-        return self._summaries
+    def _leave_out(self, span: Histogram, length: int) -> None:
+        """Subtract the window that is too old for a span of time."""
+        if len(self._past) > length:
+            old = self._past[-1 - length]
+            if old[0]:
+                span.subtract(old)
+                self._quantiles = {}
+
+    def quantiles(self) -> Mapping[str, Mapping[str, Mapping[str, float]]]:
+        """
+        Quantiles of the durations and of the real-time factor: by span of time, by name, and by name of the quantile.
+
+        They are computed again only if there was a request.
+        """
+        if not self._quantiles:
+            spans = {"minute": self._minute, "ten_minutes": self._ten_minutes, "since_start": self.all.durations}
+            for name, span in spans.items():
+                summary = span.summary()
+                self._quantiles[name] = {
+                    name: dict(zip(parts, summary.quantiles(number, parts.values()), strict=True))
+                    for name, number, parts in _SHOWN
+                    if number != REAL_TIME_FACTOR or self.all.timed
+                }
+        return self._quantiles

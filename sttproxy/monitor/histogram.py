@@ -14,7 +14,7 @@ import functools
 from array import array
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate, cycle, repeat
 from operator import add, rshift
 
@@ -26,33 +26,11 @@ _DROPPED = 18
 _BITS = 13
 _BIN = (1 << _BITS) - 1
 
-#: Counts by the distribution's number and the bin.
-Counts = Counter[int]
+#: Keys and counts.
+Packed = tuple["array[int]", "array[int]"]
 
-#: The quantiles that are shown, by name; the last is the largest value.
+#: Some quantiles by name, for durations; the last one is the largest value.
 QUANTILES = {"p50": 0.5, "p90": 0.9, "p99": 0.99, "max": 1.0}
-
-
-def count(values: Sequence[float], distributions: Iterable[int]) -> Counts:
-    """
-    Count values.
-
-    :param values: not negative; one of each distribution, then one of each again, and so on.
-    :param distributions: the distributions' numbers.
-    """
-    singles = memoryview(array("f", values)).cast("B").cast("I")
-    above = cycle([number << _BITS for number in distributions])
-    return Counter(map(add, map(rshift, singles, repeat(_DROPPED)), above))
-
-
-def subtract(counts: Counts, other: Mapping[int, int]) -> None:
-    """Take counts away that were added before."""
-    for key, number in other.items():
-        left = counts[key] - number
-        if left:
-            counts[key] = left
-        else:
-            del counts[key]
 
 
 @functools.cache  # there are 8192 bins, of which a process meets a few hundred
@@ -64,12 +42,69 @@ def _value_of(bin_: int) -> float:
     return float(f"{(low + high) / 2:.4g}")
 
 
-class Summary:
-    """What is read from counts: quantiles of each distribution."""
+class Histogram:
+    """
+    Counts of values of several distributions.
+    """
 
-    def __init__(self, counts: Mapping[int, int]) -> None:
-        self._keys = sorted(counts)
-        self._sums = list(accumulate(map(counts.__getitem__, self._keys), initial=0))
+    __slots__ = ("_counts", "_keys")
+
+    def __init__(self) -> None:
+        self._counts: Counter[int] = Counter()
+        #: The keys in their order, as they were when they were sorted last.
+        self._keys: list[int] = []
+
+    def count(self, values: Sequence[float], distributions: Iterable[int]) -> None:
+        """
+        Count values.
+
+        :param values: not negative; one of each distribution, then one of each again, and so on.
+        :param distributions: the distributions' numbers.
+        """
+        singles = memoryview(array("f", values)).cast("B").cast("I")
+        above = cycle([number << _BITS for number in distributions])
+        self._counts.update(map(add, map(rshift, singles, repeat(_DROPPED)), above))
+
+    def add(self, other: Histogram) -> None:
+        """Add the counts of another one."""
+        self._counts.update(other._counts)
+
+    def packed(self) -> Packed:
+        """The counts, in a small part of the memory, for `subtract`."""
+        return array("H", self._counts.keys()), array("L", self._counts.values())
+
+    def subtract(self, packed: Packed) -> None:
+        """Take counts away that were added before."""
+        counts = self._counts
+        for key, number in zip(*packed, strict=True):
+            left = counts[key] - number
+            if left:
+                counts[key] = left
+            else:
+                del counts[key]
+                self._keys = []
+
+    def summary(self) -> Summary:
+        """What can be read from the counts of this moment."""
+        if len(self._keys) != len(self._counts):  # a key is only ever removed where the order is dropped
+            self._keys = sorted(self._counts)
+        return Summary(self._keys, list(accumulate(map(self._counts.__getitem__, self._keys), initial=0)))
+
+
+class Summary:
+    """
+    What is read from a histogram.
+    """
+
+    __slots__ = ("_keys", "_sums")
+
+    def __init__(self, keys: list[int], sums: list[int]) -> None:
+        """
+        :param keys: in their order.
+        :param sums: how many values come before each key, and how many there are.
+        """
+        self._keys = keys
+        self._sums = sums
 
     def _ends(self, distribution: int) -> tuple[int, int]:
         """The positions of a distribution's first bin, and behind its last one."""

@@ -66,6 +66,8 @@ class Registry:
         self._now = now
         self._window_ends = now() + WINDOW_S
         self._finished: list[Record] = []
+        #: What was counted, but is not in its groups yet.
+        self._fresh: dict[tuple[Route, str, bytes], Tally] = {}
         self.in_flight: dict[Record, None] = {}
         self.recent: deque[Record] = deque(maxlen=RECENT)
         self.routes: dict[Route, Group] = {TRANSCRIPTION: Group(), PASS_THROUGH: Group(), OWN: Group()}
@@ -98,7 +100,7 @@ class Registry:
         self.recent.append(record)
         self._finished.append(record)
         if len(self._finished) >= BATCH:
-            self.count()
+            self._take()
 
     def reject(self, record: Record) -> None:
         """A request's head was rejected; there is no request in flight."""
@@ -120,29 +122,35 @@ class Registry:
     # Counting.
 
     def count(self) -> None:
-        """Count the finished records, so that all numbers are up to date."""
-        if self._finished:
-            finished, self._finished = self._finished, []
-            self._add(finished)
+        """Count everything that has happened, before it is read."""
+        self._sort_out()
         if self._now() >= self._window_ends:
             self._step()
 
-    def _add(self, finished: list[Record]) -> None:
-        alike: dict[tuple[Route, str, bytes], list[Record]] = {}
-        for record in finished:
-            alike.setdefault((record.route, record.profile, record.version), []).append(record)
-        for (route, profile, version), records in alike.items():
-            tally = Tally.of(records)
+    def _sort_out(self) -> None:
+        """Bring the numbers of all groups up to date."""
+        self._take()
+        for (route, profile, version), tally in self._fresh.items():
             self.routes[route].add(tally)
             self._group(self.profiles, profile).add(tally)
             self._group(self.versions, version.decode().removeprefix("HTTP/")).add(tally)
+        self._fresh.clear()
+
+    def _take(self) -> None:
+        """Count the finished records."""
+        finished, self._finished = self._finished, []
+        alike: dict[tuple[Route, str, bytes], list[Record]] = {}
+        for record in finished:
+            alike.setdefault((record.route, record.profile, record.version), []).append(record)
+        for key, records in alike.items():
+            self._fresh.setdefault(key, Tally()).take(records)
         self.refusals.update([record.error for record in finished if record.error])
         for fields, number in Counter([record.fields for record in finished if record.fields]).items():
             for action, names in fields:
                 for name in names:
-                    key = (action, name)
-                    if key in self.fields or len(self.fields) < MAX_FIELDS:
-                        self.fields[key] += number
+                    pair = (action, name)
+                    if pair in self.fields or len(self.fields) < MAX_FIELDS:
+                        self.fields[pair] += number
 
     def _group(self, groups: dict[str, Group], name: str) -> Group:
         group = groups.get(name)

@@ -8,18 +8,13 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from . import histogram
 from .entry import entry
 from .group import WINDOW_S, Group, Point
 from .record import CLIENT_GONE, PASS_THROUGH, PHASES, STOPPED, TRANSCRIPTION, WAITING, Record
 from .registry import Registry
-from .tally import REAL_TIME_FACTOR
 
 #: Of the form of the report.  It grows if a member changes its meaning; new members do not change it.
 SCHEMA = 1
-
-#: The quantiles of a real-time factor: the smaller, the slower.
-_FACTORS = {"p50": 0.5, "p10": 0.1, "p1": 0.01}
 
 
 def report(registry: Registry, now: float) -> dict[str, Any]:
@@ -98,25 +93,14 @@ def _group(group: Group, in_flight: int, queued: int) -> dict[str, Any]:
         "request_bytes": tally.request_bytes,
         "sent_bytes": tally.sent_bytes,
         "response_bytes": tally.response_bytes,
-        "durations": {span: _durations(summary) for span, summary in group.summaries().items()},
+        "durations": group.quantiles(),
     }
     if tally.recordings or tally.timed:
         shown["recordings"] = tally.recordings
         shown["recording_bytes"] = tally.recording_bytes
         shown["audio_seconds"] = round(tally.audio_seconds, 3)
-        shown["real_time_factor"] = {
-            span: _quantiles(summary, REAL_TIME_FACTOR, _FACTORS) for span, summary in group.summaries().items()
-        }
+        shown["transcribing_seconds"] = round(tally.transcribing_seconds, 3)
     return shown
-
-
-def _durations(summary: histogram.Summary) -> dict[str, Any]:
-    return {f"{phase}_seconds": _quantiles(summary, number, histogram.QUANTILES) for number, phase in enumerate(PHASES)}
-
-
-def _quantiles(summary: histogram.Summary, distribution: int, parts: Mapping[str, float]) -> dict[str, float]:
-    values = summary.quantiles(distribution, parts.values())
-    return dict(zip(parts, values, strict=True))
 
 
 def _point(point: Point) -> dict[str, Any]:

@@ -7,8 +7,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from . import histogram
-from .record import CLIENT_GONE, PHASES, STOPPED, Ending, Record
+from .histogram import Histogram
+from .record import CLIENT_GONE, PHASES, STOPPED, TOTAL, Ending, Record
 
 #: The distributions of a tally: one for each phase and the total, indexed as `Record.times`, and the real-time factor.
 REAL_TIME_FACTOR = len(PHASES)
@@ -58,38 +58,38 @@ class Tally:
         self.answers: Counter[int] = Counter()
         self.endings: Counter[Ending | None] = Counter()
         self.seconds = [0.0 for _ in _TIMES]
-        self.durations: histogram.Counts = Counter()
+        self.durations = Histogram()
 
-    @classmethod
-    def of(cls, records: Sequence[Record]) -> Tally:
-        """The tally of finished requests."""
-        self = cls()
-        self.requests = len(records)
+    def take(self, records: Sequence[Record]) -> None:
+        """Add finished requests."""
+        self.requests += len(records)
         complete = [record.status // 100 for record in records if record.complete]
         self.answers.update(complete)
+        self.endings.update([record.ending for record in records])
         if len(complete) < len(records):
             cut = [record.ending for record in records if not record.complete]
-            self.broken_off = len(cut) - cut.count(CLIENT_GONE) - cut.count(STOPPED)
-        self.endings.update([record.ending for record in records])
-        self.request_bytes = sum([record.received_bytes for record in records])
-        self.sent_bytes = sum([record.sent_bytes for record in records])
-        self.response_bytes = sum([record.response_bytes for record in records])
+            self.broken_off += len(cut) - cut.count(CLIENT_GONE) - cut.count(STOPPED)
+        self.request_bytes += sum([record.received_bytes for record in records])
+        self.sent_bytes += sum([record.sent_bytes for record in records])
+        self.response_bytes += sum([record.response_bytes for record in records])
         times: list[float] = []
         for record in records:
             if record.status != _SWITCHING:
                 times += record.times
-        self.seconds = [sum(times[index :: len(_TIMES)]) for index in _TIMES]
-        self.durations = histogram.count(times, _TIMES)
+        for index in _TIMES:
+            self.seconds[index] += sum(times[index :: len(_TIMES)])
+        self.durations.count(times, _TIMES)
         recordings = [record.recording_bytes for record in records if record.recording_bytes]
-        self.recordings, self.recording_bytes = len(recordings), sum(recordings)
-        timed = [(record.audio_seconds, record.times[-1]) for record in records if record.audio_seconds]
+        if recordings:
+            self.recordings += len(recordings)
+            self.recording_bytes += sum(recordings)
+        timed = [(record.audio_seconds, record.times[TOTAL]) for record in records if record.audio_seconds]
         if timed:
-            self.timed = len(timed)
-            self.audio_seconds = sum([audio for audio, _ in timed])
-            self.transcribing_seconds = sum([taken for _, taken in timed])
+            self.timed += len(timed)
+            self.audio_seconds += sum([audio for audio, _ in timed])
+            self.transcribing_seconds += sum([taken for _, taken in timed])
             factors = [audio / taken for audio, taken in timed if taken > 0]
-            self.durations.update(histogram.count(factors, (REAL_TIME_FACTOR,)))
-        return self
+            self.durations.count(factors, (REAL_TIME_FACTOR,))
 
     @property
     def failures(self) -> int:
@@ -111,4 +111,4 @@ class Tally:
         self.audio_seconds += other.audio_seconds
         self.transcribing_seconds += other.transcribing_seconds
         self.seconds = [mine + theirs for mine, theirs in zip(self.seconds, other.seconds, strict=True)]
-        self.durations.update(other.durations)
+        self.durations.add(other.durations)
