@@ -10,6 +10,7 @@ import attrs
 from twisted.internet.interfaces import IStreamClientEndpoint
 
 from . import loops, security
+from .monitor.server import Server
 from .resources.forwarding import Target, Targets
 from .settings import Settings
 from .upstream.agent import UpstreamAgent
@@ -59,9 +60,17 @@ class Backends:
         prefixes = tuple(dict.fromkeys(server.target.prefix for server in self.servers))
         return Targets(self.failover.candidates, prefixes, self.servers[0].target.pseudonym)
 
-    def snapshot(self) -> dict[str, Any]:
-        """What the statistics show, ready for JSON."""
-        return {"upstream": self.failover.current, "servers": self.failover.snapshot()}
+    def snapshot(self, now: float) -> dict[str, Any]:
+        """
+        What the statistics show, ready for JSON.
+
+        :param now: in the clock's seconds.
+        """
+        servers = [
+            {**shown, "connections": server.pool.numbers(), **server.target.server.numbers(now)}
+            for shown, server in zip(self.failover.snapshot(), self.servers, strict=True)
+        ]
+        return {"upstream": self.failover.current, "servers": servers}
 
 
 def backends_of(
@@ -116,6 +125,7 @@ def _backend(
     wanted = settings.target_host_header or ("target" if where.secure else "client")
     target = Target(
         Upstream(UpstreamAgent(pool), reactor, f"{where.scheme}://{where.name}"),
+        Server(name),
         where.prefix.encode(),
         (where.name if wanted == "client" else where.authority if wanted == "target" else wanted).encode(),
         settings.answer_timeout,

@@ -17,7 +17,7 @@ from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 from twisted.web.resource import IResource
 
-from . import __version__, descriptors, embedded, loops, privileges, security
+from . import __version__, descriptors, embedded, loops, privileges, security, vitals
 from .admission import Admission
 from .backends import Backends
 from .cors import CrossOrigin
@@ -28,6 +28,8 @@ from .inbound.interfaces import Limits, Timeouts
 from .inbound.site import Site
 from .logs import destination as log_files
 from .logs.observer import TextObserver
+from .monitor.registry import Registry
+from .monitor.report import report
 from .resources.forwarding import PassThrough
 from .resources.pages import Health, StatsPage
 from .resources.preflight import Preflight
@@ -36,7 +38,6 @@ from .resources.sessions import Sessions
 from .resources.transcriptions import Transcriptions
 from .routes import HEALTH, STATS
 from .settings import Settings
-from .stats import Stats
 from .upstream.probe import Probe
 from .watch import ConfigWatcher
 from .watch.follower import FileFollower
@@ -129,21 +130,20 @@ def tree_of(
     settings: Settings,
     watcher: ConfigWatcher,
     backends: Backends,
-    stats: Stats,
+    registry: Registry,
+    admission: Admission,
     snapshot: Callable[[], dict[str, Any]],
     cors: CrossOrigin | None,
 ) -> IResource:
     """
     The Resource tree.
 
-    :param snapshot: returns the members of ``/stats`` that are neither counters nor the configuration.
+    :param snapshot: returns the members of ``/stats`` that are neither about requests nor the configuration.
     :param cors: the pages of other origins that may use the proxy; None: the upstream decides.
     """
     targets = backends.targets
-    admission = Admission(settings.max_transcriptions, settings.max_queue)
     transcriptions = Transcriptions(
         targets,
-        stats,
         lambda: watcher.current,
         admission,
         explains=settings.explain_header,
@@ -151,9 +151,9 @@ def tree_of(
     )
 
     def all_stats() -> dict[str, Any]:
-        return {**snapshot(), **stats.snapshot(), "queued": admission.waiting, "config": watcher.snapshot()}
+        return {**report(registry), **snapshot(), "config": watcher.snapshot()}
 
-    probes = [(server.name, Probe(server.dialer.attempt, server.pool)) for server in backends.servers]
+    probes = [(server.name, Probe(server.dialer.attempt, server.pool, registry.now)) for server in backends.servers]
     pages: dict[bytes, IResource] = {
         HEALTH.encode(): Health(probes, {"version": __version__}),
         STATS.encode(): StatsPage(all_stats),
@@ -162,12 +162,12 @@ def tree_of(
         pages,
         targets,
         transcriptions,
-        Sessions(targets, stats, lambda: watcher.current),
-        PassThrough(targets, stats),
+        Sessions(targets, lambda: watcher.current),
+        PassThrough(targets),
         lambda: watcher.current,
         settings.require_key,
         settings.source.profile,
-        None if cors is None else Preflight(cors, stats),
+        None if cors is None else Preflight(cors),
     )
 
 
@@ -180,18 +180,30 @@ def site_of(
     secured: security.Security = security.NONE,
 ) -> Site:
     """The factory of inbound connections, with its resources, timeouts and limits."""
-    stats = Stats()
+    admission = Admission(settings.max_transcriptions, settings.max_queue)
+    registry = Registry(
+        reactor.seconds, [server.target.server for server in backends.servers], lambda: admission.waiting
+    )
     open_files = descriptors.usable(descriptors.raise_limit(), reactor)
     limits = limits_of(settings, open_files)
     started = reactor.seconds()
 
     def snapshot() -> dict[str, Any]:
+        now = reactor.seconds()
         return {
             "version": __version__,
-            "uptime_s": round(reactor.seconds() - started, 3),
-            **backends.snapshot(),
+            "uptime_s": round(now - started, 3),
+            **backends.snapshot(now),
             "max_clients": limits.clients,
             "descriptors": {"open": descriptors.open_now(), "limit": open_files},
+            "process": {
+                "memory_bytes": vitals.memory(),
+                "memory_peak_bytes": vitals.memory_peak(),
+                "timers_late_seconds": {
+                    "last": round(registry.lateness[-1], 6),
+                    "minute_max": round(max(registry.lateness), 6),
+                },
+            },
             **secured.snapshot(),
         }
 
@@ -202,8 +214,8 @@ def site_of(
         drain=settings.drain_timeout,
     )
     cors = CrossOrigin(settings.cors_origin) if settings.cors_origin else None
-    tree = tree_of(settings, watcher, backends, stats, snapshot, cors)
-    return Site(tree, reactor, scheduler, stats, timeouts, limits, TrustedPeers(settings.trust_forwarded), cors)
+    tree = tree_of(settings, watcher, backends, registry, admission, snapshot, cors)
+    return Site(tree, reactor, scheduler, registry, timeouts, limits, TrustedPeers(settings.trust_forwarded), cors)
 
 
 def daemon_of(
@@ -229,6 +241,7 @@ def daemon_of(
     pools = [server.pool for server in backends.servers]
     daemon = Daemon(reactor, site, pools, backends.name, settings.grace, reload, leads_to, observer)
     backends.failover.setServiceParent(daemon)
+    vitals.Pulse(reactor, site.registry.tick).setServiceParent(daemon)
     for each in watchers:
         each.setServiceParent(daemon)
     for endpoint, name in endpoints_of(reactor, settings):

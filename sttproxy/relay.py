@@ -24,6 +24,8 @@ from .headers import end_to_end
 from .http1.responses import ResponseHead
 from .inbound.interfaces import BodyReceiver, BodySource
 from .inbound.request import Request
+from .monitor.record import RECEIVING, SENDING, WAITING, WORKING
+from .monitor.server import Server
 from .routes import Mount
 from .trailers import forwardable
 from .tunnel import TunnelEnd, connect, ends
@@ -101,6 +103,7 @@ class Upload:
         self.head: OutgoingHead
         self.length = length
         self._request = request
+        self._record = request.record
         self._body = body
         self._rewriter = rewriter
         self._keeps_trailers = keeps_trailers
@@ -117,6 +120,14 @@ class Upload:
     def when_ended(self, ended: Callable[[], None]) -> None:
         """Set a callback for the end of the body, complete or not."""
         self._ended = ended
+
+    def connected(self, reused: bool) -> None:
+        self._record.reused = reused
+        if not self._request.body.complete:
+            self._enter(RECEIVING)
+
+    def _enter(self, phase: int) -> None:
+        self._record.enter(phase, self._request.site.clock.seconds())
 
     def deliver(self, receiver: BodyReceiver) -> None:
         """Begin to send the body, or send it again after `recall`."""
@@ -166,6 +177,7 @@ class Upload:
         else:
             self._send(pieces)
             self._complete = True
+            self._enter(WORKING)
             if trailers and self._keeps_trailers:
                 self._trailers = forwardable(self._request.head, trailers)
             receiver = self._end()
@@ -183,6 +195,7 @@ class Upload:
         data = pieces[0] if len(pieces) == 1 else b"".join(pieces)
         if not data:
             return
+        self._record.sent_bytes += len(data)
         if self._kept is not None:
             self._kept.append(data)
             self._kept_size += len(data)
@@ -199,9 +212,11 @@ class Upload:
         return receiver
 
     def pauseProducing(self) -> None:
+        self._enter(SENDING)
         self._body.pauseProducing()
 
     def resumeProducing(self) -> None:
+        self._enter(RECEIVING)
         self._body.resumeProducing()
 
     def stopProducing(self) -> None:
@@ -220,12 +235,14 @@ class Hop:
     """
     A server that a request may go to.
 
+    :ivar server: what is known of it.
     :ivar head: the head of the request for it.
     :ivar mount: under which path the client sees it; None: the same.
     :ivar response_s: seconds from the end of the upload to the head of the response; None: any time.
     """
 
     upstream: Upstream
+    server: Server
     head: OutgoingHead
     mount: Mount | None
     response_s: float | None
@@ -252,6 +269,8 @@ class Relay(Protocol):
         :param tunnels: makes the tunnel if the server switches to another protocol.
         """
         self._request = request
+        self._sample = request.record.sample
+        self._server: Server
         self._response_s: float | None = None
         self._notes = notes
         self._tunnels = tunnels
@@ -269,6 +288,7 @@ class Relay(Protocol):
 
     def _send(self, hop: Hop) -> None:
         self._upload.head, self._mount, self._response_s = hop.head, hop.mount, hop.response_s
+        self._server = self._request.record.server = hop.server
         if hop.response_s is not None:
             self._upload.when_ended(self._uploaded)
         self._responding = hop.upstream.request(self._upload)
@@ -294,8 +314,10 @@ class Relay(Protocol):
             headers = self._mount.amended(headers)
         if head.status == 101:
             self._tunnel(response, headers)
+            self._server.last_success = self._request.record.since
             return
         self._request.send_head(head.status, head.phrase, headers + self._notes(), head.length)
+        self._server.last_success = self._request.record.since
         response.deliverBody(self)
 
     def _tunnel(self, response: Response, headers: list[Header]) -> None:
@@ -327,11 +349,11 @@ class Relay(Protocol):
             return
         error = failure.value
         if isinstance(error, UpstreamError | UpstreamTimeout):
-            stats = self._request.site.stats
-            stats.upstream_errors[error.code] += 1
+            self._server.failed(error.code, self._request.site.clock.seconds())
             hop = None if self._upload.begun else next(self._hops, None)
             if hop is not None:
-                stats.moved_on += 1
+                self._request.site.registry.moved_on += 1
+                self._request.record.enter(WAITING, self._request.site.clock.seconds())
                 self._send(hop)
                 return
         self._request.refuse(failure)
@@ -359,6 +381,8 @@ class Relay(Protocol):
 
     def dataReceived(self, data: bytes) -> None:
         try:
+            if self._sample is not None:
+                self._sample.add(data)
             self._request.write(data)
         except Exception:
             self._crashed(Failure())

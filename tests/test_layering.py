@@ -24,8 +24,7 @@ ROOMS: dict[str, frozenset[str]] = {
     for room, allowed in {
         "errors": "",
         "clock": "",
-        "stats": "",
-        "monitor": "errors http1",
+        "monitor": "http1",
         "values": "headers",
         "options": "values",
         "usage": "options",
@@ -51,9 +50,10 @@ ROOMS: dict[str, frozenset[str]] = {
         "watch": "errors config",
         "logs": "writer",
         "signals": "",
+        "vitals": "",
         "pidfile": "",
         "privileges": "",
-        "inbound": "cors errors headers http1 http2 deadline transport writer stats logs",
+        "inbound": "cors errors headers http1 http2 deadline transport writer monitor logs",
         "upstream": "errors headers http1 http2 deadline transport writer",
         "embedded": "errors",
         "tls": "errors headers inbound transport",
@@ -61,9 +61,9 @@ ROOMS: dict[str, frozenset[str]] = {
         "admission": "errors",
         "tunnel": "deadline transport websocket inbound",
         "websocket": "",
-        "relay": "errors headers trailers http1 deadline tunnel routes inbound upstream",
-        "resources": "admission config cors errors forms headers http1 inbound loops profiles realtime relay routes "
-        "stats trailers tunnel upstream",
+        "relay": "errors headers trailers http1 deadline tunnel routes inbound monitor upstream",
+        "resources": "admission config cors errors forms headers http1 inbound loops monitor profiles realtime relay "
+        "routes trailers tunnel upstream",
         "daemon": "transport inbound upstream logs signals",
         "console": "commands signals",
         "backends": "*",
@@ -79,7 +79,6 @@ PURE: dict[str, frozenset[str]] = {
     for room, allowed in {
         "errors": "",
         "websocket": "",
-        "stats": "",
         "monitor": "attrs",
         "routes": "attrs",
         "jsontext": "attrs",
@@ -264,14 +263,14 @@ class ImportTests(SynchronousTestCase):
             ("from .. import errors", "sttproxy.errors"),
             ("from ..errors import BadRequest", "sttproxy.errors.BadRequest"),
             ("from sttproxy.errors import BadRequest", "sttproxy.errors.BadRequest"),
-            ("if TYPE_CHECKING:\n    from ..stats import Stats", "sttproxy.stats.Stats"),
-            ("def f():\n    from ..stats import Stats", "sttproxy.stats.Stats"),
+            ("if TYPE_CHECKING:\n    from ..errors import BadRequest", "sttproxy.errors.BadRequest"),
+            ("def f():\n    from ..errors import BadRequest", "sttproxy.errors.BadRequest"),
             ("try:\n    import a\nexcept ImportError:\n    pass", "a"),
         ):
             self.assertEqual(self.found(source), [name], source)
         self.assertEqual(self.found("from . import site", "sttproxy.inbound", True), ["sttproxy.inbound.site"])
-        self.assertEqual(self.found("from .. import stats", "sttproxy.inbound", True), ["sttproxy.stats"])
-        self.assertEqual(self.found("from . import stats", "sttproxy.tap"), ["sttproxy.stats"])
+        self.assertEqual(self.found("from .. import errors", "sttproxy.inbound", True), ["sttproxy.errors"])
+        self.assertEqual(self.found("from . import errors", "sttproxy.tap"), ["sttproxy.errors"])
 
     def test_rooms(self) -> None:
         """A name is mapped to its room, to the package itself, or to an external package."""

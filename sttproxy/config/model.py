@@ -79,9 +79,9 @@ class Rules:
         return {fold(field.name): field for field in self.forced}
 
     @functools.cached_property
-    def forced_names(self) -> dict[str, None]:
-        """The names of the forced fields that the proxy sends, in their order."""
-        return dict.fromkeys(field.name for field in self.forced if field.parts)
+    def forced_names(self) -> tuple[str, ...]:
+        """The names of the fields that the proxy sends with its own values."""
+        return tuple(dict.fromkeys(field.name for field in self.forced if field.parts))
 
     @functools.cached_property
     def joined_by_name(self) -> dict[str, Joined]:

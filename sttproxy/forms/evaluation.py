@@ -4,7 +4,6 @@ Evaluation of the configured rules for the fields of one form.  It does not depe
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Container
 from urllib.parse import quote
 
@@ -26,14 +25,14 @@ class Evaluation:
     The rules applied to one form; remembers which fields the client sent and what was done to them.
 
     :ivar rules: the rules to apply.
+    :ivar file_bytes: of the files in the form, as far as they were read.
     """
 
-    def __init__(self, rules: Rules, tally: Counter[str] | None = None) -> None:
-        """
-        :param tally: counts the complete forms, by the words in `ACTS`, in which rules did this.
-        """
+    def __init__(self, rules: Rules) -> None:
         self.rules = rules
-        self._tally = tally
+        self.file_bytes = 0
+        #: Forced fields that the client has sent, too.
+        self._replaced: dict[str, None] = {}
         self._sent: set[str] = set()
         self._done: dict[str, dict[str, None]] = {}
         #: The first field that ends under the new name of a rename, by the folded new name: the name that the client
@@ -83,6 +82,8 @@ class Evaluation:
         if plan.decision is PASSES:
             if plan.default is not None:
                 self._sent.add(plan.key)
+        elif plan.forced:
+            self._replaced[plan.forced] = None
         elif plan.removed:
             self._note(REMOVED, plan.removed)
         elif plan.joined is not None:
@@ -170,9 +171,6 @@ class Evaluation:
             for field in alone:
                 self._note(JOINED, field.name)
             fields = alone + fields
-        if self._tally is not None:
-            for act in {FORCED, *self._done} if rules.forced_names else self._done:
-                self._tally[act] += 1
         return fields
 
     def governs(self, name: str) -> bool:
@@ -184,10 +182,23 @@ class Evaluation:
 
     def summary(self) -> str:
         """What was done so far, with the names of the fields, in ASCII: ``forced=language,prompt; mapped=model``."""
-        done = {FORCED: self.rules.forced_names, **self._done}
-        return "; ".join(
-            f"{act}={','.join(quote(name, safe='[]') for name in done[act])}" for act in ACTS if done.get(act)
-        )
+        return "; ".join(f"{act}={','.join(quote(name, safe='[]') for name in names)}" for act, names in self._acts())
+
+    def fields(self) -> tuple[tuple[str, tuple[str, ...]], ...]:
+        """
+        What was done so far, with the names of the fields: the pairs of `summary`, and ``replaced`` with those forced
+        fields that the client had sent.
+        """
+        replaced = (("replaced", tuple(self._replaced)),) if self._replaced else ()
+        return (*self._acts(), *replaced)
+
+    def _acts(self) -> list[tuple[str, tuple[str, ...]]]:
+        """What was done so far: an act, and the names of the fields."""
+        forced = self.rules.forced_names
+        acts = [(FORCED, forced)] if forced else []
+        if self._done:
+            acts += [(act, tuple(self._done[act])) for act in ACTS if act in self._done]
+        return acts
 
     def _note(self, act: str, name: str) -> None:
         self._done.setdefault(act, {})[name] = None

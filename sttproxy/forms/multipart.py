@@ -92,6 +92,8 @@ class MultipartRewriter:
         #: The line break after the closing boundary is still to be written.
         self._break_due = False
         self._undecided: tuple[partheads.PartHead, int] | None = None
+        #: The part that passes is a file.
+        self._in_file = False
 
     def feed(self, data: bytes) -> list[bytes]:
         """
@@ -227,6 +229,7 @@ class MultipartRewriter:
             self._room += taken
             return
         if decision is PASSES:
+            self._in_file = head.filename is not None
             out.append(self._opening(head, taken))
             self._take_off(0)  # a head that becomes shorter counts as dropped bytes too
             self._step = MultipartRewriter._kept
@@ -285,10 +288,14 @@ class MultipartRewriter:
         end = data.find(self._delimiter, at)
         if end >= 0:
             self._step = MultipartRewriter._after_boundary
+            if self._in_file:
+                self._evaluation.file_bytes += end - at
             out.append(data[at : end + 2])
             return self._after_boundary(data, end + len(self._delimiter), out)
         end = self._safe_end(data, at)
         if end > at:
+            if self._in_file:
+                self._evaluation.file_bytes += end - at
             out.append(data[at:end])
         return end
 

@@ -40,6 +40,7 @@ class Plan:
     What rules say of a client's field by its name.
 
     :ivar key: the folded name under which the rules for the field are stored.
+    :ivar forced: the name of the field that the proxy sends in its place; else empty.
     :ivar removed: the name of the field in the configuration if it is removed in any form; else empty.
     :ivar joined: the rule that joins the field's value to texts.
     :ivar table: the table of the field's values.
@@ -52,6 +53,7 @@ class Plan:
 
     key: str
     decision: Decision
+    forced: str
     removed: str
     joined: Joined | None
     table: Map | None
@@ -92,6 +94,7 @@ def _made(rules: Rules, name: str) -> Plan:
     return Plan(
         key=key,
         decision=decision,
+        forced=forced.name if forced is not None and forced.parts else "",
         removed=forced.name if forced is not None and not forced.parts else "",
         joined=rules.joined_by_name.get(key),
         table=rules.maps_by_name.get(key),

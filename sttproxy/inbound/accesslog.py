@@ -13,9 +13,10 @@ from typing import Any
 
 from twisted.logger import Logger, LogLevel
 
-from ..errors import BadRequest, ProxyError
+from ..errors import BadRequest
 from ..http1.requests import shown_path
 from ..logs.observer import READY
+from ..monitor.record import FAILED, TOTAL, Record
 
 #: One origin for all lines, wherever a request ends.
 log = Logger(namespace="sttproxy.inbound.request")
@@ -26,7 +27,7 @@ Level = Any
 #: The origin in a log line, by level, as Twisted writes it.
 _SYSTEMS = {level: f"{log.namespace}#{level.name}" for level in LogLevel.iterconstants()}
 
-_INFO, _WARN = LogLevel.info, LogLevel.warn
+_INFO, _WARN, _ERROR = LogLevel.info, LogLevel.warn, LogLevel.error
 #: Replaces a method or a path that was not read.
 _ABSENT = "-"
 #: Longest method in a log line, in bytes; the longest registered one has 17.
@@ -36,40 +37,29 @@ _METHOD = re.compile(rb"[!#$%%&'*+\-.^_`|~0-9A-Za-z]{1,%d}" % _MAX_METHOD)
 _AUTHORITY = re.compile(rb"(?i:https?)://[^/?#]*")
 
 
-def level_of(error: ProxyError) -> Level:
+def level_of(record: Record) -> Level:
     """
-    The log level of a request that ended with an error of the proxy.
+    The log level of a finished request.
 
-    Errors of clients are information.  Errors of the upstream and reached limits are warnings for the operator.
-    Failures of the proxy itself are bugs.
+    Errors of clients are information.  Errors of the upstream and reached limits are warnings for the operator, also
+    those that the upstream reports: the client gets no transcript.  Failures of the proxy itself are bugs.
     """
-    if isinstance(error, BadRequest):
-        return _INFO
-    return LogLevel.error if error.code == ProxyError.code else _WARN
+    if record.ending == FAILED:
+        return _ERROR
+    if record.error:
+        return _INFO if record.error_type == BadRequest.type else _WARN
+    return _WARN if record.status >= 500 else _INFO
 
 
-def level_of_status(status: int) -> Level:
+def write(record: Record) -> None:
     """
-    The log level of a request with any other response.
-
-    A failure that the upstream reports is a warning too: the client gets no transcript.
-    """
-    return _WARN if status >= 500 else _INFO
-
-
-def write(
-    level: Level, client: str, method: str, path: str, outcome: object, size: int, seconds: float, why: str
-) -> None:
-    """
-    Log a request as `Logger.emit` would, in a third of the time.
+    Log a finished request as `Logger.emit` would, in a third of the time.
 
     The event is made here as Twisted would make it, with a line that is formatted already: it has no fields, and counts
     as flattened.  `TextObserver` writes the line as it is.
-
-    :param outcome: the status, or what ended the request without a complete response.
-    :param why: the reason; empty: none.
     """
-    line = f"{client} {method} {path} {outcome} {size} B {seconds:.3f} s{' ' * bool(why)}{why}"
+    level = level_of(record)
+    line = text(record)
     log.observer(
         {
             "log_logger": log,
@@ -83,6 +73,13 @@ def write(
             "log_time": time.time(),
         }
     )
+
+
+def text(record: Record) -> str:
+    """The line of a finished request."""
+    asked = f"{record.client} {record.method.decode()} {shown_path(record.target)}"
+    got = f"{record.outcome} {record.response_bytes} B {record.times[TOTAL]:.3f} s"
+    return f"{asked} {got} {record.why}" if record.why else f"{asked} {got}"
 
 
 def asked_by(beginning: bytes) -> tuple[str, str]:

@@ -30,6 +30,7 @@ class RequestBody:
 
     :ivar length: in bytes; None for a chunked body.
     :ivar complete: all of it has arrived.
+    :ivar received: how many bytes of it have arrived.
     :ivar paused: reading it from the client is paused.
     """
 
@@ -61,7 +62,7 @@ class RequestBody:
         self._decoder = decoder
         self._expects_continue = head.expects_continue
         self._most = most
-        self._received = 0
+        self.received = 0
         self._receiver: BodyReceiver | None = None
         self._held: list[bytes] = []
         self._error: ProxyError | None = None
@@ -88,8 +89,8 @@ class RequestBody:
         """
         try:
             slices, rest = self._decoder.feed(data)
-            self._received += sum(map(len, slices))
-            if self._most is not None and self._received > self._most:
+            self.received += sum(map(len, slices))
+            if self._most is not None and self.received > self._most:
                 raise BodyTooLarge(f"The body is longer than {self._most} bytes; no more are accepted.")
         except BadRequest as error:
             self.fail(error)

@@ -169,7 +169,7 @@ class HTTP2:
         self._spend(RESET_COST)
         asked = {bytes(name): bytes(value) for name, value in fields}
         beginning = asked.get(b":method", b"-") + b" " + asked.get(b":path", b"-") + b" "
-        headers, body = reject(self.site, self.addresses.peer, error, head, beginning, 0.0)
+        headers, body = reject(self.site, self.addresses.peer, error, head, beginning, 0.0, multiplexed=True)
         if not self.mux.ended:
             if not self.mux.respond(number, response_fields(error.status, headers), body):
                 self.mux.reset(number, ErrorCodes.PROTOCOL_ERROR)

@@ -16,7 +16,7 @@ from twisted.web.resource import IResource
 from ..cors import CrossOrigin
 from ..errors import Header, ProxyError
 from ..headers import Peer, TrustedPeers
-from ..stats import Stats
+from ..monitor.registry import Registry
 from ..transport import IStreamTransport, ReadAhead
 from ..writer import FlushScheduler
 from .addresses import Addresses
@@ -117,6 +117,7 @@ class Serving(Structure):
     """
     What connections and requests ask of the site.
 
+    :ivar registry: the numbers of all requests.
     :ivar trusted: the peers whose forwarded headers are trusted.
     :ivar cors: the pages of other origins that may read responses; None: the upstream decides.
     :ivar scheduler: runs work at the end of each reactor iteration: sending, and logging.
@@ -126,7 +127,7 @@ class Serving(Structure):
     """
 
     clock: IReactorTime
-    stats: Stats
+    registry: Registry
     timeouts: Timeouts
     limits: Limits
     trusted: TrustedPeers
@@ -151,8 +152,11 @@ class Carrier(Structure):
     What a request asks of what carries it: an HTTP/1 connection, or one stream of a connection that has many.
 
     It is also the channel of a `twisted.web.http.Request`, which asks for the methods in camelCase and the attributes.
+
+    :ivar multiplexed: whether it is a stream of an HTTP/2 connection.
     """
 
+    multiplexed: bool
     site: Serving
     transport: IStreamTransport
 

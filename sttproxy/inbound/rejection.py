@@ -10,12 +10,20 @@ from ..errors import Header, ProxyError
 from ..headers import Peer
 from ..http1.requests import RequestHead
 from ..http1.responses import write_response
+from ..monitor.record import REFUSED, Record
 from . import accesslog
 from .interfaces import Serving
 
 
 def reject(
-    site: Serving, peer: Peer, error: ProxyError, head: RequestHead | None, data: bytes, seconds: float
+    site: Serving,
+    peer: Peer,
+    error: ProxyError,
+    head: RequestHead | None,
+    data: bytes,
+    seconds: float,
+    *,
+    multiplexed: bool = False,
 ) -> tuple[list[Header], bytes]:
     """
     Count and log a rejected request.
@@ -23,20 +31,26 @@ def reject(
     :param head: None if it could not be read.
     :param data: begins with the head, if it could not be read.
     :param seconds: since the head began.
+    :param multiplexed: whether it came over HTTP/2.
     :return: the headers and the body of the response.
     """
-    site.stats.refused_requests += 1
-    site.stats.answered(error.status)
-    if head is None:
-        client, asked = peer.name, accesslog.asked_by(data)
-    else:
-        client, asked = peer.client(head), (head.method.decode(), head.shown_target())
     headers, body = error.answer()
     if site.cors is not None:
         headers = site.cors.amended(head, headers)
-    level = accesslog.level_of(error)
-    line = functools.partial(accesslog.write, level, client, *asked, error.status, len(body), seconds, error.message)
-    site.scheduler.add(line)
+    version = b"HTTP/2" if multiplexed else b"" if head is None else head.version
+    now = site.clock.seconds()
+    if head is None:
+        method, path = accesslog.asked_by(data)
+        record = Record(now - seconds, method.encode(), path.encode(), version, peer.name)
+    else:
+        target = head.target.partition(b"?")[0]
+        record = Record(now - seconds, head.method, target, version, peer.client(head))
+    record.status, record.error, record.error_type, record.why = error.status, error.code, error.type, error.message
+    record.response_bytes = len(body)
+    record.complete = True
+    record.end(REFUSED, now)
+    site.registry.reject(record)
+    site.scheduler.add(functools.partial(accesslog.write, record))
     return headers, body
 
 

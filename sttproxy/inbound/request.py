@@ -17,9 +17,10 @@ from twisted.web.http_headers import Headers
 from twisted.web.resource import IResource
 from twisted.web.server import NOT_DONE_YET
 
-from ..errors import Header, MethodNotAllowed, ProxyError, ShuttingDown
+from ..errors import Header, MethodNotAllowed, ProxyError, ShuttingDown, UpstreamError, UpstreamTimeout
 from ..http1.requests import RequestHead
 from ..http1.responses import ResponseHead
+from ..monitor.record import ANSWERING, CLIENT_GONE, DONE, FAILED, REFUSED, STOPPED, UPSTREAM_FAILED, Ending, Record
 from . import accesslog
 from .body import RequestBody
 from .interfaces import Carrier, Serving, TunnelProtocol
@@ -46,7 +47,7 @@ class Request(server.Request):
     :ivar why: the reason in its log line; the message, if the proxy responds with an error of its own.
     :ivar trailers: sent behind the response's body, if its framing has trailers.
     :ivar changes: if given, the request is logged only if its outcome differs from the one before.
-    :ivar began: when its head was complete, in the clock's seconds.
+    :ivar record: what is known of it, for the log and the statistics.
     """
 
     site: Serving  # type: ignore[assignment]  # the stock one names its own class
@@ -70,7 +71,9 @@ class Request(server.Request):
         self.prefix = b""
         self.profile = ""
         self.chosen_by = ""
-        self.began = channel.site.clock.seconds()
+        version = b"HTTP/2" if channel.multiplexed else head.version
+        client = self.peer.client(head)
+        self.record = Record(channel.site.clock.seconds(), head.method, self.path, version, client)
         self._on_disconnect: Callable[[], None] | None = None
         self.why = ""
         self._error: ProxyError | None = None
@@ -113,9 +116,7 @@ class Request(server.Request):
         """Find the Resource and render it."""
         assert self.channel is not None, "a request begins on a connection"
         self.site = self.channel.site
-        stats = self.site.stats
-        stats.total_requests += 1
-        stats.in_flight += 1
+        self.site.registry.begin(self.record)
         try:
             self.render(self.site.getResourceFor(self))
         except Exception:
@@ -151,6 +152,7 @@ class Request(server.Request):
         assert self.channel is not None and not self.startedWriting
         self.startedWriting = 1
         self.code = status
+        self.record.enter(ANSWERING, self.site.clock.seconds())
         bodiless = self.method == b"HEAD" or status in _NO_BODY
         cors = self.site.cors
         if cors is not None:
@@ -204,6 +206,7 @@ class Request(server.Request):
         assert self.channel is not None and not self.startedWriting
         self.startedWriting = 1
         self.code = head.status
+        self.record.enter(ANSWERING, self.site.clock.seconds())
         self._tunnelled = True
         return self.channel.tunnel(head.phrase, headers, end)
 
@@ -242,7 +245,6 @@ class Request(server.Request):
     def stop(self) -> None:
         """The daemon stops and waits no longer: respond with 503, or abort if another response has begun."""
         self._stopped = True
-        self.site.stats.stopped += 1
         if self.startedWriting:
             self.abort()
         else:
@@ -253,12 +255,6 @@ class Request(server.Request):
         """The connection is lost: the client has disconnected, the proxy has aborted it, or a tunnel has ended."""
         if self._tunnelled:
             self.finished = 1
-        elif self._stopped:
-            pass  # counted already
-        elif self._aborted:
-            self.site.stats.broken_off += 1
-        else:
-            self.site.stats.clients_gone += 1
         on_disconnect, self._on_disconnect = self._on_disconnect, None
         super().connectionLost(reason)
         try:
@@ -269,24 +265,29 @@ class Request(server.Request):
 
     def _account(self) -> None:
         """Count and log the request, once, when it ends."""
-        stats = self.site.stats
-        stats.in_flight -= 1
-        if self.finished:
-            stats.answered(self.code)
-        broken = "stopped" if self._stopped else "broken off" if self._aborted else "client gone"
-        outcome = self.code if self.finished else broken
-        if self.changes is not None and not self.changes.new((outcome, self.why)):
-            return
-        line = functools.partial(
-            accesslog.write,
-            accesslog.level_of(self._error) if self._error else accesslog.level_of_status(self.code),
-            self.peer.client(self.head),
-            self.method.decode(),
-            self.head.shown_target(),
-            outcome,
-            self.sentLength,
-            self.site.clock.seconds() - self.began,
-            self.why,
-        )
-        # Logged after the response is sent: a line takes a twentieth of the time of a small request.
-        self.site.scheduler.add(line)
+        record = self.record
+        record.complete = bool(self.finished)
+        if self.startedWriting:
+            record.status = self.code
+        record.received_bytes = self.body.received
+        record.response_bytes = self.sentLength
+        record.why = self.why
+        if self._error is not None:
+            record.error, record.error_type = self._error.code, self._error.type
+        record.end(self._ending(), self.site.clock.seconds())
+        self.site.registry.end(record)
+        if self.changes is None or self.changes.new((record.outcome, record.why)):
+            # Logged after the response is sent: a line takes a twentieth of the time of a small request.
+            self.site.scheduler.add(functools.partial(accesslog.write, record))
+
+    def _ending(self) -> Ending:
+        if self._stopped:
+            return STOPPED
+        if not (self.finished or self._aborted):
+            return CLIENT_GONE
+        error = self._error
+        if error is None:
+            return DONE if self.finished else FAILED
+        if isinstance(error, UpstreamError | UpstreamTimeout):
+            return UPSTREAM_FAILED
+        return FAILED if error.code == ProxyError.code else REFUSED

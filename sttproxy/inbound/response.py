@@ -27,6 +27,8 @@ class ResponseWriter:
     :ivar write_buffer_full: the client takes no more for now; what produces the response is paused.
     """
 
+    multiplexed = False
+
     def __init__(
         self,
         connection: ResponseConnection,

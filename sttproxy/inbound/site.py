@@ -13,7 +13,7 @@ from twisted.web.resource import IResource
 from ..cors import CrossOrigin
 from ..deadline import Deadline
 from ..headers import NOBODY, TrustedPeers
-from ..stats import Stats
+from ..monitor.registry import Registry
 from ..transport import ReadAhead
 from ..writer import FlushScheduler
 from .channel import HTTPChannel
@@ -34,6 +34,7 @@ class Site(server.Site):
     """
     A twisted.web Site whose connections are `HTTPChannel`.
 
+    :ivar registry: the numbers of all requests.
     :ivar trusted: the peers whose forwarded headers are trusted.
     :ivar cors: the pages of other origins that may read responses; None: the upstream decides.
     :ivar scheduler: runs work at the end of each reactor iteration: sending, and logging.
@@ -50,7 +51,7 @@ class Site(server.Site):
         resource: IResource,
         clock: IReactorTime,
         scheduler: FlushScheduler,
-        stats: Stats,
+        registry: Registry,
         timeouts: Timeouts = DEFAULT_TIMEOUTS,
         limits: Limits = NO_LIMITS,
         trusted: TrustedPeers = NOBODY,
@@ -58,7 +59,7 @@ class Site(server.Site):
     ) -> None:
         super().__init__(resource, reactor=clock)
         self.clock = clock
-        self.stats = stats
+        self.registry = registry
         self.timeouts = timeouts
         self.limits = limits
         self.trusted = trusted
@@ -87,7 +88,7 @@ class Site(server.Site):
 
     def _refuse(self, most: int) -> Refusal:
         """Reject a client, because the maximum is connected."""
-        self.stats.clients_refused += 1
+        self.registry.clients_refused += 1
         now = self.clock.seconds()
         if self._refused_said_at is None or now - self._refused_said_at >= SAY_AGAIN_S:
             self._refused_said_at = now
@@ -95,7 +96,7 @@ class Site(server.Site):
                 "{most} clients are connected and there is room for no more: new ones get 503 ({count} so far). "
                 "--max-clients and the limit on open files (ulimit -n) say how many there may be.",
                 most=most,
-                count=self.stats.clients_refused,
+                count=self.registry.clients_refused,
             )
         return Refusal(self, response(most))
 
@@ -111,12 +112,12 @@ class Site(server.Site):
     def opened(self, channel: ClientConnection) -> None:
         """Called by a connection when it is made."""
         self.channels.add(channel)
-        self.stats.connections += 1
+        self.registry.connections += 1
 
     def lost(self, channel: ClientConnection) -> None:
         """Called by a connection when it is lost."""
         self.channels.discard(channel)
-        self.stats.connections -= 1
+        self.registry.connections -= 1
         if not self.channels and self._drained is not None:
             drained, self._drained = self._drained, None
             self._limit.cancel()

@@ -44,6 +44,8 @@ class Stream:
     :ivar outbound: the response's body.
     """
 
+    multiplexed = True
+
     def __init__(self, connection: StreamConnection, number: int, head: RequestHead, ended: bool) -> None:
         self.site = connection.site
         self.transport = connection.transport

@@ -4,8 +4,9 @@ The record of one request: what is known of it, what happened to it, and how lon
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, Protocol
 
+from .audio import Sample
 from .server import Server
 
 #: Who answers a request.  The proxy itself (`OWN`) answers for its pages, for preflights, and for requests that it
@@ -34,6 +35,19 @@ RECEIVING, WAITING, SENDING, WORKING, ANSWERING = range(5)
 TOTAL = 5
 #: Their names, and that of the total, in the order of the indexes.
 PHASES = ("receiving", "waiting", "sending", "working", "answering", "total")
+
+
+class Form(Protocol):
+    """
+    What a record asks of a form whose rules are applied.
+
+    :ivar file_bytes: of the recording in it, as far as it was read.
+    """
+
+    file_bytes: int
+
+    def fields(self) -> Fields:
+        """What was done to its fields so far."""
 
 
 class Record:
@@ -70,9 +84,11 @@ class Record:
     :ivar recording_bytes: of the recording in a transcription's form.
     :ivar audio_seconds: duration of the recording, where the response tells it; None: unknown.
     :ivar fields: the names of the fields that rules have changed, and what was done to them; no values.
+    :ivar form: the form of a transcription in flight; it is read when the request ends.
+    :ivar sample: what was seen of a transcription's response in flight; it is read when the request ends.
     :ivar complete: whether the response is complete.
     :ivar ending: None while it is in flight.
-    :ivar error: the code of the proxy's error; empty: none.
+    :ivar error, error_type: code and type of the proxy's error; empty: none.
     :ivar why: the reason in its log line; empty: none.
     """
 
@@ -83,7 +99,9 @@ class Record:
         "complete",
         "ending",
         "error",
+        "error_type",
         "fields",
+        "form",
         "method",
         "phase",
         "profile",
@@ -93,6 +111,7 @@ class Record:
         "response_bytes",
         "reused",
         "route",
+        "sample",
         "sent_bytes",
         "server",
         "since",
@@ -116,21 +135,25 @@ class Record:
         self.phase = WAITING
         self.times = [0.0, 0.0, 0.0, 0.0, 0.0, 0.0]
         self.route: Route = OWN
-        self.profile = self.request_id = self.error = self.why = ""
+        self.profile = self.request_id = self.error = self.error_type = self.why = ""
         self.server: Server | None = None
         self.reused: bool | None = None
         self.status = self.received_bytes = self.sent_bytes = self.response_bytes = self.recording_bytes = 0
         self.audio_seconds: float | None = None
         self.fields: Fields = ()
+        self.form: Form | None = None
+        self.sample: Sample | None = None
         self.complete = False
         self.ending: Ending | None = None
 
     def enter(self, phase: int, now: float) -> None:
         """
-        A phase begins, and the one before ends.
+        A phase begins, and the one before ends.  None begins after *answering*.
 
         :param now: in the clock's seconds.
         """
+        if self.phase == ANSWERING:
+            return
         self.times[self.phase] += now - self.since
         self.phase = phase
         self.since = now
@@ -141,15 +164,21 @@ class Record:
         self.times[TOTAL] = now - self.began
         self.since = now
         self.ending = ending
+        form, self.form = self.form, None
+        if form is not None:
+            self.fields, self.recording_bytes = form.fields(), form.file_bytes
+        sample, self.sample = self.sample, None
+        if sample is not None:
+            self.audio_seconds = sample.seconds()
+
+    @property
+    def outcome(self) -> int | str:
+        """What the client got, for people: the status of a complete response, or why there was none."""
+        if self.complete:
+            return self.status
+        return self.ending if self.ending in (CLIENT_GONE, STOPPED) else "broken off"
 
     @property
     def ended(self) -> float:
         """When it ended, in the clock's seconds."""
         return self.began + self.times[TOTAL]
-
-    @property
-    def real_time_factor(self) -> float | None:
-        """How many seconds of audio were transcribed in each second; None: unknown."""
-        if self.audio_seconds is None or not self.times[TOTAL]:
-            return None
-        return self.audio_seconds / self.times[TOTAL]

@@ -5,12 +5,12 @@ All numbers about requests, in one object: fed with records, read by what shows 
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import attrs
 
 from .group import WINDOW_S, WINDOWS, Group
-from .record import OWN, PASS_THROUGH, TRANSCRIPTION, Record, Route
+from .record import OWN, PASS_THROUGH, REFUSED, TRANSCRIPTION, Record, Route
 from .server import Server
 from .tally import Tally
 
@@ -44,6 +44,8 @@ class Registry:
 
     Finished records are counted together: before anything is read, and when there are `BATCH` of them.
 
+    :ivar now: returns the clock's seconds.
+    :ivar queued: returns how many transcriptions wait for a turn.
     :ivar in_flight: the records of requests whose response is not complete, oldest first.
     :ivar recent: the last records that have ended, oldest first.
     :ivar routes, profiles, versions: the numbers of the requests of each.
@@ -51,19 +53,29 @@ class Registry:
         belong to no group.
     :ivar refusals: answers of the proxy with an error of its own, by error code.
     :ivar fields: how often something was done to a field, by action and name.
-    :ivar servers: by name, in the order of preference.
+    :ivar servers: as given.
     :ivar loads: the last windows, oldest first.
+    :ivar lateness: by how many seconds the reactor's timers were late in the last minute, once a second, oldest first.
     :ivar connections: open client connections.
     :ivar clients_refused: client connections rejected because too many were open.
     :ivar preflights: preflights of browsers that were answered.
+    :ivar chosen: transcriptions and realtime sessions with a profile, by what has chosen it and the profile:
+        ``"$choose[0]: webui"``.
+    :ivar realtime: realtime ``sessions``, updates of clients that were ``changed``, updates that were ``added``, and
+        sessions that were ``refused`` because of a message.
     :ivar moved_on: requests that moved on to the next server, each time they did.
     """
 
-    def __init__(self, now: Callable[[], float]) -> None:
+    def __init__(
+        self, now: Callable[[], float], servers: Sequence[Server] = (), queued: Callable[[], int] = lambda: 0
+    ) -> None:
         """
         :param now: returns the clock's seconds.
+        :param servers: in the order of preference.
+        :param queued: returns how many transcriptions wait for a turn.
         """
-        self._now = now
+        self.now = now
+        self.queued = queued
         self._window_ends = now() + WINDOW_S
         self._finished: list[Record] = []
         #: What was counted, but is not in its groups yet.
@@ -76,19 +88,27 @@ class Registry:
         self.rejected: Counter[int] = Counter()
         self.refusals: Counter[str] = Counter()
         self.fields: Counter[tuple[str, str]] = Counter()
-        self.servers: dict[str, Server] = {}
+        self.servers = servers
         self.loads: deque[Load] = deque(maxlen=WINDOWS)
         self._load = Load(0, 0)
+        self.lateness: deque[float] = deque((0.0,), maxlen=60)
         self.connections = 0
         self.clients_refused = 0
         self.preflights = 0
+        self.chosen: Counter[str] = Counter()
+        self.realtime: Counter[str] = Counter()
         self.moved_on = 0
 
-    def server(self, name: str) -> Server:
-        """The numbers of a server, which are made at the first time."""
-        return self.servers.setdefault(name, Server(name))
-
     # What happens.
+
+    def chose(self, profile: str, by: str) -> None:
+        """
+        Count the choice of a profile.
+
+        :param by: what has chosen it; empty if there is no profile.
+        """
+        if by:
+            self.chosen[f"{by}: {profile}"] += 1
 
     def begin(self, record: Record) -> None:
         """The head of a request is complete."""
@@ -108,23 +128,24 @@ class Registry:
         self.refusals[record.error] += 1
         self.recent.append(record)
 
-    def tick(self, queued: int) -> None:
+    def tick(self, late: float) -> None:
         """
-        To be called once a second, also while there is no request.
+        To be called once a second, also while there is no request: takes samples, and counts what has ended, so that
+        reading is quick.
 
-        :param queued: how many transcriptions wait for a turn.
+        :param late: how many seconds this call is late.
         """
+        self.lateness.append(late)
         load = self._load
-        self._load = Load(max(load.in_flight, len(self.in_flight)), max(load.queued, queued))
-        if self._now() >= self._window_ends:
-            self.count()
+        self._load = Load(max(load.in_flight, len(self.in_flight)), max(load.queued, self.queued()))
+        self.count()
 
     # Counting.
 
     def count(self) -> None:
         """Count everything that has happened, before it is read."""
         self._sort_out()
-        if self._now() >= self._window_ends:
+        if self.now() >= self._window_ends:
             self._step()
 
     def _sort_out(self) -> None:
@@ -144,7 +165,7 @@ class Registry:
             alike.setdefault((record.route, record.profile, record.version), []).append(record)
         for key, records in alike.items():
             self._fresh.setdefault(key, Tally()).take(records)
-        self.refusals.update([record.error for record in finished if record.error])
+        self.refusals.update([record.error for record in finished if record.ending == REFUSED])
         for fields, number in Counter([record.fields for record in finished if record.fields]).items():
             for action, names in fields:
                 for name in names:
@@ -162,7 +183,7 @@ class Registry:
 
     def _step(self) -> None:
         """Begin the window of this moment."""
-        now = self._now()
+        now = self.now()
         groups = [*self.routes.values(), *self.profiles.values(), *self.versions.values()]
         for _ in range(WINDOWS + 1):  # more steps change nothing
             if self._window_ends > now:

@@ -17,18 +17,15 @@ from .registry import Registry
 SCHEMA = 1
 
 
-def report(registry: Registry, now: float) -> dict[str, Any]:
-    """
-    All numbers.
-
-    :param now: in the clock's seconds.
-    """
+def report(registry: Registry) -> dict[str, Any]:
+    """All numbers."""
     registry.count()
+    now = registry.now()
     flying = list(registry.in_flight)
     tallies = [group.all for group in registry.routes.values()]
     answers: Counter[int] = sum([tally.answers for tally in tallies], Counter(registry.rejected))
     endings: Counter[Any] = sum([tally.endings for tally in tallies], Counter())
-    errors: Counter[str] = sum([server.errors for server in registry.servers.values()], Counter())
+    errors: Counter[str] = sum([server.errors for server in registry.servers], Counter())
     began = Counter([record.route for record in flying])
     return {
         "schema": SCHEMA,
@@ -38,6 +35,7 @@ def report(registry: Registry, now: float) -> dict[str, Any]:
         "preflights": registry.preflights,
         "refused_requests": sum(registry.rejected.values()),
         "in_flight": len(flying),
+        "queued": registry.queued(),
         "oldest_seconds": round(now - flying[0].began, 3) if flying else None,
         "connections": registry.connections,
         "clients_refused": registry.clients_refused,
@@ -55,13 +53,13 @@ def report(registry: Registry, now: float) -> dict[str, Any]:
     }
 
 
-def recent(registry: Registry, now: float, time: float) -> list[dict[str, Any]]:
+def recent(registry: Registry, time: float) -> list[dict[str, Any]]:
     """
     The last requests, oldest first.
 
-    :param now: in the clock's seconds.
-    :param time: the same moment, in seconds since 1970.
+    :param time: of this moment, in seconds since 1970.
     """
+    now = registry.now()
     return [entry(record, time - (now - record.ended)) for record in registry.recent]
 
 

@@ -5,6 +5,7 @@ What is known of one server.
 from __future__ import annotations
 
 from collections import Counter
+from typing import Any
 
 
 class Server:
@@ -33,3 +34,19 @@ class Server:
         """
         self.errors[code] += 1
         self.last_failure = now
+
+    def numbers(self, now: float) -> dict[str, Any]:
+        """
+        The numbers, for JSON.
+
+        :param now: in the clock's seconds.
+        """
+        return {
+            "errors": dict(sorted(self.errors.items())),
+            "last_success_age_seconds": _age(self.last_success, now),
+            "last_failure_age_seconds": _age(self.last_failure, now),
+        }
+
+
+def _age(then: float | None, now: float) -> float | None:
+    return None if then is None else round(now - then, 3)

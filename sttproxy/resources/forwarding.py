@@ -15,9 +15,10 @@ from ..errors import Header
 from ..headers import end_to_end, forwarded, upgrade_asked
 from ..inbound.interfaces import BodySource
 from ..inbound.request import Request
+from ..monitor.record import PASS_THROUGH
+from ..monitor.server import Server
 from ..relay import Hop, Notes, Relay, Rewriter, Tunnels, Untouched, Upload, unread
 from ..routes import Mount
-from ..stats import Stats
 from ..upstream.client import Upstream
 from ..upstream.interfaces import OutgoingHead
 
@@ -28,6 +29,7 @@ class Target:
     Where requests go.
 
     :ivar upstream: the server.
+    :ivar server: what is known of it.
     :ivar prefix: precedes each request target; empty, or ``b"/…"`` without a slash at its end.
     :ivar host: the server's own Host, also for requests that have none (HTTP/1.0).
     :ivar replaces_host: whether all requests get `host`.
@@ -37,6 +39,7 @@ class Target:
     """
 
     upstream: Upstream
+    server: Server
     prefix: bytes
     host: bytes
     response_s: float | None = None
@@ -82,10 +85,9 @@ class Forwarding(Resource):
 
     isLeaf = True
 
-    def __init__(self, targets: Targets, stats: Stats) -> None:
+    def __init__(self, targets: Targets) -> None:
         super().__init__()
         self._targets = targets
-        self._stats = stats
 
     def _forward(
         self,
@@ -136,14 +138,14 @@ class Forwarding(Resource):
         mount = None
         if request.prefix or destination.prefix or destination.replaces_host:
             mount = Mount(request.prefix, destination.prefix, destination.host, head.values(b"host"))
-        return Hop(destination.upstream, outgoing, mount, destination.response_s)
+        return Hop(destination.upstream, destination.server, outgoing, mount, destination.response_s)
 
 
 class PassThrough(Forwarding):
     """Everything that is not a transcription: forwarded unchanged, to the byte."""
 
     def render(self, request: Request) -> int:
-        self._stats.forwarded_requests += 1
+        request.record.route, request.record.profile = PASS_THROUGH, request.profile
         head = request.head
         headers = end_to_end(head)
         upgrade = upgrade_asked(head)

@@ -32,11 +32,17 @@ class Page(Resource):
         request.setResponseCode(status)
         request.setHeader(b"Content-Type", b"application/json")
         request.setHeader(b"Cache-Control", b"no-store")
-        return json.dumps(content, ensure_ascii=False, indent=2).encode() + b"\n"
+        # One line for each member: Python's encoder is ten times as fast as with `indent`.
+        members = [f"  {json.dumps(name)}: {json.dumps(value, ensure_ascii=False)}" for name, value in content.items()]
+        return ("{\n" + ",\n".join(members) + "\n}\n").encode()
 
 
 class Health(Page):
-    """``/health``: whether the upstream accepts connections."""
+    """
+    ``/health``: whether the proxy can serve: the upstream accepts connections, and the daemon does not stop.
+
+    ``/health?live`` only shows that the process runs.
+    """
 
     def __init__(self, probes: Sequence[tuple[str, Callable[[], Deferred[str]]]], about: dict[str, Any]) -> None:
         """
@@ -48,8 +54,13 @@ class Health(Page):
         self._probes = probes
         self._about = about
 
-    def render_GET(self, request: Request) -> int:
+    def render_GET(self, request: Request) -> bytes | int:
         request.changes = self._changes
+        if request.head.target.partition(b"?")[2] == b"live":
+            return self._json(request, 200, {"status": "live", **self._about})
+        if request.site.draining:
+            request.why = "The daemon stops."
+            return self._json(request, 503, {"status": "draining", **self._about})
         gatherResults([probe() for _, probe in self._probes]).addCallback(self._answer, request)
         return NOT_DONE_YET
 

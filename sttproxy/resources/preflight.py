@@ -9,7 +9,6 @@ from twisted.web.server import NOT_DONE_YET
 
 from ..cors import CrossOrigin
 from ..inbound.request import Request
-from ..stats import Stats
 
 
 class Preflight(Resource):
@@ -17,10 +16,9 @@ class Preflight(Resource):
 
     isLeaf = True
 
-    def __init__(self, cors: CrossOrigin, stats: Stats) -> None:
+    def __init__(self, cors: CrossOrigin) -> None:
         super().__init__()
         self._cors = cors
-        self._stats = stats
 
     def render(self, request: Request) -> int:
         """
@@ -30,7 +28,7 @@ class Preflight(Resource):
         :raises BadRequest: when the preflight is malformed.
         """
         self._cors.check_preflight(request.head)
-        self._stats.preflights += 1
+        request.site.registry.preflights += 1
         request.send_head(204, b"No Content", [], None)
         request.finish()
         return NOT_DONE_YET

@@ -21,9 +21,10 @@ from ..http1.requests import RequestHead
 from ..inbound.body import Collected, WholeBody
 from ..inbound.interfaces import BodySource
 from ..inbound.request import Request
+from ..monitor.audio import Sample
+from ..monitor.record import RECEIVING, TRANSCRIPTION, WAITING
 from ..relay import Notes, Rewriter, Untouched
 from ..routes import canonical
-from ..stats import Stats
 from .forwarding import Forwarding, Targets
 
 #: Most bytes of an urlencoded form.  It contains only text, and is collected before it is rewritten.
@@ -42,7 +43,6 @@ class Transcriptions(Forwarding):
     def __init__(
         self,
         targets: Targets,
-        stats: Stats,
         config: Callable[[], Config],
         admission: Admission,
         *,
@@ -55,20 +55,22 @@ class Transcriptions(Forwarding):
         :param explains: whether the response has a header that lists what was done to the form.
         :param max_json: most bytes of a JSON body; None: any number.
         """
-        super().__init__(targets, stats)
+        super().__init__(targets)
         self._config = config
         self._admission = admission
         self._explains = explains
         self._max_json = max_json
 
     def render(self, request: Request) -> int:
-        self._stats.stt_requests += 1
-        head = request.head
+        head, record = request.head, request.record
+        record.route = TRANSCRIPTION
         media, parameters = _form_type(head)
         config = self._config()
-        self._stats.chose(request.profile, request.chosen_by)
+        request.site.registry.chose(request.profile, request.chosen_by)
+        record.profile = request.profile
         rules = config.rules(request.profile)
-        evaluation = Evaluation(rules, self._stats.rules)
+        record.form = evaluation = Evaluation(rules)
+        record.sample = Sample()
         path, mark, query = request.target.partition(b"?")
         queried = config.reach.queried
         if queried and any(canonical(prefix + path).endswith(queried) for prefix in self._targets.prefixes):
@@ -79,6 +81,7 @@ class Transcriptions(Forwarding):
         request.target = path + mark + query
         notes = functools.partial(_explanation, request, config, evaluation) if self._explains else list
         if media == _URLENCODED:
+            record.enter(RECEIVING, request.site.clock.seconds())
             body = Collected(request.body, MAX_URLENCODED).whole
             body.addCallback(self._collected, request, evaluation, notes)
             body.addErrback(request.refuse)
@@ -95,6 +98,7 @@ class Transcriptions(Forwarding):
 
     def _collected(self, data: bytes, request: Request, evaluation: Evaluation, notes: Notes) -> None:
         """Rewrite a form that was collected."""
+        request.record.enter(WAITING, request.site.clock.seconds())
         body = WholeBody(urlencoded.rewrite(evaluation, data))
         self._admit(request, body, Untouched(), _URLENCODED, body.length, notes)
 

@@ -115,6 +115,9 @@ class StockOutgoing:
         self._left = None if chunked else cast(int, length)
         self._sink: BodySink | None = None
 
+    def connected(self, reused: bool) -> None:
+        """Does nothing."""
+
     def deliver(self, sink: BodySink) -> None:
         if self._producer is None:
             sink.body_ended()

@@ -85,6 +85,8 @@ class UpstreamConnection(Protocol):
         self._keep = True
         self._tunnel: Protocol | None = None
         self._write_buffer_full = False
+        #: It has carried a request.
+        self._used = False
         self.unanswered = False
         self.announced_s: float | None = None
 
@@ -113,6 +115,8 @@ class UpstreamConnection(Protocol):
         head = outgoing.head
         self._chunked = head.chunked
         exchange = self._exchange = Exchange(outgoing, self, self._clock, self._send_s)
+        outgoing.connected(self._used)
+        self._used = True
         self._writer.write(write_request(head.method, head.target, head.headers))
         outgoing.deliver(exchange)
         if self._write_buffer_full and self._exchange is exchange:

@@ -63,6 +63,13 @@ class IOutgoing(IPushProducer):
 
     head: OutgoingHead = Attribute("The request's head.")
 
+    def connected(reused: bool) -> None:
+        """
+        There is a connection; the head is sent next, and `deliver` follows.
+
+        :param reused: whether the connection has carried a request before.
+        """
+
     def deliver(sink: BodySink) -> None:
         """Push the body to a sink, from its first byte on, until `stopProducing` or `recall`."""
 

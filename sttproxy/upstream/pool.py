@@ -114,6 +114,9 @@ class Pool:
         self._learned_s = limits.idle_s
         self._learned_at = 0.0
         self._closed = False
+        #: Numbers of connections: those that exist, those that were made, how often one was used again, and those that
+        #: the upstream closed while they were idle.
+        self._open = self._made = self._reused = self._lost_idle = 0
         #: HTTP/2 connections that may take one more request.
         self._sessions: list[Session] = []
 
@@ -128,6 +131,16 @@ class Pool:
     def busy(self) -> bool:
         """Whether a request is in flight on any connection."""
         return bool(self._in_use)
+
+    def numbers(self) -> dict[str, int]:
+        """The numbers of connections since the start, and of this moment, for the statistics."""
+        return {
+            "open": self._open,
+            "idle": len(self._idle) + sum(not session.mux.streams for session in self._sessions),
+            "made": self._made,
+            "reused": self._reused,
+            "lost_idle": self._lost_idle,
+        }
 
     def acquire_idle(self) -> Acquired | None:
         """
@@ -191,15 +204,21 @@ class Pool:
             idle_s = now - idle_since
             if idle_s < limit_s:
                 if connection.fresh():
+                    self._reused += 1
                     self._in_use[connection] = idle_s
                     return connection
+                self._lost_idle += 1
                 self._learn(idle_s)
             connection.close()
         return None
 
     def _take_stream(self) -> Stream | None:
         """A stream of an HTTP/2 connection, if one has room."""
-        return next((self._stream_of(session) for session in self._sessions if session.room and session.fresh()), None)
+        for session in self._sessions:
+            if session.room and session.fresh():
+                self._reused += 1
+                return self._stream_of(session)
+        return None
 
     def _new_session(self, scheme: bytes, scheduler: FlushScheduler) -> Session:
         from .session import Session  # jh2 takes some time to import
@@ -210,6 +229,7 @@ class Pool:
     def _session_lost(self, session: Session) -> None:
         with suppress(ValueError):  # it was lost before it was known here
             self._sessions.remove(session)
+            self._open -= 1
 
     def _stream_of(self, session: Session) -> Stream:
         """One more stream of an HTTP/2 connection."""
@@ -229,6 +249,8 @@ class Pool:
 
     def _connected(self, connection: UpstreamConnection | Session) -> Acquired:
         self._connecting -= 1
+        self._made += 1
+        self._open += 1
         if not isinstance(connection, UpstreamConnection):
             self._sessions.append(connection)
             return self._stream_of(connection)
@@ -289,12 +311,14 @@ class Pool:
         self._serve()
 
     def _lost(self, connection: UpstreamConnection) -> None:
+        self._open -= 1
         idle_s = self._in_use.pop(connection, None)
         if idle_s is not None and connection.unanswered:
             self._learn(idle_s)
         for entry in self._idle:
             if entry[1] is connection:
                 self._idle.remove(entry)
+                self._lost_idle += 1
                 self._learn(self._clock.seconds() - entry[0])
                 break
         self._serve()

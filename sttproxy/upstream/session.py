@@ -73,6 +73,8 @@ class Session(Protocol):
         self._idle_s = idle_s
         self._send_s = send_s
         self._open = True
+        #: It has carried a request.
+        self._used = False
         #: The connection takes no more requests: the upstream has sent a GOAWAY, or reads no more.
         self._leaving = False
         self._idle = Deadline(clock, self.close)
@@ -122,6 +124,8 @@ class Session(Protocol):
         number = stream.number = self.mux.new_number()
         self.mux.streams[number] = stream
         self._idle.clear()
+        outgoing.connected(self._used)
+        self._used = True
         lengths = [value for name, value in head.headers if name.lower() == b"content-length"]
         bodiless = stream.outbound.sent = not head.chunked and lengths in ([], [b"0"])
         fields = request_fields(head.method, self._scheme, head.target, head.headers)

@@ -13,7 +13,6 @@ from zope.interface.verify import verifyObject
 from sttproxy.inbound.channel import LINGER_S, HTTPChannel
 from sttproxy.inbound.interfaces import Limits, Timeouts
 from sttproxy.inbound.site import STOP_S, Site
-from sttproxy.stats import Stats
 from sttproxy.writer import FlushScheduler
 
 from ..support.fakes import Ending, FakeReactor
@@ -30,7 +29,7 @@ class SiteTests(ScriptedTestCase):
     def test_no_work_of_its_own(self) -> None:
         """Starting and stopping it opens no log and schedules nothing, unlike Twisted's own factory."""
         reactor = FakeReactor()
-        site = Site(self.site.resource, reactor, FlushScheduler(reactor), Stats())
+        site = Site(self.site.resource, reactor, FlushScheduler(reactor), self.registry)
         site.doStart()
         self.assertEqual(reactor.pending(), [])
         site.doStop()

@@ -23,13 +23,15 @@ from sttproxy.headers import NOBODY, TrustedPeers
 from sttproxy.inbound.interfaces import BodySource, Limits, Timeouts
 from sttproxy.inbound.request import Request
 from sttproxy.inbound.site import Site
+from sttproxy.monitor.registry import Registry
+from sttproxy.monitor.report import report
+from sttproxy.monitor.server import Server
 from sttproxy.resources.forwarding import PassThrough, Target, Targets
 from sttproxy.resources.pages import Health, StatsPage
 from sttproxy.resources.preflight import Preflight
 from sttproxy.resources.root import Root
 from sttproxy.resources.sessions import Sessions
 from sttproxy.resources.transcriptions import Transcriptions
-from sttproxy.stats import Stats
 from sttproxy.upstream.agent import UpstreamAgent
 from sttproxy.upstream.client import Upstream
 from sttproxy.upstream.pool import Pool, PoolLimits
@@ -37,6 +39,7 @@ from sttproxy.upstream.probe import Probe
 from sttproxy.writer import FlushScheduler
 
 from .fakes import Ending, FakeReactor, FakeUpstream, Peer
+from .numbers import Numbers
 
 #: The name by which the proxy recognises its own requests.
 PSEUDONYM = b"sttproxy-x"
@@ -140,12 +143,14 @@ class SiteTestCase(MemoryTestCase):
     Base class: a site with a Resource.  At the end all clients disconnect.
 
     :ivar peers: the clients.
+    :ivar stats: what the registry counts.
     """
 
     def setUp(self) -> None:
         super().setUp()
         self.peers: list[Peer] = []
-        self.stats = Stats()
+        self.registry = Registry(self.reactor.seconds, [Server("upstream:1")])
+        self.stats = Numbers(self.registry)
 
     def serve(
         self,
@@ -160,7 +165,7 @@ class SiteTestCase(MemoryTestCase):
             resource,
             self.reactor,
             FlushScheduler(self.reactor),
-            self.stats,
+            self.registry,
             timeouts or Timeouts(),
             Limits(body),
             trusted,
@@ -312,35 +317,31 @@ class ProxyTestCase(SiteTestCase):
         self._upstreams.append(self.upstream)
         self._pools.append(self.pool)
         self.admission = Admission(most, queue)
-        settings = {"prefix": b"", "host": b"upstream:1", "pseudonym": PSEUDONYM, **target}
+        settings = {"server": self.registry.servers[0], "prefix": b"", "host": b"upstream:1", "pseudonym": PSEUDONYM, **target}
         to = Target(Upstream(UpstreamAgent(self.pool), self.reactor, "http://upstream:1"), **settings)
         pages: dict[bytes, IResource] = {
-            b"/health": Health([("upstream:1", Probe(self.upstream.connect, self.pool))], {"version": "1"}),
-            b"/stats": StatsPage(self.stats.snapshot),
+            b"/health": Health([("upstream:1", Probe(self.upstream.connect, self.pool, self.reactor.seconds))], {"version": "1"}),
+            b"/stats": StatsPage(lambda: report(self.registry)),
         }
         servers = [to]
         targets = Targets(servers.__iter__, (to.prefix,), to.pseudonym)
         transcriptions = Transcriptions(
             targets,
-            self.stats,
             lambda: self.config,
             self.admission,
             explains=explains,
             max_json=max_json,
         )
-        sessions = Sessions(targets, self.stats, lambda: self.config)
-        passes = PassThrough(targets, self.stats)
-        preflight = None if cors is None else Preflight(cors, self.stats)
         root = Root(
             pages,
             targets,
             transcriptions,
-            sessions,
-            passes,
+            Sessions(targets, lambda: self.config),
+            PassThrough(targets),
             lambda: self.config,
             requires_key,
             profile,
-            preflight,
+            None if cors is None else Preflight(cors),
         )
         self.serve(root, timeouts, body, trusted, cors)
 
