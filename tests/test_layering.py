@@ -24,7 +24,7 @@ ROOMS: dict[str, frozenset[str]] = {
     for room, allowed in {
         "errors": "",
         "clock": "",
-        "monitor": "http1",
+        "monitor": "errors http1",
         "values": "headers",
         "options": "values",
         "usage": "options",

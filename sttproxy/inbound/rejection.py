@@ -45,7 +45,8 @@ def reject(
     else:
         target = head.target.partition(b"?")[0]
         record = Record(now - seconds, head.method, target, version, peer.client(head))
-    record.status, record.error, record.error_type, record.why = error.status, error.code, error.type, error.message
+    record.blame(error)
+    record.status = error.status
     record.response_bytes = len(body)
     record.complete = True
     record.end(REFUSED, now)

@@ -44,7 +44,7 @@ class Request(server.Request):
     :ivar profile: the profile that the path names, or that a Resource chooses; empty: none.
     :ivar chosen_by: what has chosen the profile; empty: none is chosen yet.
     :ivar peer: the client's end of the connection.
-    :ivar why: the reason in its log line; the message, if the proxy responds with an error of its own.
+    :ivar why: the reason in its log line, if a page of the proxy's own has one.
     :ivar trailers: sent behind the response's body, if its framing has trailers.
     :ivar changes: if given, the request is logged only if its outcome differs from the one before.
     :ivar record: what is known of it, for the log and the statistics.
@@ -217,7 +217,6 @@ class Request(server.Request):
         """
         if self.over:
             return
-        self.why = error.message
         self._error = error
         if self.startedWriting:
             self.abort()
@@ -271,9 +270,10 @@ class Request(server.Request):
             record.status = self.code
         record.received_bytes = self.body.received
         record.response_bytes = self.sentLength
-        record.why = self.why
         if self._error is not None:
-            record.error, record.error_type = self._error.code, self._error.type
+            record.blame(self._error)
+        else:
+            record.why = self.why
         record.end(self._ending(), self.site.clock.seconds())
         self.site.registry.end(record)
         if self.changes is None or self.changes.new((record.outcome, record.why)):

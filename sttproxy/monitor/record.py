@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from typing import Literal, Protocol
 
+from ..errors import ProxyError
 from .audio import Sample
 from .server import Server
 
@@ -157,6 +158,10 @@ class Record:
         self.times[self.phase] += now - self.since
         self.phase = phase
         self.since = now
+
+    def blame(self, error: ProxyError) -> None:
+        """The proxy ends the request with an error."""
+        self.error, self.error_type, self.why = error.code, error.type, error.message
 
     def end(self, ending: Ending, now: float) -> None:
         """The last phase ends, and the request."""

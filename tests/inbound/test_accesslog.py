@@ -10,7 +10,10 @@ from twisted.logger import LogLevel, capturedLogs, eventAsText
 from twisted.trial.unittest import SynchronousTestCase
 
 from sttproxy import errors
-from sttproxy.inbound.accesslog import Changes, asked_by, level_of, level_of_status, log, write
+from sttproxy.inbound.accesslog import Changes, asked_by, level_of, log, write
+from sttproxy.monitor.record import CLIENT_GONE, DONE, FAILED, REFUSED
+
+from ..support.requests import finished
 
 
 class WriteTests(SynchronousTestCase):
@@ -18,10 +21,14 @@ class WriteTests(SynchronousTestCase):
 
     def test_as_logger(self) -> None:
         """At each level, a line is the same as the one that Twisted's own logger makes."""
-        for level in (LogLevel.info, LogLevel.warn, LogLevel.error):
+        for level, status, ending in (
+            (LogLevel.info, 200, DONE),
+            (LogLevel.warn, 500, DONE),
+            (LogLevel.error, 500, FAILED),
+        ):
             with capturedLogs() as captured:
-                write(level, "192.0.2.7", "GET", "/{log_level}", 200, 4, 1.5, "")
-                log.emit(level, "{line}", line="192.0.2.7 GET /{log_level} 200 4 B 1.500 s")
+                write(finished(0.0, 1.5, status, ending, target=b"/{log_level}", response_bytes=4))
+                log.emit(level, "{line}", line=f"192.0.2.7 GET /{{log_level}} {status} 4 B 1.500 s")
             ours, theirs = (eventAsText(event, includeTimestamp=False) for event in captured)
             self.assertEqual(ours, theirs)
             self.assertIn(f"[sttproxy.inbound.request#{level.name}] ", ours)
@@ -30,7 +37,9 @@ class WriteTests(SynchronousTestCase):
     def test_why(self) -> None:
         """A reason is appended at the end of the line."""
         with capturedLogs() as captured:
-            write(LogLevel.info, "unix", "GET", "/", "client gone", 0, 0.0, "Nobody is there.")
+            write(
+                finished(0.0, 0.0, 0, CLIENT_GONE, target=b"/", client="unix", complete=False, why="Nobody is there.")
+            )
         line = eventAsText(captured[0], includeTimestamp=False, includeSystem=False)
         self.assertEqual(line, "unix GET / client gone 0 B 0.000 s Nobody is there.")
 
@@ -55,12 +64,13 @@ class LevelTests(SynchronousTestCase):
             (errors.LoopDetected, LogLevel.warn),
             (errors.ProxyError, LogLevel.error),
         ):
-            self.assertIs(level_of(kind("no")), level, kind)
+            record = finished(ending=FAILED if kind is errors.ProxyError else REFUSED, error=kind("no"))
+            self.assertIs(level_of(record), level, kind)
 
     def test_answers(self) -> None:
         """Failure responses are logged as warnings, also those that come from the upstream."""
         for status, level in ((101, "info"), (200, "info"), (404, "info"), (499, "info"), (500, "warn"), (599, "warn")):
-            self.assertEqual(level_of_status(status).name, level, status)
+            self.assertEqual(level_of(finished(status=status)).name, level, status)
 
 
 class AskedTests(SynchronousTestCase):

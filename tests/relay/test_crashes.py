@@ -93,7 +93,7 @@ class CrashTests(ProxyTestCase):
             self.assertEqual(len(self.flushLoggedErrors(Fault)), 1)
             self.assertFalse(self.pool.busy)
             if name == "_account":
-                self.stats.in_flight -= 1
+                self.registry.in_flight.clear()
                 client.news()
                 client.send(get())
                 self.server.send(ok(b"again"))
@@ -108,6 +108,6 @@ class CrashTests(ProxyTestCase):
         self.raise_once(Request, "_account")
         self.assertRaises(Fault, client.close)
         self.reactor.settle()
-        self.stats.in_flight -= 1
+        self.registry.in_flight.clear()
         self.assertEqual((self.server.ending, self.pool.busy), (Ending.RESET, False))
         self.passes()

@@ -15,6 +15,7 @@ from sttproxy.inbound.interfaces import BodyReceiver
 from sttproxy.relay import MAX_KEPT, Untouched, Upload
 
 from ..http1.reading import request
+from ..support.requests import request_to_send
 
 
 class Source:
@@ -64,7 +65,7 @@ class RecallTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         self.source = Source()
-        self.upload = Upload(cast(Any, None), self.source, Untouched(), None)
+        self.upload = Upload(request_to_send(), self.source, Untouched(), None)
         self.first, self.second = Sink(), Sink()
         self.upload.deliver(self.first)
 

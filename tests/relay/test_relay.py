@@ -8,7 +8,6 @@ from __future__ import annotations
 import gc
 import itertools
 from collections.abc import Sequence
-from typing import Any
 
 from zope.interface.verify import verifyClass, verifyObject
 
@@ -19,6 +18,7 @@ from sttproxy.relay import Untouched, Upload
 from sttproxy.upstream.interfaces import IOutgoing, OutgoingHead
 
 from ..support.fakes import Ending, Peer
+from ..support.requests import request_to_send
 from ..support.stage import ProxyTestCase, chunked, get, message, ok, post, transcription
 
 CHUNKED = b"Transfer-Encoding: chunked"
@@ -53,8 +53,7 @@ class UploadTests(ProxyTestCase):
 
     def test_interface(self) -> None:
         """An upload implements the interface that the upstream connection expects of a request."""
-        request: Any = None
-        upload = Upload(request, WholeBody(b""), Untouched(), 0)
+        upload = Upload(request_to_send(), WholeBody(b""), Untouched(), 0)
         upload.head = OutgoingHead(b"POST", b"/", [], False, False)
         self.assertTrue(verifyClass(IOutgoing, Upload))
         self.assertTrue(verifyObject(IOutgoing, upload))
@@ -62,8 +61,7 @@ class UploadTests(ProxyTestCase):
     def test_stopped(self) -> None:
         """After a stop no further call comes, not even for the end of the body."""
         receiver = StoppingReceiver()
-        request: Any = None
-        receiver.upload = Upload(request, WholeBody(b"x"), Untouched(), 1)
+        receiver.upload = Upload(request_to_send(), WholeBody(b"x"), Untouched(), 1)
         receiver.upload.deliver(receiver)
         self.assertEqual(receiver.calls, [b"x"])
 

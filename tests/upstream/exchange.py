@@ -31,6 +31,7 @@ class FakeOutgoing:
     :ivar paused: whether the connection has paused it.
     :ivar stopped: how many times the connection has stopped it.
     :ivar hints: the interim responses that it received.
+    :ivar connections: for each connection that it got, whether that had carried a request before.
     :ivar recallable: whether its body can be delivered again.
     """
 
@@ -54,8 +55,12 @@ class FakeOutgoing:
         self.paused = False
         self.stopped = 0
         self.hints: list[ResponseHead] = []
+        self.connections: list[bool] = []
         self.recallable = whole
         self._whole = whole
+
+    def connected(self, reused: bool) -> None:
+        self.connections.append(reused)
 
     def deliver(self, sink: BodySink) -> None:
         self.sink = sink
