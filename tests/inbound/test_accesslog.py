@@ -36,10 +36,9 @@ class WriteTests(SynchronousTestCase):
 
     def test_why(self) -> None:
         """A reason is appended at the end of the line."""
+        record = finished(0.0, 0.0, 0, CLIENT_GONE, target=b"/", client="unix", complete=False, why="Nobody is there.")
         with capturedLogs() as captured:
-            write(
-                finished(0.0, 0.0, 0, CLIENT_GONE, target=b"/", client="unix", complete=False, why="Nobody is there.")
-            )
+            write(record)
         line = eventAsText(captured[0], includeTimestamp=False, includeSystem=False)
         self.assertEqual(line, "unix GET / client gone 0 B 0.000 s Nobody is there.")
 

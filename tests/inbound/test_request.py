@@ -53,7 +53,7 @@ class ViewTests(RequestTestCase):
     def test_began(self) -> None:
         """It knows the time at which its head was complete."""
         self.reactor.advance(5)
-        self.assertEqual(self.begin()[1].began, 5)
+        self.assertEqual(self.begin()[1].record.began, 5)
 
     def test_states(self) -> None:
         """It knows whether a response has begun, and whether the client is still connected."""

@@ -5,8 +5,6 @@ Tests for :class:`sttproxy.relay.Upload`: a body that is delivered a second time
 from __future__ import annotations
 
 from collections.abc import Sequence
-from types import SimpleNamespace
-from typing import Any, cast
 
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -94,7 +92,8 @@ class RecallTests(SynchronousTestCase):
 
     def test_trailers(self) -> None:
         """Trailers are delivered again with the end."""
-        client = cast(Any, SimpleNamespace(head=request()))
+        client = request_to_send()
+        client.head = request()
         upload = Upload(client, self.source, Untouched(), None, keeps_trailers=True)
         upload.deliver(self.first)
         upload.body_ended([(b"X", b"a"), (b"Host", b"evil")])

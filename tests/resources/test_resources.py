@@ -12,7 +12,9 @@ from twisted.web.resource import IResource
 from zope.interface.verify import verifyObject
 
 from sttproxy.errors import UpstreamUnreachable
+from sttproxy.monitor.report import report
 from sttproxy.resources.pages import Page
+from sttproxy.upstream.probe import EVERY_S
 
 from ..support.fakes import Ending, Peer
 from ..support.stage import FORM, FORM_TYPE, PATH, PSEUDONYM, ProxyTestCase, error_of, get, post, transcription
@@ -148,6 +150,41 @@ class HealthTests(ProxyTestCase):
         self.upstream.at_once = False
         self.assertEqual(self.asked()[2]["status"], "healthy")
 
+    def test_busy_after_trouble(self) -> None:
+        """The same, within a second after a check that failed."""
+        self.upstream.at_once = False
+        self.client(get(b"/health"))
+        self.upstream.refuse(UpstreamUnreachable("Nobody is there."))
+        self.upstream.at_once = True
+        self.client(get())
+        self.assertEqual(self.asked()[2]["status"], "healthy")
+
+    def test_shared(self) -> None:
+        """One check a second answers all who ask."""
+        for _ in range(2):
+            clients = [self.client(get(b"/health")) for _ in range(20)]
+            self.assertEqual({client.received[:15] for client in clients}, {b"HTTP/1.1 200 OK"})
+            self.reactor.advance(EVERY_S)
+        self.assertEqual(len(self.upstream.peers), 2)
+
+    def test_live(self) -> None:
+        """It runs: also while the upstream is down, and while the daemon stops."""
+        self.upstream.at_once = False
+        for draining in (False, True):
+            self.site.draining = draining
+            client = self.client(get(b"/health?live"))
+            head, _, body = client.received.partition(b"\r\n\r\n")
+            self.assertTrue(head.startswith(b"HTTP/1.1 200 OK\r\n"))
+            self.assertEqual(json.loads(body), {"status": "live", "version": "1"})
+
+    def test_draining(self) -> None:
+        """A daemon that stops cannot serve: 503, without a check."""
+        self.site.draining = True
+        _, head, content = self.asked()
+        self.assertTrue(head.startswith(b"HTTP/1.1 503 "))
+        self.assertEqual(content, {"status": "draining", "version": "1"})
+        self.assertEqual(self.upstream.peers, [])
+
     def test_reaches_nobody(self) -> None:
         """The probe sends nothing to the upstream."""
         self.asked()
@@ -187,8 +224,9 @@ class HealthTests(ProxyTestCase):
                 self.upstream.at_once = trouble is None
                 for method in (b"GET", b"HEAD"):
                     self.client(get(b"/health", method=method))
-                    if trouble is not None:
-                        self.upstream.refuse(UpstreamUnreachable(trouble))
+                    for _ in list(self.upstream.attempts):
+                        self.upstream.refuse(UpstreamUnreachable(trouble or ""))
+                self.reactor.advance(EVERY_S)
         lines = [(event["log_level"].name, formatEvent(event).split(" ", 7)) for event in logs]
         logged = [(level, words[2], words[3], words[7][2:]) for level, words in lines]
         self.assertEqual(
@@ -208,7 +246,7 @@ class HealthTests(ProxyTestCase):
             for _ in range(3):
                 self.client(get(b"/health")).close()
                 self.client(get(b"/health", method=b"POST"))
-                self.upstream.accept()
+            self.upstream.accept()
             self.reactor.settle()
         lines = [formatEvent(event).split(" ")[3] for event in logs]
         self.assertEqual(lines, ["client", "405", "405", "405"])

@@ -317,18 +317,12 @@ class ProxyTestCase(SiteTestCase):
         self._upstreams.append(self.upstream)
         self._pools.append(self.pool)
         self.admission = Admission(most, queue)
-        settings = {
-            "server": self.registry.servers[0],
-            "prefix": b"",
-            "host": b"upstream:1",
-            "pseudonym": PSEUDONYM,
-            **target,
-        }
-        to = Target(Upstream(UpstreamAgent(self.pool), self.reactor, "http://upstream:1"), **settings)
+        settings = {"prefix": b"", "host": b"upstream:1", "pseudonym": PSEUDONYM, **target}
+        upstream = Upstream(UpstreamAgent(self.pool), self.reactor, "http://upstream:1")
+        to = Target(upstream, self.registry.servers[0], **settings)
+        probe = Probe(self.upstream.connect, self.pool, self.reactor.seconds)
         pages: dict[bytes, IResource] = {
-            b"/health": Health(
-                [("upstream:1", Probe(self.upstream.connect, self.pool, self.reactor.seconds))], {"version": "1"}
-            ),
+            b"/health": Health([("upstream:1", probe)], {"version": "1"}),
             b"/stats": StatsPage(lambda: report(self.registry)),
         }
         servers = [to]
