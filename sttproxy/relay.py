@@ -314,7 +314,6 @@ class Relay(Protocol):
             headers = self._mount.amended(headers)
         if head.status == 101:
             self._tunnel(response, headers)
-            self._server.last_success = self._request.record.since
             return
         self._request.send_head(head.status, head.phrase, headers + self._notes(), head.length)
         self._server.last_success = self._request.record.since
@@ -332,6 +331,7 @@ class Relay(Protocol):
             return
         upgrade = [(b"Connection", b"Upgrade"), *((b"Upgrade", value) for value in head.values(b"upgrade"))]
         early = self._request.tunnel(head, headers + upgrade, near)
+        self._server.last_success = self._request.record.since
         connect(near, early, response.tunnel(far))
 
     # The three endings.

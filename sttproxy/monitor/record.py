@@ -12,10 +12,12 @@ from .server import Server
 
 #: Who answers a request.  The proxy itself (`OWN`) answers for its pages, for preflights, and for requests that it
 #: refuses before it knows where they lead.
-Route = Literal["transcription", "pass_through", "own"]
+Route = Literal["transcription", "realtime", "pass_through", "own"]
 TRANSCRIPTION: Route = "transcription"
+REALTIME: Route = "realtime"
 PASS_THROUGH: Route = "pass_through"
 OWN: Route = "own"
+ROUTES = (TRANSCRIPTION, REALTIME, PASS_THROUGH, OWN)
 
 #: How a request ended.  `DONE`: the response is complete, whatever the server's status.  `REFUSED`: the proxy answered
 #: with an error because of the client or of a limit.  `UPSTREAM_FAILED`: the server sent no response, or only a part of

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 import attrs
 
 from .group import WINDOW_S, WINDOWS, Group
-from .record import OWN, PASS_THROUGH, REFUSED, TRANSCRIPTION, Record, Route
+from .record import REFUSED, ROUTES, Record, Route
 from .server import Server
 from .tally import Tally
 
@@ -82,7 +82,7 @@ class Registry:
         self._fresh: dict[tuple[Route, str, bytes], Tally] = {}
         self.in_flight: dict[Record, None] = {}
         self.recent: deque[Record] = deque(maxlen=RECENT)
-        self.routes: dict[Route, Group] = {TRANSCRIPTION: Group(), PASS_THROUGH: Group(), OWN: Group()}
+        self.routes: dict[Route, Group] = {route: Group() for route in ROUTES}
         self.profiles: dict[str, Group] = {}
         self.versions: dict[str, Group] = {}
         self.rejected: Counter[int] = Counter()

@@ -49,6 +49,8 @@ def report(registry: Registry) -> dict[str, Any]:
         "profiles": _groups(registry.profiles, flying, lambda record: record.profile),
         "http_versions": _groups(registry.versions, flying, lambda record: record.version.decode()[5:]),
         "rules": _fields(registry),
+        "chosen": dict(sorted(registry.chosen.items())),
+        "realtime": dict(sorted(registry.realtime.items())),
         "refusals": dict(sorted(registry.refusals.items())),
     }
 

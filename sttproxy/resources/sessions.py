@@ -15,8 +15,8 @@ from ..errors import BadRequest, UpstreamError
 from ..headers import end_to_end, upgrade_asked
 from ..http1.responses import ResponseHead
 from ..inbound.request import Request
+from ..monitor.record import REALTIME
 from ..relay import Untouched
-from ..stats import Stats
 from ..tunnel import TunnelEnd, session_ends
 from .forwarding import Forwarding, Targets, upgrading
 
@@ -28,15 +28,16 @@ _EXTENSIONS = b"sec-websocket-extensions"
 class Sessions(Forwarding):
     """Requests for WebSockets to ``…/realtime`` and the like: the updates of the session are rewritten."""
 
-    def __init__(self, targets: Targets, stats: Stats, config: Callable[[], Config]) -> None:
+    def __init__(self, targets: Targets, config: Callable[[], Config]) -> None:
         """
         :param config: returns the configuration in force.  Each session uses one configuration to its end.
         """
-        super().__init__(targets, stats)
+        super().__init__(targets)
         self._config = config
 
     def render(self, request: Request) -> int:
-        self._stats.chose(request.profile, request.chosen_by)
+        request.record.route, request.record.profile = REALTIME, request.profile
+        request.site.registry.chose(request.profile, request.chosen_by)
         head = request.head
         protocol = upgrade_asked(head)
         if protocol is None or protocol.lower() != _WEBSOCKET:
@@ -66,7 +67,7 @@ class Sessions(Forwarding):
         from ..realtime.session import Session
         from ..realtime.updates import dialect_of
 
-        counts = self._stats.realtime
+        counts = request.site.registry.realtime
         counts["sessions"] += 1
         session = Session(rules, dialect_of(request.head, request.target.partition(b"?")[2]), counts)
         return session_ends(clock, session, request.peer.client(request.head))
