@@ -4,8 +4,6 @@ Tests for :mod:`sttproxy.forms.evaluation`.
 
 from __future__ import annotations
 
-from collections import Counter
-
 from twisted.trial.unittest import SynchronousTestCase
 
 from sttproxy.config import Config, Rules, Text, parse
@@ -284,19 +282,6 @@ class SummaryTests(SynchronousTestCase):
             evaluation.settle(name, value)
         evaluation.missing()
         self.assertEqual(evaluation.summary(), "removed=language; joined=p,q; cut=p; renamed=Lang")
-
-    def test_tally(self) -> None:
-        """A complete form is counted once for each kind of rule that did something; an incomplete one is not."""
-        tally: Counter[str] = Counter()
-        for sent in (["m"], ["m", "m"], ["x"]):
-            evaluation = Evaluation(rules_for(**{"f": 1, "g": 1, "$map": {"m": {"*": 1}}, "$default": {"d": 1}}), tally)
-            for name in sent:
-                evaluation.evaluate(name, lambda: b"a")
-            evaluation.missing()
-        Evaluation(rules_for(f=1), tally).decide("f")
-        Evaluation(rules_for(**{"$default": {"d": 1}}), tally).missing()
-        Evaluation(rules_for(), tally).missing()
-        self.assertEqual(tally, {"forced": 3, "mapped": 2, "defaulted": 4})
 
     def test_nothing(self) -> None:
         """The summary is empty if nothing was done; a field without parts is not listed."""

@@ -379,7 +379,8 @@ class ExplanationTests(ProxyTestCase):
         told = b"0; removed=language; joined=prompt; cut=prompt; renamed=lang"
         self.assertEqual(self.explained(fields, transcription(body, URLENCODED)), [told])
         self.assertEqual(self.explained(fields, transcription()), [b"0; joined=prompt"])
-        self.assertEqual(self.stats.rules, {"removed": 1, "joined": 2, "cut": 1, "renamed": 1})
+        counted = {"cut": {"prompt": 1}, "joined": {"prompt": 2}, "removed": {"language": 1}, "renamed": {"lang": 1}}
+        self.assertEqual(self.stats.rules, counted)
 
     def test_nothing_done(self) -> None:
         """If nothing was changed, it has only the generation."""
