@@ -31,12 +31,12 @@ from .logs.observer import TextObserver
 from .monitor.registry import Registry
 from .monitor.report import report
 from .resources.forwarding import PassThrough
-from .resources.pages import Health, StatsPage
+from .resources.pages import Health, MetricsPage, StatsPage
 from .resources.preflight import Preflight
 from .resources.root import Root
 from .resources.sessions import Sessions
 from .resources.transcriptions import Transcriptions
-from .routes import HEALTH, STATS
+from .routes import HEALTH, METRICS, STATS
 from .settings import Settings
 from .upstream.probe import Probe
 from .watch import ConfigWatcher
@@ -127,6 +127,7 @@ def limits_of(settings: Settings, open_files: int) -> Limits:
 
 
 def tree_of(
+    reactor: Any,
     settings: Settings,
     watcher: ConfigWatcher,
     backends: Backends,
@@ -150,13 +151,14 @@ def tree_of(
         max_json=settings.max_json or None,
     )
 
-    def all_stats() -> dict[str, Any]:
-        return {**report(registry), **snapshot(), "config": watcher.snapshot()}
+    def facts() -> dict[str, Any]:
+        return {**snapshot(), "config": watcher.snapshot()}
 
     probes = [(server.name, Probe(server.dialer.attempt, server.pool, registry.now)) for server in backends.servers]
     pages: dict[bytes, IResource] = {
         HEALTH.encode(): Health(probes, {"version": __version__}),
-        STATS.encode(): StatsPage(all_stats),
+        STATS.encode(): StatsPage(lambda: {**report(registry), **facts()}),
+        METRICS.encode(): MetricsPage(reactor, [probe for _, probe in probes], registry, facts),
     }
     return Root(
         pages,
@@ -214,7 +216,7 @@ def site_of(
         drain=settings.drain_timeout,
     )
     cors = CrossOrigin(settings.cors_origin) if settings.cors_origin else None
-    tree = tree_of(settings, watcher, backends, registry, admission, snapshot, cors)
+    tree = tree_of(reactor, settings, watcher, backends, registry, admission, snapshot, cors)
     return Site(tree, reactor, scheduler, registry, timeouts, limits, TrustedPeers(settings.trust_forwarded), cors)
 
 

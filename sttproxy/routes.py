@@ -88,7 +88,7 @@ TRANSCRIPTIONS, TRANSLATIONS = "/audio/transcriptions", "/audio/translations"
 #: The endpoint of OpenAI's API for WebSockets with messages about a session, without the version.
 REALTIME = "/realtime"
 #: The proxy's own pages, which no request for the server reaches.
-HEALTH, STATS = "/health", "/stats"
+HEALTH, STATS, METRICS = "/health", "/stats", "/metrics"
 #: Precedes the name of a profile in a target.
 PROFILES = "/profiles/"
 

@@ -25,6 +25,7 @@ ROOMS: dict[str, frozenset[str]] = {
         "errors": "",
         "clock": "",
         "monitor": "errors http1",
+        "metrics": "monitor",
         "values": "headers",
         "options": "values",
         "usage": "options",
@@ -62,7 +63,7 @@ ROOMS: dict[str, frozenset[str]] = {
         "tunnel": "deadline transport websocket inbound",
         "websocket": "",
         "relay": "errors headers trailers http1 deadline tunnel routes inbound monitor upstream",
-        "resources": "admission config cors errors forms headers http1 inbound loops monitor profiles realtime relay "
+        "resources": "admission config cors errors forms headers http1 inbound loops metrics monitor profiles realtime relay "
         "routes trailers tunnel upstream",
         "daemon": "transport inbound upstream logs signals",
         "console": "commands signals",
@@ -233,9 +234,11 @@ class LayeringTests(SynchronousTestCase):
         self.assertEqual(wrong, [])
 
     def test_late(self) -> None:
-        """wsproto is imported only when a realtime session begins."""
-        late = ("realtime", ""), ("", "wsproto")
-        early = [each for each in all_imports() if each.at_top and room_of(each.by) != "realtime"]
+        """
+        wsproto is imported only when a realtime session begins, and prometheus_client when ``/metrics`` is asked for.
+        """
+        late = ("realtime", ""), ("", "wsproto"), ("metrics", ""), ("", "prometheus_client")
+        early = [each for each in all_imports() if each.at_top and room_of(each.by) not in ("realtime", "metrics")]
         self.assertEqual([each.where for each in early if (each.room(), each.elsewhere()) in late], [])
 
     def test_composer(self) -> None:

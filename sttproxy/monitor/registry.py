@@ -22,7 +22,12 @@ RECENT = 200
 #: `OTHERS`.
 MAX_PROFILES = 64
 OTHERS = "…"
-#: Most fields of rules that are counted apart, for the same reason.
+#: The methods that are counted apart; all others are counted under `OTHER_METHOD`.
+METHODS = {name.encode(): name for name in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")}
+OTHER_METHOD = "other"
+#: The class of requests without a complete response.
+INCOMPLETE = "incomplete"
+#: Most fields of rules that are counted apart, for the reason of `MAX_PROFILES`.
 MAX_FIELDS = 500
 
 
@@ -49,6 +54,7 @@ class Registry:
     :ivar in_flight: the records of requests whose response is not complete, oldest first.
     :ivar recent: the last records that have ended, oldest first.
     :ivar routes, profiles, versions: the numbers of the requests of each.
+    :ivar answers: requests by route, profile, method, and class of the status (``"2xx"``) or `INCOMPLETE`.
     :ivar rejected: responses to requests whose head was rejected, by the first digit of their status.  These requests
         belong to no group.
     :ivar refusals: answers of the proxy with an error of its own, by error code.
@@ -79,12 +85,13 @@ class Registry:
         self._window_ends = now() + WINDOW_S
         self._finished: list[Record] = []
         #: What was counted, but is not in its groups yet.
-        self._fresh: dict[tuple[Route, str, bytes], Tally] = {}
+        self._fresh: dict[tuple[Route, str, bytes, str], Tally] = {}
         self.in_flight: dict[Record, None] = {}
         self.recent: deque[Record] = deque(maxlen=RECENT)
         self.routes: dict[Route, Group] = {route: Group() for route in ROUTES}
         self.profiles: dict[str, Group] = {}
         self.versions: dict[str, Group] = {}
+        self.answers: Counter[tuple[Route, str, str, str]] = Counter()
         self.rejected: Counter[int] = Counter()
         self.refusals: Counter[str] = Counter()
         self.fields: Counter[tuple[str, str]] = Counter()
@@ -151,18 +158,25 @@ class Registry:
     def _sort_out(self) -> None:
         """Bring the numbers of all groups up to date."""
         self._take()
-        for (route, profile, version), tally in self._fresh.items():
+        for (route, profile, version, method), tally in self._fresh.items():
             self.routes[route].add(tally)
             self._group(self.profiles, profile).add(tally)
+            profile = profile if profile in self.profiles else OTHERS
+            for digit, number in tally.answers.items():
+                self.answers[route, profile, method, f"{digit}xx"] += number
+            incomplete = tally.requests - tally.answers.total()
+            if incomplete:
+                self.answers[route, profile, method, INCOMPLETE] += incomplete
             self._group(self.versions, version.decode().removeprefix("HTTP/")).add(tally)
         self._fresh.clear()
 
     def _take(self) -> None:
         """Count the finished records."""
         finished, self._finished = self._finished, []
-        alike: dict[tuple[Route, str, bytes], list[Record]] = {}
+        alike: dict[tuple[Route, str, bytes, str], list[Record]] = {}
         for record in finished:
-            alike.setdefault((record.route, record.profile, record.version), []).append(record)
+            method = METHODS.get(record.method, OTHER_METHOD)
+            alike.setdefault((record.route, record.profile, record.version, method), []).append(record)
         for key, records in alike.items():
             self._fresh.setdefault(key, Tally()).take(records)
         self.refusals.update([record.error for record in finished if record.ending == REFUSED])

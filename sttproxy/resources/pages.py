@@ -5,15 +5,21 @@ Pages of the proxy's own.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.interfaces import IReactorTime
+from twisted.python.failure import Failure
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET
 
 from ..inbound.accesslog import Changes
 from ..inbound.request import Request
+from ..monitor.registry import Registry
+
+#: Most seconds that ``/metrics`` waits for the servers.  A scrape of Prometheus fails after 10 by default.
+METRICS_WAIT_S = 2.0
 
 
 class Page(Resource):
@@ -97,3 +103,59 @@ class StatsPage(Page):
     def render_GET(self, request: Request) -> bytes:
         request.changes = self._changes
         return self._json(request, 200, self._snapshot())
+
+
+class MetricsPage(Page):
+    """
+    ``/metrics``: all metrics, in the format of Prometheus or OpenMetrics.
+
+    prometheus_client is imported by the first request.
+    """
+
+    def __init__(
+        self,
+        clock: IReactorTime,
+        probes: Sequence[Callable[[], Deferred[str]]],
+        registry: Registry,
+        facts: Callable[[], Mapping[str, Any]],
+    ) -> None:
+        """
+        :param probes: as those of `Health`.
+        :param facts: returns the members of ``/stats`` that are not about requests.
+        """
+        super().__init__()
+        self._clock = clock
+        self._probes = probes
+        self._registry = registry
+        self._facts = facts
+        self._exposition: Callable[[str, Sequence[bool]], tuple[bytes, str]] | None = None
+
+    def render_GET(self, request: Request) -> int:
+        request.changes = self._changes
+        up = [probe().addTimeout(METRICS_WAIT_S, self._clock).addCallbacks(_is_up, _is_down) for probe in self._probes]
+        gatherResults(up).addCallback(self._answer, request).addErrback(request.refuse)
+        return NOT_DONE_YET
+
+    def _answer(self, up: list[bool], request: Request) -> None:
+        if request.over:
+            return
+        if self._exposition is None:
+            from ..metrics.exposition import Exposition
+
+            self._exposition = Exposition(self._registry, self._facts)
+        accept = b", ".join(request.head.values(b"accept")).decode("latin-1")
+        body, content_type = self._exposition(accept, up)
+        request.setHeader(b"Content-Type", content_type.encode())
+        request.setHeader(b"Cache-Control", b"no-store")
+        request.setHeader(b"Vary", b"Accept")
+        request.setHeader(b"Content-Length", b"%d" % len(body))
+        request.write(body)
+        request.finish()
+
+
+def _is_up(trouble: str) -> bool:
+    return not trouble
+
+
+def _is_down(_: Failure) -> bool:
+    return False
