@@ -63,8 +63,8 @@ ROOMS: dict[str, frozenset[str]] = {
         "tunnel": "deadline transport websocket inbound",
         "websocket": "",
         "relay": "errors headers trailers http1 deadline tunnel routes inbound monitor upstream",
-        "resources": "admission config cors errors forms headers http1 inbound loops metrics monitor profiles realtime relay "
-        "routes trailers tunnel upstream",
+        "resources": "admission config cors errors forms headers http1 inbound loops metrics monitor profiles realtime "
+        "relay routes trailers tunnel upstream",
         "daemon": "transport inbound upstream logs signals",
         "console": "commands signals",
         "backends": "*",

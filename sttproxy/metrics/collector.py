@@ -166,10 +166,12 @@ class Numbers(Collector):
 
 def _family(metric: Metric, samples: Iterable[Sample]) -> Family:
     """A counter or a gauge with its samples."""
-    family: CounterMetricFamily | GaugeMetricFamily = _FAMILIES[metric.kind](metric.name, metric.help, labels=metric.labels)
+    family: CounterMetricFamily | GaugeMetricFamily = _FAMILIES[metric.kind](
+        metric.name, metric.help, labels=metric.labels
+    )
     for labels, value in samples:
-        family.add_metric(labels, value)
-    return family
+        made.add_metric(labels, value)
+    return made
 
 
 def _single(metric: Metric, value: float) -> Family:

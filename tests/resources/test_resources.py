@@ -13,7 +13,7 @@ from zope.interface.verify import verifyObject
 
 from sttproxy.errors import UpstreamUnreachable
 from sttproxy.monitor.report import report
-from sttproxy.resources.pages import Page
+from sttproxy.resources.pages import METRICS_WAIT_S, Page
 from sttproxy.upstream.probe import EVERY_S
 
 from ..support.fakes import Ending, Peer
@@ -276,3 +276,62 @@ class StatsPageTests(ProxyTestCase):
             for _ in range(3):
                 self.client(get(b"/stats"))
         self.assertEqual(len(logs), 1)
+
+
+class MetricsTests(ProxyTestCase):
+    """The page ``/metrics``."""
+
+    def asked(self, *fields: bytes) -> tuple[bytes, bytes]:
+        """Request the page; return its head and its body."""
+        head, _, body = self.client(get(b"/metrics", *fields)).received.partition(b"\r\n\r\n")
+        return head, body
+
+    def test_formats(self) -> None:
+        """The field Accept decides between Prometheus' format and OpenMetrics."""
+        head, body = self.asked()
+        self.assertTrue(head.startswith(b"HTTP/1.1 200 OK\r\n"))
+        self.assertIn(b"\r\nContent-Type: text/plain; version=0.0.4", head)
+        self.assertIn(b"\r\nCache-Control: no-store", head)
+        self.assertIn(b'\nsttproxy_server_up{server="upstream:1"} 1.0\n', body)
+        head, body = self.asked(b"Accept: application/openmetrics-text;version=1.0.0,text/plain;q=0.5")
+        self.assertIn(b"\r\nContent-Type: application/openmetrics-text; version=1.0.0", head)
+        self.assertTrue(body.endswith(b"# EOF\n"))
+
+    def test_head(self) -> None:
+        """HEAD gets the head only."""
+        received = self.client(get(b"/metrics", method=b"HEAD")).received
+        self.assertTrue(received.startswith(b"HTTP/1.1 200 OK\r\n") and received.endswith(b"\r\n\r\n"))
+
+    def test_down(self) -> None:
+        """A server that refuses connections is down."""
+        self.upstream.at_once = False
+        client = self.client(get(b"/metrics"))
+        self.upstream.refuse(UpstreamUnreachable("Nobody is there."))
+        self.assertIn(b'\nsttproxy_server_up{server="upstream:1"} 0.0\n', client.received)
+
+    def test_silent(self) -> None:
+        """The page waits a short time for a server that does not respond, which is then down; a late result is lost."""
+        self.upstream.at_once = False
+        client = self.client(get(b"/metrics"))
+        self.reactor.advance(METRICS_WAIT_S - 0.1)
+        self.assertEqual(client.received, b"")
+        self.reactor.advance(0.1)
+        self.assertIn(b'\nsttproxy_server_up{server="upstream:1"} 0.0\n', client.received)
+        self.upstream.refuse(UpstreamUnreachable("Nobody is there."))
+
+    def test_gone(self) -> None:
+        """A client that has disconnected meanwhile gets nothing."""
+        self.upstream.at_once = False
+        client = self.client(get(b"/metrics"))
+        client.reset()
+        self.reactor.advance(METRICS_WAIT_S)
+        self.assertEqual(client.received, b"")
+        self.upstream.refuse(UpstreamUnreachable("Nobody is there."))
+
+    def test_bug(self) -> None:
+        """An exception while the metrics are read becomes a 500, and is logged."""
+        self.patch(self, "facts", lambda: {})
+        self.proxy()
+        client = self.client(get(b"/metrics"))
+        self.assertEqual(error_of(client.received)[0], 500)
+        self.assertEqual(len(self.flushLoggedErrors(KeyError)), 1)

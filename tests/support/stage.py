@@ -27,7 +27,7 @@ from sttproxy.monitor.registry import Registry
 from sttproxy.monitor.report import report
 from sttproxy.monitor.server import Server
 from sttproxy.resources.forwarding import PassThrough, Target, Targets
-from sttproxy.resources.pages import Health, StatsPage
+from sttproxy.resources.pages import Health, MetricsPage, StatsPage
 from sttproxy.resources.preflight import Preflight
 from sttproxy.resources.root import Root
 from sttproxy.resources.sessions import Sessions
@@ -39,7 +39,7 @@ from sttproxy.upstream.probe import Probe
 from sttproxy.writer import FlushScheduler
 
 from .fakes import Ending, FakeReactor, FakeUpstream, Peer
-from .numbers import Numbers
+from .numbers import Numbers, facts
 
 #: The name by which the proxy recognises its own requests.
 PSEUDONYM = b"sttproxy-x"
@@ -324,6 +324,7 @@ class ProxyTestCase(SiteTestCase):
         pages: dict[bytes, IResource] = {
             b"/health": Health([("upstream:1", probe)], {"version": "1"}),
             b"/stats": StatsPage(lambda: report(self.registry)),
+            b"/metrics": MetricsPage(self.reactor, [probe], self.registry, self.facts),
         }
         servers = [to]
         targets = Targets(servers.__iter__, (to.prefix,), to.pseudonym)
@@ -350,6 +351,10 @@ class ProxyTestCase(SiteTestCase):
     def connect(self, factory: IProtocolFactory) -> Deferred[Any]:
         """Connect to the upstream."""
         return self.upstream.connect(factory)
+
+    def facts(self) -> dict[str, Any]:
+        """What is known apart from requests."""
+        return facts(connections=self.pool.numbers())
 
     @property
     def server(self) -> Peer:

@@ -1,0 +1,3 @@
+"""
+Tests for :mod:`sttproxy.metrics`, and for what uses the metrics: alert rules and the dashboard.
+"""
