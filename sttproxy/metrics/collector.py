@@ -166,9 +166,8 @@ class Numbers(Collector):
 
 def _family(metric: Metric, samples: Iterable[Sample]) -> Family:
     """A counter or a gauge with its samples."""
-    family: CounterMetricFamily | GaugeMetricFamily = _FAMILIES[metric.kind](
-        metric.name, metric.help, labels=metric.labels
-    )
+    made: CounterMetricFamily | GaugeMetricFamily
+    made = _FAMILIES[metric.kind](metric.name, metric.help, labels=metric.labels)
     for labels, value in samples:
         made.add_metric(labels, value)
     return made

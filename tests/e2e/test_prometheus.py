@@ -16,8 +16,9 @@ from ..support.documents import ROOT
 from .case import EchoTestCase, transcription
 from .daemon import Daemon, get_json, opens
 from .forms import form
+from .message import request
 from .process import Process, until
-from .raw import Listener
+from .raw import Listener, connect
 from .system import unused_port
 
 RULES = ROOT / "etc/prometheus"
@@ -42,7 +43,17 @@ class Prometheus:
         self._process = Process(
             ["prometheus", "--config.file=prometheus.yml", *options], str(self.folder), "prometheus"
         )
-        until(lambda: opens(str(self.port)), "Prometheus at its port")
+        until(self._ready, "Prometheus at its port")
+
+    def _ready(self) -> bool:
+        """Whether it responds to queries."""
+        if not opens(str(self.port)):
+            return False
+        client = connect(self.port)
+        client.send(request("GET", "/-/ready"))
+        ready = client.read_message().status == 200
+        client.close()
+        return ready
 
     def close(self) -> None:
         """Kill it, and remove its folder."""

@@ -330,7 +330,7 @@ class MetricsTests(ProxyTestCase):
 
     def test_bug(self) -> None:
         """An exception while the metrics are read becomes a 500, and is logged."""
-        self.patch(self, "facts", lambda: {})
+        self.patch(self, "facts", dict)
         self.proxy()
         client = self.client(get(b"/metrics"))
         self.assertEqual(error_of(client.received)[0], 500)
