@@ -5,14 +5,11 @@ Creates the parts of the daemon from the settings and connects them: one functio
 from __future__ import annotations
 
 import atexit
-import os
-import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
-from twisted.internet import endpoints
-from twisted.internet.interfaces import IStreamServerEndpoint
+import attrs
 from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 from twisted.web.resource import IResource
@@ -26,12 +23,14 @@ from .errors import ConfigError, printable
 from .headers import TrustedPeers
 from .inbound.interfaces import Limits, Timeouts
 from .inbound.site import Site
+from .listening import endpoints_of, monitor_endpoints_of
 from .logs import destination as log_files
 from .logs.observer import TextObserver
 from .monitor.registry import Registry
 from .monitor.report import report
 from .resources.forwarding import PassThrough
-from .resources.pages import Health, MetricsPage, StatsPage
+from .resources.monitor import NO_PAGES, MonitorRoot, Pages
+from .resources.pages import Health, MetricsPage, Page, StatsPage
 from .resources.preflight import Preflight
 from .resources.root import Root
 from .resources.sessions import Sessions
@@ -45,8 +44,21 @@ from .writer import FlushScheduler
 
 log = Logger()
 
-#: Maximum number of connections that wait to be accepted.  Twisted's default of 50 is too small for a burst of clients.
-BACKLOG = 1024
+#: Most connections to the listeners of --monitor.  They have room also while the most clients are connected.
+MONITOR_CLIENTS = 64
+
+
+@attrs.frozen
+class Sites:
+    """
+    The factories of inbound connections.
+
+    :ivar clients: for the listeners of clients.
+    :ivar monitor: for those of --monitor; None: the pages are at the others.
+    """
+
+    clients: Site
+    monitor: Site | None = None
 
 
 def watcher_of(reactor: Any, settings: Settings) -> ConfigWatcher:
@@ -114,7 +126,8 @@ def limits_of(settings: Settings, open_files: int) -> Limits:
     :param open_files: the number of descriptors that the process can use.
     """
     wanted = settings.max_clients
-    allowed = descriptors.clients(open_files, settings.max_connections * len(settings.destinations))
+    free = open_files - MONITOR_CLIENTS if settings.monitor else open_files
+    allowed = descriptors.clients(free, settings.max_connections * len(settings.destinations))
     if wanted > allowed:
         log.warn(
             "--max-clients {wanted} is too high: {limit} open files, two for each client, are enough for {allowed}. "
@@ -126,20 +139,43 @@ def limits_of(settings: Settings, open_files: int) -> Limits:
     return Limits(settings.max_body or None, min(wanted or allowed, allowed))
 
 
-def tree_of(
+def pages_of(
     reactor: Any,
     settings: Settings,
     watcher: ConfigWatcher,
     backends: Backends,
     registry: Registry,
-    admission: Admission,
     snapshot: Callable[[], dict[str, Any]],
+) -> Pages:
+    """
+    The monitoring pages.
+
+    :param snapshot: returns the members of ``/stats`` that are neither about requests nor the configuration.
+    """
+
+    def facts() -> dict[str, Any]:
+        return {**snapshot(), "config": watcher.snapshot()}
+
+    probes = [(server.name, Probe(server.dialer.attempt, server.pool, registry.now)) for server in backends.servers]
+    pages: dict[bytes, Page] = {
+        HEALTH.encode(): Health(probes, {"version": __version__}),
+        STATS.encode(): StatsPage(lambda: {**report(registry), **facts()}),
+        METRICS.encode(): MetricsPage(reactor, [probe for _, probe in probes], registry, facts),
+    }
+    return Pages(pages, TrustedPeers(settings.monitor_from) if settings.monitor_from else None)
+
+
+def tree_of(
+    settings: Settings,
+    watcher: ConfigWatcher,
+    backends: Backends,
+    pages: Pages,
+    admission: Admission,
     cors: CrossOrigin | None,
 ) -> IResource:
     """
-    The Resource tree.
+    The Resource tree for clients.
 
-    :param snapshot: returns the members of ``/stats`` that are neither about requests nor the configuration.
     :param cors: the pages of other origins that may use the proxy; None: the upstream decides.
     """
     targets = backends.targets
@@ -150,16 +186,6 @@ def tree_of(
         explains=settings.explain_header,
         max_json=settings.max_json or None,
     )
-
-    def facts() -> dict[str, Any]:
-        return {**snapshot(), "config": watcher.snapshot()}
-
-    probes = [(server.name, Probe(server.dialer.attempt, server.pool, registry.now)) for server in backends.servers]
-    pages: dict[bytes, IResource] = {
-        HEALTH.encode(): Health(probes, {"version": __version__}),
-        STATS.encode(): StatsPage(lambda: {**report(registry), **facts()}),
-        METRICS.encode(): MetricsPage(reactor, [probe for _, probe in probes], registry, facts),
-    }
     return Root(
         pages,
         targets,
@@ -173,18 +199,21 @@ def tree_of(
     )
 
 
-def site_of(
+def sites_of(
     reactor: Any,
     settings: Settings,
     scheduler: FlushScheduler,
     watcher: ConfigWatcher,
     backends: Backends,
     secured: security.Security = security.NONE,
-) -> Site:
-    """The factory of inbound connections, with its resources, timeouts and limits."""
+) -> Sites:
+    """The factories of inbound connections, with their resources, timeouts and limits."""
     admission = Admission(settings.max_transcriptions, settings.max_queue)
     registry = Registry(
-        reactor.seconds, [server.target.server for server in backends.servers], lambda: admission.waiting
+        reactor.seconds,
+        [server.target.server for server in backends.servers],
+        lambda: admission.waiting,
+        shows_clients=settings.monitor_clients,
     )
     open_files = descriptors.usable(descriptors.raise_limit(), reactor)
     limits = limits_of(settings, open_files)
@@ -216,14 +245,20 @@ def site_of(
         drain=settings.drain_timeout,
     )
     cors = CrossOrigin(settings.cors_origin) if settings.cors_origin else None
-    tree = tree_of(reactor, settings, watcher, backends, registry, admission, snapshot, cors)
-    return Site(tree, reactor, scheduler, registry, timeouts, limits, TrustedPeers(settings.trust_forwarded), cors)
+    trusted = TrustedPeers(settings.trust_forwarded)
+    pages = pages_of(reactor, settings, watcher, backends, registry, snapshot)
+    tree = tree_of(settings, watcher, backends, NO_PAGES if settings.monitor else pages, admission, cors)
+    clients = Site(tree, reactor, scheduler, registry, timeouts, limits, trusted, cors)
+    if not settings.monitor:
+        return Sites(clients)
+    few = Limits(limits.body, MONITOR_CLIENTS, "That is the most at the listeners of --monitor.")
+    return Sites(clients, Site(MonitorRoot(pages), reactor, scheduler, registry, timeouts, few, trusted))
 
 
 def daemon_of(
     reactor: Any,
     settings: Settings,
-    site: Site,
+    sites: Sites,
     backends: Backends,
     watcher: ConfigWatcher,
     observer: TextObserver | None,
@@ -241,50 +276,15 @@ def daemon_of(
             each.reload()
 
     pools = [server.pool for server in backends.servers]
-    daemon = Daemon(reactor, site, pools, backends.name, settings.grace, reload, leads_to, observer)
+    site = sites.clients
+    daemon = Daemon(reactor, site, pools, backends.name, settings.grace, reload, leads_to, observer, sites.monitor)
     backends.failover.setServiceParent(daemon)
     vitals.Pulse(reactor, site.registry.tick).setServiceParent(daemon)
     for each in watchers:
         each.setServiceParent(daemon)
     for endpoint, name in endpoints_of(reactor, settings):
         daemon.listen(secured.listening(reactor, endpoint), name)
+    if sites.monitor is not None:
+        for endpoint, name in monitor_endpoints_of(reactor, settings):
+            daemon.listen(endpoint, name, sites.monitor)
     return daemon
-
-
-def endpoints_of(reactor: Any, settings: Settings) -> Iterator[tuple[IStreamServerEndpoint, str]]:
-    """
-    The endpoints to listen at, each with its name in messages.
-
-    :raises StartError: when a description is not a valid endpoint.
-    """
-    for description in settings.listen:
-        yield _endpoint(reactor, _with_mode(description, settings.socket_mode), description), printable(description)
-    if not settings.listen:
-        host = settings.host
-        interface = host[1:-1] if host.startswith("[") and host.endswith("]") else host
-        quoted = endpoints.quoteStringArgument(interface)
-        description = f"tcp:{settings.port}:interface={quoted}:backlog={BACKLOG}"
-        name = f"{interface}:{settings.port}"
-        yield _endpoint(reactor, description, name), printable(name)
-
-
-def _endpoint(reactor: Any, description: str, given: str) -> IStreamServerEndpoint:
-    """
-    The endpoint of a description.
-
-    :param given: the description as the user wrote it, for messages.
-    :raises StartError: when the description is not a valid endpoint.
-    """
-    if description.startswith("systemd:") and not os.environ.get("LISTEN_FDS"):
-        raise StartError(f"--listen {given!r} needs a socket from systemd, but LISTEN_FDS is not set")
-    try:
-        endpoint: IStreamServerEndpoint = endpoints.serverFromString(reactor, description)
-    except Exception as error:  # endpoint parsers are plugins, which may raise any exception
-        hint = "systemd passed no socket with this number or name" if description.startswith("systemd:") else str(error)
-        raise StartError(f"--listen {given!r} is not an endpoint: {hint}") from None
-    return endpoint
-
-
-def _with_mode(description: str, mode: int) -> str:
-    """Add a mode to the description of a Unix socket.  A mode in the description comes later and overrides it."""
-    return re.sub(r"\A((?:haproxy:)?unix:)", rf"\g<1>mode={mode:o}:", description)

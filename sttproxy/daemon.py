@@ -27,6 +27,8 @@ from .upstream.pool import Pool
 log = Logger()
 
 
+#: Seconds that the listeners for monitoring have for their last responses.
+MONITOR_GRACE_S = 2.0
 #: Maximum number of accept rounds before a port is closed.  The limit lets it close during a flood of connections.
 ACCEPT_ROUNDS = 100
 
@@ -46,6 +48,9 @@ class Listener(Service):
     """
     Listens at an endpoint, or raises `StartError`.
 
+    :ivar place: names the endpoint in messages.
+    :ivar site: the factory of the connections.
+
     The service of `twisted.application.strports` does not give access to its port.  We need the port at shutdown, to
     accept the connections in its backlog: closing the port would reset them.
     """
@@ -56,9 +61,9 @@ class Listener(Service):
         :param name: names the endpoint in messages.
         :param site: the factory of the connections.
         """
-        self._name = name
+        self.place = name
+        self.site = site
         self._endpoint = endpoint
-        self._site = site
         self._port: IListeningPort | None = None
 
     def open(self) -> None:
@@ -70,12 +75,12 @@ class Listener(Service):
         if self._port is not None:
             return
         failures: list[Failure] = []
-        self._endpoint.listen(self._site).addCallbacks(self._listening, failures.append)
+        self._endpoint.listen(self.site).addCallbacks(self._listening, failures.append)
         if failures:
             error = failures[0].value
             if isinstance(error, CannotListenError):
                 error = error.socketError
-            raise StartError(f"cannot listen on {self._name}: {getattr(error, 'strerror', None) or error}")
+            raise StartError(f"cannot listen on {self.place}: {getattr(error, 'strerror', None) or error}")
 
     def _listening(self, port: IListeningPort) -> None:
         self._port = port
@@ -91,7 +96,7 @@ class Listener(Service):
         address = self._port.getHost() if self._port is not None else None
         if isinstance(address, IPv4Address | IPv6Address) and leads_to(address.host, address.port):
             raise StartError(
-                f"the target {upstream} is this proxy itself, which listens on {self._name}; "
+                f"the target {upstream} is this proxy itself, which listens on {self.place}; "
                 "the target must be the speech-to-text server"
             )
 
@@ -117,7 +122,8 @@ class Daemon(MultiService):
     """
     The service of the whole process.  Its children are the listeners and all services that start and stop with it.
 
-    Shutdown has an order: close the ports, wait for requests in flight, close the pool, stop the other children.
+    Shutdown has an order: close the ports, wait for requests in flight, close the ports for monitoring, close the pool,
+    stop the other children.
     """
 
     def __init__(
@@ -130,6 +136,7 @@ class Daemon(MultiService):
         reload: Callable[[], None],
         leads_to: Callable[[str, int], bool] = lambda host, port: False,
         observer: TextObserver | None = None,
+        monitor: Site | None = None,
     ) -> None:
         """
         :param site: the factory of inbound connections.
@@ -139,6 +146,8 @@ class Daemon(MultiService):
         :param reload: called on SIGHUP.
         :param leads_to: tells whether requests to the target arrive at a host and port.
         :param observer: writes the log; None if twistd uses another observer.
+        :param monitor: the factory of connections for monitoring, which stay until the requests in flight have ended;
+            None: there are none.
         """
         super().__init__()
         self._reactor = reactor
@@ -149,6 +158,7 @@ class Daemon(MultiService):
         self._reload = reload
         self._leads_to = leads_to
         self._observer = observer
+        self._monitor = monitor
         self._terminated = False
 
     def setServiceParent(self, parent: Any) -> None:
@@ -157,14 +167,15 @@ class Daemon(MultiService):
             parent.setComponent(ILogObserver, self._observer)
         super().setServiceParent(parent)
 
-    def listen(self, endpoint: IStreamServerEndpoint, name: str) -> None:
+    def listen(self, endpoint: IStreamServerEndpoint, name: str, site: Site | None = None) -> None:
         """
         Add a listener.
 
         :param endpoint: where to listen.
         :param name: names the endpoint in messages.
+        :param site: the factory of its connections, if it is the one for monitoring.
         """
-        Listener(endpoint, name, self._site).setServiceParent(self)
+        Listener(endpoint, name, site or self._site).setServiceParent(self)
 
     def open(self) -> None:
         """
@@ -200,6 +211,9 @@ class Daemon(MultiService):
     def startService(self) -> None:
         super().startService()
         log.info("Requests go to {upstream}.", upstream=self._upstream)
+        if self._monitor is not None:
+            places = ", ".join(listener.place for listener in self._listeners() if listener.site is self._monitor)
+            log.info("The monitoring pages are at {places} only.", places=places)
         # The reactor installs its own signal handlers during its start.  Ours must replace them, and the reactor's must
         # not run: with them, twistd kills itself with the same signal.  A requested stop should exit with 0.
         self._reactor.addSystemEventTrigger("before", "startup", signals.block)
@@ -212,20 +226,30 @@ class Daemon(MultiService):
         return stopped
 
     async def _stop(self) -> None:
-        for listener in self._listeners():
-            try:
-                await maybeDeferred(listener.disownServiceParent)
-            except Exception:
-                log.failure("A port could not be closed")
+        self._site.registry.draining = True
+        await self._close_ports(self._site)
         if self._site.channels:
             limit = "" if self._grace_s is None else f", {self._grace_s:g} s at most"
             log.info("Waiting for requests in flight{limit}.", limit=limit)
         await self._site.drain(self._grace_s)
+        if self._monitor is not None:
+            await self._close_ports(self._monitor)
+            await self._monitor.drain(MONITOR_GRACE_S)
         for pool in self._pools:
             pool.close()
         await maybeDeferred(super().stopService)
         # The reactor may not run another iteration, so flush now.
         self._site.scheduler.end()
+
+    async def _close_ports(self, site: Site) -> None:
+        """Close the ports of a factory."""
+        for listener in self._listeners():
+            if listener.site is not site:
+                continue
+            try:
+                await maybeDeferred(listener.disownServiceParent)
+            except Exception:
+                log.failure("A port could not be closed")
 
     def _handle_signals(self) -> None:
         signals.act(lambda number: self._reactor.callFromThread(self._signalled, number))

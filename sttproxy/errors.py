@@ -104,8 +104,15 @@ class ForbiddenOrigin(BadRequest):
     code = "forbidden_origin"
 
 
+class ForbiddenClient(BadRequest):
+    """403: clients at this address may not see the monitoring pages."""
+
+    status = 403
+    code = "forbidden_client"
+
+
 class NotFound(BadRequest):
-    """404: the profile of the request, or its path at the embedded engine, does not exist."""
+    """404: the profile of the request, or its path at the embedded engine or a monitoring listener, does not exist."""
 
     status = 404
     code = "not_found"

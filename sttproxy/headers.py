@@ -45,7 +45,7 @@ FORWARDED = frozenset(
     for suffix in (b"for", b"proto", b"host")
 ) | {b"forwarded"}
 
-#: Stands for a peer on a Unix socket, which has no address, in the log and in --trust-forwarded.
+#: Stands for a peer on a Unix socket, which has no address, in the log, in --trust-forwarded and in --monitor-from.
 UNIX: Literal["unix"] = "unix"
 #: Stands for a peer with an unknown address in the log, and for any peer without an address in the forwarded headers
 #: (RFC 7239 §6.2).
@@ -137,12 +137,12 @@ def _forwarded_element(peer: bytes, proto: bytes, hosts: Sequence[bytes]) -> byt
     return element + b"".join(b';host="%b"' % host for host in hosts)
 
 
-#: A value of --trust-forwarded.
+#: A value of --trust-forwarded, or of --monitor-from.
 Trusted = IPv4Network | IPv6Network | Literal["unix"]
 
 
 class TrustedPeers:
-    """The peers whose forwarded headers the proxy trusts."""
+    """The peers whose forwarded headers the proxy trusts, or those that may see its pages."""
 
     def __init__(self, peers: Iterable[Trusted] = ()) -> None:
         """

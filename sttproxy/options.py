@@ -30,6 +30,7 @@ class Group(enum.Enum):
     SERVER = ("The server behind", "上游服务器")
     CONFIGURATION = ("Configuration", "配置")
     LIMITS = ("Limits and times", "限制与超时")
+    MONITORING = ("Monitoring", "监控")
     EMBEDDED = ("Embedded engine", "内置引擎")
 
     def __init__(self, title: str, title_zh: str) -> None:
@@ -93,7 +94,7 @@ def plain(markdown: str) -> str:
     return re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", markdown).replace("`", "")
 
 
-_LISTENING, _SERVER, _CONFIGURATION, _LIMITS, _EMBEDDED = Group
+_LISTENING, _SERVER, _CONFIGURATION, _LIMITS, _MONITORING, _EMBEDDED = Group
 
 OPTIONS: tuple[Option, ...] = (
     Option(
@@ -121,8 +122,9 @@ OPTIONS: tuple[Option, ...] = (
         "socket-mode",
         values.MODE,
         "0660",
-        "Permissions of the Unix sockets of `--listen`. `unix:/run/stt.sock:mode=600` overrides it for one of them.",
-        "`--listen` 中 Unix 套接字的权限。`unix:/run/stt.sock:mode=600` 可为单个套接字覆盖该值。",
+        "Permissions of the Unix sockets of `--listen` and `--monitor`. `unix:/run/stt.sock:mode=600` overrides it for one "
+        "of them.",
+        "`--listen` 和 `--monitor` 中 Unix 套接字的权限。`unix:/run/stt.sock:mode=600` 可为单个套接字覆盖该值。",
     ),
     Option(
         _LISTENING,
@@ -466,6 +468,37 @@ OPTIONS: tuple[Option, ...] = (
         "Full log files, of 1 MB each, that are kept. 0: all.",
         "保留的已写满日志文件数，每个 1 MB。0：全部保留。",
         unit="files",
+    ),
+    Option(
+        _MONITORING,
+        "monitor",
+        values.ENDPOINT,
+        "",
+        "A Twisted endpoint for the monitoring pages alone, like `tcp:9090:interface=127.0.0.1` or "
+        "`unix:/run/stt-monitor.sock`. It needs no key. The other listeners then forward the paths of these pages like "
+        "any other. May be repeated.",
+        "监控页面专用的 Twisted endpoint，例如 `tcp:9090:interface=127.0.0.1` 或 `unix:/run/stt-monitor.sock`，访问时不"
+        "需要密钥。其他监听位置收到对这些页面路径的请求时，会像其他请求一样转发。可重复指定。",
+        repeats=True,
+    ),
+    Option(
+        _MONITORING,
+        "monitor-from",
+        values.PEERS,
+        "",
+        "Address or network of clients that may see the monitoring pages, or `unix` for those at a Unix socket; others "
+        "get 403. May be repeated. Without it, all clients may.",
+        "可以查看监控页面的客户端地址或网段；`unix` 表示通过 Unix 套接字连接的客户端。其他客户端返回 403。可重复指定。"
+        "不指定时，所有客户端都可以查看。",
+        repeats=True,
+    ),
+    Option(
+        _MONITORING,
+        "monitor-clients",
+        values.FLAG,
+        "",
+        "Show the addresses of clients in the list of the last requests.",
+        "在最近请求的列表中显示客户端地址。",
     ),
     Option(
         _EMBEDDED,

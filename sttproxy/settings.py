@@ -160,6 +160,9 @@ class Settings:
     drain_timeout: float
     grace: float | None
     log_keep: int
+    monitor: tuple[str, ...]
+    monitor_from: tuple[Trusted, ...]
+    monitor_clients: bool
     embedded: bool
     embedded_model: str
     process: Process = Process()

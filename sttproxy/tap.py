@@ -126,8 +126,8 @@ def makeService(options: Options) -> Daemon:
     engine = compose.engine_of(reactor, settings)
     secured = security.security_of(reactor, settings)
     servers = backends.backends_of(reactor, settings, scheduler, engine, secured.key)
-    site = compose.site_of(reactor, settings, scheduler, watcher, servers, secured)
-    daemon = compose.daemon_of(reactor, settings, site, servers, watcher, observer, secured)
+    sites = compose.sites_of(reactor, settings, scheduler, watcher, servers, secured)
+    daemon = compose.daemon_of(reactor, settings, sites, servers, watcher, observer, secured)
     if engine is not None:
         engine.setServiceParent(daemon)
     if settings.process.background:

@@ -119,7 +119,7 @@ def mode(text: str) -> int:
 
 
 def trusted(text: str) -> Trusted:
-    """Peers whose forwarded headers are trusted: an address, a network, or all peers at Unix sockets."""
+    """Peers that are trusted: an address, a network, or all peers at Unix sockets."""
     if text == UNIX:
         return UNIX
     try:

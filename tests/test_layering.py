@@ -59,6 +59,7 @@ ROOMS: dict[str, frozenset[str]] = {
         "embedded": "errors",
         "tls": "errors headers inbound transport",
         "security": "daemon errors privileges settings tls watch",
+        "listening": "daemon errors settings",
         "admission": "errors",
         "tunnel": "deadline transport websocket inbound",
         "websocket": "",

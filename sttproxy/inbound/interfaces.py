@@ -49,10 +49,12 @@ class Limits:
 
     :ivar body: bytes of a request's body; None: any number.
     :ivar clients: connections of clients; None: any number.
+    :ivar advice: says in the log where `clients` comes from.
     """
 
     body: int | None = None
     clients: int | None = None
+    advice: str = "--max-clients and the limit on open files (ulimit -n) say how many there may be."
 
 
 #: The defaults of `Site`.

@@ -94,9 +94,10 @@ class Site(server.Site):
             self._refused_said_at = now
             log.warn(
                 "{most} clients are connected and there is room for no more: new ones get 503 ({count} so far). "
-                "--max-clients and the limit on open files (ulimit -n) say how many there may be.",
+                "{advice}",
                 most=most,
                 count=self.registry.clients_refused,
+                advice=self.limits.advice,
             )
         return Refusal(self, response(most))
 

@@ -70,10 +70,17 @@ class Registry:
     :ivar realtime: realtime ``sessions``, updates of clients that were ``changed``, updates that were ``added``, and
         sessions that were ``refused`` because of a message.
     :ivar moved_on: requests that moved on to the next server, each time they did.
+    :ivar draining: whether the daemon stops.
+    :ivar shows_clients: whether what is shown of a request tells the address of its client.
     """
 
     def __init__(
-        self, now: Callable[[], float], servers: Sequence[Server] = (), queued: Callable[[], int] = lambda: 0
+        self,
+        now: Callable[[], float],
+        servers: Sequence[Server] = (),
+        queued: Callable[[], int] = lambda: 0,
+        *,
+        shows_clients: bool = False,
     ) -> None:
         """
         :param now: returns the clock's seconds.
@@ -105,6 +112,8 @@ class Registry:
         self.chosen: Counter[str] = Counter()
         self.realtime: Counter[str] = Counter()
         self.moved_on = 0
+        self.draining = False
+        self.shows_clients = shows_clients
 
     # What happens.
 

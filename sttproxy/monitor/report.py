@@ -62,7 +62,7 @@ def recent(registry: Registry, time: float) -> list[dict[str, Any]]:
     :param time: of this moment, in seconds since 1970.
     """
     now = registry.now()
-    return [entry(record, time - (now - record.ended)) for record in registry.recent]
+    return [entry(record, time - (now - record.ended), client=registry.shows_clients) for record in registry.recent]
 
 
 def _classes(answers: Mapping[int, int]) -> dict[str, int]:

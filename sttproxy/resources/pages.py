@@ -64,7 +64,7 @@ class Health(Page):
         request.changes = self._changes
         if request.head.target.partition(b"?")[2] == b"live":
             return self._json(request, 200, {"status": "live", **self._about})
-        if request.site.draining:
+        if request.site.registry.draining:
             request.why = "The daemon stops."
             return self._json(request, 503, {"status": "draining", **self._about})
         gatherResults([probe() for _, probe in self._probes]).addCallback(self._answer, request)

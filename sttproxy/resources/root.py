@@ -16,6 +16,7 @@ from ..profiles import select
 from ..routes import HEALTH
 from .forwarding import Targets
 from .keys import check_key
+from .monitor import Pages
 
 
 class Root(Resource):
@@ -28,7 +29,7 @@ class Root(Resource):
 
     def __init__(
         self,
-        pages: dict[bytes, IResource],
+        pages: Pages,
         targets: Targets,
         transcriptions: IResource,
         sessions: IResource,
@@ -59,16 +60,17 @@ class Root(Resource):
         The Resource for a request, whatever its path.
 
         :raises BadRequest, ForbiddenProfile, NotFound: when `select` raises them.
+        :raises ForbiddenClient: when it is for a page that its client may not see.
         :raises InvalidKey: when a key is required, and it has none that is known.
         :raises LoopDetected: when it has been passed on before.
         """
         if self._preflight is not None and is_preflight(request.head):
             return self._preflight  # browsers send no key with it
         config = self._config()
+        page = self._pages.find(request)
         # Monitoring asks for the page and has no key.
-        if self._requires_key and request.path != HEALTH.encode():
+        if self._requires_key and (page is None or request.path != HEALTH.encode()):
             check_key(request.head, config.keys)
-        page = self._pages.get(request.path)
         if page is not None:
             return page
         loops.check(request.head, self._targets.pseudonym)

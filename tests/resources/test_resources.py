@@ -171,7 +171,7 @@ class HealthTests(ProxyTestCase):
         """It runs: also while the upstream is down, and while the daemon stops."""
         self.upstream.at_once = False
         for draining in (False, True):
-            self.site.draining = draining
+            self.registry.draining = draining
             client = self.client(get(b"/health?live"))
             head, _, body = client.received.partition(b"\r\n\r\n")
             self.assertTrue(head.startswith(b"HTTP/1.1 200 OK\r\n"))
@@ -179,7 +179,7 @@ class HealthTests(ProxyTestCase):
 
     def test_draining(self) -> None:
         """A daemon that stops cannot serve: 503, without a check."""
-        self.site.draining = True
+        self.registry.draining = True
         _, head, content = self.asked()
         self.assertTrue(head.startswith(b"HTTP/1.1 503 "))
         self.assertEqual(content, {"status": "draining", "version": "1"})

@@ -27,7 +27,8 @@ from sttproxy.monitor.registry import Registry
 from sttproxy.monitor.report import report
 from sttproxy.monitor.server import Server
 from sttproxy.resources.forwarding import PassThrough, Target, Targets
-from sttproxy.resources.pages import Health, MetricsPage, StatsPage
+from sttproxy.resources.monitor import NO_PAGES, MonitorRoot, Pages
+from sttproxy.resources.pages import Health, MetricsPage, Page, StatsPage
 from sttproxy.resources.preflight import Preflight
 from sttproxy.resources.root import Root
 from sttproxy.resources.sessions import Sessions
@@ -172,9 +173,13 @@ class SiteTestCase(MemoryTestCase):
             cors,
         )
 
-    def client(self, *segments: bytes) -> Peer:
-        """Return a new client that sends these bytes at once."""
-        peer = Peer(self.reactor, self.site.buildProtocol(None))
+    def client(self, *segments: bytes, site: Site | None = None) -> Peer:
+        """
+        Return a new client that sends these bytes at once.
+
+        :param site: what it connects to, if it is another one than `site`.
+        """
+        peer = Peer(self.reactor, (site or self.site).buildProtocol(None))
         self.peers.append(peer)
         peer.send(*segments)
         return peer
@@ -273,6 +278,7 @@ class ProxyTestCase(SiteTestCase):
     Base class: the whole proxy.
 
     :ivar upstream: the server.
+    :ivar monitor: the site of listeners for monitoring.
     """
 
     def setUp(self) -> None:
@@ -296,6 +302,8 @@ class ProxyTestCase(SiteTestCase):
         trusted: TrustedPeers = NOBODY,
         requires_key: bool = False,
         cors: CrossOrigin | None = None,
+        viewers: TrustedPeers | None = None,
+        apart: bool = False,
         **target: Any,
     ) -> None:
         """
@@ -309,6 +317,8 @@ class ProxyTestCase(SiteTestCase):
         :param trusted: the peers whose forwarded headers are trusted.
         :param requires_key: whether requests need a key of the configuration.
         :param cors: the pages of other origins that may use the proxy.
+        :param viewers: the clients that may see the proxy's own pages; None: all.
+        :param apart: whether these pages are at `monitor` only.
         :param target: further attributes of the `Target`.
         """
         self.config = config.parse(fields)
@@ -321,11 +331,12 @@ class ProxyTestCase(SiteTestCase):
         upstream = Upstream(UpstreamAgent(self.pool), self.reactor, "http://upstream:1")
         to = Target(upstream, self.registry.servers[0], **settings)
         probe = Probe(self.upstream.connect, self.pool, self.reactor.seconds)
-        pages: dict[bytes, IResource] = {
+        pages: dict[bytes, Page] = {
             b"/health": Health([("upstream:1", probe)], {"version": "1"}),
             b"/stats": StatsPage(lambda: report(self.registry)),
             b"/metrics": MetricsPage(self.reactor, [probe], self.registry, self.facts),
         }
+        own = Pages(pages, viewers)
         servers = [to]
         targets = Targets(servers.__iter__, (to.prefix,), to.pseudonym)
         transcriptions = Transcriptions(
@@ -336,7 +347,7 @@ class ProxyTestCase(SiteTestCase):
             max_json=max_json,
         )
         root = Root(
-            pages,
+            NO_PAGES if apart else own,
             targets,
             transcriptions,
             Sessions(targets, lambda: self.config),
@@ -347,6 +358,9 @@ class ProxyTestCase(SiteTestCase):
             None if cors is None else Preflight(cors),
         )
         self.serve(root, timeouts, body, trusted, cors)
+        self.monitor = Site(
+            MonitorRoot(own), self.reactor, FlushScheduler(self.reactor), self.registry, trusted=trusted
+        )
 
     def connect(self, factory: IProtocolFactory) -> Deferred[Any]:
         """Connect to the upstream."""
