@@ -122,8 +122,8 @@ OPTIONS: tuple[Option, ...] = (
         "socket-mode",
         values.MODE,
         "0660",
-        "Permissions of the Unix sockets of `--listen` and `--monitor`. `unix:/run/stt.sock:mode=600` overrides it for one "
-        "of them.",
+        "Permissions of the Unix sockets of `--listen` and `--monitor`. `unix:/run/stt.sock:mode=600` overrides it for "
+        "one of them.",
         "`--listen` 和 `--monitor` 中 Unix 套接字的权限。`unix:/run/stt.sock:mode=600` 可为单个套接字覆盖该值。",
     ),
     Option(

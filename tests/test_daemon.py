@@ -18,8 +18,9 @@ from twisted.internet.interfaces import IReadDescriptor, IStreamServerEndpoint
 from twisted.logger import capturedLogs, formatEvent
 from zope.interface.verify import verifyObject
 
-from sttproxy.daemon import Daemon, Listener, StartError
+from sttproxy.daemon import MONITOR_GRACE_S, Daemon, Listener, StartError
 from sttproxy.inbound.channel import LINGER_S
+from sttproxy.inbound.site import Site
 from sttproxy.logs.destination import Destination
 from sttproxy.logs.observer import TextObserver
 from sttproxy.signals import ENDING, MEANINGLESS, REOPENING, signals
@@ -28,7 +29,7 @@ from sttproxy.writer import FlushScheduler
 
 from .support.fakes import Ending, FakeUpstream
 from .support.ports import FakeEndpoint, FakePort, SocketPort
-from .support.stage import ScriptedTestCase, error_of, get
+from .support.stage import Scripted, ScriptedTestCase, error_of, get
 
 
 class Child(Service):
@@ -245,6 +246,39 @@ class StopTests(DaemonTestCase):
         stopped = self.daemon.stopService()
         self.assertTrue(port.closed)
         self.successResultOf(stopped)
+
+    def test_monitor(self) -> None:
+        """
+        Ports for monitoring are open until the requests in flight have ended, and then they close, also if a client
+        there stays.
+        """
+        monitor = Site(Scripted(), self.reactor, FlushScheduler(self.reactor), self.registry)
+        self.daemon = Daemon(self.reactor, self.site, [self.pool], "h:1", 30.0, lambda: None, monitor=monitor)
+        observed = FakePort()
+        self.daemon.listen(FakeEndpoint(observed), "h:90", monitor)
+        port = FakePort()
+        self.start(port)
+        self.assertIn("The monitoring pages are at h:90 only.", [formatEvent(event) for event in self.logs])
+        client, idle, slow = self.client(get()), self.client(site=monitor), self.client(get(), site=monitor)
+        stopped = self.daemon.stopService()
+        self.assertTrue(self.registry.draining)
+        assert port.stopping is not None
+        port.stopping.callback(None)
+        self.reactor.pass_time(20, 1)
+        self.assertTrue(self.site.draining)
+        self.assertFalse(monitor.draining)
+        self.assertIsNone(observed.stopping)
+        self.assertIn(b"/now", self.client(get(b"/now"), site=monitor).received)
+        self.requests[0].finish()
+        self.reactor.settle()
+        self.assertEqual((client.ending, idle.ending), (Ending.CLOSED, Ending.OPEN))
+        assert observed.stopping is not None
+        observed.stopping.callback(None)
+        self.assertTrue(monitor.draining)
+        self.reactor.pass_time(MONITOR_GRACE_S + 0.1)
+        self.successResultOf(stopped)
+        self.assertEqual((idle.ending, error_of(slow.received)), (Ending.CLOSED, (503, "shutting_down")))
+        self.assertEqual(self.events, ["started", "stopped"])
 
     def test_port_that_does_not_close(self) -> None:
         """A failure to close a port is logged; requests in flight still end normally."""

@@ -371,6 +371,13 @@ class ValueTests(OptionsTestCase):
             self.assertIn("--trust-forwarded", message)
             self.assertIn("the word 'unix'", message)
 
+    def test_viewers(self) -> None:
+        """Clients that may see the monitoring pages are given like trusted peers."""
+        settings = self.settings("--monitor-from", "10.0.0.0/8", "--monitor-from", "unix")
+        self.assertEqual(settings.monitor_from, (ip_network("10.0.0.0/8"), "unix"))
+        self.assertEqual(self.settings().monitor_from, ())
+        self.assertIn("--monitor-from", self.refused("--monitor-from", "localhost"))
+
     def test_origins(self) -> None:
         """An origin is written as browsers write it; the option repeats."""
         for text, expected in (

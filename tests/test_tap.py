@@ -26,6 +26,7 @@ from zope.interface import alsoProvides, implementer
 from zope.interface.verify import verifyObject
 
 from sttproxy import __version__, descriptors, embedded
+from sttproxy.compose import MONITOR_CLIENTS
 from sttproxy.daemon import Daemon, StartError
 from sttproxy.tap import Options, makeService
 
@@ -79,9 +80,9 @@ class ServiceTests(OptionsTestCase):
         self.addCleanup(daemon.stopService)
         return daemon
 
-    def ask(self, data: bytes) -> Peer:
-        """Connect a client to the first port, and send `data`."""
-        factory: Any = self.reactor.tcpServers[0][1]
+    def ask(self, data: bytes, factory: Any = None) -> Peer:
+        """Connect a client to a port, by default the first one, and send `data`."""
+        factory = factory or self.reactor.tcpServers[0][1]
         peer = Peer(self.reactor, factory.buildProtocol(None))
         peer.send(data)
         self.addCleanup(peer.close)
@@ -137,6 +138,46 @@ class ServiceTests(OptionsTestCase):
         site = self.make("--trust-forwarded", "unix", "--trust-forwarded", "10.0.0.0/8")._site
         self.assertTrue("unix" in site.trusted and "10.0.0.1" in site.trusted)
         self.assertFalse("192.0.2.7" in site.trusted or "unix" in self.make()._site.trusted)
+
+    def test_monitor(self) -> None:
+        """The monitoring pages are at each endpoint of --monitor, which sends nothing to a server, and nowhere else."""
+        monitor = ("--monitor", "tcp:9090:interface=127.0.0.1", "--monitor", "unix:/m", "--socket-mode", "0600")
+        self.start("--target", "http://127.0.0.1:1", *monitor)
+        self.assertEqual([(each[0], each[3]) for each in self.reactor.tcpServers[1:]], [(9090, "127.0.0.1")])
+        self.assertEqual([(each[0], each[3]) for each in self.reactor.unixServers], [("/m", 0o600)])
+        for factory in (self.reactor.tcpServers[1][1], self.reactor.unixServers[0][1]):
+            self.assertIn(b" 200 OK\r\n", self.ask(get(b"/stats"), factory).received)
+            self.assertIn(b" 404 Not Found\r\n", self.ask(get(b"/v1/models"), factory).received)
+        self.assertEqual(self.reactor.tcpClients, [])
+        self.ask(get(b"/stats"))
+        self.assertEqual(len(self.reactor.tcpClients), 1)
+
+    def test_monitor_refusals(self) -> None:
+        """An endpoint that is not valid gives one line; so does one that is the target."""
+        for description in ("nonsense:1", "", "systemd:domain=INET:index=7"):
+            error = self.assertRaises(StartError, self.make, "--monitor", description)
+            self.assertIn(f"--monitor {description!r}", str(error))
+        itself = self.make("--monitor", "tcp:1", "--target", "http://127.0.0.1:1")
+        self.assertIn("itself", str(self.assertRaises(StartError, itself.privilegedStartService)))
+
+    def test_monitor_room(self) -> None:
+        """Listeners for monitoring have room of their own, which the limit on descriptors leaves for them."""
+        self.patch(descriptors, "raise_limit", lambda: descriptors.RESERVE + 200)
+        daemon = self.make("--monitor", "tcp:1")
+        assert daemon._monitor is not None
+        clients = daemon._site.limits.clients, daemon._monitor.limits.clients
+        self.assertEqual(clients, ((200 - MONITOR_CLIENTS) // 2, MONITOR_CLIENTS))
+
+    def test_viewers(self) -> None:
+        """--monitor-from names those that may see the pages, and --trust-forwarded counts."""
+        self.start("--monitor-from", "198.51.100.0/24", "--trust-forwarded", "192.0.2.7")
+        self.assertIn(b" 403 Forbidden\r\n", self.ask(get(b"/health")).received)
+        self.assertIn(b" 200 OK\r\n", self.ask(get(b"/stats", b"X-Forwarded-For: 198.51.100.9")).received)
+
+    def test_clients_shown(self) -> None:
+        """Addresses of clients are shown only with --monitor-clients."""
+        self.assertFalse(self.make()._site.registry.shows_clients)
+        self.assertTrue(self.make("--monitor-clients")._site.registry.shows_clients)
 
     def test_odd_paths(self) -> None:
         """Paths that are not UTF-8 or contain line breaks are escaped in the statistics and in the log."""

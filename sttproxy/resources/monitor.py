@@ -65,6 +65,6 @@ class MonitorRoot(Resource):
         if page is None:
             paths = b", ".join(self._pages.paths).decode()
             raise NotFound(
-                f"There is no page {shown_path(request.path)!r} at this listener, which is for monitoring; it has {paths}."
+                f"There is no page {shown_path(request.path)!r} at this listener for monitoring; it has {paths}."
             )
         return page

@@ -52,7 +52,7 @@ class Daemon:
 
     :ivar folder: the folder.
     :ivar path: the path of its configuration, by default the default path.
-    :ivar addresses: its listeners in the given order: ports and paths of sockets.
+    :ivar addresses: its listeners in the given order, those for monitoring last: ports and paths of sockets.
     :ivar scheme: of its URLs.
     """
 
@@ -88,7 +88,7 @@ class Daemon:
             shutil.rmtree(self.folder)
             raise
         try:
-            count = max(1, options.count("--listen"))
+            count = max(1, options.count("--listen")) + options.count("--monitor")
             self._process.wait_for(rf"(?:{_STARTING}[^$]*?){{{count}}}")
             self.addresses = listeners(self.log())
             # The log line comes before the ports are open; signal handlers are installed only when it responds.
