@@ -248,11 +248,12 @@ def sites_of(
     trusted = TrustedPeers(settings.trust_forwarded)
     pages = pages_of(reactor, settings, watcher, backends, registry, snapshot)
     tree = tree_of(settings, watcher, backends, NO_PAGES if settings.monitor else pages, admission, cors)
-    clients = Site(tree, reactor, scheduler, registry, timeouts, limits, trusted, cors)
-    if not settings.monitor:
-        return Sites(clients)
+
+    def site(resource: IResource, limits: Limits, cors: CrossOrigin | None = None) -> Site:
+        return Site(resource, reactor, scheduler, registry, timeouts, limits, trusted, cors)
+
     few = Limits(limits.body, MONITOR_CLIENTS, "That is the most at the listeners of --monitor.")
-    return Sites(clients, Site(MonitorRoot(pages), reactor, scheduler, registry, timeouts, few, trusted))
+    return Sites(site(tree, limits, cors), site(MonitorRoot(pages), few) if settings.monitor else None)
 
 
 def daemon_of(
@@ -277,7 +278,9 @@ def daemon_of(
 
     pools = [server.pool for server in backends.servers]
     site = sites.clients
-    daemon = Daemon(reactor, site, pools, backends.name, settings.grace, reload, leads_to, observer, sites.monitor)
+    daemon = Daemon(
+        reactor, site, pools, backends.name, settings.grace, reload, leads_to, observer, monitor=sites.monitor
+    )
     backends.failover.setServiceParent(daemon)
     vitals.Pulse(reactor, site.registry.tick).setServiceParent(daemon)
     for each in watchers:

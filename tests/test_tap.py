@@ -167,6 +167,7 @@ class ServiceTests(OptionsTestCase):
         assert daemon._monitor is not None
         clients = daemon._site.limits.clients, daemon._monitor.limits.clients
         self.assertEqual(clients, ((200 - MONITOR_CLIENTS) // 2, MONITOR_CLIENTS))
+        self.assertIn("--monitor", daemon._monitor.limits.advice)
 
     def test_viewers(self) -> None:
         """--monitor-from names those that may see the pages, and --trust-forwarded counts."""

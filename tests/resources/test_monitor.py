@@ -80,7 +80,7 @@ class ApartTests(ProxyTestCase):
         ):
             client = self.observer(data)
             self.assertEqual(error_of(client.received), (404, "not_found"), data)
-            self.assertIn(b"it has /health, /stats.", client.received)
+            self.assertIn(b"it has /health, /stats", client.received)
         self.assertEqual(self.upstream.peers, [])
 
     def test_long_path(self) -> None:
