@@ -137,7 +137,7 @@ class FullBacklog(ErrorTestCase):
 
 
 class OwnPages(RawTestCase):
-    """/health and /stats, with a listener that would see forwarded requests."""
+    """/health, /stats and /metrics, with a listener that would see forwarded requests."""
 
     def ask(self, sent: bytes, bodiless: bool = False) -> Message:
         """Return the response of a page."""
@@ -156,7 +156,7 @@ class OwnPages(RawTestCase):
     def test_never_reach_the_upstream(self) -> None:
         """With any method, query and body, the pages are the proxy's own."""
         for method in ("GET", "HEAD", "POST", "OPTIONS", "DELETE"):
-            for path in ("/stats", "/stats?a", "/health"):
+            for path in ("/stats", "/stats?a", "/health", "/metrics"):
                 with self.naming(f"{method} {path}"):
                     self.ask(request(method, path, counted(b"body")) + b"body", method == "HEAD")
                     for peer in iter(self.listener.accept_waiting, None):
@@ -164,7 +164,7 @@ class OwnPages(RawTestCase):
 
     def test_methods(self) -> None:
         """GET and HEAD are allowed; other methods get 405 with Allow."""
-        for path in ("/health", "/stats"):
+        for path in ("/health", "/stats", "/metrics"):
             self.assertEqual(self.ask(request("HEAD", path), bodiless=True).status, 200)
             for method in ("POST", "PUT", "DELETE"):
                 answer = self.ask(request(method, path))
@@ -174,7 +174,7 @@ class OwnPages(RawTestCase):
     def test_head(self) -> None:
         """HEAD has the headers of GET, and no body."""
         client = self.connect()
-        for path in ("/health", "/stats"):
+        for path in ("/health", "/stats", "/metrics"):
             client.send(request("GET", path), request("HEAD", path))
             get, head = client.read_message(), client.read_message(bodiless=True)
             self.assertEqual([name for name, _ in get.headers], [name for name, _ in head.headers])
