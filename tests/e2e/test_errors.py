@@ -17,8 +17,8 @@ from .clients import openai_client
 from .daemon import Daemon
 from .forms import File, content_type, form, noise
 from .message import Message, counted, request
-from .process import LIMIT_S
-from .raw import Listener, connect
+from .process import LIMIT_S, until
+from .raw import Listener, Peer, connect
 from .system import unused_port
 
 AUDIO = File(noise(2000))
@@ -146,12 +146,17 @@ class OwnPages(RawTestCase):
         return client.read_message(bodiless)
 
     def test_health(self) -> None:
-        """/health is 200 while the upstream accepts connections; the upstream receives no bytes."""
+        """/health is 200 while the upstream accepts connections; it is checked once a second, without a byte."""
         for path in ("/health", "/health?x=y"):
             answer = self.ask(request("GET", path))
             self.assertEqual((answer.status, answer.json()["status"]), (200, "healthy"))
             self.assertEqual(answer.values(b"Content-Type"), [b"application/json"])
-            self.assertEqual(self.listener.accept().read_to_end(), b"")
+
+        def checked() -> Peer | None:
+            self.ask(request("GET", "/health"))
+            return self.listener.accept_waiting()
+
+        self.assertEqual(until(checked, "a check of the upstream").read_to_end(), b"")
 
     def test_never_reach_the_upstream(self) -> None:
         """With any method, query and body, the pages are the proxy's own."""
