@@ -27,15 +27,15 @@ from .listening import endpoints_of, monitor_endpoints_of
 from .logs import destination as log_files
 from .logs.observer import TextObserver
 from .monitor.registry import Registry
-from .monitor.report import report
 from .resources.forwarding import PassThrough
 from .resources.monitor import NO_PAGES, MonitorRoot, Pages
-from .resources.pages import Health, MetricsPage, Page, StatsPage
+from .resources.pages import Health, MetricsPage, Page
 from .resources.preflight import Preflight
 from .resources.root import Root
 from .resources.sessions import Sessions
+from .resources.stats import StatsPage
 from .resources.transcriptions import Transcriptions
-from .routes import HEALTH, METRICS, STATS
+from .routes import HEALTH, METRICS, STATS, transcriptions_path
 from .settings import Settings
 from .upstream.probe import Probe
 from .watch import ConfigWatcher
@@ -157,9 +157,23 @@ def pages_of(
         return {**snapshot(), "config": watcher.snapshot()}
 
     probes = [(server.name, Probe(server.dialer.attempt, server.pool, registry.now)) for server in backends.servers]
+
+    def probe_all() -> None:
+        for _, probe in probes:
+            probe()
+
+    stats = StatsPage(
+        registry,
+        facts,
+        lambda: watcher.current,
+        probe=probe_all,
+        # Nothing is transcribed at the listeners of --monitor, which need no key.
+        path="" if settings.monitor else transcriptions_path(backends.targets.prefixes),
+        requires_key=settings.require_key and not settings.monitor,
+    )
     pages: dict[bytes, Page] = {
         HEALTH.encode(): Health(probes, {"version": __version__}),
-        STATS.encode(): StatsPage(lambda: {**report(registry), **facts()}),
+        STATS.encode(): stats,
         METRICS.encode(): MetricsPage(reactor, [probe for _, probe in probes], registry, facts),
     }
     return Pages(pages, TrustedPeers(settings.monitor_from) if settings.monitor_from else None)

@@ -111,6 +111,13 @@ class ForbiddenClient(BadRequest):
     code = "forbidden_client"
 
 
+class ForbiddenValues(BadRequest):
+    """403: the client may not see the values of the configuration."""
+
+    status = 403
+    code = "forbidden_values"
+
+
 class NotFound(BadRequest):
     """404: the profile of the request, or its path at the embedded engine or a monitoring listener, does not exist."""
 

@@ -228,3 +228,13 @@ def takes_detour(router: Router, head: RequestHead, target: bytes, prefix: bytes
         for method in (head.method, *methods)
         for path in paths
     )
+
+
+def transcriptions_path(prefixes: Iterable[bytes]) -> str:
+    """
+    Where to send a transcription.
+
+    :param prefixes: what precedes the targets of requests at the servers.
+    """
+    versioned = all(prefix.endswith(b"/v1") for prefix in prefixes)
+    return TRANSCRIPTIONS if versioned else "/v1" + TRANSCRIPTIONS

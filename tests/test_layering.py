@@ -26,6 +26,7 @@ ROOMS: dict[str, frozenset[str]] = {
         "clock": "",
         "monitor": "errors http1",
         "metrics": "monitor",
+        "page": "",
         "values": "headers",
         "options": "values",
         "usage": "options",
@@ -64,8 +65,8 @@ ROOMS: dict[str, frozenset[str]] = {
         "tunnel": "deadline transport websocket inbound",
         "websocket": "",
         "relay": "errors headers trailers http1 deadline tunnel routes inbound monitor upstream",
-        "resources": "admission config cors errors forms headers http1 inbound loops metrics monitor profiles realtime "
-        "relay routes trailers tunnel upstream",
+        "resources": "admission config cors errors forms headers http1 inbound loops metrics monitor page profiles "
+        "realtime relay routes trailers tunnel upstream",
         "daemon": "transport inbound upstream logs signals",
         "console": "commands signals",
         "backends": "*",
@@ -82,6 +83,7 @@ PURE: dict[str, frozenset[str]] = {
         "errors": "",
         "websocket": "",
         "monitor": "attrs",
+        "page": "attrs",
         "routes": "attrs",
         "jsontext": "attrs",
         "headers": "",

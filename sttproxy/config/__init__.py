@@ -9,6 +9,7 @@ from .choice import Asked, Choice
 from .files import MAX_BYTES, Reader
 from .model import SESSION_FIELDS, Config, Finding, Rules
 from .names import ALWAYS_DROPPED, fold, names_of
+from .outline import outline
 from .parser import parse
 from .rules import (
     MAX_VALUE,
@@ -49,5 +50,6 @@ __all__ = [
     "may_repeat",
     "multipart_parts",
     "names_of",
+    "outline",
     "parse",
 ]

@@ -18,6 +18,7 @@ from twisted.web.resource import IResource
 from twisted.web.server import NOT_DONE_YET
 
 from ..errors import Header, MethodNotAllowed, ProxyError, ShuttingDown, UpstreamError, UpstreamTimeout
+from ..headers import request_id
 from ..http1.requests import RequestHead
 from ..http1.responses import ResponseHead
 from ..monitor.record import ANSWERING, CLIENT_GONE, DONE, FAILED, REFUSED, STOPPED, UPSTREAM_FAILED, Ending, Record
@@ -46,7 +47,7 @@ class Request(server.Request):
     :ivar peer: the client's end of the connection.
     :ivar why: the reason in its log line, if a page of the proxy's own has one.
     :ivar trailers: sent behind the response's body, if its framing has trailers.
-    :ivar changes: if given, the request is logged only if its outcome differs from the one before.
+    :ivar changes: if given, the request is logged and kept only if its outcome differs from the one before.
     :ivar record: what is known of it, for the log and the statistics.
     """
 
@@ -74,6 +75,7 @@ class Request(server.Request):
         version = b"HTTP/2" if channel.multiplexed else head.version
         client = self.peer.client(head)
         self.record = Record(channel.site.clock.seconds(), head.method, self.path, version, client)
+        self.record.request_id = request_id(head)
         self._on_disconnect: Callable[[], None] | None = None
         self.why = ""
         self._error: ProxyError | None = None
@@ -275,8 +277,9 @@ class Request(server.Request):
         else:
             record.why = self.why
         record.end(self._ending(), self.site.clock.seconds())
-        self.site.registry.end(record)
-        if self.changes is None or self.changes.new((record.outcome, record.why)):
+        noted = self.changes is None or self.changes.new((record.outcome, record.why))
+        self.site.registry.end(record, noted)
+        if noted:
             # Logged after the response is sent: a line takes a twentieth of the time of a small request.
             self.site.scheduler.add(functools.partial(accesslog.write, record))
 

@@ -87,15 +87,17 @@ class Group:
         """A window is over, and the next one begins."""
         window = self._window
         self._past.append(window.durations.packed())
+        self.points.append(self.current())
         if window.requests:
-            self.points.append(Point.of(window))
             self._window = Tally()
-        else:
-            self.points.append(None)
         self._leave_out(self._minute, MINUTE)
         self._leave_out(self._ten_minutes, WINDOWS)
         if len(self._past) > WINDOWS:
             self._past.popleft()
+
+    def current(self) -> Point | None:
+        """The point of the window that has not ended; None without a request."""
+        return Point.of(self._window) if self._window.requests else None
 
     def _leave_out(self, span: Histogram, length: int) -> None:
         """Subtract the window that is too old for a span of time."""

@@ -53,6 +53,7 @@ class Registry:
     :ivar queued: returns how many transcriptions wait for a turn.
     :ivar in_flight: the records of requests whose response is not complete, oldest first.
     :ivar recent: the last records that have ended, oldest first.
+    :ivar recorded: how many records have been in `recent`.
     :ivar routes, profiles, versions: the numbers of the requests of each.
     :ivar answers: requests by route, profile, method, and class of the status (``"2xx"``) or `INCOMPLETE`.
     :ivar rejected: responses to requests whose head was rejected, by the first digit of their status.  These requests
@@ -95,6 +96,7 @@ class Registry:
         self._fresh: dict[tuple[Route, str, bytes, str], Tally] = {}
         self.in_flight: dict[Record, None] = {}
         self.recent: deque[Record] = deque(maxlen=RECENT)
+        self.recorded = 0
         self.routes: dict[Route, Group] = {route: Group() for route in ROUTES}
         self.profiles: dict[str, Group] = {}
         self.versions: dict[str, Group] = {}
@@ -130,10 +132,15 @@ class Registry:
         """The head of a request is complete."""
         self.in_flight[record] = None
 
-    def end(self, record: Record) -> None:
-        """A request has ended."""
+    def end(self, record: Record, shown: bool = True) -> None:
+        """
+        A request has ended.
+
+        :param shown: whether it is kept among the last ones.
+        """
         del self.in_flight[record]
-        self.recent.append(record)
+        if shown:
+            self._keep(record)
         self._finished.append(record)
         if len(self._finished) >= BATCH:
             self._take()
@@ -142,7 +149,11 @@ class Registry:
         """A request's head was rejected; there is no request in flight."""
         self.rejected[record.status // 100] += 1
         self.refusals[record.error] += 1
+        self._keep(record)
+
+    def _keep(self, record: Record) -> None:
         self.recent.append(record)
+        self.recorded += 1
 
     def tick(self, late: float) -> None:
         """
@@ -152,9 +163,18 @@ class Registry:
         :param late: how many seconds this call is late.
         """
         self.lateness.append(late)
-        load = self._load
-        self._load = Load(max(load.in_flight, len(self.in_flight)), max(load.queued, self.queued()))
+        self._load = self.current_load()
         self.count()
+
+    @property
+    def window_age(self) -> float:
+        """For how many seconds the window of this moment has lasted."""
+        return self.now() - (self._window_ends - WINDOW_S)
+
+    def current_load(self) -> Load:
+        """The most requests during the window of this moment so far."""
+        load = self._load
+        return Load(max(load.in_flight, len(self.in_flight)), max(load.queued, self.queued()))
 
     # Counting.
 

@@ -6,15 +6,19 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping
+from itertools import islice
 from typing import Any
 
+from ..http1.requests import shown_path
 from .entry import entry
-from .group import WINDOW_S, Group, Point
-from .record import CLIENT_GONE, PASS_THROUGH, PHASES, STOPPED, TRANSCRIPTION, WAITING, Record
+from .group import MINUTE, WINDOW_S, Group, Point
+from .record import CLIENT_GONE, OWN, PASS_THROUGH, PHASES, STOPPED, TRANSCRIPTION, WAITING, Record
 from .registry import Registry
 
 #: Of the form of the report.  It grows if a member changes its meaning; new members do not change it.
 SCHEMA = 1
+#: Most requests in flight that are shown one by one.
+MOST_UNDER_WAY = 50
 
 
 def report(registry: Registry) -> dict[str, Any]:
@@ -45,9 +49,9 @@ def report(registry: Registry) -> dict[str, Any]:
         "clients_gone": endings[CLIENT_GONE],
         "broken_off": sum(tally.broken_off for tally in tallies),
         "stopped": endings[STOPPED],
-        "routes": _groups(registry.routes, flying, lambda record: record.route),
-        "profiles": _groups(registry.profiles, flying, lambda record: record.profile),
-        "http_versions": _groups(registry.versions, flying, lambda record: record.version.decode()[5:]),
+        "routes": _groups(registry.routes, flying, now, lambda record: record.route),
+        "profiles": _groups(registry.profiles, flying, now, lambda record: record.profile),
+        "http_versions": _groups(registry.versions, flying, now, lambda record: record.version.decode()[5:]),
         "rules": _fields(registry),
         "chosen": dict(sorted(registry.chosen.items())),
         "realtime": dict(sorted(registry.realtime.items())),
@@ -55,14 +59,35 @@ def report(registry: Registry) -> dict[str, Any]:
     }
 
 
-def recent(registry: Registry, time: float) -> list[dict[str, Any]]:
+def recent(registry: Registry, time: float, after: int = 0) -> dict[str, Any]:
     """
-    The last requests, oldest first.
+    The last requests, oldest first, and how many there have been.
 
     :param time: of this moment, in seconds since 1970.
+    :param after: how many there had been when they were read before; only later ones are returned.
     """
     now = registry.now()
-    return [entry(record, time - (now - record.ended), client=registry.shows_clients) for record in registry.recent]
+    kept, new = len(registry.recent), registry.recorded - after
+    later = islice(registry.recent, kept - new if 0 <= new <= kept else 0, None)
+    shown = [entry(record, time - (now - record.ended), client=registry.shows_clients) for record in later]
+    return {"number": registry.recorded, "requests": shown}
+
+
+def under_way(registry: Registry) -> list[dict[str, Any]]:
+    """The requests in flight, oldest first, without those that the proxy itself answers; at most `MOST_UNDER_WAY`."""
+    now = registry.now()
+    forwarded = (record for record in registry.in_flight if record.route != OWN)
+    return [
+        {
+            "route": record.route,
+            "profile": record.profile,
+            "method": record.method.decode(),
+            "target": shown_path(record.target),
+            "phase": PHASES[record.phase],
+            "total_seconds": round(now - record.began, 3),
+        }
+        for record in islice(forwarded, MOST_UNDER_WAY)
+    ]
 
 
 def _classes(answers: Mapping[int, int]) -> dict[str, int]:
@@ -77,18 +102,24 @@ def _fields(registry: Registry) -> dict[str, dict[str, int]]:
     return fields
 
 
-def _groups(groups: Mapping[Any, Group], flying: list[Record], key: Callable[[Record], str]) -> dict[str, Any]:
+def _groups(
+    groups: Mapping[Any, Group], flying: list[Record], now: float, key: Callable[[Record], str]
+) -> dict[str, Any]:
     in_flight = Counter(map(key, flying))
     queued = Counter([key(record) for record in flying if record.phase == WAITING])
-    return {name: _group(group, in_flight[name], queued[name]) for name, group in sorted(groups.items())}
+    oldest = {key(record): round(now - record.began, 3) for record in reversed(flying)}
+    return {
+        name: _group(group, in_flight[name], queued[name], oldest.get(name)) for name, group in sorted(groups.items())
+    }
 
 
-def _group(group: Group, in_flight: int, queued: int) -> dict[str, Any]:
+def _group(group: Group, in_flight: int, queued: int, oldest: float | None) -> dict[str, Any]:
     tally = group.all
     shown: dict[str, Any] = {
         "requests": tally.requests + in_flight,
         "in_flight": in_flight,
         "queued": queued,
+        "oldest_seconds": oldest,
         "answers": _classes(tally.answers),
         "request_bytes": tally.request_bytes,
         "sent_bytes": tally.sent_bytes,
@@ -117,15 +148,31 @@ def _point(point: Point) -> dict[str, Any]:
     }
 
 
+def last_minute(registry: Registry) -> dict[str, int]:
+    """How many transcriptions have ended in the last windows, a minute long, and how many of them failed."""
+    group = registry.routes[TRANSCRIPTION]
+    points = [point for point in (*list(group.points)[-MINUTE:], group.current()) if point is not None]
+    return {
+        "ended_last_minute": sum(point.requests for point in points),
+        "failed_last_minute": sum(point.failures for point in points),
+    }
+
+
 def series(registry: Registry) -> dict[str, Any]:
-    """The last ten minutes in windows of `WINDOW_S`, oldest first: loads, and the points of each route."""
+    """
+    The last ten minutes in windows of `WINDOW_S`, oldest first: loads, and the points of each route.
+
+    The last window is that of this moment, which began `window_age_seconds` ago.
+    """
     registry.count()
+    loads = [*registry.loads, registry.current_load()]
     return {
         "window_seconds": WINDOW_S,
-        "in_flight": [load.in_flight for load in registry.loads],
-        "queued": [load.queued for load in registry.loads],
+        "window_age_seconds": round(registry.window_age, 3),
+        "in_flight": [load.in_flight for load in loads],
+        "queued": [load.queued for load in loads],
         "routes": {
-            route: [None if point is None else _point(point) for point in group.points]
+            route: [None if point is None else _point(point) for point in (*group.points, group.current())]
             for route, group in registry.routes.items()
         },
     }

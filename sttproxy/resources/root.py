@@ -13,7 +13,6 @@ from ..config import Config
 from ..cors import is_preflight
 from ..inbound.request import Request
 from ..profiles import select
-from ..routes import HEALTH
 from .forwarding import Targets
 from .keys import check_key
 from .monitor import Pages
@@ -68,8 +67,7 @@ class Root(Resource):
             return self._preflight  # browsers send no key with it
         config = self._config()
         page = self._pages.find(request)
-        # Monitoring asks for the page and has no key.
-        if self._requires_key and (page is None or request.path != HEALTH.encode()):
+        if self._requires_key and (page is None or page.needs_key(request.head)):
             check_key(request.head, config.keys)
         if page is not None:
             return page

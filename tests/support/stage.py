@@ -24,14 +24,14 @@ from sttproxy.inbound.interfaces import BodySource, Limits, Timeouts
 from sttproxy.inbound.request import Request
 from sttproxy.inbound.site import Site
 from sttproxy.monitor.registry import Registry
-from sttproxy.monitor.report import report
 from sttproxy.monitor.server import Server
 from sttproxy.resources.forwarding import PassThrough, Target, Targets
 from sttproxy.resources.monitor import NO_PAGES, MonitorRoot, Pages
-from sttproxy.resources.pages import Health, MetricsPage, Page, StatsPage
+from sttproxy.resources.pages import Health, MetricsPage, Page
 from sttproxy.resources.preflight import Preflight
 from sttproxy.resources.root import Root
 from sttproxy.resources.sessions import Sessions
+from sttproxy.resources.stats import StatsPage
 from sttproxy.resources.transcriptions import Transcriptions
 from sttproxy.upstream.agent import UpstreamAgent
 from sttproxy.upstream.client import Upstream
@@ -333,7 +333,7 @@ class ProxyTestCase(SiteTestCase):
         probe = Probe(self.upstream.connect, self.pool, self.reactor.seconds)
         pages: dict[bytes, Page] = {
             b"/health": Health([("upstream:1", probe)], {"version": "1"}),
-            b"/stats": StatsPage(lambda: report(self.registry)),
+            b"/stats": StatsPage(self.registry, dict, lambda: self.config, requires_key=requires_key),
             b"/metrics": MetricsPage(self.reactor, [probe], self.registry, self.facts),
         }
         own = Pages(pages, viewers)
