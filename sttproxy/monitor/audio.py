@@ -10,7 +10,7 @@ import re
 KEPT = 4096
 
 #: A member of a JSON object.  In a string, the quotes would be escaped.
-_DURATION = re.compile(rb'(?<!\\\\)"duration"\s*:\s*"?([0-9]{1,7}(?:\.[0-9]{1,9})?)"?\s*[,}]')
+_DURATION = re.compile(rb'(?<!\\\\)"duration"\s*:\s*"?([0-9]{1,7}(?:\.[0-9]{1,20})?)"?\s*[,}]')
 #: The end of a cue, in SRT or WebVTT.
 _CUE_END = re.compile(rb"--> *(?:([0-9]{2,4}):)?([0-9]{2}):([0-9]{2}[.,][0-9]{3})")
 

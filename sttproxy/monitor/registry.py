@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 import attrs
 
 from .group import WINDOW_S, WINDOWS, Group
-from .record import REFUSED, ROUTES, Record, Route
+from .record import OWN, REFUSED, ROUTES, Record, Route
 from .server import Server
 from .tally import Tally
 
@@ -36,7 +36,8 @@ class Load:
     """
     The requests during one window, for charts.
 
-    :ivar in_flight, queued: the most at the same time, as seen once a second.
+    :ivar in_flight: the most at the same time, as seen once a second, without those that the proxy itself answers.
+    :ivar queued: the most that waited for a turn.
     """
 
     in_flight: int
@@ -174,7 +175,11 @@ class Registry:
     def current_load(self) -> Load:
         """The most requests during the window of this moment so far."""
         load = self._load
-        return Load(max(load.in_flight, len(self.in_flight)), max(load.queued, self.queued()))
+        return Load(max(load.in_flight, self._forwarded()), max(load.queued, self.queued()))
+
+    def _forwarded(self) -> int:
+        """How many requests in flight are not the proxy's own."""
+        return sum(record.route != OWN for record in self.in_flight)
 
     # Counting.
 
@@ -234,7 +239,7 @@ class Registry:
             for group in groups:
                 group.step()
             self.loads.append(self._load)
-            self._load = Load(len(self.in_flight), 0)
+            self._load = Load(self._forwarded(), 0)
             self._window_ends += WINDOW_S
         else:
             self._window_ends = now + WINDOW_S

@@ -4,8 +4,9 @@ The numbers of a registry as names and values, for JSON.  Units stand in the nam
 
 from __future__ import annotations
 
+import functools
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from itertools import islice
 from typing import Any
 
@@ -134,18 +135,27 @@ def _group(group: Group, in_flight: int, queued: int, oldest: float | None) -> d
     return shown
 
 
-def _point(point: Point) -> dict[str, Any]:
-    means = {
-        f"{phase}_seconds": round(total / point.requests, 6) for phase, total in zip(PHASES, point.seconds, strict=True)
+def _mean(phase: int, point: Point) -> float:
+    return round(point.seconds[phase] / point.requests, 6)
+
+
+def _columns(points: Iterable[Point | None]) -> dict[str, list[float | None]]:
+    """What points have in common as lists, in which None stands for a window without a request."""
+    known = list(points)
+
+    def column(read: Callable[[Point], float | None]) -> list[float | None]:
+        return [None if point is None else read(point) for point in known]
+
+    columns = {
+        "requests": column(lambda point: point.requests),
+        "failures": column(lambda point: point.failures),
+        "p50_seconds": column(lambda point: point.p50),
+        "p99_seconds": column(lambda point: point.p99),
+        "real_time_factor": column(lambda point: point.real_time_factor and round(point.real_time_factor, 3)),
     }
-    return {
-        "requests": point.requests,
-        "failures": point.failures,
-        **means,
-        "p50_seconds": point.p50,
-        "p99_seconds": point.p99,
-        "real_time_factor": point.real_time_factor,
-    }
+    for index, phase in enumerate(PHASES):
+        columns[f"{phase}_seconds"] = column(functools.partial(_mean, index))
+    return columns
 
 
 def last_minute(registry: Registry) -> dict[str, int]:
@@ -160,7 +170,8 @@ def last_minute(registry: Registry) -> dict[str, int]:
 
 def series(registry: Registry) -> dict[str, Any]:
     """
-    The last ten minutes in windows of `WINDOW_S`, oldest first: loads, and the points of each route.
+    The last ten minutes in windows of `WINDOW_S`, oldest first: loads, and by route the numbers of
+    requests, means of their phases, quantiles of their total, and seconds of audio for each second.
 
     The last window is that of this moment, which began `window_age_seconds` ago.
     """
@@ -171,8 +182,5 @@ def series(registry: Registry) -> dict[str, Any]:
         "window_age_seconds": round(registry.window_age, 3),
         "in_flight": [load.in_flight for load in loads],
         "queued": [load.queued for load in loads],
-        "routes": {
-            route: [None if point is None else _point(point) for point in (*group.points, group.current())]
-            for route, group in registry.routes.items()
-        },
+        "routes": {route: _columns((*group.points, group.current())) for route, group in registry.routes.items()},
     }

@@ -35,18 +35,18 @@ def summarize(numbers: Mapping[str, Any], texts: Texts) -> Summary:
     state, first = _state(numbers, texts)
     routes = numbers["routes"]
     others = sum(route["in_flight"] for name, route in routes.items() if name not in ("transcription", "own"))
-    waiting = routes["transcription"]["queued"]
-    sentences = [first, _in_flight(routes["transcription"], texts)]
+    failed, ended = numbers["failed_last_minute"], numbers["ended_last_minute"]
+    troubles = []
+    if failed:
+        troubles.append(texts["status.failed"].format(failed=failed, ended=ended))
+    if numbers.get("config", {}).get("error"):
+        troubles.append(texts["status.config"])
+    if troubles and state == HEALTHY:
+        state, first = WARNING, texts["status.serving"]
+    sentences = [first, *troubles, _in_flight(routes["transcription"], texts)]
     if others:
         sentences.append(_counted(texts, "others", others))
-    sentences.append(_counted(texts, "waiting", waiting))
-    failed, ended = numbers["failed_last_minute"], numbers["ended_last_minute"]
-    if failed:
-        state = WARNING if state == HEALTHY else state
-        sentences.append(texts["status.failed"].format(failed=failed, ended=ended))
-    if numbers.get("config", {}).get("error"):
-        state = WARNING if state == HEALTHY else state
-        sentences.append(texts["status.config"])
+    sentences.append(_counted(texts, "waiting", routes["transcription"]["queued"]))
     return Summary(state, texts["sentence.space"].join(sentences))
 
 

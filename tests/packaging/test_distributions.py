@@ -22,6 +22,8 @@ ROOT = Path(__file__).parents[2]
 LIMIT_S = 240
 #: What stands beside the modules in the wheel's package.
 DATA = {"sttproxy/py.typed", "sttproxy/stt_config.schema.json"}
+#: The folder of the page's files, each of which is in the wheel.
+PAGE = "sttproxy/page/files/"
 #: What of the checkout is not for others.
 LEFT_OUT = {".gitignore"}
 #: What setuptools adds to a source distribution.
@@ -76,7 +78,9 @@ class DistributionTests(StagedTestCase):
     def test_wheel(self) -> None:
         """The wheel holds the package, its data and the plugin, and nothing else but its own description."""
         modules = {name for name in tracked() if name.startswith("sttproxy/") and name.endswith(".py")}
-        expected = modules | DATA | {"twisted/plugins/sttproxy_plugin.py"}
+        page = {name for name in tracked() if name.startswith(PAGE)}
+        self.assertIn(f"{PAGE}uPlot.LICENSE", page)
+        expected = modules | DATA | page | {"twisted/plugins/sttproxy_plugin.py"}
         self.assertEqual({name for name in self.wheel if ".dist-info/" not in name}, expected)
 
     def test_source(self) -> None:

@@ -12,7 +12,6 @@ from twisted.web.resource import IResource
 from zope.interface.verify import verifyObject
 
 from sttproxy.errors import UpstreamUnreachable
-from sttproxy.monitor.report import report
 from sttproxy.resources.pages import METRICS_WAIT_S, Page
 from sttproxy.upstream.probe import EVERY_S
 
@@ -255,27 +254,6 @@ class HealthTests(ProxyTestCase):
         """A subclass of the page must define its content."""
         request: Any = None
         self.assertRaises(NotImplementedError, Page().render_GET, request)
-
-
-class StatsPageTests(ProxyTestCase):
-    """The page ``/stats``."""
-
-    def test_shown(self) -> None:
-        """It shows the counters as JSON; its own request is in flight."""
-        self.client(get()).close()
-        client = self.client(get(b"/stats"))
-        head, _, body = client.received.partition(b"\r\n\r\n")
-        self.assertIn(b"Content-Type: application/json", head)
-        shown = json.loads(body)
-        self.assertEqual((shown["total_requests"], shown["forwarded_requests"], shown["in_flight"]), (2, 1, 1))
-        self.assertEqual(shown.keys(), report(self.registry).keys())
-
-    def test_logged_when_changed(self) -> None:
-        """Monitors request it every few seconds; only the first request is logged."""
-        with capturedLogs() as logs:
-            for _ in range(3):
-                self.client(get(b"/stats"))
-        self.assertEqual(len(logs), 1)
 
 
 class MetricsTests(ProxyTestCase):

@@ -2,31 +2,30 @@
 
 const SPAN_S = 600;
 const HEIGHT = 170;
-const at = (points, read) => points.map((point) => point == null ? null : read(point));
-const phaseMean = (phase) => (data) => at(data.routes.transcription, (point) => point[`${phase}_seconds`]);
+const FORWARDED = ["transcription", "realtime", "pass_through"];
+/** The values of one name in the windows of one route. */
+const of = (route, name) => (data) => data.routes[route][name];
+/** Sums over routes; a window without a request counts as 0. */
+const sum = (routes, read) => (data) => data.in_flight.map((_, index) => routes.reduce((all, route) => all + read(data.routes[route], index), 0));
+const succeeded = (route, index) => route.requests[index] - route.failures[index];
+const failed = (route, index) => route.failures[index];
 
 /** What each chart shows: its series from bottom to top, and how a value is written. */
 const CHARTS = [
     {
-        name: "requests", stacked: true, write: (value) => number(value), least: 4,
+        name: "requests", stacked: true, whole: true, write: (value) => number(value), least: 4,
         series: [
-            { name: "transcriptions", color: "--working", read: (data) => at(data.routes.transcription, (point) => point.requests - point.failures) },
-            { name: "others", color: "--sending", read: (data) => data.routes.pass_through.map((point, index) => {
-                const session = data.routes.realtime[index];
-                return point || session ? (point ? point.requests - point.failures : 0) + (session ? session.requests - session.failures : 0) : null;
-            }) },
-            { name: "failures", color: "--bad", read: (data) => data.in_flight.map((_, index) => {
-                const points = ["transcription", "pass_through", "realtime"].map((route) => data.routes[route][index]).filter(Boolean);
-                return points.length ? points.reduce((sum, point) => sum + point.failures, 0) : null;
-            }) },
+            { name: "transcriptions", color: "--working", read: sum(["transcription"], succeeded) },
+            { name: "others", color: "--sending", read: sum(["realtime", "pass_through"], succeeded) },
+            { name: "failures", color: "--bad", read: sum(FORWARDED, failed) },
         ],
     },
     {
-        name: "phases", stacked: true, write: duration, least: 0.001,
-        series: PHASES.map((phase) => ({ name: phase, label: `phase.${phase}`, color: `--${phase}`, read: phaseMean(phase) })),
+        name: "phases", stacked: true, write: duration, least: 0.001, room: 58,
+        series: PHASES.map((phase) => ({ name: phase, label: `phase.${phase}`, color: `--${phase}`, read: of("transcription", `${phase}_seconds`) })),
     },
     {
-        name: "queue", write: (value) => number(value), least: 4,
+        name: "queue", whole: true, write: (value) => number(value), least: 4,
         series: [
             { name: "in_flight", color: "--working", stepped: true, read: (data) => data.in_flight },
             { name: "queued", color: "--waiting", stepped: true, read: (data) => data.queued },
@@ -34,7 +33,7 @@ const CHARTS = [
     },
     {
         name: "factor", write: factor, least: 2, mark: 1,
-        series: [{ name: "factor", color: "--answering", dots: true, read: (data) => at(data.routes.transcription, (point) => point.real_time_factor) }],
+        series: [{ name: "factor", color: "--answering", dots: true, read: of("transcription", "real_time_factor") }],
     },
 ];
 
@@ -92,8 +91,8 @@ class Chart {
                 y: { range: (_, least, most) => [0, Math.max(plan.least, (most ?? 0) * 1.1)] },
             },
             axes: [
-                { ...axis, space: 70, values: (_, splits) => splits.map((time) => clock(time, undefined)) },
-                { ...axis, size: 62, space: 36, values: (_, splits) => splits.map((value) => Number.isInteger(value) || plan.write !== CHARTS[0].write ? plan.write(value) : "") },
+                { ...axis, space: 60, size: 26, values: (_, splits) => splits.map((time) => clock(time, MINUTES)) },
+                { ...axis, size: plan.room ?? 38, space: 36, values: (_, splits) => splits.map((value) => plan.whole && !Number.isInteger(value) ? "" : plan.write(value)) },
             ],
             series: [{}, ...(plan.stacked ? series.reverse() : series)],
             hooks: { setCursor: [() => this.tell()], draw: [(plot) => plan.mark && markLine(plot, plan.mark)] },

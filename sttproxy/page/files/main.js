@@ -93,14 +93,9 @@ byId("key-form").addEventListener("submit", (event) => {
 
 byId("pause").addEventListener("click", () => {
     paused = !paused;
-    showPause();
+    byId("pause").setAttribute("aria-pressed", String(paused));
     if (!paused) poll();
 });
-
-function showPause() {
-    byId("pause").setAttribute("aria-pressed", String(paused));
-    write(byId("pause"), say(paused ? "resume" : "pause"));
-}
 
 byId("language").addEventListener("change", () => {
     language = byId("language").value;
@@ -112,7 +107,6 @@ byId("language").addEventListener("change", () => {
 /** Write everything in the current language. */
 function showWords() {
     translate();
-    showPause();
     fillGroupChoices();
     fillFilters();
     charts.forEach((chart) => chart.redraw());

@@ -29,7 +29,7 @@ function showRequests() {
     const heads = ["time", "status", "request", "profile", "duration", "phases", "sizes", "fields"].map((name) => say(`head.${name}`));
     const table = byId("request-table");
     byId("no-requests").hidden = found.length > 0;
-    write(byId("no-requests"), say(entries.length ? "requests.filtered" : "requests.none"));
+    tell(byId("no-requests"), entries.length ? "requests.filtered" : "requests.none");
     table.hidden = !found.length;
     byId("more").hidden = found.length <= rowsShown;
     write(byId("shown"), entries.length ? say("requests.shown", { shown: number(shown.length), found: number(found.length) }) : "");
@@ -54,8 +54,7 @@ function outcome(entry) {
 }
 
 function target(entry) {
-    const name = make("code", {}, `${entry.method} ${entry.target}`);
-    return make("span", { class: "target" }, name, make("span", { class: "reason" }, `${routeName(entry.route)} · HTTP/${entry.http_version}`));
+    return make("span", { class: "target" }, path(`${entry.method} ${entry.target}`), make("span", { class: "reason" }, `${routeName(entry.route)} · HTTP/${entry.http_version}`));
 }
 
 function sizes(entry) {
@@ -74,5 +73,5 @@ function fieldChips(fields) {
 function showFlying(flying) {
     byId("flying").hidden = !flying.length;
     byId("flying-list").replaceChildren(...flying.map((each) => make("li", {},
-        make("span", { class: `swatch ${each.phase}` }), make("b", {}, duration(each.total_seconds)), ` ${say(`phase.${each.phase}`)} `, make("code", {}, `${each.method} ${each.target}`), each.profile ? ` ${say("profile")}: ${each.profile}` : "")));
+        make("span", { class: `swatch ${each.phase}` }), make("b", {}, duration(each.total_seconds)), ` ${say(`phase.${each.phase}`)} `, path(`${each.method} ${each.target}`), each.profile ? ` ${say("profile")}: ${each.profile}` : "")));
 }

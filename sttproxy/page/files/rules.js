@@ -30,7 +30,7 @@ async function showConfiguration(numbers) {
 function showOutline() {
     const button = byId("show-values");
     button.setAttribute("aria-pressed", String(valuesWanted));
-    write(button, say(valuesWanted ? "values.hide" : "values.show"));
+    tell(button, valuesWanted ? "values.hide" : "values.show");
     if (!outlineShown) return;
     const outline = outlineShown.outline;
     refill(byId("profiles"), outlineShown, () => outline.map((each) => make("div", { class: "profile" },

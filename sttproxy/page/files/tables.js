@@ -2,9 +2,10 @@
 
 function showFacts(numbers) {
     const process = numbers.process, late = process.timers_late_seconds.minute_max;
-    refill(byId("facts"), [Math.floor(numbers.uptime_s), process, numbers.connections, numbers.descriptors, numbers.total_requests, numbers.clients_refused], () => facts([
+    refill(byId("facts"), [Math.floor(numbers.uptime_s), process, numbers.connections, numbers.descriptors, numbers.stt_requests, numbers.forwarded_requests, numbers.clients_refused], () => facts([
         [say("fact.uptime"), age(numbers.uptime_s)],
-        [say("fact.requests"), number(numbers.total_requests)],
+        [say("fact.transcriptions"), number(numbers.stt_requests)],
+        [say("fact.forwarded"), number(numbers.forwarded_requests)],
         [say("fact.clients"), number(numbers.connections)],
         process.memory_bytes != null && [say("fact.memory"), bytes(process.memory_bytes)],
         [say("fact.descriptors"), say("of", { part: number(numbers.descriptors.open), whole: number(numbers.descriptors.limit) })],

@@ -35,21 +35,21 @@ byId("record").addEventListener("click", () => recorder ? recorder.stop() : reco
 
 async function record() {
     if (!navigator.mediaDevices?.getUserMedia || !window.MediaRecorder) {
-        write(byId("record-help"), say("trial.record.insecure"));
+        tell(byId("record-help"), "trial.record.insecure");
         return;
     }
     let stream;
     try {
         stream = await navigator.mediaDevices.getUserMedia({ audio: true });
     } catch (error) {
-        write(byId("record-help"), say("trial.record.denied", { error: error.message }));
+        tell(byId("record-help"), "trial.record.denied", { error: error.message });
         return;
     }
     const pieces = [], began = performance.now();
     recorder = new MediaRecorder(stream);
     const ticking = setInterval(() => {
         const seconds = (performance.now() - began) / 1000;
-        write(byId("record-help"), say("trial.recording.now", { age: age(seconds) }));
+        tell(byId("record-help"), "trial.recording.now", { age: age(seconds) });
         if (seconds >= MOST_RECORDED_S) recorder?.stop();
     }, 250);
     recorder.addEventListener("dataavailable", (event) => pieces.push(event.data));
@@ -60,7 +60,7 @@ async function record() {
         recorder = null;
         byId("recording").value = "";
         hear(new File(pieces, `microphone.${ENDINGS[type] ?? "webm"}`, { type }));
-        write(byId("record-help"), say("trial.recorded", { size: bytes(recorded.size) }));
+        tell(byId("record-help"), "trial.recorded", { size: bytes(recorded.size) });
         showRecording();
     });
     recorder.start();
@@ -69,7 +69,7 @@ async function record() {
 
 function showRecording() {
     byId("record").classList.toggle("recording", recorder !== null);
-    write(byId("record-text"), say(recorder ? "trial.record.end" : "trial.record"));
+    tell(byId("record-text"), recorder ? "trial.record.end" : "trial.record");
     readyToSend();
 }
 
@@ -89,11 +89,11 @@ async function send(file) {
     form.append("file", file, file.name);
     trial = new AbortController();
     const began = performance.now();
-    const ticking = setInterval(() => write(byId("outcome"), say("trial.under_way", { age: age((performance.now() - began) / 1000) })), 500);
+    const ticking = setInterval(() => tell(byId("outcome"), "trial.under_way", { age: age((performance.now() - began) / 1000) }), 500);
     byId("transcript").hidden = byId("done").hidden = true;
     byId("stop").hidden = false;
     byId("result").className = "busy";
-    write(byId("outcome"), say("trial.under_way", { age: age(0) }));
+    tell(byId("outcome"), "trial.under_way", { age: age(0) });
     readyToSend();
     try {
         const answer = await fetch(BASE + (profile ? `profiles/${encodeURIComponent(profile)}/` : "") + TRIAL_PATH, {
@@ -102,7 +102,8 @@ async function send(file) {
         showTranscript(answer, await answer.text());
     } catch (error) {
         byId("result").className = "failed";
-        write(byId("outcome"), trial.signal.aborted ? say("trial.stopped") : say("trial.failed", { error: error.message }));
+        if (trial.signal.aborted) tell(byId("outcome"), "trial.stopped");
+        else tell(byId("outcome"), "trial.failed", { error: error.message });
     } finally {
         clearInterval(ticking);
         trial = null;
@@ -123,7 +124,7 @@ function showTranscript(answer, body) {
         } catch { /* shown as it is */ }
     }
     byId("result").className = answer.ok ? "good" : "failed";
-    write(byId("outcome"), say(answer.ok ? "trial.answered" : "trial.refused", { status: answer.status }));
+    tell(byId("outcome"), answer.ok ? "trial.answered" : "trial.refused", { status: answer.status });
     write(place, (error || text).trim() || say("trial.silence"));
     place.hidden = false;
 }

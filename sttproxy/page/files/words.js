@@ -31,13 +31,20 @@ function make(tag, attributes = {}, ...children) {
         if (value === true) element.setAttribute(name, "");
         else if (value !== false && value != null) element.setAttribute(name, value);
     }
-    element.append(...children.flat().filter((child) => child != null));
+    element.append(...children.flat().filter((child) => child != null && child !== false));
     return element;
 }
 
 /** Change a text only if it differs, so that selections and screen readers are left in peace. */
 function write(element, text) {
     if (element.textContent !== text) element.textContent = text;
+}
+
+/** Write a text of the page, and again when the language changes. */
+function tell(element, name, values = {}) {
+    element.dataset.text = name;
+    element.values = values;
+    write(element, say(name, values));
 }
 
 /** Replace an element's children, if what they show has changed. */
@@ -51,7 +58,7 @@ function refill(element, shown, fill) {
 /** Fill the texts of the document in the current language. */
 function translate() {
     document.documentElement.lang = language;
-    for (const element of document.querySelectorAll("[data-text]")) write(element, say(element.dataset.text));
+    for (const element of document.querySelectorAll("[data-text]")) write(element, say(element.dataset.text, element.values));
     for (const element of document.querySelectorAll("[data-label]")) element.setAttribute("aria-label", say(element.dataset.label));
 }
 
@@ -86,8 +93,8 @@ function bytes(value) {
 }
 
 const factor = (value) => value == null ? "–" : `${significant(value)}×`;
-const clock = (time, second = "2-digit") =>
-    new Date(time * 1000).toLocaleTimeString(language, { hour: "2-digit", minute: "2-digit", second, hourCycle: "h23" });
+const MINUTES = { hour: "2-digit", minute: "2-digit", hourCycle: "h23" };
+const clock = (time, parts = { ...MINUTES, second: "2-digit" }) => new Date(time * 1000).toLocaleTimeString(language, parts);
 const dateOf = (iso) => new Date(iso).toLocaleString(language, { dateStyle: "medium", timeStyle: "medium", hourCycle: "h23" });
 const profileName = (name) => name || say("profile.none");
 const routeName = (name) => sayIfKnown("route", name);
@@ -101,14 +108,18 @@ const PHASES = ["receiving", "waiting", "sending", "working", "answering"];
 function phaseBar(seconds) {
     const told = PHASES.filter((phase) => seconds[phase] > 0).map((phase) => `${say(`phase.${phase}`)} ${duration(seconds[phase])}`);
     const bar = make("span", { class: "phases", role: "img", "aria-label": told.join(", ") || "–", title: told.join("\n") });
+    const total = PHASES.reduce((sum, phase) => sum + seconds[phase], 0);
     for (const phase of PHASES) {
         if (!(seconds[phase] > 0)) continue;
         const part = make("span", { class: `phase ${phase}` });
-        part.style.flexGrow = seconds[phase];
+        part.style.flexGrow = seconds[phase] / total;
         bar.append(part);
     }
     return bar;
 }
+
+/** A path that may be broken at its slashes. */
+const path = (text) => make("code", {}, text.split(/(?<=\/)/).flatMap((part) => [part, make("wbr")]));
 
 /** The phases of an entry of the recent requests. */
 const phasesOf = (entry) => Object.fromEntries(PHASES.map((phase) => [phase, entry[`${phase}_seconds`]]));
