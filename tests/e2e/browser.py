@@ -32,12 +32,16 @@ _QUIET = (
 
 
 @contextmanager
-def browser() -> Iterator[Any]:
-    """A browser with a profile of its own."""
+def browser(*arguments: str) -> Iterator[Any]:
+    """
+    A browser with a profile of its own.
+
+    :param arguments: further arguments of Chromium.
+    """
     folder = tempfile.mkdtemp(prefix="stt-chromium-")
     options = ChromeOptions()
     options.binary_location = _CHROMIUM
-    for argument in ("--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={folder}", *_QUIET):
+    for argument in ("--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={folder}", *_QUIET, *arguments):
         options.add_argument(argument)
     try:
         driver = Chrome(options, ChromeService(_DRIVER))

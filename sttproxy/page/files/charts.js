@@ -92,7 +92,7 @@ class Chart {
             },
             axes: [
                 { ...axis, space: 60, size: 26, values: (_, splits) => splits.map((time) => clock(time, MINUTES)) },
-                { ...axis, size: plan.room ?? 38, space: 36, values: (_, splits) => splits.map((value) => plan.whole && !Number.isInteger(value) ? "" : plan.write(value)) },
+                { ...axis, size: plan.room ?? 38, space: 26, values: (_, splits) => splits.map((value) => plan.whole && !Number.isInteger(value) ? "" : plan.write(value)) },
             ],
             series: [{}, ...(plan.stacked ? series.reverse() : series)],
             hooks: { setCursor: [() => this.tell()], draw: [(plot) => plan.mark && markLine(plot, plan.mark)] },

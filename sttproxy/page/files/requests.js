@@ -2,6 +2,7 @@
 
 const MOST_KEPT = 200;
 const PAGE_OF_ROWS = 25;
+const MOST_FLYING = 6;
 const STATUSES = { "2xx": (entry) => entry.status >= 200 && entry.status < 300, "4xx": (entry) => entry.status >= 400 && entry.status < 500, "5xx": (entry) => entry.status >= 500, cut: (entry) => !["done", "refused"].includes(entry.ending) };
 
 let entries = [];
@@ -72,6 +73,7 @@ function fieldChips(fields) {
 
 function showFlying(flying) {
     byId("flying").hidden = !flying.length;
-    byId("flying-list").replaceChildren(...flying.map((each) => make("li", {},
-        make("span", { class: `swatch ${each.phase}` }), make("b", {}, duration(each.total_seconds)), ` ${say(`phase.${each.phase}`)} `, path(`${each.method} ${each.target}`), each.profile ? ` ${say("profile")}: ${each.profile}` : "")));
+    const more = flying.length - MOST_FLYING;
+    byId("flying-list").replaceChildren(...flying.slice(0, MOST_FLYING).map((each) => make("li", {},
+        make("span", { class: `swatch ${each.phase}` }), make("b", {}, duration(each.total_seconds)), ` ${say(`phase.${each.phase}`)} `, path(`${each.method} ${each.target}`), each.profile ? ` ${say("profile")}: ${each.profile}` : "")), more > 0 ? make("li", {}, say("flying.more", { count: number(more) })) : "");
 }
