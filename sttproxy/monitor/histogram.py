@@ -35,11 +35,11 @@ QUANTILES = {"p50": 0.5, "p90": 0.9, "p99": 0.99, "max": 1.0}
 
 @functools.cache  # there are 8192 bins, of which a process meets a few hundred
 def _value_of(bin_: int) -> float:
-    """The value in the middle of a bin, with four significant digits."""
+    """The value whose error is the same part of both ends of a bin, with five significant digits."""
     if not bin_:
         return 0.0
     low, high = memoryview(array("I", (bin_ << _DROPPED, (bin_ + 1) << _DROPPED))).cast("B").cast("f")
-    return float(f"{(low + high) / 2:.4g}")
+    return float(f"{2 * low * high / (low + high):.5g}")
 
 
 class Histogram:
