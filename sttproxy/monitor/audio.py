@@ -10,7 +10,7 @@ import re
 KEPT = 4096
 
 #: A member of a JSON object.  In a string, the quotes would be escaped.
-_DURATION = re.compile(rb'(?<!\\\\)"duration"\s*:\s*"?([0-9]{1,7}(?:\.[0-9]{1,20})?)"?\s*[,}]')
+_DURATION = re.compile(rb'(?<!\\)"duration"\s*:\s*"?([0-9]{1,7}(?:\.[0-9]{1,20})?)"?\s*[,}]')
 #: The end of a cue, in SRT or WebVTT.
 _CUE_END = re.compile(rb"--> *(?:([0-9]{2,4}):)?([0-9]{2}):([0-9]{2}[.,][0-9]{3})")
 
@@ -41,7 +41,8 @@ class Sample:
 
     def seconds(self) -> float | None:
         """The duration of the recording; None if the response does not tell it."""
-        gap = b"" if self._size == len(self._first) + len(self._last) else b"\n"
+        # What was left out stands as a byte that neither a number nor space can have.
+        gap = b"" if self._size == len(self._first) + len(self._last) else b"\0"
         text = self._first + gap + self._last
         duration = _DURATION.search(text) if b'"duration"' in text else None
         if duration is not None:
