@@ -203,6 +203,9 @@ class Registry:
                 self.answers[route, profile, method, INCOMPLETE] += incomplete
             self._group(self.versions, version.decode().removeprefix("HTTP/")).add(tally)
         self._fresh.clear()
+        for record in self.in_flight:  # the first request of a group is shown before it ends
+            self._group(self.profiles, record.profile)
+            self._group(self.versions, record.version.decode().removeprefix("HTTP/"))
 
     def _take(self) -> None:
         """Count the finished records."""

@@ -107,7 +107,7 @@ def _groups(
     groups: Mapping[Any, Group], flying: list[Record], now: float, key: Callable[[Record], str]
 ) -> dict[str, Any]:
     in_flight = Counter(map(key, flying))
-    queued = Counter([key(record) for record in flying if record.phase == WAITING])
+    queued = Counter([key(record) for record in flying if record.phase == WAITING and record.route != OWN])
     oldest = {key(record): round(now - record.began, 3) for record in reversed(flying)}
     return {
         name: _group(group, in_flight[name], queued[name], oldest.get(name)) for name, group in sorted(groups.items())
