@@ -34,7 +34,8 @@ def memory() -> int | None:
 
 def memory_peak() -> int:
     """The most resident memory that the process has had, in bytes."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _UNIT
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _UNIT
+    return max(peak, memory() or 0)  # Linux brings the peak up to date later than the memory
 
 
 class Pulse(Service):
@@ -64,8 +65,9 @@ class Pulse(Service):
         self._call = self._clock.callLater(BEAT_S, self._now)
 
     def _now(self) -> None:
+        late = self._clock.seconds() - self._due
+        self._next()
         try:
-            self._beat(self._clock.seconds() - self._due)
+            self._beat(late)
         except Exception:
             log.failure("The statistics of the last second are wrong")
-        self._next()
