@@ -8,6 +8,7 @@ import hashlib
 import importlib
 import json
 import os
+import re
 from typing import Any
 
 import twisted.internet
@@ -30,6 +31,7 @@ from sttproxy.compose import MONITOR_CLIENTS
 from sttproxy.daemon import Daemon, StartError
 from sttproxy.tap import Options, makeService
 
+from .support.documents import Document
 from .support.fakes import FakeReactor, Peer
 from .support.stage import get, ok
 from .test_settings import OptionsTestCase
@@ -248,6 +250,15 @@ class ServiceTests(OptionsTestCase):
         self.addCleanup(os.chdir, os.getcwd())
         os.chdir(folder)
         self.assertIsInstance(makeService(self.options()), Daemon)
+
+    def test_documented(self) -> None:
+        """Both READMEs describe exactly the members that /stats has; `tls` is there only with --tls-cert."""
+        self.start()
+        shown = json.loads(self.ask(get(b"/stats")).received.partition(b"\r\n\r\n")[2])
+        for name, title in (("README.md", "member of `/stats`"), ("README.zh-CN.md", "`/stats` 的成员")):
+            first = [cells[0] for head, cells in Document(name).rows if head == title]
+            described = [word for cell in first for word in re.findall("`([^`]+)`", cell)]
+            self.assertEqual(sorted(described), sorted([*shown, "tls"]), name)
 
     def test_stats(self) -> None:
         """The statistics show the version, the upstream and the configuration in force, without its values."""
