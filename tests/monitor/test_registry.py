@@ -253,6 +253,7 @@ class PulseTests(RegistryCase):
         """The load of a window is the most that a pulse saw; requests in flight count in the next window, too."""
         flying = [record(), record()]
         for each in flying:
+            each.route = TRANSCRIPTION
             self.registry.begin(each)
         self.waiting = 3
         self.registry.tick(0.0)

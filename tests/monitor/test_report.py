@@ -126,6 +126,7 @@ class ReportTests(ReportCase):
                 "requests": 1,
                 "in_flight": 0,
                 "queued": 0,
+                "oldest_seconds": None,
                 "answers": {"2xx": 1},
                 "request_bytes": 120,
                 "sent_bytes": 130,
@@ -195,7 +196,7 @@ class RecentTests(ReportCase):
         """They are shown oldest first, with the time when each one ended."""
         self.clock.advance(9)
         self.end(route=PASS_THROUGH)
-        shown = recent(self.registry, 5000.0)
+        shown = recent(self.registry, 5000.0)["requests"]
         self.assertEqual([each["time"] for each in shown], [4990.0] * 7 + [5000.0])
         self.assertEqual(shown[0]["target"], "/v1/audio/transcriptions")
         self.assertEqual((shown[6]["status"], shown[6]["error"]), (431, self.error.code))
@@ -234,25 +235,24 @@ class SeriesTests(ReportCase):
     """The numbers of the last windows."""
 
     def test_windows(self) -> None:
-        """Each window that is over has its load, and a point of each route or None."""
+        """Each window has its load, and a number or None in each column of a route; the last is that of this moment."""
         self.clock.advance(WINDOW_S)
         self.begin(TRANSCRIPTION)
         self.registry.tick(0.0)
         self.clock.advance(WINDOW_S)
         shown = series(self.registry)
         self.assertEqual(shown["window_seconds"], WINDOW_S)
-        self.assertEqual((shown["in_flight"], shown["queued"]), ([1, 1], [4, 0]))
+        self.assertEqual((shown["in_flight"], shown["queued"]), ([1, 1, 1], [4, 0, 4]))
         self.assertEqual(shown["routes"].keys(), set(ROUTES))
-        point, empty = shown["routes"][TRANSCRIPTION]
-        self.assertIsNone(empty)
-        self.assertEqual((point["requests"], point["failures"], point["waiting_seconds"]), (2, 0, 1.05))
-        self.assertEqual(point["real_time_factor"], 30.0)
+        columns = shown["routes"][TRANSCRIPTION]
+        self.assertEqual((columns["requests"], columns["failures"]), ([2, None, None], [0, None, None]))
+        self.assertEqual((columns["waiting_seconds"][0], columns["real_time_factor"][0]), (1.05, 30.0))
 
     def test_length(self) -> None:
-        """There are as many windows as ten minutes have."""
+        """There are as many windows as ten minutes have, and that of this moment."""
         self.clock.advance(3600)
         shown = series(self.registry)
-        self.assertEqual([len(shown["in_flight"]), len(shown["routes"]["own"])], [WINDOWS, WINDOWS])
+        self.assertEqual([len(shown["in_flight"]), len(shown["routes"]["own"]["requests"])], [WINDOWS + 1] * 2)
 
 
 class ServerTests(SynchronousTestCase):
