@@ -4,8 +4,6 @@ Creates the parts of the daemon from the settings and connects them: one functio
 
 from __future__ import annotations
 
-import atexit
-import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -21,12 +19,14 @@ from .cors import CrossOrigin
 from .daemon import Daemon, StartError
 from .errors import ConfigError, printable
 from .headers import TrustedPeers
+from .inbound.accesslog import AccessLog
 from .inbound.interfaces import Limits, Timeouts
+from .inbound.lines import FORMATS
 from .inbound.site import Site
 from .listening import endpoints_of, monitor_endpoints_of
-from .logs import destination as log_files
-from .logs.observer import TextObserver
+from .logbook import Log
 from .monitor.registry import Registry
+from .progress import Progress
 from .resources.forwarding import PassThrough
 from .resources.monitor import NO_PAGES, MonitorRoot, Pages
 from .resources.pages import Health, MetricsPage, Page
@@ -79,29 +79,6 @@ def watcher_of(reactor: Any, settings: Settings) -> ConfigWatcher:
         if problem is not None:
             raise StartError(f"the user of --uid and --gid cannot read the configuration: {printable(problem)}")
     return watcher
-
-
-def observer_of(reactor: Any, settings: Settings, scheduler: FlushScheduler) -> TextObserver | None:
-    """
-    The log observer; None if twistd uses another one (``--logger``, ``--syslog``).
-
-    :raises StartError: when the log file cannot be opened.
-    """
-    path = settings.process.log_file
-    if path is None:
-        return None
-    destination: log_files.Destination
-    if path == "-":
-        destination = log_files.Stream(reactor, sys.stdout.fileno())
-    else:
-        try:
-            destination = log_files.open_file(reactor, path, settings.log_keep, settings.process.user)
-        except OSError as error:
-            raise StartError(f"the log file {printable(path)} cannot be opened: {error.strerror}") from None
-    observer = TextObserver(destination, scheduler)
-    atexit.register(destination.close)
-    atexit.register(observer.flush)
-    return observer
 
 
 def engine_of(reactor: Any, settings: Settings) -> Any:
@@ -199,6 +176,7 @@ def tree_of(
         admission,
         explains=settings.explain_header,
         max_json=settings.max_json or None,
+        traces=settings.log_level == "debug",
     )
     return Root(
         pages,
@@ -259,12 +237,24 @@ def sites_of(
         drain=settings.drain_timeout,
     )
     cors = CrossOrigin(settings.cors_origin) if settings.cors_origin else None
+    access_log = AccessLog(FORMATS[settings.log_format], settings.log_level)
     trusted = TrustedPeers(settings.trust_forwarded)
     pages = pages_of(reactor, settings, watcher, backends, registry, snapshot)
     tree = tree_of(settings, watcher, backends, NO_PAGES if settings.monitor else pages, admission, cors)
 
     def site(resource: IResource, limits: Limits, cors: CrossOrigin | None = None) -> Site:
-        return Site(resource, reactor, scheduler, registry, timeouts, limits, trusted, cors)
+        return Site(
+            resource,
+            reactor,
+            scheduler,
+            registry,
+            timeouts,
+            limits,
+            trusted,
+            cors,
+            access_log,
+            server_timing=settings.server_timing,
+        )
 
     few = Limits(limits.body, MONITOR_CLIENTS, "That is the most at the listeners of --monitor.")
     return Sites(site(tree, limits, cors), site(MonitorRoot(pages), few) if settings.monitor else None)
@@ -276,7 +266,7 @@ def daemon_of(
     sites: Sites,
     backends: Backends,
     watcher: ConfigWatcher,
-    observer: TextObserver | None,
+    journal: Log,
     secured: security.Security = security.NONE,
 ) -> Daemon:
     """The daemon, with its listeners and the watcher as children."""
@@ -293,10 +283,20 @@ def daemon_of(
     pools = [server.pool for server in backends.servers]
     site = sites.clients
     daemon = Daemon(
-        reactor, site, pools, backends.name, settings.grace, reload, leads_to, observer, monitor=sites.monitor
+        reactor,
+        site,
+        pools,
+        backends.name,
+        settings.grace,
+        reload,
+        leads_to,
+        journal.observer,
+        journal.reopen,
+        monitor=sites.monitor,
     )
     backends.failover.setServiceParent(daemon)
-    vitals.Pulse(reactor, site.registry.tick).setServiceParent(daemon)
+    for beat in (site.registry.tick, Progress(site.registry, journal.terminal).beat):
+        vitals.Pulse(reactor, beat).setServiceParent(daemon)
     for each in watchers:
         each.setServiceParent(daemon)
     for endpoint, name in endpoints_of(reactor, settings):

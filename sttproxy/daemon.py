@@ -19,7 +19,6 @@ from twisted.python.components import Componentized
 from twisted.python.failure import Failure
 
 from .inbound.site import Site
-from .logs.observer import TextObserver
 from .signals import ENDING, REOPENING, signals
 from .transport import readable
 from .upstream.pool import Pool
@@ -135,7 +134,8 @@ class Daemon(MultiService):
         grace_s: float | None,
         reload: Callable[[], None],
         leads_to: Callable[[str, int], bool] = lambda host, port: False,
-        observer: TextObserver | None = None,
+        observer: ILogObserver | None = None,
+        reopen: Callable[[], None] = lambda: None,
         monitor: Site | None = None,
     ) -> None:
         """
@@ -146,6 +146,7 @@ class Daemon(MultiService):
         :param reload: called on SIGHUP.
         :param leads_to: tells whether requests to the target arrive at a host and port.
         :param observer: writes the log; None if twistd uses another observer.
+        :param reopen: opens the file of the log again; raises OSError when it cannot be opened.
         :param monitor: the factory of connections for monitoring, which stay until the requests in flight have ended;
             None: there are none.
         """
@@ -159,6 +160,7 @@ class Daemon(MultiService):
         self._leads_to = leads_to
         self._observer = observer
         self._monitor = monitor
+        self._reopen = reopen
         self._terminated = False
 
     def setServiceParent(self, parent: Any) -> None:
@@ -265,10 +267,8 @@ class Daemon(MultiService):
             log.info("Ignoring the signal {name}: sttproxy does not use it.", name=signal.Signals(number).name)
 
     def _reopen_log(self) -> None:
-        if self._observer is None:
-            return
         try:
-            self._observer.destination.reopen()
+            self._reopen()
         except OSError as error:
             log.error("Cannot reopen the log file: {reason}.", reason=error.strerror)
 

@@ -52,19 +52,30 @@ class ProxyError(Exception):
         self.param = param
         self.headers = headers
 
-    def body(self) -> bytes:
-        """The response body: UTF-8 JSON as in https://platform.openai.com/docs/guides/error-codes."""
+    def body(self, request_id: str = "") -> bytes:
+        """
+        The response body: UTF-8 JSON as in https://platform.openai.com/docs/guides/error-codes.
+
+        :param request_id: of the request; empty: it has none.
+        """
         error = {"message": self.message, "type": self.type, "param": self.param, "code": self.code}
-        return json.dumps({"error": error}, ensure_ascii=False).encode() + b"\n"
+        content: dict[str, Any] = {"error": error}
+        if request_id:
+            content["request_id"] = request_id
+        return json.dumps(content, ensure_ascii=False).encode() + b"\n"
 
     @classmethod
     def phrase(cls) -> bytes:
         """The reason phrase of the status."""
         return HTTPStatus(cls.status).phrase.encode()
 
-    def answer(self) -> tuple[list[Header], bytes]:
-        """The headers of the response, including Content-Length, and its body."""
-        body = self.body()
+    def answer(self, request_id: str = "") -> tuple[list[Header], bytes]:
+        """
+        The headers of the response, including Content-Length, and its body.
+
+        :param request_id: as for `body`.
+        """
+        body = self.body(request_id)
         fixed = [(b"Content-Type", b"application/json"), (b"Content-Length", b"%d" % len(body))]
         return [*fixed, *self.headers], body
 

@@ -61,17 +61,10 @@ _MEDIA_TYPE = re.compile(rb"(%b/%b)[ \t]*" % (_TOKEN, _TOKEN))
 _BARE_VALUE = rb"[^\x00-\x20\x7f-\xff\",;\\]+"
 _QUOTED_VALUE = rb'"((?:[^"\\\x00-\x08\x0a-\x1f\x7f]|\\[\t -~])*)"'
 _PARAMETER = re.compile(rb";[ \t]*(?:(%b)=(?:(%b)|%b)[ \t]*)?" % (_TOKEN, _BARE_VALUE, _QUOTED_VALUE))
-_REQUEST_ID = re.compile(rb"[!-~]{1,128}")
 _KEEP_ALIVE_TIMEOUT = re.compile(rb"(?:^|[,;])[ \t]*(?i:timeout)[ \t]*=[ \t]*([0-9]{1,9})[ \t]*(?:[,;]|$)")
 #: RFC 2046 §5.1.1 allows fewer characters, but clients use others too, and the proxy sends a boundary of its own.  Some
 #: receivers remove a space at the end.
 _BOUNDARY = re.compile(rb"[ -~]{0,69}[!-~]")
-
-
-def request_id(head: Head) -> str:
-    """The X-Request-ID of a request; empty if it has none, several, or one that is no short word."""
-    values = head.values(b"x-request-id")
-    return values[0].decode() if len(values) == 1 and _REQUEST_ID.fullmatch(values[0]) else ""
 
 
 def end_to_end(head: Head) -> list[Header]:

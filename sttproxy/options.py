@@ -461,7 +461,26 @@ OPTIONS: tuple[Option, ...] = (
         unit="seconds",
     ),
     Option(
-        _LIMITS,
+        _MONITORING,
+        "log-format",
+        values.LOG_FORMAT,
+        "text",
+        "What the log's lines look like: `text`, `json` for one object a line ([its members](docs/log.md)), or "
+        "`combined` for Apache's combined format.",
+        "日志行的格式：`text`；`json` 表示每行一个对象（[成员说明](docs/log.zh-CN.md)）；`combined` 表示 Apache 的 "
+        "combined 格式。",
+    ),
+    Option(
+        _MONITORING,
+        "log-level",
+        values.LOG_LEVEL,
+        "info",
+        "The least severe messages that are logged: `debug`, `info`, `warn` or `error`. `debug` logs the values of "
+        "fields, too.",
+        "记录的最低日志级别：`debug`、`info`、`warn` 或 `error`。`debug` 还会记录字段的值。",
+    ),
+    Option(
+        _MONITORING,
         "log-keep",
         values.COUNT,
         "10",
@@ -499,6 +518,22 @@ OPTIONS: tuple[Option, ...] = (
         "",
         "Show the addresses of clients in the list of the last requests.",
         "在最近请求的列表中显示客户端地址。",
+    ),
+    Option(
+        _MONITORING,
+        "server-timing",
+        values.FLAG,
+        "",
+        "Tell in the response header `Server-Timing` how long the phases of a request took.",
+        "在响应头 `Server-Timing` 中说明请求各阶段的耗时。",
+    ),
+    Option(
+        _MONITORING,
+        "no-progress",
+        values.FLAG,
+        "",
+        "On a terminal, do not show the line about the requests in flight.",
+        "在终端中不显示进行中请求的状态行。",
     ),
     Option(
         _EMBEDDED,

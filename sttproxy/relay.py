@@ -18,6 +18,7 @@ from twisted.python.failure import Failure
 from twisted.web.client import ResponseDone
 from zope.interface import implementer
 
+from . import requestid
 from .deadline import Deadline
 from .errors import Header, ProxyError, UpstreamError, UpstreamTimeout
 from .headers import end_to_end
@@ -309,7 +310,8 @@ class Relay(Protocol):
         self._stop_waiting()
         self._response = response
         head = response.head
-        headers = end_to_end(head)
+        headers = requestid.without(head, end_to_end(head))
+        self._request.record.server_request_id = requestid.server_id(head)
         if self._mount is not None:
             headers = self._mount.amended(headers)
         if head.status == 101:

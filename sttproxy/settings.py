@@ -5,7 +5,7 @@ The validated settings, from the command line, the environment and the defaults,
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import attrs
@@ -100,13 +100,17 @@ class Process:
     The settings from twistd's own options.
 
     :ivar background: whether the daemon runs in the background.
-    :ivar log_file: the absolute path of the log; ``-`` for standard output; None if twistd uses another observer.
+    :ivar log_file: the absolute path of the log; ``-`` for standard output; None: there is none.
     :ivar user: the uid and gid that the daemon switches to when it listens; None if it does not switch.
+    :ivar logger: makes a log observer, which is used in place of the file; None: the file is.
+    :ivar syslog: the name of the program for the syslog daemon, which is used in place of the file; None: the file is.
     """
 
     background: bool = False
     log_file: str | None = None
     user: tuple[int, int] | None = None
+    logger: Callable[[], Any] | None = None
+    syslog: str | None = None
 
 
 @attrs.frozen(kw_only=True)
@@ -159,10 +163,14 @@ class Settings:
     idle_timeout: float
     drain_timeout: float
     grace: float | None
+    log_format: str
+    log_level: str
     log_keep: int
     monitor: tuple[str, ...]
     monitor_from: tuple[Trusted, ...]
     monitor_clients: bool
+    server_timing: bool
+    no_progress: bool
     embedded: bool
     embedded_model: str
     process: Process = Process()

@@ -9,8 +9,9 @@ from typing import Any
 
 from twisted.logger import Logger
 from twisted.python import usage
+from twisted.python.reflect import namedAny
 
-from . import backends, compose, pidfile, privileges, security
+from . import backends, compose, logbook, pidfile, privileges, security
 from .clock import make_monotonic
 from .commands import COMMANDS
 from .daemon import Daemon, StartError
@@ -24,6 +25,8 @@ log = Logger()
 
 #: twistd's default for --pidfile.
 _DEFAULT_PIDFILE = "twistd.pid"
+#: twistd's default for --prefix.
+_DEFAULT_PREFIX = "twisted"
 
 
 class Options(TableOptions):
@@ -91,21 +94,39 @@ class Options(TableOptions):
         """
         The settings from twistd's own options.
 
-        :raises StartError: when --uid or --gid is given, and the user is not root.
+        :raises StartError: when --uid or --gid is given, and the user is not root; when --logger cannot be imported.
         """
         twistd: Any = self.parent
         if twistd is None:
             return Process()
         background = not twistd["nodaemon"]
         path = twistd["logfile"] or ("twistd.log" if background else "-")
-        if twistd["logger"] or twistd["syslog"] or (path == "-" and background):
-            path = None  # with "-" in the background, twistd refuses to start
+        if path == "-" and background:
+            path = None  # twistd refuses to start
         elif path != "-":
             path = os.path.abspath(path)
         user = privileges.ids(twistd["uid"], twistd["gid"])
         if user is not None and os.geteuid():
             raise StartError("--uid and --gid need root: only root can switch to another user")
-        return Process(background, path, user)
+        name = twistd["prefix"] if twistd["prefix"] != _DEFAULT_PREFIX else "sttproxy"
+        return Process(background, path, user, _logger(twistd), name if twistd["syslog"] else None)
+
+
+def _logger(twistd: Any) -> Any:
+    """
+    What --logger names, which makes an observer; None without the option.
+
+    The option is taken from twistd, so that levels and the summaries of floods apply to this observer, too.
+
+    :raises StartError: when it cannot be imported.
+    """
+    name, twistd["logger"] = twistd["logger"], None
+    if name is None:
+        return None
+    try:
+        return namedAny(name)
+    except Exception as error:  # importing runs any code
+        raise StartError(f"--logger {name!r} cannot be imported: {error}") from None
 
 
 def makeService(options: Options) -> Daemon:
@@ -122,12 +143,12 @@ def makeService(options: Options) -> Daemon:
         log.warn("{warning}", warning=warning)
     watcher = compose.watcher_of(reactor, settings)
     scheduler = FlushScheduler(reactor)
-    observer = compose.observer_of(reactor, settings, scheduler)
+    journal = logbook.log_of(reactor, settings, scheduler)
     engine = compose.engine_of(reactor, settings)
     secured = security.security_of(reactor, settings)
     servers = backends.backends_of(reactor, settings, scheduler, engine, secured.key)
     sites = compose.sites_of(reactor, settings, scheduler, watcher, servers, secured)
-    daemon = compose.daemon_of(reactor, settings, sites, servers, watcher, observer, secured)
+    daemon = compose.daemon_of(reactor, settings, sites, servers, watcher, journal, secured)
     if engine is not None:
         engine.setServiceParent(daemon)
     if settings.process.background:

@@ -203,6 +203,17 @@ def origin(text: str) -> str:
     return f"{parts.scheme}://{authority}"
 
 
+def one_of(*words: str) -> Callable[[str], str]:
+    """The parser of a value that is one of some words."""
+
+    def word(text: str) -> str:
+        if text not in words:
+            raise ValueError(f"{text!r} must be {', '.join(words[:-1])} or {words[-1]}")
+        return text
+
+    return word
+
+
 TEXT = Kind(str, "TEXT")
 NAME = Kind(str, "NAME")
 FILE = Kind(path, "FILE", files=True)
@@ -218,3 +229,5 @@ ORIGIN = Kind(origin, "ORIGIN")
 SECONDS = Kind(seconds, "SECONDS")
 LIMIT = Kind(limit, "SECONDS")
 DURATION = Kind(duration, "SECONDS")
+LOG_FORMAT = Kind(one_of("text", "json", "combined"), "FORMAT")
+LOG_LEVEL = Kind(one_of("debug", "info", "warn", "error"), "LEVEL")

@@ -22,7 +22,6 @@ from sttproxy.daemon import MONITOR_GRACE_S, Daemon, Listener, StartError
 from sttproxy.inbound.channel import LINGER_S
 from sttproxy.inbound.site import Site
 from sttproxy.logs.destination import Destination
-from sttproxy.logs.observer import TextObserver
 from sttproxy.signals import ENDING, MEANINGLESS, REOPENING, signals
 from sttproxy.upstream.pool import Pool, PoolLimits
 from sttproxy.writer import FlushScheduler
@@ -337,7 +336,7 @@ class SignalTests(DaemonTestCase):
     def test_reopen(self) -> None:
         """SIGHUP and SIGUSR1 reopen the log file; a failure is logged and changes nothing."""
         destination = RecordingDestination(self.reactor)
-        self.daemon._observer = TextObserver(destination, FlushScheduler(self.reactor))
+        self.daemon._reopen = destination.reopen
         for number in REOPENING:
             self.assertFalse(self.receive(number))
         self.assertEqual((destination.reopened, self.events), (2, ["reload"]))

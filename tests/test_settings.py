@@ -134,6 +134,8 @@ class EnvironmentTests(OptionsTestCase):
             values.PEERS: "10.0.0.1",
             values.ORIGIN: "https://seven",
             values.URL: "http://h/x",
+            values.LOG_FORMAT: "json",
+            values.LOG_LEVEL: "warn",
         }
         for option in OPTIONS:
             text = texts.get(option.kind, "seven")

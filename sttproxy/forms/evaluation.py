@@ -19,6 +19,9 @@ Settled = Text | Decision
 ACTS = ("forced", "defaulted", "mapped", "removed", "joined", "cut", "renamed")
 FORCED, DEFAULTED, MAPPED, REMOVED, JOINED, CUT, RENAMED = ACTS
 
+#: Most characters of a value that are shown for debugging.
+_MAX_SHOWN = 200
+
 
 class Evaluation:
     """
@@ -33,6 +36,8 @@ class Evaluation:
         self.file_bytes = 0
         #: Forced fields that the client has sent, too.
         self._replaced: dict[str, None] = {}
+        #: The client's value and the new one of each mapped field; the last ones if it is repeated.
+        self._mapped: dict[str, tuple[bytes | None, str]] = {}
         self._sent: set[str] = set()
         self._done: dict[str, dict[str, None]] = {}
         #: The first field that ends under the new name of a rename, by the folded new name: the name that the client
@@ -122,6 +127,7 @@ class Evaluation:
                 return DROPPED
             if found is not None:
                 self._note(MAPPED, plan.table.name)
+                self._mapped[plan.table.name] = value, found.text
                 new = found
         if plan.default is not None:
             if plan.default.when_empty and (value == b"" if new is None else not new.text):
@@ -192,6 +198,16 @@ class Evaluation:
         replaced = (("replaced", tuple(self._replaced)),) if self._replaced else ()
         return (*self._acts(), *replaced)
 
+    def values(self) -> str:
+        """What was done so far, with the values of the fields: for debugging, because values may be secret."""
+        forced = [f"forced {_shown(field)}" for field in self.rules.forced if field.parts]
+        mapped = [f"mapped {name}={_cut(value)} to {_cut(new)}" for name, (value, new) in self._mapped.items()]
+        added = self._done.get(DEFAULTED, {})
+        defaulted = [f"defaulted {_shown(default.field)}" for default in self.rules.defaults if default.name in added]
+        removed = [f"removed {name}" for name in self._done.get(REMOVED, {})]
+        others = [f"{act} {name}" for act in (JOINED, CUT, RENAMED) for name in self._done.get(act, ())]
+        return "; ".join([*forced, *defaulted, *mapped, *removed, *others])
+
     def _acts(self) -> list[tuple[str, tuple[str, ...]]]:
         """What was done so far: an act, and the names of the fields."""
         forced = self.rules.forced_names
@@ -223,3 +239,16 @@ class Evaluation:
 def _unjoinable(rule: Joined, reason: str) -> MalformedForm:
     """The error for a client's value that cannot be joined to the texts of a rule."""
     return MalformedForm(f"The value of {shown(rule.name)}, to which the proxy adds a text, {reason}.")
+
+
+def _shown(field: Field) -> str:
+    """A field with its values."""
+    return ", ".join(f"{name}={_cut(value)}" for name, value in field.parts)
+
+
+def _cut(value: str | bytes | None) -> str:
+    """A value in quotes, of limited length; None is longer than that."""
+    text = value.decode("utf-8", "backslashreplace") if isinstance(value, bytes) else value
+    if text is None:
+        return "…"
+    return repr(text if len(text) <= _MAX_SHOWN else text[:_MAX_SHOWN] + "…")

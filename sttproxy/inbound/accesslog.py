@@ -1,8 +1,7 @@
 """
 The access log: one line for each request, and for each head that was rejected.
 
-All lines have the same form: the client, the method, the path, the status or another outcome, bytes of the response's
-body, seconds, and a reason if the proxy gives one.
+`lines` has their formats.
 """
 
 from __future__ import annotations
@@ -14,9 +13,10 @@ from typing import Any
 from twisted.logger import Logger, LogLevel
 
 from ..errors import BadRequest
-from ..http1.requests import shown_path
-from ..logs.observer import READY
-from ..monitor.record import FAILED, TOTAL, Record
+from ..http1.requests import RequestHead, shown_path
+from ..logs.events import READY
+from ..monitor.record import FAILED, Record
+from .lines import ABSENT, Format, text
 
 #: One origin for all lines, wherever a request ends.
 log = Logger(namespace="sttproxy.inbound.request")
@@ -28,8 +28,8 @@ Level = Any
 _SYSTEMS = {level: f"{log.namespace}#{level.name}" for level in LogLevel.iterconstants()}
 
 _INFO, _WARN, _ERROR = LogLevel.info, LogLevel.warn, LogLevel.error
-#: Replaces a method or a path that was not read.
-_ABSENT = "-"
+#: For observers that format events themselves.
+_FORMAT = f"{{{READY}}}"
 #: Longest method in a log line, in bytes; the longest registered one has 17.
 _MAX_METHOD = 32
 _BEGINNING = re.compile(rb"([^ \r\n]*)(?:( )([^ \r\n]*))?([ \r\n])?")
@@ -51,35 +51,46 @@ def level_of(record: Record) -> Level:
     return _WARN if record.status >= 500 else _INFO
 
 
-def write(record: Record) -> None:
-    """
-    Log a finished request as `Logger.emit` would, in a third of the time.
+class AccessLog:
+    """Writes the lines of requests."""
 
-    The event is made here as Twisted would make it, with a line that is formatted already: it has no fields, and counts
-    as flattened.  `TextObserver` writes the line as it is.
-    """
-    level = level_of(record)
-    line = text(record)
-    log.observer(
-        {
-            "log_logger": log,
-            "log_level": level,
-            "log_namespace": log.namespace,
-            "log_source": None,
-            "log_system": _SYSTEMS[level],
-            "log_format": line.replace("{", "{{").replace("}", "}}") if "{" in line or "}" in line else line,
-            "log_flattened": {},
-            READY: line,
-            "log_time": time.time(),
-        }
-    )
+    def __init__(self, format: Format = text, level: str = "debug") -> None:
+        """
+        :param format: writes a line.
+        :param level: the name of the lowest level that is logged.
+        """
+        self._format = format
+        lowest = LogLevel.levelWithName(level)
+        self._levels = frozenset(each for each in LogLevel.iterconstants() if each >= lowest)
+
+    def write(self, record: Record, head: RequestHead | None) -> None:
+        """
+        Log a finished request as `Logger.emit` would, in a third of the time.
+
+        The event is made here as Twisted would make it, with its finished line, which `LineObserver` writes as it is.
+
+        :param head: of the request; None if it could not be read.
+        """
+        level = level_of(record)
+        if level not in self._levels:
+            return
+        now = time.time()
+        log.observer(
+            {
+                "log_logger": log,
+                "log_level": level,
+                "log_namespace": log.namespace,
+                "log_source": None,
+                "log_system": _SYSTEMS[level],
+                "log_format": _FORMAT,
+                READY: self._format(record, head, now, level.name, log.namespace),
+                "log_time": now,
+            }
+        )
 
 
-def text(record: Record) -> str:
-    """The line of a finished request."""
-    asked = f"{record.client} {record.method.decode()} {shown_path(record.target)}"
-    got = f"{record.outcome} {record.response_bytes} B {record.times[TOTAL]:.3f} s"
-    return f"{asked} {got} {record.why}" if record.why else f"{asked} {got}"
+#: The default of `Site`.
+TEXT_LOG = AccessLog()
 
 
 def asked_by(beginning: bytes) -> tuple[str, str]:
@@ -94,14 +105,14 @@ def asked_by(beginning: bytes) -> tuple[str, str]:
     assert words is not None, "it matches an empty string too"
     method, space, target, end = words.groups()
     if not _METHOD.fullmatch(method):
-        return _ABSENT, _ABSENT
+        return ABSENT, ABSENT
     if not space:
-        return method.decode() + "…" * (not end), _ABSENT
+        return method.decode() + "…" * (not end), ABSENT
     authority = _AUTHORITY.match(target)
     if authority is not None:
         target = target[authority.end() :] or b"/"
     if not target.startswith(b"/") and target != b"*":
-        return method.decode(), _ABSENT
+        return method.decode(), ABSENT
     path = shown_path(target)
     whole = end or b"?" in target or path.endswith("…")
     return method.decode(), path if whole else path + "…"

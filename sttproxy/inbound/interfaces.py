@@ -19,6 +19,7 @@ from ..headers import Peer, TrustedPeers
 from ..monitor.registry import Registry
 from ..transport import IStreamTransport, ReadAhead
 from ..writer import FlushScheduler
+from .accesslog import AccessLog
 from .addresses import Addresses
 
 if TYPE_CHECKING:
@@ -124,6 +125,8 @@ class Serving(Structure):
     :ivar cors: the pages of other origins that may read responses; None: the upstream decides.
     :ivar scheduler: runs work at the end of each reactor iteration: sending, and logging.
     :ivar read_ahead: how much may be read ahead from paused clients.
+    :ivar access: writes the lines of requests.
+    :ivar server_timing: whether responses tell how long the phases of their request took.
     :ivar draining: connections are closed after their next response.
     :ivar refusals: rejected connections that are not closed yet.
     """
@@ -136,6 +139,8 @@ class Serving(Structure):
     cors: CrossOrigin | None
     scheduler: FlushScheduler
     read_ahead: ReadAhead
+    access: AccessLog
+    server_timing: bool
     draining: bool
     refusals: set[Any]
 

@@ -6,11 +6,12 @@ from __future__ import annotations
 
 import functools
 
+from .. import requestid
 from ..errors import Header, ProxyError
 from ..headers import Peer
 from ..http1.requests import RequestHead
 from ..http1.responses import write_response
-from ..monitor.record import REFUSED, Record
+from ..monitor.record import RECEIVING, REFUSED, Record
 from . import accesslog
 from .interfaces import Serving
 
@@ -34,7 +35,9 @@ def reject(
     :param multiplexed: whether it came over HTTP/2.
     :return: the headers and the body of the response.
     """
-    headers, body = error.answer()
+    request_id = requestid.request_id(head)
+    headers, body = error.answer(request_id)
+    headers.append((requestid.HEADER, request_id.encode()))
     if site.cors is not None:
         headers = site.cors.amended(head, headers)
     version = b"HTTP/2" if multiplexed else b"" if head is None else head.version
@@ -45,13 +48,15 @@ def reject(
     else:
         target = head.target.partition(b"?")[0]
         record = Record(now - seconds, head.method, target, version, peer.client(head))
+    record.request_id = request_id
+    record.enter(RECEIVING, record.began)
     record.blame(error)
     record.status = error.status
     record.response_bytes = len(body)
     record.complete = True
     record.end(REFUSED, now)
     site.registry.reject(record)
-    site.scheduler.add(functools.partial(accesslog.write, record))
+    site.scheduler.add(functools.partial(site.access.write, record, head))
     return headers, body
 
 

@@ -17,10 +17,11 @@ from twisted.web.http_headers import Headers
 from twisted.web.resource import IResource
 from twisted.web.server import NOT_DONE_YET
 
+from .. import requestid
 from ..errors import Header, MethodNotAllowed, ProxyError, ShuttingDown, UpstreamError, UpstreamTimeout
-from ..headers import request_id
 from ..http1.requests import RequestHead
 from ..http1.responses import ResponseHead
+from ..monitor.entry import server_timing
 from ..monitor.record import ANSWERING, CLIENT_GONE, DONE, FAILED, REFUSED, STOPPED, UPSTREAM_FAILED, Ending, Record
 from . import accesslog
 from .body import RequestBody
@@ -75,7 +76,7 @@ class Request(server.Request):
         version = b"HTTP/2" if channel.multiplexed else head.version
         client = self.peer.client(head)
         self.record = Record(channel.site.clock.seconds(), head.method, self.path, version, client)
-        self.record.request_id = request_id(head)
+        self.record.request_id = requestid.request_id(head)
         self._on_disconnect: Callable[[], None] | None = None
         self.why = ""
         self._error: ProxyError | None = None
@@ -149,12 +150,14 @@ class Request(server.Request):
         Send the head of the response.
 
         :param headers: end-to-end headers, sent as they are; a Content-Length is among them if `length` is known.
+            The identifier of the request is not.
         :param length: of the body that follows, in bytes; None if it ends with `finish`.
         """
         assert self.channel is not None and not self.startedWriting
         self.startedWriting = 1
         self.code = status
         self.record.enter(ANSWERING, self.site.clock.seconds())
+        headers = [*headers, *self._notes()]
         bodiless = self.method == b"HEAD" or status in _NO_BODY
         cors = self.site.cors
         if cors is not None:
@@ -176,7 +179,7 @@ class Request(server.Request):
             phrase = RESPONSES.get(self.code, b"")
             self.send_head(self.code, phrase, headers, int(lengths[0]) if lengths else None)
         if data and self.method != b"HEAD":
-            self.sentLength += len(data)
+            self.record.response_bytes += len(data)
             self.channel.send_body(data)
 
     def finish(self) -> None:
@@ -210,7 +213,14 @@ class Request(server.Request):
         self.code = head.status
         self.record.enter(ANSWERING, self.site.clock.seconds())
         self._tunnelled = True
-        return self.channel.tunnel(head.phrase, headers, end)
+        return self.channel.tunnel(head.phrase, [*headers, *self._notes()], end)
+
+    def _notes(self) -> list[Header]:
+        """What each response tells about its request."""
+        notes = [(requestid.HEADER, self.record.request_id.encode())]
+        if self.site.server_timing:
+            notes.append((b"Server-Timing", server_timing(self.record)))
+        return notes
 
     def fail(self, error: ProxyError) -> None:
         """
@@ -224,7 +234,7 @@ class Request(server.Request):
             self.abort()
             return
         self.body.stopProducing()
-        headers, body = error.answer()
+        headers, body = error.answer(self.record.request_id)
         self.send_head(error.status, error.phrase(), headers, len(body))
         self.write(body)
         self.finish()
@@ -271,7 +281,6 @@ class Request(server.Request):
         if self.startedWriting:
             record.status = self.code
         record.received_bytes = self.body.received
-        record.response_bytes = self.sentLength
         if self._error is not None:
             record.blame(self._error)
         else:
@@ -281,7 +290,7 @@ class Request(server.Request):
         self.site.registry.end(record, noted)
         if noted:
             # Logged after the response is sent: a line takes a twentieth of the time of a small request.
-            self.site.scheduler.add(functools.partial(accesslog.write, record))
+            self.site.scheduler.add(functools.partial(self.site.access.write, record, self.head))
 
     def _ending(self) -> Ending:
         if self._stopped:

@@ -16,6 +16,7 @@ from ..headers import NOBODY, TrustedPeers
 from ..monitor.registry import Registry
 from ..transport import ReadAhead
 from ..writer import FlushScheduler
+from .accesslog import TEXT_LOG, AccessLog
 from .channel import HTTPChannel
 from .connection import ClientConnection
 from .interfaces import DEFAULT_TIMEOUTS, NO_LIMITS, Limits, Timeouts
@@ -37,6 +38,8 @@ class Site(server.Site):
     :ivar registry: the numbers of all requests.
     :ivar trusted: the peers whose forwarded headers are trusted.
     :ivar cors: the pages of other origins that may read responses; None: the upstream decides.
+    :ivar access: writes the lines of requests.
+    :ivar server_timing: whether responses tell how long the phases of their request took.
     :ivar scheduler: runs work at the end of each reactor iteration: sending, and logging.
     :ivar read_ahead: how much may be read ahead from paused clients.
     :ivar channels: the open connections.
@@ -56,6 +59,9 @@ class Site(server.Site):
         limits: Limits = NO_LIMITS,
         trusted: TrustedPeers = NOBODY,
         cors: CrossOrigin | None = None,
+        access: AccessLog = TEXT_LOG,
+        *,
+        server_timing: bool = False,
     ) -> None:
         super().__init__(resource, reactor=clock)
         self.clock = clock
@@ -64,6 +70,8 @@ class Site(server.Site):
         self.limits = limits
         self.trusted = trusted
         self.cors = cors
+        self.access = access
+        self.server_timing = server_timing
         self.scheduler = scheduler
         self.read_ahead = ReadAhead()
         self.channels: set[ClientConnection] = set()

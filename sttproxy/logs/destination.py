@@ -15,12 +15,15 @@ import select
 import stat
 import time
 from collections import deque
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, Protocol
 
 from twisted.internet.interfaces import IDelayedCall
 from twisted.logger import formatTime
 
+#: The origin of lines about the log itself.
+NAMESPACE = "sttproxy.logs"
 #: Maximum bytes of lines that are kept while nothing can be written.
 MAX_PENDING = 256 * 1024
 #: Seconds between two attempts to write the kept lines.  Each new line causes an attempt, too.
@@ -39,9 +42,13 @@ class Clock(Protocol):
     def callLater(self, delay: float, call: Any) -> IDelayedCall: ...
 
 
-def line_of_ours(text: str) -> str:
-    """A log line about the log itself, with timestamp and line break."""
-    return f"{formatTime(time.time())} [sttproxy.logs#warn] {text}\n"
+#: Returns a log line about the log itself, with its line break.
+Own = Callable[[str], str]
+
+
+def text_line(text: str) -> str:
+    """A line about the log itself in the format of Twisted's text log."""
+    return f"{formatTime(time.time())} [{NAMESPACE}#warn] {text}\n"
 
 
 class Destination:
@@ -49,8 +56,12 @@ class Destination:
     Accepts lines, writes what it can write without blocking, and retries the rest later.
     """
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, own: Own = text_line) -> None:
+        """
+        :param own: returns a line about the log itself.
+        """
         self._clock = clock
+        self._own = own
         self._pending: deque[bytes] = deque()
         self._size = 0
         #: Number of bytes of the first pending chunk that are already written.
@@ -85,7 +96,7 @@ class Destination:
             self._size -= len(self._pending.popleft())
             if not self._pending and self._lost:
                 lost, self._lost = self._lost, 0
-                self.write(line_of_ours(f"{lost} lines of the log were lost here, because they could not be written."))
+                self.write(self._own(f"{lost} lines of the log were lost here, because they could not be written."))
 
     def _again(self) -> None:
         self._retry = None
@@ -126,8 +137,8 @@ class Stream(Destination):
     is therefore opened again by its name, non-blocking, for this process only.
     """
 
-    def __init__(self, clock: Clock, fd: int) -> None:
-        super().__init__(clock)
+    def __init__(self, clock: Clock, fd: int, own: Own = text_line) -> None:
+        super().__init__(clock, own)
         self._fd = fd
         if os.isatty(fd):
             with suppress(OSError):
@@ -157,14 +168,16 @@ class File(Destination):
     mode of the full one.
     """
 
-    def __init__(self, clock: Clock, path: str, keep: int, owner: tuple[int, int] | None = None) -> None:
+    def __init__(
+        self, clock: Clock, path: str, keep: int, owner: tuple[int, int] | None = None, own: Own = text_line
+    ) -> None:
         """
         :param path: the absolute path of the file.
         :param keep: the number of rotated files to keep; 0 keeps all.
         :param owner: uid and gid of the user that the process switches to; None: the owner is not changed.
         :raises OSError: when the file cannot be opened.
         """
-        super().__init__(clock)
+        super().__init__(clock, own)
         self._path = path
         self._keep = keep
         self._fd, _ = self._open(0o666)  # the umask applies to the first file
@@ -203,7 +216,7 @@ class File(Destination):
             os.rename(self._path, self._path + ".1")
             self.reopen()
         except OSError as error:
-            self._pending.append(line_of_ours(f"{self._path} cannot be renamed, and grows: {error.strerror}").encode())
+            self._pending.append(self._own(f"{self._path} cannot be renamed, and grows: {error.strerror}").encode())
             self._size += len(self._pending[-1])
 
     def reopen(self) -> None:
@@ -220,7 +233,7 @@ class File(Destination):
         self._begun = 0
 
 
-def open_file(clock: Clock, path: str, keep: int, owner: tuple[int, int] | None) -> Destination:
+def open_file(clock: Clock, path: str, keep: int, owner: tuple[int, int] | None, own: Own = text_line) -> Destination:
     """
     The destination for a path: a `Stream` if the path is not a regular file, like ``/dev/stdout``, else a `File`.
 
@@ -229,5 +242,5 @@ def open_file(clock: Clock, path: str, keep: int, owner: tuple[int, int] | None)
     with suppress(FileNotFoundError):
         if not stat.S_ISREG(os.stat(path).st_mode):
             # Non-blocking: to open a FIFO without a reader would block the start.
-            return Stream(clock, os.open(path, os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC))
-    return File(clock, path, keep, owner)
+            return Stream(clock, os.open(path, os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC), own)
+    return File(clock, path, keep, owner, own)

@@ -7,7 +7,10 @@ from __future__ import annotations
 from typing import Any
 
 from ..http1.requests import shown_path
-from .record import PHASES, Record
+from .record import ANSWERING, PHASES, Record
+
+#: The members with the phases and the total, in the order of `Record.times`.
+_SECONDS = tuple(f"{phase}_seconds" for phase in PHASES)
 
 
 def entry(record: Record, time: float, *, client: bool = False) -> dict[str, Any]:
@@ -29,6 +32,7 @@ def entry(record: Record, time: float, *, client: bool = False) -> dict[str, Any
         "error": record.error,
         "reason": record.why,
         "request_id": record.request_id,
+        "server_request_id": record.server_request_id,
         "server": record.server.name if record.server else "",
         "connection_reused": record.reused,
         "request_bytes": record.received_bytes,
@@ -37,8 +41,19 @@ def entry(record: Record, time: float, *, client: bool = False) -> dict[str, Any
         "recording_bytes": record.recording_bytes,
         "audio_seconds": record.audio_seconds,
         "fields": {action: list(names) for action, names in record.fields},
-        **{f"{phase}_seconds": round(seconds, 6) for phase, seconds in zip(PHASES, record.times, strict=True)},
     }
+    for name, seconds in zip(_SECONDS, record.times, strict=True):
+        shown[name] = round(seconds, 6) if seconds else 0.0  # rounding takes longer than all the rest
     if client:
         shown["client"] = record.client
     return shown
+
+
+def server_timing(record: Record) -> bytes:
+    """
+    The phases before a response, and their sum, as a value of Server-Timing: in milliseconds.
+
+    :param record: its response begins.
+    """
+    times = [*zip(PHASES[:ANSWERING], record.times, strict=False), ("total", record.since - record.began)]
+    return ", ".join([f"{phase};dur={1000 * seconds:.1f}" for phase, seconds in times]).encode()

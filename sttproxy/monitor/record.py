@@ -74,6 +74,7 @@ class Record:
     :ivar version: of HTTP, at the client's side: ``b"HTTP/1.1"``.
     :ivar client: the client's address, as the log names it.
     :ivar request_id: identifies the request in logs and headers; empty: it has no identifier.
+    :ivar server_request_id: by which the server's response identifies it; empty: by none.
     :ivar began: when the head was complete, in the clock's seconds.
     :ivar times: seconds of each phase, indexed by phase; the total behind them, once it has ended.
     :ivar phase: the phase that it is in.
@@ -117,6 +118,7 @@ class Record:
         "sample",
         "sent_bytes",
         "server",
+        "server_request_id",
         "since",
         "status",
         "target",
@@ -138,7 +140,7 @@ class Record:
         self.phase = WAITING
         self.times = [0.0, 0.0, 0.0, 0.0, 0.0, 0.0]
         self.route: Route = OWN
-        self.profile = self.request_id = self.error = self.error_type = self.why = ""
+        self.profile = self.request_id = self.server_request_id = self.error = self.error_type = self.why = ""
         self.server: Server | None = None
         self.reused: bool | None = None
         self.status = self.received_bytes = self.sent_bytes = self.response_bytes = self.recording_bytes = 0

@@ -10,7 +10,7 @@ import attrs
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET
 
-from .. import loops, trailers
+from .. import loops, requestid, trailers
 from ..errors import Header
 from ..headers import end_to_end, forwarded, upgrade_asked
 from ..inbound.interfaces import BodySource
@@ -128,6 +128,8 @@ class Forwarding(Resource):
             headers = [(b"Host", destination.host), *headers]
         proto = b"https" if request.isSecure() else b"http"
         headers = forwarded(head, headers, request.peer.node, proto, request.peer.trusted)
+        headers = requestid.without(head, headers)
+        headers.append((requestid.HEADER, request.record.request_id.encode()))
         loops.mark(head, headers, destination.pseudonym)
         if b"te" in head.index and not upgrades:  # servers may read only one Connection header of an upgrade
             headers += trailers.accepting(head)

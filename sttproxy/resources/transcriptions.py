@@ -7,6 +7,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 
+from twisted.logger import Logger
 from twisted.web.server import NOT_DONE_YET
 
 from ..admission import Admission
@@ -26,6 +27,8 @@ from ..monitor.record import RECEIVING, TRANSCRIPTION, WAITING
 from ..relay import Notes, Rewriter, Untouched
 from ..routes import canonical
 from .forwarding import Forwarding, Targets
+
+log = Logger()
 
 #: Most bytes of an urlencoded form.  It contains only text, and is collected before it is rewritten.
 MAX_URLENCODED = 1024 * 1024
@@ -48,18 +51,21 @@ class Transcriptions(Forwarding):
         *,
         explains: bool = False,
         max_json: int | None = None,
+        traces: bool = False,
     ) -> None:
         """
         :param config: returns the configuration in force.  Each request uses one configuration to its end.
         :param admission: limits how many are in flight.
         :param explains: whether the response has a header that lists what was done to the form.
         :param max_json: most bytes of a JSON body; None: any number.
+        :param traces: whether the values that the rules have set are logged, at debug level.
         """
         super().__init__(targets)
         self._config = config
         self._admission = admission
         self._explains = explains
         self._max_json = max_json
+        self._traces = traces
 
     def render(self, request: Request) -> int:
         head, record = request.head, request.record
@@ -71,6 +77,8 @@ class Transcriptions(Forwarding):
         rules = config.rules(request.profile)
         record.form = evaluation = Evaluation(rules)
         record.sample = Sample()
+        if self._traces:
+            request.notifyFinish().addBoth(lambda _: _trace(record.request_id, evaluation))
         path, mark, query = request.target.partition(b"?")
         queried = config.reach.queried
         if queried and any(canonical(prefix + path).endswith(queried) for prefix in self._targets.prefixes):
@@ -127,6 +135,10 @@ def _explanation(request: Request, config: Config, evaluation: Evaluation) -> li
     profile = f"profile={request.profile}" if request.chosen_by not in ("", "url") else ""
     told = [str(config.generation), profile, evaluation.summary()]
     return [(b"x-sttproxy-config", "; ".join(filter(None, told)).encode())]
+
+
+def _trace(request_id: str, evaluation: Evaluation) -> None:
+    log.debug("The form of id={id}: {values}.", id=request_id, values=evaluation.values() or "unchanged")
 
 
 def _is_plain(head: RequestHead) -> bool:

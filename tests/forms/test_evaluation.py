@@ -288,3 +288,30 @@ class SummaryTests(SynchronousTestCase):
         self.assertEqual(act(rules_for())[2], "")
         self.assertEqual(act(rules_for(a=[]))[2], "")
         self.assertEqual(act(rules_for(**{"$default": {"a": []}}))[2], "")
+
+
+class ValuesTests(SynchronousTestCase):
+    """What is shown for debugging."""
+
+    def test_values(self) -> None:
+        """Each act shows names and values, cut to a length; what the client sent is shown where it was replaced."""
+        evaluation = Evaluation(
+            parse(
+                b'{"language": "zh", "g": ["a", "b"], "prompt": "' + b"x" * 300 + b'", "seed": null, '
+                b'"$default": {"temperature": 0}, "$map": {"model": {"a": "whisper-1", "*": "other"}}}'
+            ).base
+        )
+        for name, value in (("seed", b"1"), ("model", b"a\xff"), ("language", b"secret")):
+            evaluation.evaluate(name, lambda value=value: value)
+        evaluation.missing()
+        self.assertEqual(
+            evaluation.values(),
+            f"forced language='zh'; forced g[]='a', g[]='b'; forced prompt='{'x' * 200}…'; defaulted temperature='0'; "
+            "mapped model='a\\\\xff' to 'other'; removed seed",
+        )
+
+    def test_long(self) -> None:
+        """A value that is too long for any table is not shown."""
+        evaluation = Evaluation(parse(b'{"$map": {"model": {"*": "other"}}}').base)
+        evaluation.settle("model", None)
+        self.assertEqual(evaluation.values(), "mapped model=… to 'other'")

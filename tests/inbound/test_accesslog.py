@@ -10,8 +10,9 @@ from twisted.logger import LogLevel, capturedLogs, eventAsText
 from twisted.trial.unittest import SynchronousTestCase
 
 from sttproxy import errors
-from sttproxy.inbound.accesslog import Changes, asked_by, level_of, log, write
-from sttproxy.monitor.record import CLIENT_GONE, DONE, FAILED, REFUSED
+from sttproxy.http1.requests import RequestHead
+from sttproxy.inbound.accesslog import AccessLog, Changes, asked_by, level_of, log
+from sttproxy.monitor.record import DONE, FAILED, REFUSED, Record
 
 from ..support.requests import finished
 
@@ -26,21 +27,32 @@ class WriteTests(SynchronousTestCase):
             (LogLevel.warn, 500, DONE),
             (LogLevel.error, 500, FAILED),
         ):
+            record = finished(0.0, 1.5, status, ending, target=b"/{log_level}", response_bytes=4, request_id="7")
             with capturedLogs() as captured:
-                write(finished(0.0, 1.5, status, ending, target=b"/{log_level}", response_bytes=4))
-                log.emit(level, "{line}", line=f"192.0.2.7 GET /{{log_level}} {status} 4 B 1.500 s")
+                AccessLog().write(record, None)
+                log.emit(
+                    level,
+                    "{line}",
+                    line=f"192.0.2.7 GET /{{log_level}} HTTP/1.1 {status} 4 B 1.500 s waiting=1.500 id=7 {ending}",
+                )
             ours, theirs = (eventAsText(event, includeTimestamp=False) for event in captured)
             self.assertEqual(ours, theirs)
             self.assertIn(f"[sttproxy.inbound.request#{level.name}] ", ours)
             self.assertEqual([event["log_level"] for event in captured], [level, level])
 
-    def test_why(self) -> None:
-        """A reason is appended at the end of the line."""
-        record = finished(0.0, 0.0, 0, CLIENT_GONE, target=b"/", client="unix", complete=False, why="Nobody is there.")
+    def test_level(self) -> None:
+        """Lines below the level are not written, and not even formatted."""
+        formatted: list[str] = []
+
+        def format(record: Record, head: RequestHead | None, now: float, level: str, namespace: str) -> str:
+            formatted.append(f"{namespace} {level}")
+            return ""
+
+        access = AccessLog(format, "warn")
         with capturedLogs() as captured:
-            write(record)
-        line = eventAsText(captured[0], includeTimestamp=False, includeSystem=False)
-        self.assertEqual(line, "unix GET / client gone 0 B 0.000 s Nobody is there.")
+            for status in (200, 404, 500):
+                access.write(finished(status=status), None)
+        self.assertEqual((formatted, len(captured)), (["sttproxy.inbound.request warn"], 1))
 
 
 class LevelTests(SynchronousTestCase):

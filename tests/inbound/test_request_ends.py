@@ -5,6 +5,7 @@ Tests for :mod:`sttproxy.inbound.request`: failing requests, results of a Resour
 from __future__ import annotations
 
 import functools
+import re
 from ipaddress import ip_network
 from typing import Any
 
@@ -17,6 +18,7 @@ from sttproxy import errors
 from sttproxy.errors import BadRequest, ProxyError, UpstreamError
 from sttproxy.headers import UNIX, Trusted, TrustedPeers
 from sttproxy.inbound.request import Request
+from sttproxy.logs.events import READY
 
 from ..support.fakes import Ending, Peer
 from ..support.stage import SiteTestCase, Taken, error_of, get, message, ok, post
@@ -162,13 +164,15 @@ class AccountTests(RequestTestCase):
     """Each request is counted and logged once, at its end."""
 
     def logged(self) -> list[str]:
-        """Return the log lines of requests; they are written after the output of a reactor iteration."""
+        """
+        Return the log lines of requests, without identifiers; they are written after the output of a reactor iteration.
+        """
         self.reactor.settle()
-        return [formatEvent(event) for event in self.events()]
+        return [re.sub(" id=[0-9a-f]{16}", "", formatEvent(event)) for event in self.events()]
 
     def events(self) -> list[Any]:
         """Return the same as log events."""
-        return [event for event in self.logs if "log_flattened" in event]
+        return [event for event in self.logs if READY in event]
 
     def levels(self) -> list[str]:
         """Return their log levels."""
@@ -189,14 +193,16 @@ class AccountTests(RequestTestCase):
         request.write(b"abcd")
         self.assertEqual(self.logged(), [])
         request.finish()
-        self.assertEqual(self.logged(), ["192.0.2.7 GET /path 200 4 B 1.500 s"])
+        self.assertEqual(self.logged(), ["192.0.2.7 GET /path HTTP/1.1 200 4 B 1.500 s waiting=1.500 done"])
         self.assertEqual((self.stats.in_flight, self.stats.answers), (0, {"2xx": 1}))
 
     def test_failed(self) -> None:
         """The log line of a failed request contains the reason."""
         _, request = self.begin()
         request.fail(UpstreamError("Nobody is there."))
-        self.assertRegex(self.logged()[0], r"\A192.0.2.7 GET /x 502 \d+ B 0.000 s Nobody is there\.\Z")
+        self.assertRegex(
+            self.logged()[0], r"\A192.0.2.7 GET /x HTTP/1.1 502 \d+ B 0.000 s upstream failed: Nobody is there\.\Z"
+        )
         self.assertEqual(self.stats.answers, {"5xx": 1})
 
     def test_gone(self) -> None:
@@ -204,7 +210,7 @@ class AccountTests(RequestTestCase):
         client, request = self.begin()
         request.write(b"ab")
         client.reset()
-        self.assertEqual(self.logged(), ["192.0.2.7 GET /x client gone 2 B 0.000 s"])
+        self.assertEqual(self.logged(), ["192.0.2.7 GET /x HTTP/1.1 200 2 B 0.000 s client gone"])
         self.assertEqual((self.stats.in_flight, self.stats.clients_gone, self.stats.answers), (0, 1, {}))
 
     def test_broken(self) -> None:
@@ -251,7 +257,7 @@ class AccountTests(RequestTestCase):
         for peers, client in (((), "192.0.2.7"), ((ip_network("192.0.2.0/24"),), "203.0.113.9")):
             self.trust(*peers)
             self.begin(get(b"/x", forwarded))[1].finish()
-            self.assertEqual(self.logged()[-1], f"{client} GET /x 200 0 B 0.000 s")
+            self.assertEqual(self.logged()[-1], f"{client} GET /x HTTP/1.1 200 0 B 0.000 s done")
 
     def test_unix(self) -> None:
         """A client at a Unix socket has no address; the setting ``unix`` makes it trusted."""
@@ -262,7 +268,7 @@ class AccountTests(RequestTestCase):
             peer.transport.getPeer = lambda: UNIXAddress(None)  # type: ignore[method-assign, assignment, return-value]
             peer.send(get(b"/x", b"X-Forwarded-For: 203.0.113.9"))
             self.requests[-1].finish()
-            self.assertEqual(self.logged()[-1], f"{client} GET /x 200 0 B 0.000 s")
+            self.assertEqual(self.logged()[-1], f"{client} GET /x HTTP/1.1 200 0 B 0.000 s done")
 
     def test_peer_asked_once(self) -> None:
         """The peer's address is asked for once, and not before a request: the transport may not know it earlier."""
@@ -278,7 +284,7 @@ class AccountTests(RequestTestCase):
         """A refused head gets a log line like all requests, and is counted by its status class."""
         self.reactor.advance(5)  # a head that arrived in one read took no time, whatever the clock says
         self.client(b"GET /a?secret HTTP/1.1\r\n\r\n")
-        self.assertEqual(self.logged(), ["192.0.2.7 GET /a 400 125 B 0.000 s The Host header is missing."])
+        self.assertEqual(self.logged(), ["192.0.2.7 GET /a - 400 159 B 0.000 s refused: The Host header is missing."])
         self.assertEqual(self.levels(), ["info"])
         self.assertEqual((self.stats.answers, self.stats.total_requests), ({"4xx": 1}, 0))
 
@@ -286,7 +292,8 @@ class AccountTests(RequestTestCase):
         """A refused head after a request on the same connection gets its own log line."""
         self.client(get(b"/now/a"), b"POST /b HTTP/1.1\r\nA\r\n\r\n")
         self.assertEqual(
-            [line.split()[1:4] for line in self.logged()], [["GET", "/now/a", "200"], ["POST", "/b", "400"]]
+            [line.split()[1:5] for line in self.logged()],
+            [["GET", "/now/a", "HTTP/1.1", "200"], ["POST", "/b", "-", "400"]],
         )
 
     def test_refused_half(self) -> None:
@@ -299,7 +306,10 @@ class AccountTests(RequestTestCase):
         self.reactor.advance(4)
         self.assertEqual(
             self.logged()[1:],
-            ["192.0.2.7 POST /v1/audi… 408 142 B 10.000 s The request's head did not come in time."],
+            [
+                "192.0.2.7 POST /v1/audi… - 408 176 B 10.000 s receiving=10.000 refused: The request's head did not "
+                "come in time."
+            ],
         )
 
     def test_refused_length(self) -> None:
@@ -307,4 +317,6 @@ class AccountTests(RequestTestCase):
         self.serve_with(body=3)
         self.site.trusted = TrustedPeers([ip_network("192.0.2.7")])
         self.client(post(4, b"X-Forwarded-For: 203.0.113.9", target=b"/a?secret"))
-        self.assertRegex(self.logged()[0], r"\A203\.0\.113\.9 POST /a 413 \d+ B 0\.000 s The body has 4 bytes; ")
+        self.assertRegex(
+            self.logged()[0], r"\A203\.0\.113\.9 POST /a HTTP/1.1 413 \d+ B 0\.000 s refused: The body has 4 bytes; "
+        )

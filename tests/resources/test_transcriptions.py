@@ -7,8 +7,10 @@ from __future__ import annotations
 import json
 
 from multipart import MultipartSegment, PushMultipartParser
+from twisted.logger import LogLevel, capturedLogs, formatEvent
 
 from sttproxy import config
+from sttproxy.logs.events import READY
 from sttproxy.resources.transcriptions import MAX_URLENCODED
 
 from ..support.fakes import Ending
@@ -313,3 +315,29 @@ class AdmissionTests(ProxyTestCase):
         self.server.send(ok())
         self.server.send(ok())
         self.assertEqual(client.received, ok() * 2)
+
+
+class TraceTests(ProxyTestCase):
+    """What is logged of the values in forms."""
+
+    def traces(self, *, traces: bool) -> list[str]:
+        """Return the log lines of three transcriptions that are not lines of requests: complete, refused, left."""
+        self.proxy(fields=b'{"prompt": "geheim"}', traces=traces)
+        with capturedLogs() as logs:
+            self.client(transcription())
+            self.server.send(ok())
+            self.client(transcription(b"x", b"Content-Type: text/plain"))
+            self.client(transcription()).close()
+        self.assertTrue(all(event["log_level"] is LogLevel.debug for event in logs if READY not in event))
+        return [formatEvent(event) for event in logs if READY not in event]
+
+    def test_debug(self) -> None:
+        """At debug level, each form that was evaluated has a line with the values, and never the recording."""
+        lines = self.traces(traces=True)
+        self.assertEqual(len(lines), 2)
+        for line in lines:
+            self.assertRegex(line, r"\AThe form of id=[0-9a-f]{16}: forced prompt='geheim'\.\Z")
+
+    def test_never(self) -> None:
+        """At other levels, no line has a value."""
+        self.assertEqual(self.traces(traces=False), [])

@@ -11,6 +11,7 @@ import enum
 import errno
 import functools
 import os
+import re
 import socket
 from collections import deque
 from typing import Any
@@ -22,6 +23,13 @@ from twisted.internet.protocol import Protocol
 from twisted.internet.tcp import Server
 from twisted.internet.testing import MemoryReactorClock
 from twisted.python.failure import Failure
+
+_MADE_ID = re.compile(rb"X-Request-ID: [0-9a-f]{16}\r\n")
+
+
+def without_made_ids(data: bytes | bytearray) -> bytes:
+    """Remove the identifiers of requests that the proxy has made, which are random, from heads of HTTP/1."""
+    return _MADE_ID.sub(b"", data)
 
 
 class Ending(enum.Enum):
@@ -255,14 +263,19 @@ class Peer:
     # Observations of the peer.
 
     @property
-    def received(self) -> bytes:
+    def received_all(self) -> bytes:
         """All bytes received."""
         return bytes(self.socket.sent)
 
+    @property
+    def received(self) -> bytes:
+        """All bytes received, without the identifiers that the proxy has made: they are random."""
+        return without_made_ids(self.socket.sent)
+
     def news(self) -> bytes:
-        """Return the bytes received since the last call."""
+        """Return the bytes received since the last call, without identifiers like `received`."""
         seen, self._seen = self._seen, len(self.socket.sent)
-        return bytes(self.socket.sent[seen:])
+        return without_made_ids(self.socket.sent[seen:])
 
     @property
     def ending(self) -> Ending:

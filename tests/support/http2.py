@@ -117,7 +117,8 @@ class Client(End):
     A client of the proxy.
 
     :ivar status: the status of each stream's response.
-    :ivar fields: its fields.
+    :ivar fields: its fields, without the identifier of the request.
+    :ivar identifiers: that identifier.
     :ivar interim: the statuses of all interim responses.
     """
 
@@ -125,6 +126,7 @@ class Client(End):
         super().__init__(peer, reactor, H2Configuration(header_encoding=False, validate_outbound_headers=False))
         self.status: dict[int, int] = {}
         self.fields: dict[int, dict[bytes, bytes]] = {}
+        self.identifiers: dict[int, bytes] = {}
         self.interim: list[int] = []
         self.exchange()
 
@@ -140,6 +142,7 @@ class Client(End):
         if isinstance(event, ResponseReceived):
             fields = {bytes(name): bytes(value) for name, value in event.headers}
             self.status[event.stream_id] = int(fields.pop(b":status"))
+            self.identifiers[event.stream_id] = fields.pop(b"x-request-id", b"")
             self.fields[event.stream_id] = fields
         elif isinstance(event, InformationalResponseReceived):
             self.interim.append(int(dict(event.headers)[b":status"]))

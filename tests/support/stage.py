@@ -299,6 +299,7 @@ class ProxyTestCase(SiteTestCase):
         profile: str = "",
         explains: bool = False,
         max_json: int | None = None,
+        traces: bool = False,
         trusted: TrustedPeers = NOBODY,
         requires_key: bool = False,
         cors: CrossOrigin | None = None,
@@ -314,6 +315,7 @@ class ProxyTestCase(SiteTestCase):
         :param profile: the profile of requests that do not name one.
         :param explains: whether responses have the explanation header.
         :param max_json: the size limit of a JSON body in bytes.
+        :param traces: whether the values that the rules have set are logged.
         :param trusted: the peers whose forwarded headers are trusted.
         :param requires_key: whether requests need a key of the configuration.
         :param cors: the pages of other origins that may use the proxy.
@@ -345,6 +347,7 @@ class ProxyTestCase(SiteTestCase):
             self.admission,
             explains=explains,
             max_json=max_json,
+            traces=traces,
         )
         root = Root(
             NO_PAGES if apart else own,

@@ -18,7 +18,7 @@ from sttproxy.tls.certificates import CertificateError
 from sttproxy.tls.server import ServerFactory, ServerFiles, ServerTLS, TLSListening
 
 from ..support.certificates import authority_pem, pem
-from ..support.fakes import Ending, Peer
+from ..support.fakes import Ending, Peer, without_made_ids
 from ..support.stage import ScriptedTestCase, get, ok
 
 
@@ -71,7 +71,7 @@ class Client:
     def _decrypt(self) -> None:
         with contextlib.suppress(ssl.SSLWantReadError, ssl.SSLZeroReturnError):
             while piece := self.tls.read(65_536):
-                self.received += piece
+                self.received += without_made_ids(piece)
 
     def end(self) -> None:
         """End TLS."""
@@ -172,7 +172,7 @@ class ServerTests(ServerTestCase):
         self.assertEqual(peer.ending, Ending.CLOSED)
         self.assertEqual(self.requests, [])
         self.assertEqual(self.stats.refused_requests, 1)
-        self.assertIn("GET /x 400", str(formatEvent(captured[-1])))
+        self.assertIn("GET /x - 400", str(formatEvent(captured[-1])))
 
     def test_rejected(self) -> None:
         """A rejected request gets its response, also after a time limit, and the connection ends with the client's."""
