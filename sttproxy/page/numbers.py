@@ -31,7 +31,8 @@ def _rows(path: str, value: Any) -> Iterator[tuple[str, str]]:
         yield path, value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
         return
     for name, part in value.items() if isinstance(value, Mapping) else enumerate(value, 1):
-        yield from _rows(f"{path} › {name}" if path else str(name), part)
+        shown = str(name) or "–"
+        yield from _rows(f"{path} › {shown}" if path else shown, part)
 
 
 def _table(name: str, rows: list[tuple[str, str]]) -> str:

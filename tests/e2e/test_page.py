@@ -235,7 +235,7 @@ class PageTests(EchoTestCase, PageTestCase):
             numbers = self.elements("noscript .numbers")[0].text
             self.assertRegex(numbers, r"stt_requests \d+")
             self.assertIn("transcription › requests", numbers)
-            self.assertEqual([each for each in self.elements(".scripted, #live") if each.is_displayed()], [])
+            self.assertEqual([each for each in self.elements("#nav, #controls, #facts, #live") if each.is_displayed()], [])
         finally:
             self.devtools("Emulation.setScriptExecutionDisabled", value=False)
 

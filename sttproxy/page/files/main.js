@@ -44,8 +44,8 @@ async function look() {
 
 function show(numbers) {
     latest = numbers;
-    byId("live").hidden = byId("facts").hidden = false;
-    byId("key-form").hidden = byId("notice").hidden = true;
+    lock(false);
+    byId("notice").hidden = true;
     state(numbers.summary.state, numbers.summary.text);
     write(byId("version"), numbers.version);
     showFacts(numbers);
@@ -78,8 +78,13 @@ function askForKey() {
     if (key) write(byId("key-wrong"), say("key.wrong"));
     key = "";
     kept.set("key", "", "sessionStorage");
-    byId("live").hidden = byId("facts").hidden = true;
-    byId("key-form").hidden = false;
+    lock(true);
+}
+
+/** Show the form for the key, or all the rest. */
+function lock(locked) {
+    byId("key-form").hidden = !locked;
+    for (const id of ["live", "facts", "nav", "pause"]) byId(id).hidden = locked;
 }
 
 byId("key-form").addEventListener("submit", (event) => {
@@ -132,7 +137,7 @@ for (const id of ["by-route", "by-status"]) byId(id).addEventListener("change", 
 for (const id of ["by-group", "by-span"]) byId(id).addEventListener("change", () => latest && showGroups(latest));
 byId("more").addEventListener("click", () => { rowsShown = MOST_KEPT; showRequests(); });
 
-document.querySelectorAll(".scripted").forEach((element) => { if (element.id !== "facts") element.hidden = false; });
+byId("controls").hidden = false;
 byId("language").value = language;
 byId("theme").value = kept.get("theme") ?? "auto";
 showTheme(byId("theme").value);

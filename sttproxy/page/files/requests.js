@@ -49,8 +49,9 @@ function entryRow(heads, entry) {
 
 function outcome(entry) {
     const kind = entry.status >= 500 || ["upstream failed", "failed"].includes(entry.ending) ? "bad" : entry.status >= 400 || !["done", "refused"].includes(entry.ending) ? "doubtful" : "good";
-    const done = ["done", "refused"].includes(entry.ending);
-    const shown = done && entry.status ? String(entry.status) : sayIfKnown("ending", entry.ending);
+    // With an error of the proxy's own, the client got its status; a response that was cut off has the server's.
+    const whole = ["done", "refused"].includes(entry.ending) || (entry.error && entry.status >= 400);
+    const shown = whole && entry.status ? String(entry.status) : sayIfKnown("ending", entry.ending);
     return make("span", {}, badge(kind, shown), entry.error ? make("span", { class: "reason" }, sayIfKnown("error", entry.error)) : null);
 }
 

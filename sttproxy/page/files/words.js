@@ -132,6 +132,6 @@ function fillTable(table, heads, rows) {
 
 function tableRow(heads, cells, numeric) {
     return make("tr", { role: "row" }, cells.map((cell, index) => index
-        ? make("td", { role: "cell", "data-head": heads[index], class: numeric ? "number" : null }, cell)
+        ? make("td", { role: "cell", "data-head": heads[index], class: cell === "–" ? "nothing" : numeric ? "number" : null }, cell)
         : make("th", { role: "rowheader", scope: "row", "data-head": heads[index] }, cell)));
 }
