@@ -24,6 +24,7 @@ ANSWERS = {
     "ForbiddenProfile": (403, "invalid_request_error", "forbidden_profile"),
     "ForbiddenClient": (403, "invalid_request_error", "forbidden_client"),
     "ForbiddenOrigin": (403, "invalid_request_error", "forbidden_origin"),
+    "ForbiddenValues": (403, "invalid_request_error", "forbidden_values"),
     "NotFound": (404, "invalid_request_error", "not_found"),
     "MethodNotAllowed": (405, "invalid_request_error", "method_not_allowed"),
     "RequestTimeout": (408, "invalid_request_error", "request_timeout"),

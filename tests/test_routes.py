@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
-from sttproxy.routes import Mount, Route, Router, canonical, split_profile, without_version
+from sttproxy.routes import Mount, Route, Router, canonical, split_profile, transcriptions_path, without_version
 
 ROUTER = Router()
 LISTED = Router(("/audio/transcriptions", "/asr", "/a.b/c-d"))
@@ -333,3 +333,17 @@ class ProfileTests(SynchronousTestCase):
         whole = name + b"/" + rest
         self.assertIn(left, (whole[len(found) :], b"/" + whole[len(found) :]))
         self.assertTrue(whole.startswith(found))
+
+
+class TranscriptionsPathTests(SynchronousTestCase):
+    """Where the page sends its transcriptions."""
+
+    def test_version(self) -> None:
+        """The version is in the path, unless all servers have it in their prefix."""
+        for prefixes, path in (
+            ((b"",), "/v1/audio/transcriptions"),
+            ((b"/v1",), "/audio/transcriptions"),
+            ((b"/api/v1",), "/audio/transcriptions"),
+            ((b"/v1", b""), "/v1/audio/transcriptions"),
+        ):
+            self.assertEqual(transcriptions_path(prefixes), path)

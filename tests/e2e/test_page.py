@@ -7,90 +7,26 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
-import os
 import socket
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, ClassVar
 
-from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
-from selenium.webdriver.support.select import Select
 
 from . import browser
-from .case import DaemonTestCase, EchoTestCase
-from .daemon import Daemon, get_json
+from .case import EchoTestCase
 from .forms import File
 from .message import request
+from .page import STILL, PageTestCase
 from .process import until
-from .test_speech import SAID, SAMPLE, SPEECH_S, letters
 from .upstream import shared_echo
 
 _AXE = importlib.util.find_spec("selenium_axe_python")
 #: Where the package of axe-core has its script.
 _AXE_SCRIPT = "axe-core/axe.min.js"
-#: Clicks hit their element also while the page would scroll smoothly.
-_STILL = "--force-prefers-reduced-motion"
 #: A valid name of a field.
 MARKUP = "<script>alert(1)</script>"
-
-
-class PageTestCase(DaemonTestCase):
-    """Tests with one browser."""
-
-    driver: ClassVar[Any]
-    if browser.MISSING:
-        skip = browser.MISSING
-
-    def open(self, url: str = "", *, dark: bool = False, width: int = 1280) -> None:
-        """Open the page, and wait until it shows numbers."""
-        self.load(url, dark=dark, width=width)
-        until(lambda: self.element("live").is_displayed(), "a page with numbers")
-
-    def load(self, url: str = "", *, dark: bool = False, width: int = 1280) -> None:
-        """Open the page; its state of the test before is forgotten."""
-        scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
-        self.devtools("Emulation.setEmulatedMedia", features=[scheme])
-        self.devtools(
-            "Emulation.setDeviceMetricsOverride", width=width, height=900, deviceScaleFactor=1, mobile=width < 600
-        )
-        origin = url.rpartition("/")[0] or self.daemon.url()
-        self.devtools("Storage.clearDataForOrigin", origin=origin, storageTypes="all")
-        self.driver.get_log("browser")
-        self.driver.get(url or self.daemon.url("/stats"))
-
-    def devtools(self, command: str, **parameters: Any) -> None:
-        """Send a command of the DevTools protocol."""
-        self.driver.execute_cdp_cmd(command, parameters)
-
-    def element(self, name: str) -> Any:
-        """An element by its id."""
-        return self.driver.find_element(By.ID, name)
-
-    def elements(self, selector: str) -> list[Any]:
-        """Elements by a selector of CSS."""
-        found: list[Any] = self.driver.find_elements(By.CSS_SELECTOR, selector)
-        return found
-
-    def text(self, name: str) -> str:
-        """The text that an element shows."""
-        return str(self.element(name).text)
-
-    def choose(self, name: str, value: str) -> None:
-        """Choose an option of a select."""
-        Select(self.element(name)).select_by_value(value)
-
-    def wait_for(self, name: str, text: str, limit_s: float = SPEECH_S) -> None:
-        """Wait until an element shows a text."""
-        until(lambda: text in self.text(name), f"{text!r} in {name}", limit_s)
-
-    def assert_quiet(self) -> None:
-        """Check that the console has no error, and that nothing was asked of another host."""
-        self.assertEqual(self.driver.get_log("browser"), [])
-        asked = self.driver.execute_script("return performance.getEntriesByType('resource').map(each => each.name)")
-        origin = self.driver.execute_script("return location.origin")
-        foreign = [url for url in asked if not url.startswith((origin, "data:", "blob:"))]
-        self.assertEqual((foreign, bool(asked)), ([], True))
 
 
 class PageTests(EchoTestCase, PageTestCase):
@@ -106,7 +42,7 @@ class PageTests(EchoTestCase, PageTestCase):
     @classmethod
     def stage(cls, stack: ExitStack) -> None:
         cls.echo = shared_echo()
-        cls.driver = stack.enter_context(browser.browser(_STILL))
+        cls.driver = stack.enter_context(browser.browser(STILL))
         cls.start(stack, cls.echo.port)
 
     def upload(self, path: str = "/v1/audio/transcriptions") -> None:
@@ -235,7 +171,8 @@ class PageTests(EchoTestCase, PageTestCase):
             numbers = self.elements("noscript .numbers")[0].text
             self.assertRegex(numbers, r"stt_requests \d+")
             self.assertIn("transcription › requests", numbers)
-            self.assertEqual([each for each in self.elements("#nav, #controls, #facts, #live") if each.is_displayed()], [])
+            dead = self.elements("#nav, #controls, #facts, #live")
+            self.assertEqual([each for each in dead if each.is_displayed()], [])
         finally:
             self.devtools("Emulation.setScriptExecutionDisabled", value=False)
 
@@ -290,69 +227,3 @@ class PageTests(EchoTestCase, PageTestCase):
         self.driver.refresh()
         self.wait_for("sentence", "Healthy.")
         self.assertNotIn("right", self.driver.execute_script("return JSON.stringify(localStorage)"))
-
-    def assert_no_error(self) -> None:
-        """Check that the console has no error."""
-        self.assertEqual(self.driver.get_log("browser"), [])
-
-
-class TrialTests(PageTestCase):
-    """Try it: a recording, and the microphone, which hears the recording."""
-
-    if importlib.util.find_spec("faster_whisper") is None:
-        skip = "faster-whisper is not installed: pip install 'sttproxy[embedded]'"
-    elif not os.path.exists(SAMPLE):
-        skip = f"{SAMPLE} is not there: run from the checkout"
-
-    @classmethod
-    def stage(cls, stack: ExitStack) -> None:
-        microphone = (
-            "--use-fake-ui-for-media-stream",
-            "--use-fake-device-for-media-stream",
-            f"--use-file-for-fake-audio-capture={os.path.abspath(SAMPLE)}",
-        )
-        cls.driver = stack.enter_context(browser.browser(_STILL, *microphone))
-        config = {"prompt": "Katharine", "$profiles": {"medical": {"$default": {"temperature": 0}}}}
-        cls.daemon = Daemon("--embedded", config=config)
-        stack.callback(cls.daemon.close)
-
-    def test_recording(self) -> None:
-        """A recording gives its text, what was done to the form, and the time of each phase."""
-        self.open()
-        self.element("recording").send_keys(os.path.abspath(SAMPLE))
-        until(lambda: len(self.elements("#profile option")) == 2, "the profiles")
-        self.choose("profile", "medical")
-        self.element("send").click()
-        self.wait_for("outcome", "Done (200).")
-        self.assertEqual(letters(self.text("transcript")), SAID.replace("catherine", "katharine"))
-        until(lambda: self.element("done").is_displayed(), "what was done")
-        self.assertIn("forced: prompt", self.text("done-fields"))
-        self.assertIn("default added: temperature", self.text("done-fields"))
-        self.assertRegex(self.text("done-phases"), r"server at work\s+[\d.]+ m?s")
-        self.assertIn("of audio", self.text("done-phases"))
-        self.assertEqual(get_json(self.daemon.port, "/stats")["profiles"]["medical"]["requests"], 1)
-        self.choose("language", "zh")
-        self.wait_for("outcome", "完成（200）。")
-        self.wait_for("done-fields", "强制")
-        self.assert_quiet()
-
-    def test_microphone(self) -> None:
-        """The microphone is heard: some of the words come back."""
-        self.open(self.daemon.url("/stats").replace("127.0.0.1", "localhost"))
-        self.element("record").click()
-        self.wait_for("record-help", "recording, 6 s")
-        self.element("record").click()
-        self.wait_for("record-help", "recorded,")
-        self.element("send").click()
-        self.wait_for("outcome", "Done (200).")
-        heard = set(letters(self.text("transcript")).split())
-        self.assertGreater(len(heard.intersection(SAID.split())), 3, heard)
-        self.assert_quiet()
-
-    def test_refused(self) -> None:
-        """An error of the server is shown with its message."""
-        self.open()
-        self.element("recording").send_keys(os.path.abspath(__file__))
-        self.element("send").click()
-        self.wait_for("outcome", "Failed (4")
-        self.assertIn("audio", self.text("transcript"))

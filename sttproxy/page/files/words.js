@@ -62,24 +62,26 @@ function translate() {
     for (const element of document.querySelectorAll("[data-label]")) element.setAttribute("aria-label", say(element.dataset.label));
 }
 
+/** Between a number and its unit: they stay in one line. */
+const GAP = "\u00a0";
 const number = (value, digits = 0) => new Intl.NumberFormat(language, { maximumFractionDigits: digits }).format(value);
 const significant = (value) => new Intl.NumberFormat(language, { maximumSignificantDigits: 3 }).format(value);
 
 /** A duration that is measured. */
 function duration(seconds) {
     if (seconds == null) return "–";
-    if (seconds === 0) return `0 ${say("unit.s")}`;
-    if (seconds < 0.9995) return `${seconds < 0.0995 ? number(seconds * 1000, 1) : number(seconds * 1000)} ${say("unit.ms")}`;
-    return seconds < 120 ? `${significant(seconds)} ${say("unit.s")}` : age(seconds);
+    if (seconds === 0) return `0${GAP}${say("unit.s")}`;
+    if (seconds < 0.9995) return `${seconds < 0.0995 ? number(seconds * 1000, 1) : number(seconds * 1000)}${GAP}${say("unit.ms")}`;
+    return seconds < 120 ? `${significant(seconds)}${GAP}${say("unit.s")}` : age(seconds);
 }
 
 /** How long something has lasted, or how long ago it was. */
 function age(seconds) {
-    if (seconds < 120) return `${Math.floor(seconds)} ${say("unit.s")}`;
+    if (seconds < 120) return `${Math.floor(seconds)}${GAP}${say("unit.s")}`;
     const minutes = Math.floor(seconds / 60), hours = Math.floor(minutes / 60), days = Math.floor(hours / 24);
-    if (minutes < 60) return `${minutes} ${say("unit.min")}`;
-    if (days < 2) return `${hours} ${say("unit.h")} ${minutes % 60} ${say("unit.min")}`;
-    return `${days} ${say("unit.d")} ${hours % 24} ${say("unit.h")}`;
+    if (minutes < 60) return `${minutes}${GAP}${say("unit.min")}`;
+    if (days < 2) return `${hours}${GAP}${say("unit.h")} ${minutes % 60}${GAP}${say("unit.min")}`;
+    return `${days}${GAP}${say("unit.d")} ${hours % 24}${GAP}${say("unit.h")}`;
 }
 
 const ago = (seconds) => seconds == null ? say("never") : say("ago", { age: age(seconds) });
@@ -89,7 +91,7 @@ function bytes(value) {
     const units = ["B", "kB", "MB", "GB", "TB"];
     let unit = 0;
     while (value >= 999.5 && unit < units.length - 1) { value /= 1000; unit += 1; }
-    return `${unit ? significant(value) : number(value)} ${units[unit]}`;
+    return `${unit ? significant(value) : number(value)}${GAP}${units[unit]}`;
 }
 
 const factor = (value) => value == null ? "–" : `${significant(value)}×`;
