@@ -20,7 +20,6 @@ ANSWERS = {
     "BadRequest": (400, "invalid_request_error", "bad_request"),
     "MalformedForm": (400, "invalid_request_error", "malformed_form"),
     "InvalidKey": (401, "invalid_request_error", "invalid_api_key"),
-    "ForbiddenValues": (403, "invalid_request_error", "forbidden_values"),
     "ForbiddenProfile": (403, "invalid_request_error", "forbidden_profile"),
     "ForbiddenClient": (403, "invalid_request_error", "forbidden_client"),
     "ForbiddenOrigin": (403, "invalid_request_error", "forbidden_origin"),
