@@ -11,9 +11,9 @@ The rules get segments in order, and return segments in order.  A rule may
 - leave out segments, or words of a segment,
 - replace neighbours by `merged_segments` or `merged_words`, which keep the outer times.
 
-It may do nothing else: no other times, another order, or segments without an `origin`.  The words of a segment are to say
-what its text says; writers do not derive one from the other.  What follows from the segments, such as the text of the
-whole recording, is written by the document.
+It may do nothing else: no other times, no other order, no segment without an `origin`.  The words of a segment are to
+say what its text says; writers do not derive one from the other.  What follows from the segments, such as the text of
+the whole recording, is written by the document.
 """
 
 from __future__ import annotations
@@ -45,8 +45,8 @@ class Segment:
     :ivar words: empty where the response has none.
     :ivar no_speech_prob: Whisper's probability of silence, 0 to 1.
     :ivar avg_logprob: Whisper's mean log probability of the tokens, at most 0.
-    :ivar whole: this is the text of the whole recording, which stands beside the segments and is written in other words.
-        It has no times and is no neighbour of another segment; the rules that change texts apply to it.
+    :ivar whole: this is the text of the whole recording, beside the segments, because it is not their texts joined.  It
+        has no times and is no neighbour of another segment; the rules that change texts apply to it.
     :ivar origin: the numbers of the segments that the document read and of which this one consists.
     """
 
