@@ -1,13 +1,15 @@
 """
 What all documents have in common.
 
-    document.feed(data)     -> the segments that are complete
-    document.finish()       -> the last segments
-    document.write(segments)-> the bytes up to the last of these segments
-    document.end()          -> the bytes behind the last segment
-    document.rest()         -> instead, after NotATranscript: all bytes that were not written, as they came
+    document.feed(data)      -> the segments that are complete
+    document.flush()         -> the sentence that is not complete yet, where a stream has one
+    document.finish()        -> the last segments
+    document.write(segments) -> the bytes up to the last of these segments
+    document.end()           -> all other bytes
 
-The number and the sizes of the pieces that `feed` gets do not change the bytes that are written.
+When `failure` is set, the rest of the response is not surely a transcript: write the segments that the rules hold, call
+`end`, and send all later bytes on.  How the network cut the response changes neither the segments nor the bytes that are
+written; only `flush` ends a segment early.
 """
 
 from __future__ import annotations
@@ -17,48 +19,49 @@ from typing import Protocol
 
 from .model import Segment, Transcript
 
+#: Most bytes of a response, or of one event or line of it, that are held by default.
+MAX_TRANSCRIPT = 16 * 1024 * 1024
+
 
 class NotATranscript(ValueError):
     """
-    The response is not surely a transcript in the expected format.
+    A response, or the rest of it, is not surely a transcript in the expected format.
 
-    The message says why, in terms of the format; it contains no text of the response.
+    The message says why; it contains no text of the response.
     """
 
 
 class CannotRender(ValueError):
-    """The transcript lacks what the requested format needs, such as times."""
+    """A transcript lacks what the requested format needs, such as times."""
 
 
 class Document(Protocol):
-    """One response: reads it, and writes it back with changed segments."""
+    """
+    One response: reads it, and writes it back with changed segments.
+
+    :ivar failure: why the rest of the response is not read; None while it is read.
+    """
+
+    failure: NotATranscript | None
 
     def feed(self, data: bytes) -> list[Segment]:
-        """
-        Take bytes of the response; return the segments that are complete.
+        """Take bytes of the response; return the segments that are complete."""
 
-        :raises NotATranscript: when the response is in another format or malformed; send `rest` and all later bytes on.
-        """
+    def flush(self) -> list[Segment]:
+        """Return what has arrived of a sentence as a segment, so that it need not wait for its end."""
 
     def finish(self) -> list[Segment]:
-        """
-        The response is complete; return the last segments.
-
-        :raises NotATranscript: as `feed`.
-        """
+        """The response is complete; return the last segments."""
 
     def write(self, segments: Sequence[Segment]) -> bytes:
         """
-        Write segments, and what stands before them.
+        Write segments, and what stands before and between them.
 
-        :param segments: in their order; those that were left out before the last one are dropped.
+        :param segments: in their order; those that are missing before the last one are dropped.
         """
 
     def end(self) -> bytes:
-        """Write what stands behind the last segment.  Call it after `finish`; segments not written are dropped."""
-
-    def rest(self) -> bytes:
-        """All bytes that were taken and not written, as they came."""
+        """Write what is left, without the segments that were not written; call it once, last."""
 
     def transcript(self, segments: Sequence[Segment]) -> Transcript:
-        """The transcript that consists of these segments, for rendering in another format.  Call it after `finish`."""
+        """The transcript that consists of these segments, for another format; call it after `finish`."""
