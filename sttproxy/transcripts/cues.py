@@ -1,8 +1,8 @@
 """
 What SRT and VTT have in common: cues with times, and text that may have markup.
 
-Tags around the whole text of a cue (``<i>…</i>``, ``<v Ann>``, ``{\\an8}``) are not part of its segment's text.  Tags inside
-of it are, and a text whose tags a rule has changed is not written.
+Tags around the whole text of a cue (``<i>…</i>``, ``<v Ann>``, ``{\\an8}``) are not part of its segment's text.  Tags
+inside of it are, and a text whose tags a rule has changed is not written.
 """
 
 from __future__ import annotations
@@ -135,4 +135,5 @@ def seconds(time: str) -> float:
 
     :param time: hours may be missing; the last three digits are milliseconds.
     """
-    return (3_600_000 * int(time[:-10] or 0) + 60_000 * int(time[-9:-7]) + 1000 * int(time[-6:-4]) + int(time[-3:])) / 1000
+    minutes = 60 * int(time[:-10] or 0) + int(time[-9:-7])
+    return (60_000 * minutes + 1000 * int(time[-6:-4]) + int(time[-3:])) / 1000

@@ -8,8 +8,8 @@ What all documents have in common.
     document.end()           -> all other bytes
 
 When `failure` is set, the rest of the response is not surely a transcript: write the segments that the rules hold, call
-`end`, and send all later bytes on.  How the network cut the response changes neither the segments nor the bytes that are
-written; only `flush` ends a segment early.
+`end`, and send all later bytes on.  How the network cut the response changes neither the segments nor the bytes that
+are written; only `flush` ends a segment early.
 """
 
 from __future__ import annotations

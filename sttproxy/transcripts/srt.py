@@ -14,9 +14,7 @@ from .model import Segment
 from .pieces import Piece, decoded
 
 _TIME = "[0-9]{2,4}:[0-5][0-9]:[0-5][0-9][,.][0-9]{3}"
-_TIMES = re.compile(
-    rf"\ufeff?[0-9]{{1,9}}[ \t]*\r?\n(?P<start>{_TIME})[ \t]*-->[ \t]*(?P<end>{_TIME})(?=[ \t\r\n]|\Z)"
-)
+_TIMES = re.compile(rf"\ufeff?[0-9]{{1,9}}[ \t]*\r?\n(?P<start>{_TIME})[ \t]*-->[ \t]*(?P<end>{_TIME})(?=[ \t\r\n]|\Z)")
 
 
 class SRT(Cues):
