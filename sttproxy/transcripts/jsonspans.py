@@ -113,6 +113,11 @@ class Edits:
         # Servers either write all characters, or escape all but those of ASCII.
         self._ascii = source.isascii() and "\\u" in source
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is changed."""
+        return not self._changes
+
     def replace(self, start: int, end: int, new: str) -> None:
         """Replace a part of the text."""
         self._changes.append((start, end, new))

@@ -5,10 +5,11 @@ How the text of a whole recording follows from the texts of its segments.
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Callable, Sequence
 
 import attrs
+
+from .layout import is_wide
 
 _SPACE = re.compile(r"\s*")
 _LINE = re.compile(r"[^\n]*\S[^\n]*")
@@ -86,15 +87,11 @@ def joined(texts: Sequence[str]) -> str:
     for text in texts:
         if not text:
             continue
-        if last and not (last.isspace() or text[0].isspace() or (_is_wide(last) and _is_wide(text[0]))):
+        if last and not (last.isspace() or text[0].isspace() or (is_wide(last) and is_wide(text[0]))):
             out.append(" ")
         out.append(text)
         last = text[-1]
     return "".join(out).strip()
-
-
-def _is_wide(char: str) -> bool:
-    return unicodedata.east_asian_width(char) in "WF" and not "\uac00" <= char <= "\ud7a3"
 
 
 def _skipped(text: str, at: int) -> int:
