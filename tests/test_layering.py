@@ -43,6 +43,7 @@ ROOMS: dict[str, frozenset[str]] = {
         "commands": "errors asking config forms options profiles settings usage watch",
         "forms": "errors headers config jsontext",
         "realtime": "errors config forms http1 jsontext websocket",
+        "transcripts": "errors headers",
         "deadline": "",
         "descriptors": "",
         "transport": "deadline",
@@ -54,7 +55,7 @@ ROOMS: dict[str, frozenset[str]] = {
         "privileges": "",
         "inbound": "cors errors headers http1 http2 deadline transport writer stats logs",
         "upstream": "errors headers http1 http2 deadline transport writer",
-        "embedded": "errors",
+        "embedded": "errors transcripts",
         "tls": "errors headers inbound transport",
         "security": "daemon errors privileges settings tls watch",
         "admission": "errors",
@@ -91,6 +92,7 @@ PURE: dict[str, frozenset[str]] = {
         "asking": "attrs",
         "forms": "attrs",
         "realtime": "attrs wsproto",
+        "transcripts": "attrs",
     }.items()
 }
 

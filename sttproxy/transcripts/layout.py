@@ -55,8 +55,8 @@ def cues_of(segment: Segment, width: int = WIDTH) -> list[Cue]:
     """
     The cues of a segment with times: one, or several if its text is too long.
 
-    They begin and end with the segment.  Between them are the times of the words, or, without these, times in proportion
-    to the text.
+    They begin and end with the segment.  Between them are the times of the words, or, without these, times in
+    proportion to the text.
 
     :param width: most columns of a line, at least 2.
     """
@@ -128,9 +128,8 @@ class _Page:
             most = self._line_end(most, len(self._text))
         if most == len(self._text):
             return most
-        fitting = self._cue_breaks[
-            bisect.bisect_right(self._cue_breaks, start) : bisect.bisect_right(self._cue_breaks, most)
-        ]
+        breaks = self._cue_breaks
+        fitting = breaks[bisect.bisect_right(breaks, start) : bisect.bisect_right(breaks, most)]
         if not fitting:
             return most
         least = start + (fitting[-1] - start) // 2

@@ -1,14 +1,14 @@
 """
 What a response is: by its Content-Type, by the format that the server was asked for, and by a look at its first bytes.
 
-A type of its own (``text/vtt``, ``text/event-stream``, JSON) tells the format, also where another one was asked for: vLLM
-sends JSON to ``text``.  Plain text is what was asked for, if it begins like that.  In doubt it is no transcript.
+A type of its own (``text/vtt``, ``text/event-stream``, JSON) tells the format, also where another one was asked for:
+vLLM sends JSON to ``text``.  Plain text is what was asked for, if it begins like that.  In doubt it is no transcript.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from enum import Enum
 
 from ..errors import UnsupportedBody
@@ -109,7 +109,7 @@ def document_of(kind: Kind, asked: str | None, limit: int = MAX_TRANSCRIPT) -> D
     return _DOCUMENTS[kind](limit)
 
 
-_DOCUMENTS = {
+_DOCUMENTS: dict[Kind, Callable[[int], Document]] = {
     Kind.JSON: JSON,
     Kind.NDJSON: NDJSON,
     Kind.TEXT: Text,
