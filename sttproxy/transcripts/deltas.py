@@ -27,9 +27,11 @@ _CONTINUES_WIDE = re.compile(rf"[。！？｡{re.escape(_CLOSING)}]")
 def ends_before(text: str, delta: str) -> bool:
     """Whether a sentence ends between a text and the delta behind it."""
     end = text.rstrip()
+    if not delta.strip():
+        return False
     if _ENDED_WIDE.search(end):
         return not _CONTINUES_WIDE.match(delta)
-    return bool(_ENDED.search(end)) and (len(end) < len(text) or delta[:1].isspace())
+    return bool(_ENDED.search(end)) and (len(end) < len(text) or delta[0].isspace())
 
 
 @attrs.frozen

@@ -79,13 +79,13 @@ class Stream(Pieces):
         if "error" in members and members["error"].value is not None:
             return self.pass_on(message)
         if kind == "transcript.text.done" and isinstance(text, str):
-            return self.flush() + self._add_done(message, members["text"])
+            return self._add_done(message, members["text"])
         if kind not in (None, "transcript.text.segment"):
             return self.pass_on(message)
         if isinstance(text, str) and ("start" in members or "end" in members):
-            return self.flush() + self._add_single(message, members)
+            return self._add_single(message, members)
         if isinstance(text, str) or "segments" in members:
-            return self.flush() + self._add_record(message)
+            return self._add_record(message)
         return self.pass_on(message)
 
     def pass_on(self, message: Message) -> list[Segment]:
@@ -120,29 +120,33 @@ class Stream(Pieces):
         speaker = string(members["speaker"].value) if "speaker" in members else None
         # Beside deltas, a segment says once more what they said.
         segment = Segment(_encodable(members["text"].value), start, end, speaker=speaker, whole=self._has_deltas)
+        segments = self.flush()
         if "language" in members:
             self._language = string(members["language"].value)
         if not self._has_deltas:
             self._said.add(segment.text, speaker)
         self.add(Single(message, members, None if self._has_deltas else self._said), [segment])
-        return [segment]
+        return [*segments, segment]
 
     def _add_record(self, message: Message) -> list[Segment]:
         record = Record(message.payload)
+        segments = self.flush()
         self._language, self._duration_s = record.language, record.duration_s
         first = self._next
         self.add(RecordPiece(message, record, first), record.segments)
-        return list(record.segments)
+        return segments + record.segments
 
     def _add_done(self, message: Message, text: Span) -> list[Segment]:
+        value = _encodable(text.value)
+        segments = self.flush()
         said, self._said = self._said, Said()
-        tiles = tiled(_encodable(text.value), said.read, said.speakers)
-        if tiles is not None or not text.value:
+        tiles = tiled(value, said.read, said.speakers)
+        if tiles is not None or not value:
             self.add(Done(message, text, said, tiles))
-            return []
-        whole = Segment(text.value, whole=True)
+            return segments
+        whole = Segment(value, whole=True)
         self.add(Done(message, text, said, None), [whole])
-        return [whole]
+        return [*segments, whole]
 
 
 class Single(Piece):
