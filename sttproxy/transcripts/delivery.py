@@ -162,8 +162,13 @@ def _verbose_segment(number: int, segment: Segment) -> dict[str, Any]:
 
 
 def _srt(segments: Sequence[Segment], width: int) -> str:
-    cues = (cue for segment in segments for cue in cues_of(segment, width))
-    return "\n".join(f"{number}\n{_times(cue, ',')}\n{_lines(cue)}\n" for number, cue in enumerate(cues, 1))
+    out: list[str] = []
+    for segment in segments:
+        for cue in cues_of(segment, width):
+            # An arrow in a text would be read as the times of another cue.
+            text = "\n".join(cue.lines).replace("-->", "->")
+            out.append(f"{len(out) + 1}\n{_times(cue, ',')}\n{text}\n")
+    return "\n".join(out)
 
 
 def _vtt(segments: Sequence[Segment], width: int) -> str:
@@ -172,18 +177,13 @@ def _vtt(segments: Sequence[Segment], width: int) -> str:
         name = (segment.speaker or "").translate(_NOT_IN_NAMES)
         voice = f"<v {name}>" if name.strip() else ""
         for cue in cues_of(segment, width):
-            text = _lines(cue).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+            text = "\n".join(cue.lines).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
             out.append(f"{_times(cue, '.')}\n{voice}{text}\n")
     return "\n".join(out)
 
 
 def _times(cue: Cue, point: str) -> str:
     return f"{timestamp(cue.start_s, point)} --> {timestamp(cue.end_s, point)}"
-
-
-def _lines(cue: Cue) -> str:
-    """The text of a cue.  An arrow in it would be read as the times of another cue."""
-    return "\n".join(cue.lines).replace("-->", "->")
 
 
 _SUBTITLES: dict[str, Callable[[Sequence[Segment], int], str]] = {"srt": _srt, "vtt": _vtt}

@@ -23,6 +23,8 @@ LINES = 2
 
 _OPENING = frozenset("([{<«‹“‘（［｛〈《「『【〔")
 _CLOSING = frozenset(")]}>»›”’）］｝〉》」』】〕,.;:!?…、。，．；：！？ー々ぁぃぅぇぉっゃゅょァィゥェォッャュョ%％")
+#: Columns by which lines may differ more, if the first one ends with a sentence or a clause.
+_END_IS_WORTH = 10
 _SENTENCE_END = frozenset(".!?…。！？")
 _CLAUSE_END = frozenset(",;:、，；：")
 _BLANKS = re.compile(r"\s+")
@@ -118,8 +120,13 @@ class _Page:
         if not fitting:
             first = self._line_end(start, end)
             return [self._text[start:first].strip(), self._text[first:end].strip()]
-        best = min(fitting, key=lambda at: abs(self._columns(start, at) - self._columns(at, end)))
+        best = min(fitting, key=lambda at: self._unevenness(start, at, end))
         return [self._text[start:best].strip(), self._text[best:end].strip()]
+
+    def _unevenness(self, start: int, at: int, end: int) -> int:
+        """How much the widths of two lines differ; less if the first one ends with a sentence or a clause."""
+        ends = self._text[:at].rstrip()[-1] in _SENTENCE_END | _CLAUSE_END
+        return abs(self._columns(start, at) - self._columns(at, end)) - _END_IS_WORTH * ends
 
     def _part_end(self, start: int) -> int:
         """Where the cue that begins at an offset ends: behind a sentence or a clause if one ends late enough."""

@@ -53,7 +53,7 @@ _CHARSETS = frozenset({b"", b"ascii", b"us-ascii", b"utf-8", b"utf8"})
 
 _BOM = b"\xef\xbb\xbf"
 #: The first two lines that are not blank, or the first bytes of a longer response.
-_LOOK = re.compile(rb"\s*[^\n]*\n[^\n]*\n")
+_LOOK = re.compile(rb"(?:\xef\xbb\xbf)?\s*[^\n]*\n[^\n]*\n")
 _SRT = re.compile(rb"[0-9]{1,9}[ \t]*\r?\n[0-9]{2,4}:[0-9]{2}:[0-9]{2}[,.][0-9]{3}[ \t]*-->")
 _VTT = re.compile(rb"WEBVTT(?:[ \t\r\n]|\Z)")
 

@@ -1,5 +1,5 @@
 """
-Tests with responses of real servers' shapes: what they are read as, and that documents change only what the rules change.
+Tests with responses of real servers' shapes: what they are read as, and what is left of them after changes.
 """
 
 from __future__ import annotations

@@ -179,7 +179,7 @@ class WriteTests(SynchronousTestCase):
 
     def test_merged(self) -> None:
         """Merged segments have the end of the last one, as it was written."""
-        first, second, third = VERBOSE.splitlines(keepends=True)[4:7]
+        second = VERBOSE.splitlines(keepends=True)[5]
         self.assertEqual(
             self.written(lambda segments: [merged_segments(segments[:2]), segments[2]]),
             VERBOSE.replace(second, "").replace('0.00, "end":1.50', '0.00, "end":2.250').replace(" Two.", "", 1),
