@@ -22,9 +22,8 @@ MAX_CUE = 64 * 1024
 
 _TAG = re.compile(r"<[^<>\n]*>|\{\\[^{}\n]*\}")
 _OPENING = re.compile(rf"(?:{_TAG.pattern})*")
-_CLOSING = re.compile(r"(?:</[^<>\n]*>)+\Z")
 _VOICE = re.compile(r"<v(?:\.[^\s<>]*)?[ \t]+([^<>\n]+)>")
-_LINE_BREAK = re.compile(r"(?:[ \t]*[\r\n]+)+")
+_LINE_BREAKS = re.compile(r"[\r\n]+")
 
 
 class Cue(Piece):
@@ -64,10 +63,9 @@ class Cue(Piece):
         opening = _OPENING.match(self.text)
         assert opening is not None, "the pattern matches the empty string"
         self.opening, self.text = opening.group(), self.text[opening.end() :]
-        closing = _CLOSING.search(self.text)
-        if closing:
-            self.closing = closing.group() + self.closing
-            self.text = self.text[: closing.start()]
+        end = _closing_at(self.text)
+        self.closing = self.text[end:] + self.closing
+        self.text = self.text[:end]
         voice = _VOICE.search(self.opening)
         return voice.group(1) if voice else None
 
@@ -77,7 +75,7 @@ class Cue(Piece):
         (segment,) = segments
         text = self.text
         if segment.text != text:
-            text = _LINE_BREAK.sub("\n", segment.text).replace("-->", "->").strip("\n")
+            text = "\n".join(filter(str.strip, _LINE_BREAKS.split(segment.text))).replace("-->", "->")
             if _TAG.findall(text) != _TAG.findall(self.text):
                 text = self.text
             elif not text.strip() and self.text.strip():
@@ -127,6 +125,17 @@ class Cues(Pieces):
     def plain(self, text: str) -> str:
         """A cue's text without markup."""
         return _TAG.sub("", text) if "<" in text or "{" in text else text
+
+
+def _closing_at(text: str) -> int:
+    """Where the closing tags at the end of a text begin."""
+    at = len(text)
+    while text.endswith(">", 0, at):
+        tag = text.rfind("<", 0, at)
+        if not text.startswith("</", tag) or not _TAG.fullmatch(text, tag, at):
+            break
+        at = tag
+    return at
 
 
 def seconds(time: str) -> float:

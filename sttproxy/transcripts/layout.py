@@ -27,6 +27,7 @@ _CLOSING = frozenset(")]}>»›”’）］｝〉》」』】〕,.;:!?…、。�
 _END_IS_WORTH = 10
 _SENTENCE_END = frozenset(".!?…。！？")
 _CLAUSE_END = frozenset(",;:、，；：")
+_END = _SENTENCE_END | _CLAUSE_END
 _BLANKS = re.compile(r"\s+")
 
 
@@ -125,8 +126,8 @@ class _Page:
 
     def _unevenness(self, start: int, at: int, end: int) -> int:
         """How much the widths of two lines differ; less if the first one ends with a sentence or a clause."""
-        ends = self._text[:at].rstrip()[-1] in _SENTENCE_END | _CLAUSE_END
-        return abs(self._columns(start, at) - self._columns(at, end)) - _END_IS_WORTH * ends
+        gain = _END_IS_WORTH if self._last_before(at) in _END else 0
+        return abs(self._columns(start, at) - self._columns(at, end)) - gain
 
     def _part_end(self, start: int) -> int:
         """Where the cue that begins at an offset ends: behind a sentence or a clause if one ends late enough."""
@@ -142,7 +143,7 @@ class _Page:
         least = start + (fitting[-1] - start) // 2
         for ends in (_SENTENCE_END, _CLAUSE_END):
             for at in reversed(fitting):
-                if at > least and self._text[:at].rstrip()[-1:] in ends:
+                if at > least and self._last_before(at) in ends:
                     return at
         return fitting[-1]
 
@@ -167,6 +168,10 @@ class _Page:
         while start < end and self._text[end - 1] == " ":
             end -= 1
         return self._before[end] - self._before[start]
+
+    def _last_before(self, at: int) -> str:
+        """The last character before an offset that is no blank."""
+        return self._text[at - 2] if self._text[at - 1] == " " and at > 1 else self._text[at - 1]
 
     def _may_break(self, at: int) -> bool:
         last, following = self._text[at - 1], self._text[at]

@@ -15,10 +15,10 @@ from .document import NotATranscript
 from .model import Segment, Transcript
 from .tiles import joined
 
-#: A unit that ends with an empty line, or an empty line.
-BLOCK = re.compile(rb"\r?\n|(?:[^\n]+\n)+?\r?\n")
-#: A unit that is one line.
-LINE = re.compile(rb"[^\n]*\n")
+#: A unit that ends with an empty line, or empty lines.
+BLOCK = re.compile(rb"(?:\r?\n)+|(?:[^\n]+\n)+?\r?\n")
+#: A unit that is one line, or empty lines.
+LINE = re.compile(rb"(?:\r?\n)+|[^\n]*\n")
 
 _LONE_RETURN = re.compile("\r(?!\n)")
 
@@ -59,7 +59,7 @@ class Pieces(ABC):
         """
         self.failure: NotATranscript | None = None
         self._limit = limit
-        self._buffer = b""
+        self._buffer = bytearray()
         #: Pieces that are not written, each with the numbers of its segments: from, and up to but not including.
         self._queue: deque[tuple[int, int, Piece]] = deque()
         self._left: deque[Segment] = deque()
@@ -70,15 +70,15 @@ class Pieces(ABC):
 
     def feed(self, data: bytes) -> list[Segment]:
         """Take bytes of the response; return the segments that are complete."""
-        self._buffer = self._buffer + data if self._buffer else data
-        if self.failure is not None or b"\n" not in data:
-            return self._checked([])
         segments: list[Segment] = []
-        at, match = 0, self.unit.match
-        while self.failure is None and (found := match(self._buffer, at)):
-            self._take(found.group(), segments)
-            at = found.end()
-        self._buffer = self._buffer[at:]
+        may_end = self.failure is None and self._may_end(data)
+        self._buffer += data
+        if may_end:
+            at, match = 0, self.unit.match
+            while self.failure is None and (found := match(self._buffer, at)):
+                self._take(found.group(), segments)
+                at = found.end()
+            del self._buffer[:at]
         return self._checked(segments)
 
     def flush(self) -> list[Segment]:
@@ -89,8 +89,8 @@ class Pieces(ABC):
         """The response is complete; return the last segments."""
         segments: list[Segment] = []
         if self._buffer and self.failure is None:
-            last, self._buffer = self._buffer, b""
-            self._take(last, segments)
+            last, self._buffer = self._buffer, bytearray()
+            self._take(bytes(last), segments)
         if self.failure is None:
             self._guarded(self.close, segments)
         return segments
@@ -105,7 +105,7 @@ class Pieces(ABC):
     def end(self) -> bytes:
         """Write what is left, without the segments that were not written."""
         self._decided = self._next
-        rest, self._buffer = self._buffer, b""
+        rest, self._buffer = self._buffer, bytearray()
         return self._emit() + rest
 
     def transcript(self, segments: Sequence[Segment]) -> Transcript:
@@ -137,8 +137,15 @@ class Pieces(ABC):
             self._next += 1
         self._queue.append((first, self._next, piece))
 
+    def _may_end(self, data: bytes) -> bool:
+        """Whether a unit may end in new bytes.  Without this check, each line of a long unit would search all of it."""
+        if self.unit is LINE:
+            return b"\n" in data
+        end = self._buffer[-2:] + data
+        return b"\n\n" in end or b"\n\r\n" in end or (len(self._buffer) < 2 and end.startswith((b"\n", b"\r\n")))
+
     def _take(self, unit: bytes, segments: list[Segment]) -> None:
-        if len(unit) > self._limit:
+        if len(unit) > self._limit and unit.strip(b"\r\n"):
             self.failure = NotATranscript(f"a part of the response is longer than {self._limit} bytes")
         else:
             self._guarded(lambda: self.read(unit), segments)

@@ -18,6 +18,9 @@ from .model import Segment
 from .recordwords import RecordWords
 from .tiles import Tiles, lines, tiled
 
+#: Most lines of a text without segments.  A day of speech has about 20,000 segments.
+MAX_LINES = 100_000
+
 _ARRAYS = frozenset({"segments", "words"})
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
@@ -97,6 +100,8 @@ class Record:
         if self._text is None:
             return None
         if not self._elements:
+            if self._text.count("\n") > MAX_LINES:
+                raise NotATranscript(f"the text has more than {MAX_LINES} lines")
             tiles: Tiles | None = lines(self._text)
             assert tiles is not None
             self.segments = [Segment(self._text[start:end]) for start, end in tiles.spans]

@@ -4,7 +4,8 @@ The words of a JSON transcript: in its segments, in one list for all segments, o
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import bisect
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from .document import NotATranscript
@@ -90,10 +91,12 @@ class RecordWords:
 
     def _write_listed(self, edits: Edits, array: Span, words: Mapping[int, Word], left: Mapping[int, Segment]) -> None:
         kept: list[int] = []
+        dropped_at = self._dropped_at(left)
         places = dict(zip(self._shown, self._listed, strict=True))
         for place, number in enumerate(self._shown):
             if number is None:
-                if not self._is_in_dropped(self._listed[place].value, left):
+                start, end = (self._listed[place].value.get(name) for name in ("start", "end"))
+                if start is None or end is None or not dropped_at((start + end) / 2):
                     kept.append(place)
             elif number in words:
                 kept.append(place)
@@ -118,17 +121,20 @@ class RecordWords:
     def _is_changed(self, word: Word) -> bool:
         return len(word.origin) > 1 or word.text != self._read[word.origin[0]]
 
-    def _is_in_dropped(self, value: Any, left: Mapping[int, Segment]) -> bool:
-        """Whether the middle of a listed word is in a segment that was dropped, and in no other."""
-        start, end = value.get("start"), value.get("end")
-        if start is None or end is None or len(left) >= len(self._elements):
-            return False
-        around = {
-            index
+    def _dropped_at(self, left: Mapping[int, Segment]) -> Callable[[float], bool]:
+        """Return a function that tells whether a segment that is not left was spoken at a time."""
+        spans = sorted(
+            (start, end, index in left)
             for index, element in enumerate(self._elements)
-            if (element.value.get("start") or 0) <= (start + end) / 2 <= (element.value.get("end") or 0)
-        }
-        return bool(around) and not around & left.keys()
+            if (start := element.value.get("start")) is not None and (end := element.value.get("end")) is not None
+        )
+        starts = [start for start, _, _ in spans]
+
+        def dropped_at(time: float) -> bool:
+            place = bisect.bisect_right(starts, time) - 1
+            return place >= 0 and time <= spans[place][1] and not spans[place][2]
+
+        return dropped_at
 
 
 def _matched(listed: Sequence[Word], segments: Sequence[Segment]) -> list[int | None]:

@@ -52,7 +52,7 @@ _PLAIN = frozenset({b"", b"application/octet-stream", b"text/html", b"text/plain
 _CHARSETS = frozenset({b"", b"ascii", b"us-ascii", b"utf-8", b"utf8"})
 
 _BOM = b"\xef\xbb\xbf"
-#: The first two lines that are not blank, or the first bytes of a longer response.
+#: The first two lines that are not blank.
 _LOOK = re.compile(rb"(?:\xef\xbb\xbf)?\s*[^\n]*\n[^\n]*\n")
 _SRT = re.compile(rb"[0-9]{1,9}[ \t]*\r?\n[0-9]{2,4}:[0-9]{2}:[0-9]{2}[,.][0-9]{3}[ \t]*-->")
 _VTT = re.compile(rb"WEBVTT(?:[ \t\r\n]|\Z)")
@@ -87,10 +87,11 @@ def kind_by_look(asked: str | None, body: bytes, complete: bool) -> Kind | None:
     :param complete: whether these are all.
     :raises NotATranscript: when it is none of the kinds, or not surely the one that was asked for.
     """
-    found = _LOOK.match(body)
-    if found is None and len(body) < ENOUGH and not complete:
+    look = body[:ENOUGH]
+    found = _LOOK.match(look)
+    if found is None and len(look) < ENOUGH and not complete:
         return None
-    look = (found.group() if found and found.end() <= ENOUGH else body[:ENOUGH]).removeprefix(_BOM).lstrip()
+    look = (found.group() if found else look).removeprefix(_BOM).lstrip()
     if look.startswith(b"{"):
         return Kind.JSON
     if _VTT.match(look):

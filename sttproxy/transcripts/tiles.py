@@ -12,7 +12,6 @@ import attrs
 from .layout import is_wide
 
 _SPACE = re.compile(r"\s*")
-_LINE = re.compile(r"[^\n]*\S[^\n]*")
 
 
 @attrs.define
@@ -58,11 +57,11 @@ def tiled(text: str, segments: Sequence[str], speakers: Sequence[str | None] = (
     at = 0
     for index, segment in enumerate(segments):
         core = segment.strip()
-        start = label = _skipped(text, at)
         if not core:
             spans.append((at, at))
             labels.append(at)
             continue
+        start = label = _skipped(text, at)
         if not text.startswith(core, start):
             speaker = speakers[index] if speakers else None
             start = _behind_label(text, start, speaker)
@@ -76,7 +75,12 @@ def tiled(text: str, segments: Sequence[str], speakers: Sequence[str | None] = (
 
 def lines(text: str) -> Tiles:
     """The lines of a text that are not blank, as tiles that keep the blanks at their ends."""
-    spans = [found.span() for found in _LINE.finditer(text)]
+    spans: list[tuple[int, int]] = []
+    at = 0
+    for line in text.split("\n"):
+        if line.strip():
+            spans.append((at, at + len(line)))
+        at += len(line) + 1
     return Tiles(text, spans, [start for start, _ in spans])
 
 

@@ -39,13 +39,14 @@ def _ends_by_text(words: Sequence[Word], segments: Sequence[Segment]) -> list[in
     ends: list[int] = []
     at = 0
     for segment in segments:
-        left = _NOT_SPOKEN.sub("", segment.text)
-        while at < len(words) and (left or not spoken[at]):
-            if not left.startswith(spoken[at]):
+        text = _NOT_SPOKEN.sub("", segment.text)
+        begin = 0
+        while at < len(words) and (begin < len(text) or not spoken[at]):
+            if not text.startswith(spoken[at], begin):
                 return None
-            left = left[len(spoken[at]) :]
+            begin += len(spoken[at])
             at += 1
-        if left:
+        if begin < len(text):
             return None
         ends.append(at)
     return ends if at == len(words) else None

@@ -11,6 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from sttproxy.transcripts.json import JSON
 from sttproxy.transcripts.model import Segment, Word, merged_segments, merged_words
+from sttproxy.transcripts.record import MAX_LINES
 
 from .reading import passed, read, rewritten, shouted
 
@@ -125,6 +126,13 @@ class ReadTests(SynchronousTestCase):
         document.feed(b'"')
         self.assertIn("longer than 10 bytes", str(document.failure))
         self.assertEqual(document.end(), b'{"text":"a"')
+
+    def test_many_lines(self) -> None:
+        """A text of too many lines is no speech."""
+        for lines, failed in ((MAX_LINES, False), (MAX_LINES + 1, True)):
+            document = JSON()
+            read(document, json.dumps({"text": "a\n" * lines}).encode())
+            self.assertIs(document.failure is not None, failed)
 
     def test_mark(self) -> None:
         """A byte order mark and blanks around the object stay."""

@@ -4,12 +4,16 @@ Tests with malformed responses: they pass as they are, and nothing raises.
 
 from __future__ import annotations
 
+import json
 import random
 
+import attrs
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
+from sttproxy.transcripts.delivery import render
+from sttproxy.transcripts.model import Segment
 from sttproxy.transcripts.sniff import Kind, Sniffed, document_of
 
 from .answers import ANSWERS
@@ -108,6 +112,43 @@ class MalformedTests(SynchronousTestCase):
             read(document, body)
             failures += document.failure is not None
         self.assertGreater(failures, 1000)
+
+    def test_large(self) -> None:
+        """Work grows with the size of a response and not with its square, which would take minutes here."""
+        cue = "1\n00:00:00,000 --> 00:00:01,000\n"
+        for name, text in (
+            ("digits", "1" * 1_000_000),
+            ("spaces", " " * 1_000_000),
+            ("lines", "a\n" * 50_000),
+            ("empty lines", "\n" * 300_000),
+            ("returns", "\r" * 1_000_000),
+            ("cues", (cue + "a\n\n") * 5000),
+            ("cue of spaces", cue + " " * 60_000),
+            ("tags", cue + "<i>" * 10_000 + "a" + "</i>" * 8000),
+            ("tags inside", cue + "a" + "</i>" * 15_000 + "b"),
+            ("voices", cue + "<v" + " " * 60_000 + "a"),
+            ("braces", cue + "{\\" * 20_000),
+            ("text of spaces", json.dumps({"text": " " * 1_000_000})),
+            ("text of lines", json.dumps({"text": "a\n" * 50_000})),
+            ("words", json.dumps({"text": "a " * 20_000, "words": [{"word": "a", "start": 0, "end": 1}] * 20_000})),
+            ("blank segments", json.dumps({"text": " " * 500_000 + "a", "segments": [{"text": " "}] * 20_000})),
+            ("other words", json.dumps({
+                "text": "a",
+                "segments": [{"text": "a", "start": 0, "end": 1, "words": [{"word": "b"}]}] * 10_000,
+                "words": [{"word": "c", "start": 0, "end": 1}] * 10_000,
+            })),
+            ("event", "data: x\n" * 100_000),
+        ):  # fmt: skip
+            for kind in Kind:
+                body = text.encode()
+                pieces = [body[at : at + 1500] for at in range(0, len(body), 1500)]
+                half = passed(document_of(kind, "text"), pieces, lambda segments: shouted(segments[::2]))
+                self.assertLessEqual(len(half), len(body), (name, kind))
+                document = document_of(kind, "text")
+                segments = read(document, body)
+                if document.failure is None:
+                    transcript = document.transcript(segments)
+                    render(attrs.evolve(transcript, segments=[Segment(transcript.text, 0.0, 1.0)]), "srt")
 
     def test_truncated(self) -> None:
         """A response that ends early passes as it is, wherever it ends."""
