@@ -151,21 +151,16 @@ class _Page:
         """Where the longest line that begins at an offset ends; inside of a word that is wider than a line."""
         if start >= end or self._columns(start, end) <= self._width:
             return end
-        begin = start
-        while self._text[begin] == " ":
-            begin += 1
-        most = bisect.bisect_right(self._before, self._before[begin] + self._width) - 1
+        most = bisect.bisect_right(self._before, self._before[start] + self._width) - 1
         # A blank at the end of a line is not shown.
         if self._text[most : most + 1] == " ":
             most += 1
         index = bisect.bisect_right(self._breaks, most) - 1
-        return self._breaks[index] if index >= 0 and self._breaks[index] > begin else max(most, begin + 1)
+        return self._breaks[index] if index >= 0 and self._breaks[index] > start else max(most, start + 1)
 
     def _columns(self, start: int, end: int) -> int:
-        """The columns of a part without blanks at its ends."""
-        while start < end and self._text[start] == " ":
-            start += 1
-        while start < end and self._text[end - 1] == " ":
+        """The columns of a part without the blank at its end; parts never begin with one."""
+        if start < end and self._text[end - 1] == " ":
             end -= 1
         return self._before[end] - self._before[start]
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from .document import NotATranscript
 from .model import Segment, Transcript
@@ -82,7 +82,7 @@ class Pieces(ABC):
         return self._checked(segments)
 
     def flush(self) -> list[Segment]:
-        """Return no segment: only streams of deltas have incomplete sentences."""
+        """Return what is held; only streams of deltas hold incomplete sentences."""
         return []
 
     def finish(self) -> list[Segment]:
@@ -91,9 +91,7 @@ class Pieces(ABC):
         if self._buffer and self.failure is None:
             last, self._buffer = self._buffer, bytearray()
             self._take(bytes(last), segments)
-        if self.failure is None:
-            self._guarded(self.close, segments)
-        return segments
+        return segments + self.flush()
 
     def write(self, segments: Sequence[Segment]) -> bytes:
         """Write segments, and what stands before and between them."""
@@ -121,14 +119,6 @@ class Pieces(ABC):
         :raises NotATranscript: when the unit is not what the format has here.
         """
 
-    def close(self) -> list[Segment]:
-        """
-        The response is complete: return segments that are still held.
-
-        :raises NotATranscript: when the response lacks something.
-        """
-        return []
-
     def add(self, piece: Piece, segments: Sequence[Segment] = ()) -> None:
         """Put a piece behind the others, and number its segments."""
         first = self._next
@@ -148,25 +138,18 @@ class Pieces(ABC):
         if len(unit) > self._limit and unit.strip(b"\r\n"):
             self.failure = NotATranscript(f"a part of the response is longer than {self._limit} bytes")
         else:
-            self._guarded(lambda: self.read(unit), segments)
+            try:
+                segments += self.read(unit)
+            except NotATranscript as failure:
+                self.failure = failure
         if self.failure is not None:
-            segments.extend(self.abandon())
+            segments += self.flush()
             self.add(Piece(unit))
-
-    def _guarded(self, read: Callable[[], list[Segment]], segments: list[Segment]) -> None:
-        try:
-            segments.extend(read())
-        except NotATranscript as failure:
-            self.failure = failure
-
-    def abandon(self) -> list[Segment]:
-        """The rest will not be read: return segments that are still held, behind whose pieces the rest will go."""
-        return []
 
     def _checked(self, segments: list[Segment]) -> list[Segment]:
         if self.failure is None and len(self._buffer) > self._limit:
             self.failure = NotATranscript(f"a part of the response is longer than {self._limit} bytes")
-            segments.extend(self.abandon())
+            segments += self.flush()
         return segments
 
     def _emit(self) -> bytes:

@@ -48,12 +48,6 @@ class Stream(Pieces):
         self.add(sentence, [segment])
         return [segment]
 
-    def close(self) -> list[Segment]:
-        return self.flush()
-
-    def abandon(self) -> list[Segment]:
-        return self.flush()
-
     def transcript(self, segments: Sequence[Segment]) -> Transcript:
         """The transcript that consists of these segments."""
         spoken = [segment for segment in segments if not segment.whole]

@@ -59,6 +59,13 @@ class ReadTests(SynchronousTestCase):
             read(JSON(), b'{"text":" One.\\n Two.\\n"}'), [Segment(" One.", origin=(0,)), Segment(" Two.", origin=(1,))]
         )
 
+    def test_duration(self) -> None:
+        """A duration may be a string; what is none is not known."""
+        for value, duration_s in (("5.0", 5.0), (3, 3.0), ("x", None), ("nan", None), (True, None), (None, None)):
+            document = JSON()
+            segments = read(document, json.dumps({"text": "a", "duration": value}).encode())
+            self.assertEqual((document.transcript(segments).duration_s, document.flush()), (duration_s, []))
+
     def test_no_text(self) -> None:
         """Segments need no text beside them."""
         document = JSON()

@@ -177,6 +177,24 @@ class EventTests(SynchronousTestCase):
             )
             self.assertIsNotNone(document.failure, bad)
 
+    def test_merged_transcripts(self) -> None:
+        """Merged segments of several transcripts have the end of the last one."""
+        one = {"text": "Yes.", "segments": [{"text": "Yes.", "start": 0, "end": 1.50}]}
+        two = {"text": "Yes.", "segments": [{"text": "Yes.", "start": 1.50, "end": 3}]}
+        self.assertEqual(
+            rewritten(
+                Events(), (event(one) + event(two)).encode(), lambda segments: [merged_segments(segments)]
+            ).decode(),
+            event({"text": "Yes.", "segments": [{"text": "Yes.", "start": 0, "end": 3.0}]}),
+        )
+
+    def test_choices(self) -> None:
+        """Chunks with several choices, or without a text, are no deltas."""
+        body = event({"choices": []}) + event({"choices": [{"delta": None}]}) + event({"choices": [{"delta": {}}]})
+        document = Events()
+        self.assertEqual(passed(document, [body.encode()], shouted).decode(), body)
+        self.assertIsNone(document.failure)
+
 
 class NDJSONTests(SynchronousTestCase):
     """Lines of JSON."""

@@ -29,6 +29,15 @@ class TextTests(SynchronousTestCase):
         self.assertEqual(rewritten(Text(), body, shouted), b" A\r\n\nB\nC")
         self.assertEqual(rewritten(Text(), body, lambda segments: segments[1:2]), b"\nb\n")
 
+    def test_emptied(self) -> None:
+        """A line that a rule has emptied goes."""
+
+        def rule(segments: list[Segment]) -> list[Segment]:
+            segments[0].text = ""
+            return segments
+
+        self.assertEqual(rewritten(Text(), b"a\nb\n", rule), b"b\n")
+
     def test_control(self) -> None:
         """Control characters are in no transcript."""
         for body in (b"a\nb\0\nc", b"\x1b[0m", b"a\rb"):
