@@ -34,6 +34,12 @@ def ends_before(text: str, delta: str) -> bool:
     return bool(_ENDED.search(end)) and (len(end) < len(text) or delta[0].isspace())
 
 
+def with_blanks_of(text: str, core: str) -> str:
+    """Another text between the blanks at both ends of a text."""
+    start = len(text) - len(text.lstrip())
+    return text[:start] + core + text[len(text.rstrip()) :]
+
+
 @attrs.frozen
 class Delta:
     """
@@ -83,37 +89,51 @@ class Said:
 
 
 class Sentence(Piece):
-    """The messages of a sentence, and others between them."""
+    """
+    The messages of a sentence, and others between them.
+
+    :ivar text: what they say.  The blanks at its ends are not part of the segment, because clients join the deltas.
+    """
 
     def __init__(self, said: Said) -> None:
         super().__init__(b"")
         self.text = ""
-        self.begun = False
         self._said = said
         self._parts: list[Delta | Message] = []
+
+    @property
+    def core(self) -> str:
+        """The text without the blanks at its ends."""
+        return self.text.strip()
 
     def add(self, part: Delta | Message) -> None:
         """Add a delta, or a message that is sent on as it is."""
         self._parts.append(part)
         if isinstance(part, Delta):
-            self.begun = True
             self.text += part.text.value
 
     def write(self, segments: Sequence[Segment]) -> bytes:
+        if not self.core:
+            return self._as_it_came()
         new = segments[0].text if segments else None
         self._said.written.append(new)
+        if new == self.core:
+            return self._as_it_came()
         out: list[bytes] = []
-        left = new
+        left = with_blanks_of(self.text, new) if new else ""
         for part in self._parts:
             if not isinstance(part, Delta):
                 out.append(part.source)
-            elif new == self.text:
-                out.append(self._delta(part, part.text.value))
             elif left or part.keeps:
                 # The whole sentence is in the first message; the others had the rest of the old one.
-                out.append(self._delta(part, left or ""))
-                left = None
+                out.append(self._delta(part, left))
+                left = ""
         return b"".join(out)
+
+    def _as_it_came(self) -> bytes:
+        return b"".join(
+            self._delta(part, part.text.value) if isinstance(part, Delta) else part.source for part in self._parts
+        )
 
     def _delta(self, delta: Delta, text: str) -> bytes:
         said = self._said

@@ -14,7 +14,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
-from .deltas import MAX_SENTENCE, Delta, Said, Sentence, ends_before
+from .deltas import MAX_SENTENCE, Delta, Said, Sentence, ends_before, with_blanks_of
 from .document import MAX_TRANSCRIPT, NotATranscript
 from .jsonspans import Edits, Span, array_elements, begin, check_end, object_members
 from .jsonvalues import seconds, string
@@ -34,7 +34,8 @@ class Stream(Pieces):
         super().__init__(limit)
         self._sentence: Sentence | None = None
         self._said = Said()
-        self._has_deltas = False
+        #: Sentences with their blanks, by the numbers of their segments.
+        self._sentences: dict[int, str] = {}
         self._language: str | None = None
         self._duration_s: float | None = None
 
@@ -43,17 +44,27 @@ class Stream(Pieces):
         if self._sentence is None:
             return []
         sentence, self._sentence = self._sentence, None
-        self._said.add(sentence.text)
-        segment = Segment(sentence.text)
+        if not sentence.core:
+            self.add(sentence)
+            return []
+        self._said.add(sentence.core)
+        segment = Segment(sentence.core)
+        self._sentences[self._next] = sentence.text
         self.add(sentence, [segment])
         return [segment]
 
     def transcript(self, segments: Sequence[Segment]) -> Transcript:
         """The transcript that consists of these segments."""
         spoken = [segment for segment in segments if not segment.whole]
-        texts = [segment.text for segment in spoken]
-        text = "".join(texts).strip() if self._has_deltas else joined(texts)
+        if self._sentences:
+            text = "".join(map(self._with_blanks, spoken)).strip()
+        else:
+            text = joined([segment.text for segment in spoken])
         return Transcript(spoken, text, self._language, self._duration_s)
+
+    def _with_blanks(self, segment: Segment) -> str:
+        sentence = self._sentences.get(segment.origin[0])
+        return with_blanks_of(sentence, segment.text) if sentence else segment.text
 
     def read_message(self, message: Message) -> list[Segment]:
         """
@@ -92,7 +103,6 @@ class Stream(Pieces):
 
     def _add_delta(self, delta: Delta) -> list[Segment]:
         text = _encodable(delta.text.value)
-        self._has_deltas = True
         segments: list[Segment] = []
         if delta.accumulated is not None:
             if delta.accumulated.value != self._said.accumulated_read + text:
@@ -112,14 +122,15 @@ class Stream(Pieces):
     def _add_single(self, message: Message, members: Members) -> list[Segment]:
         start, end = (seconds(members[name].value) if name in members else None for name in ("start", "end"))
         speaker = string(members["speaker"].value) if "speaker" in members else None
-        # Beside deltas, a segment says once more what they said.
-        segment = Segment(_encodable(members["text"].value), start, end, speaker=speaker, whole=self._has_deltas)
+        segment = Segment(_encodable(members["text"].value), start, end, speaker=speaker)
         segments = self.flush()
+        # Beside deltas, a segment says once more what they said.
+        segment.whole = bool(self._sentences)
         if "language" in members:
             self._language = string(members["language"].value)
-        if not self._has_deltas:
+        if not segment.whole:
             self._said.add(segment.text, speaker)
-        self.add(Single(message, members, None if self._has_deltas else self._said), [segment])
+        self.add(Single(message, members, None if segment.whole else self._said), [segment])
         return [*segments, segment]
 
     def _add_record(self, message: Message) -> list[Segment]:

@@ -239,8 +239,7 @@ ANSWERS: tuple[Answer, ...] = (
         event(delta("Good morning, everyone."))
         + event(delta(" Thank you for watching!"))
         + event({"type": "transcript.text.done", "text": " ".join(_TWO)}),
-        "Good morning, everyone.",
-        " Thank you for watching!",
+        *_TWO,
     ),
     _json(
         "faster-whisper-server verbose_json",
@@ -499,7 +498,7 @@ ANSWERS: tuple[Answer, ...] = (
             }
         ),
         "I see skies of blue.",
-        " And clouds of white.",
+        "And clouds of white.",
     ),
     _events(
         "openai stream with names of events",
@@ -615,8 +614,8 @@ ANSWERS: tuple[Answer, ...] = (
         "".join(event(chunk(text)) for text in ("", " Good", " morning", ".", " Bye", "."))
         + event(chunk("", "stop"))
         + "data: [DONE]\n\n",
-        " Good morning.",
-        " Bye.",
+        "Good morning.",
+        "Bye.",
     ),
     _events(
         "vllm stream of which the last text ends it",
@@ -673,7 +672,7 @@ ANSWERS: tuple[Answer, ...] = (
             for text, end in ((" Good", 5), (" morning.", 14), (" Bye", 18), (".", 19))
         ).encode(),
         Kind.NDJSON,
-        (" Good morning.", " Bye."),
+        ("Good morning.", "Bye."),
     ),
     # Groq.
     _json(
