@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from .edits import Edit, edited
+from .edits import Edit, Step, edited
 
 #: The conversions by their names, and for those of regional words the conversion of the script alone.
 CONVERSIONS = {
@@ -61,9 +61,9 @@ class Conversion:
             return text
         return _settled(self._script, self._convert(text))
 
-    def edits(self, text: str, divide: bool) -> list[Edit]:
+    def edits(self, text: str, divide: bool) -> Step:
         """
-        The edits that convert a text.
+        The edits that convert a text; empty if it stays as it is.
 
         :param divide: whether the edits are to be as small as possible; otherwise one edit may cover all.
         """
@@ -71,7 +71,7 @@ class Conversion:
         if new == text:
             return []
         if len(new) == len(text):
-            return [Edit(at, at + 1, new[at]) for at in range(len(text)) if new[at] != text[at]]
+            return new
         edits = self._divided(text) if divide else []
         return edits if edits and edited(text, edits) == new else [Edit(0, len(text), new)]
 
@@ -113,9 +113,15 @@ def _loaded(name: str) -> _Convert:
 
 
 def _settled(convert: _Convert, text: str) -> str:
-    """Convert until nothing changes.  Of texts that are converted into each other, one is chosen."""
-    seen = [text]
-    while (text := convert(text)) not in seen:
-        seen.append(text)
-    return min(seen[seen.index(text) :])
+    """
+    Convert until nothing changes.
 
+    Of texts that are converted into each other, one is chosen.  A text that comes to no rest stays as it is.
+    """
+    seen = [text]
+    for _ in range(8):
+        new = convert(seen[-1])
+        if new in seen:
+            return min(seen[seen.index(new) :])
+        seen.append(new)
+    return text

@@ -5,15 +5,13 @@ Edits of a segment's text, and how the words of the segment follow them.
 from __future__ import annotations
 
 from collections.abc import Sequence
-
-import attrs
+from typing import NamedTuple
 
 from .model import Word, merged_words
 from .tiles import joined
 
 
-@attrs.frozen
-class Edit:
+class Edit(NamedTuple):
     """Another text instead of a part of a text."""
 
     start: int
@@ -21,21 +19,22 @@ class Edit:
     text: str
 
 
-def edited(text: str, edits: Sequence[Edit]) -> str:
-    """
-    Apply edits to a text.
+#: Edits in order, without overlaps; or a new text of the same length, each character of which replaces one.
+Step = Sequence[Edit] | str
 
-    :param edits: in order, without overlaps.
-    """
+
+def edited(text: str, step: Step) -> str:
+    """Apply edits to a text."""
+    if isinstance(step, str):
+        return step
     out, at = [], 0
-    for edit in edits:
+    for edit in step:
         out += [text[at : edit.start], edit.text]
         at = edit.end
     return "".join(out) + text[at:]
 
 
-@attrs.frozen
-class _Cell:
+class _Cell(NamedTuple):
     """Neighbouring words and the part of the text that they are."""
 
     start: int
@@ -58,36 +57,17 @@ class Wording:
         self._text = text
         self._cells = _cells(text, words)
 
-    @property
-    def seams(self) -> list[int]:
-        """Offsets in the text at which a word begins."""
-        return [cell.start for cell in self._cells]
-
-    def edit(self, edits: Sequence[Edit]) -> None:
-        """
-        Follow edits of the text.
-
-        :param edits: in order, without overlaps.
-        """
-        merged: list[_Cell] = []
-        first = 0
-        for cell in self._cells:
-            while first < len(edits) and edits[first].end <= cell.start:
-                first += 1
-            last = first
-            while last < len(edits) and edits[last].start < cell.end:
-                last += 1
-            if last > first:
-                start, end = min(cell.start, edits[first].start), max(cell.end, edits[last - 1].end)
-                words = cell.words
-                if merged and merged[-1].end > start:
-                    before = merged.pop()
-                    start, words = before.start, before.words + words
-                cell = _Cell(start, end, words, True)
-            merged.append(cell)
-        moved = _Moved(edits)
-        self._cells = [attrs.evolve(cell, start=moved(cell.start), end=moved(cell.end)) for cell in merged]
-        self._text = edited(self._text, edits)
+    def edit(self, step: Step) -> None:
+        """Follow edits of the text."""
+        if isinstance(step, str):
+            text = self._text
+            self._cells = [
+                cell if text[cell.start : cell.end] == step[cell.start : cell.end] else cell._replace(changed=True)
+                for cell in self._cells
+            ]
+        else:
+            self._cells = _moved(_covered(self._cells, step), step)
+        self._text = edited(self._text, step)
 
     def words(self) -> list[Word]:
         """The words after the edits."""
@@ -98,26 +78,45 @@ class Wording:
                 found += cell.words
             elif core:
                 first, last = cell.words[0].text, cell.words[-1].text
-                before = first[: len(first) - len(first.lstrip())]
-                after = last[len(last.rstrip()) :]
+                before, after = first[: -len(first.lstrip())], last[len(last.rstrip()) :]
                 found.append(merged_words(cell.words, before + core + after))
         return found
 
 
-class _Moved:
-    """Where an offset in a text is after edits.  Offsets must not be inside an edit."""
+def _covered(cells: Sequence[_Cell], edits: Sequence[Edit]) -> list[_Cell]:
+    """Merge cells that an edit covers together, and extend them to the edits that they overlap."""
+    merged: list[_Cell] = []
+    first = 0
+    for cell in cells:
+        while first < len(edits) and edits[first].end <= cell.start:
+            first += 1
+        last = first
+        while last < len(edits) and edits[last].start < cell.end:
+            last += 1
+        if last > first:
+            start, end = min(cell.start, edits[first].start), max(cell.end, edits[last - 1].end)
+            words = cell.words
+            if merged and merged[-1].end > start:
+                before = merged.pop()
+                start, words = before.start, before.words + words
+            cell = _Cell(start, end, words, True)
+        merged.append(cell)
+    return merged
 
-    def __init__(self, edits: Sequence[Edit]) -> None:
-        self._edits = edits
-        self._next = 0
-        self._delta = 0
 
-    def __call__(self, at: int) -> int:
-        while self._next < len(self._edits) and self._edits[self._next].end <= at:
-            edit = self._edits[self._next]
-            self._delta += len(edit.text) - (edit.end - edit.start)
-            self._next += 1
-        return at + self._delta
+def _moved(cells: Sequence[_Cell], edits: Sequence[Edit]) -> list[_Cell]:
+    """Where cells are in the edited text.  No cell begins or ends inside of an edit."""
+    moved, next_, delta = [], 0, 0
+    for cell in cells:
+        at = []
+        for place in (cell.start, cell.end):
+            while next_ < len(edits) and edits[next_].end <= place:
+                edit = edits[next_]
+                delta += len(edit.text) - (edit.end - edit.start)
+                next_ += 1
+            at.append(place + delta)
+        moved.append(_Cell(at[0], at[1], cell.words, cell.changed))
+    return moved
 
 
 def _cells(text: str, words: Sequence[Word]) -> list[_Cell]:
@@ -125,11 +124,11 @@ def _cells(text: str, words: Sequence[Word]) -> list[_Cell]:
     for word in words:
         core = word.text.strip()
         start = text.find(core, at)
-        if start < 0 or any(char.isalnum() for char in text[at:start]):
+        if start != at and (start < 0 or any(map(str.isalnum, text[at:start]))):
             raise ValueError(f"the text does not continue with word {len(cells)}")
         at = start + len(core)
         cells.append(_Cell(start, at, (word,)))
-    if any(char.isalnum() for char in text[at:]):
+    if any(map(str.isalnum, text[at:])):
         raise ValueError("the text continues behind the last word")
     return cells
 

@@ -3,8 +3,7 @@ Replacements in texts: literal keys and patterns.
 
 A literal key matches at word boundaries where its script has words; white space in it matches any white space.  It
 ignores case if it is all lower case.  Where several keys match, the longest one counts, and the order of the keys does
-not matter.  A key within an occurrence of its value is left alone, so that ``{"smith": "John Smith"}`` does not change
-"John Smith".
+not matter.  A key within its own value is not replaced again: ``{"smith": "John Smith"}`` leaves "John Smith" alone.
 
 Patterns are searched for after the literal keys, in their order.  Each search has a time limit, because a search can
 take exponential time.
@@ -12,10 +11,11 @@ take exponential time.
 
 from __future__ import annotations
 
+import itertools
 import re
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import attrs
@@ -29,6 +29,9 @@ SEARCH_S = 0.05
 TRANSCRIPT_S = 0.5
 
 _SPACES = re.compile(r"\s+")
+#: Not behind a letter or a digit that is frequent; a class of all of them takes long to compile.
+_BEHIND_WORD = "(?<![0-9A-Za-z\u00c0-\u024f\u0370-\u052f](?s:.))"
+_COMMAS = frozenset(",，、،")
 
 
 @attrs.frozen
@@ -118,82 +121,89 @@ class Literals:
     """Literal keys that are replaced by their values."""
 
     def __init__(self, replacements: Sequence[Replacement]) -> None:
-        self._pattern, self._entries = _compiled([(each.key, each) for each in replacements])
-        within = [each for each in replacements if self._changes(each.value)]
-        if within:
-            kept: list[tuple[str, Replacement | None]] = [(each.value, None) for each in within]
-            self._pattern, self._entries = _compiled([*((each.key, each) for each in replacements), *kept])
+        own = [each for each in replacements if each.key.casefold() in each.value.casefold()]
+        entries = [*((each.key, each) for each in replacements), *((each.value, each) for each in own)]
+        self._pattern, self._entries = _compiled(entries)
 
-    def found(self, text: str) -> list[Found]:
+    def found(self, text: str, _: Clock) -> list[Found]:
         """The edits of a text."""
-        found, at = [], 0
-        for match in self._pattern.finditer(text):
+        found, at, done = [], 0, 0
+        while match := self._pattern.search(text, at):
+            start, end = match.span()
             entry = self._entries[(match.lastindex or 1) - 1]
-            if entry is not None and entry.value != match.group():
-                start, end = match.span() if entry.value else _with_blank(text, *match.span(), at)
+            if start and begins_with_word(match.group()) and begins_with_word(text[start - 1]):
+                at = start + 1
+                continue
+            at = end
+            if entry.value != match.group():
+                if not entry.value:
+                    start, end = _with_blank(text, start, end, done)
                 found.append(Found(Edit(start, end, entry.value), entry.number))
-                at = end
+                at = done = end
         return found
-
-    def _changes(self, value: str) -> bool:
-        return any(edit.number for edit in self.found(value))
 
 
 @attrs.frozen(eq=False)
 class Replacing:
-    """All replacements."""
-
-    literals: Literals | None
-    patterns: tuple[Pattern, ...]
-
-    def steps(self) -> Iterator[Callable[[str, Clock], list[Found]]]:
-        """What finds edits, in order: each in the text that the one before it left."""
-        if self.literals is not None:
-            literals = self.literals
-            yield lambda text, _: literals.found(text)
-        for pattern in self.patterns:
-            yield pattern.found
-
-
-def _compiled(entries: Sequence[tuple[str, Replacement | None]]) -> tuple[re.Pattern[str], list[Replacement | None]]:
     """
-    One pattern for all literal texts, and for each of its groups the replacement; None for a text that stays.
+    All replacements.
+
+    :ivar steps: find edits, each in the text that the one before it left.
+    """
+
+    steps: tuple[Callable[[str, Clock], list[Found]], ...]
+
+    @classmethod
+    def of(cls, literals: Sequence[Replacement], patterns: Sequence[Pattern]) -> Replacing:
+        """All replacements, from those of literal keys and those of patterns."""
+        return cls((*([Literals(literals).found] if literals else ()), *(pattern.found for pattern in patterns)))
+
+
+def _compiled(entries: Sequence[tuple[str, Replacement]]) -> tuple[re.Pattern[str], list[Replacement]]:
+    """
+    One pattern for all literal texts, and for each of its groups the replacement.
 
     Texts that begin alike are one branch, and each branch begins with a class of characters: `re` skips such branches
-    quickly.
+    quickly.  A match may begin within a word; the pattern rules that out for frequent letters only.
     """
-    branches: dict[str, list[tuple[str, Replacement | None]]] = defaultdict(list)
-    for text, entry in sorted(entries, key=lambda each: (-len(each[0]), _ignores_case(each[0], each[1]))):
-        branches[text[0].lower()].append((text, entry))
-    groups: list[Replacement | None] = []
-    sources = []
+    branches: dict[str, list[tuple[str, Replacement]]] = defaultdict(list)
+    for text, entry in sorted(entries, key=lambda each: (-len(each[0]), _ignores_case(each[1]))):
+        branches[text[0].lower()].append((_SPACES.sub(" ", text), entry))
+    groups: list[Replacement] = []
+    sources: list[str] = []
     for first, texts in branches.items():
-        alternatives, starts = [], {first} if any(_ignores_case(*each) for each in texts) else set()
-        for text, entry in texts:
-            body = r"\s+".join(map(re.escape, _SPACES.split(text[1:])))
-            if _ignores_case(text, entry):
-                starts |= {char for char in (first.upper(), first.title()) if len(char) == 1}
-                body = f"(?i:{body})"
-            else:
-                starts.add(text[0])
-                body = f"(?<={re.escape(text[0])}){body}"
-            alternatives.append(f"({body}{f'(?!{SPACED})' if ends_with_word(text) else ''})")
-            groups.append(entry)
-        boundary = f"(?<!{SPACED}(?s:.))" if begins_with_word(texts[0][0]) else ""
-        sources.append(f"[{''.join(map(re.escape, sorted(starts)))}]{boundary}(?:{'|'.join(alternatives)})")
+        starts: set[str] = set()
+        parts = []
+        for bounded, part in itertools.groupby(texts, lambda each: ends_with_word(each[0])):
+            alternatives = []
+            for text, entry in part:
+                body = r"\s+".join(map(re.escape, text[1:].split(" ")))
+                if _ignores_case(entry):
+                    starts |= {char for char in (first, first.upper(), first.title()) if len(char) == 1}
+                    alternatives.append(f"((?i:{body}))")
+                else:
+                    starts.add(text[0])
+                    alternatives.append(f"((?<={re.escape(text[0])}){body})")
+                groups.append(entry)
+            parts.append(f"(?:{'|'.join(alternatives)}){f'(?!{SPACED})' if bounded else ''}")
+        boundary = _BEHIND_WORD if begins_with_word(first) else ""
+        sources.append(f"[{''.join(map(re.escape, sorted(starts)))}]{boundary}(?:{'|'.join(parts)})")
     return re.compile("|".join(sources)), groups
 
 
-def _ignores_case(text: str, entry: Replacement | None) -> bool:
-    return entry is not None and text == text.lower()
+def _ignores_case(entry: Replacement) -> bool:
+    return entry.key == entry.key.lower()
 
 
 def _with_blank(text: str, start: int, end: int, at: int) -> tuple[int, int]:
     """
-    The part of a text that goes with a removed key: the key and one of the blanks around it.
+    The part of a text that goes with a removed key: one of the blanks around it, and one of two commas.
 
     :param at: where the part may begin.
     """
+    before = text[at:start].rstrip()
+    if text[end : end + 1] in _COMMAS and (not before or before[-1] in _COMMAS):
+        end += 1
     ends = end == len(text) or text[end].isspace()
     if start > at and text[start - 1] == " " and ends:
         return start - 1, end
