@@ -92,7 +92,7 @@ PURE: dict[str, frozenset[str]] = {
         "asking": "attrs",
         "forms": "attrs",
         "realtime": "attrs wsproto",
-        "transcripts": "attrs",
+        "transcripts": "attrs opencc regex",
     }.items()
 }
 

@@ -56,7 +56,6 @@ class Cleaning:
         """Whether there is any rule."""
         return bool(self.chinese or self.replacing or self.repeats or self.drop or self.trim)
 
-
     def result(self, text: str) -> str | None:
         """What the rules for texts make of a text; None if it comes to no rest."""
         settled = Cleaner(self)._settled(text, False)

@@ -106,7 +106,7 @@ class _Compiler:
     def _repeats(self, value: object) -> int:
         if isinstance(value, int) and not isinstance(value, bool) and value >= 2:
             return value
-        message = "this must be a whole number of at least 2, such as 3: how often a phrase is repeated that becomes one"
+        message = "this must be a whole number of at least 2, like 3: how often a phrase is repeated that becomes one"
         self._error(("collapse_repeats",), message)
         return 0
 
@@ -178,10 +178,10 @@ class _Compiler:
                 self._error((*path, "phrases"), 'this must be "known"; phrases of your own go into "also"')
         self._also(members.get("also", []), phrases, texts)
         limit = members.get("no_speech_prob")
-        if "no_speech_prob" in members and not (_is_number(limit) and 0 <= limit < 1):
+        usable = isinstance(limit, int | float) and not isinstance(limit, bool) and 0 <= limit < 1
+        if "no_speech_prob" in members and not usable:
             self._error((*path, "no_speech_prob"), "this must be a number from 0 to less than 1, such as 0.8")
-            limit = None
-        return Drop(phrases, float(limit) if _is_number(limit) else None)
+        return Drop(phrases, float(limit) if isinstance(limit, int | float) and usable else None)
 
     def _known(self, phrases: dict[str, tuple[str, int]], texts: Cleaning) -> None:
         for phrase in known():
@@ -219,7 +219,7 @@ class _Compiler:
 
 def _converted(literals: Mapping[str, Replacement], chinese: Conversion | None) -> list[Replacement]:
     """Replacements for the keys as they are after the conversion, which comes first."""
-    found = {}
+    found: dict[str, Replacement] = {}
     for replacement in literals.values():
         key = chinese.converted(replacement.key) if chinese else replacement.key
         if " ".join(key.split()) not in literals:
@@ -236,10 +236,6 @@ def _is_changed(phrase: str, phrases: Collection[str], texts: Cleaning) -> bool:
     """Whether the rules for texts make another text of a phrase, and that one is not dropped."""
     result = texts.result(phrase)
     return result is not None and fold(result) not in phrases
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _hint(name: object, names: Collection[str]) -> str:

@@ -71,7 +71,7 @@ class Wording:
 
     def words(self) -> list[Word]:
         """The words after the edits."""
-        found = []
+        found: list[Word] = []
         for cell in self._cells:
             core = self._text[cell.start : cell.end].strip()
             if not cell.changed:
@@ -120,7 +120,8 @@ def _moved(cells: Sequence[_Cell], edits: Sequence[Edit]) -> list[_Cell]:
 
 
 def _cells(text: str, words: Sequence[Word]) -> list[_Cell]:
-    cells, at = [], 0
+    cells: list[_Cell] = []
+    at = 0
     for word in words:
         core = word.text.strip()
         start = text.find(core, at)

@@ -15,7 +15,15 @@ from .replacing import SEARCH_S, Pattern, Replacement
 FLAGS = {"i": regex.IGNORECASE, "m": regex.MULTILINE, "s": regex.DOTALL, "x": regex.VERBOSE}
 
 #: Texts of several scripts.  A pattern that leaves none of their letters matches every text.
-_SAMPLES = ("a", "The quick brown fox, 42 times!", "你好，世界。", "Привет, мир?", "ひらがなとカタカナ", "안녕하세요 1.5", "مرحبا")
+_SAMPLES = (
+    "a",
+    "The quick fox, 42 times!",
+    "你好，世界。",
+    "Привет, мир?",
+    "ひらがなとカタカナ",
+    "안녕 1.5",
+    "مرحبا",
+)
 #: Texts on which careless patterns take long.
 _HARD = ("a" * 40 + "!", "1" * 40 + "!", " " * 40 + "!", "a " * 40 + "!", "啊" * 40 + "!")
 
