@@ -7,6 +7,7 @@ converted text stays as it is.  So a text that is in the script that a conversio
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Callable
 
@@ -91,6 +92,7 @@ class Conversion:
         return edits
 
 
+@functools.cache
 def _loaded(name: str) -> _Convert:
     try:
         from opencc import OpenCC

@@ -7,6 +7,7 @@ alone until its repetitions are long together.
 
 from __future__ import annotations
 
+import re
 from array import array
 from collections.abc import Iterator, Sequence
 
@@ -19,6 +20,8 @@ SHORT = 6
 LONG_RUN = 100
 #: The largest number of words in a phrase, or of letters in a script without spaces.
 MAX_PHRASE = 100
+
+_MARK = re.compile(r"\S+")
 
 
 def is_loop(phrase: str, times: int, least: int) -> bool:
@@ -39,7 +42,8 @@ def repeats(text: str, least: int) -> list[Edit]:
     """
     Find phrases that are repeated in a row; the edits leave one of each.
 
-    A part of the phrase that ends the text goes too, because Whisper's window ends anywhere.
+    The punctuation mark of the last repetition is kept.  A part of the phrase that ends the text goes too, because
+    Whisper's window ends anywhere.
 
     :param least: the least number of times; at least 2.
     """
@@ -56,14 +60,24 @@ def repeats(text: str, least: int) -> list[Edit]:
         if start < done or not is_loop(text[spans[start][0] : first_end], times, least):
             continue
         done = start + times * period
+        mark_end = first_end + _mark(text, first_end, spans[start + period][0])
         if end == len(tokens) > done:
-            # What follows the last repetition is a part of one.  The punctuation behind the first one is kept.
+            # What follows the last repetition is a part of one.
             done = end
-            gap = text[first_end : spans[start + period][0]]
-            edits.append(Edit(first_end + len(gap.rstrip()), len(text.rstrip()), ""))
-        else:
-            edits.append(Edit(first_end, spans[done - 1][1], ""))
+            edits.append(Edit(mark_end, len(text.rstrip()), ""))
+            continue
+        last_end = spans[done - 1][1]
+        mark = _mark(text, last_end, spans[done][0] if done < len(spans) else len(text))
+        if mark:
+            edits.append(Edit(first_end, mark_end, text[last_end : last_end + mark]))
+        edits.append(Edit(mark_end, last_end + mark, ""))
     return edits
+
+
+def _mark(text: str, start: int, end: int) -> int:
+    """The length of the punctuation mark with which a part of a text begins; 0 if it begins with a blank."""
+    found = _MARK.match(text, start, end)
+    return len(found.group()) if found else 0
 
 
 def _tokens(text: str) -> Iterator[tuple[int, int]]:
