@@ -66,7 +66,8 @@ class Wording:
                 for cell in self._cells
             ]
         else:
-            self._cells = _moved(_covered(self._cells, step), step)
+            cells = _covered(self._cells, step)
+            self._cells = _moved(_attached(cells, step) if cells else [], step)
         self._text = edited(self._text, step)
 
     def words(self) -> list[Word]:
@@ -102,6 +103,20 @@ def _covered(cells: Sequence[_Cell], edits: Sequence[Edit]) -> list[_Cell]:
             cell = _Cell(start, end, words, True)
         merged.append(cell)
     return merged
+
+
+def _attached(cells: list[_Cell], edits: Sequence[Edit]) -> list[_Cell]:
+    """Extend cells to edits beside them that add letters, each to the word before it, or to the first one."""
+    at = 0
+    for edit in edits:
+        if not any(map(str.isalnum, edit.text)):
+            continue
+        while at + 1 < len(cells) and cells[at + 1].start <= edit.start:
+            at += 1
+        cell = cells[at]
+        if not cell.start <= edit.start <= edit.end <= cell.end:
+            cells[at] = _Cell(min(cell.start, edit.start), max(cell.end, edit.end), cell.words, True)
+    return cells
 
 
 def _moved(cells: Sequence[_Cell], edits: Sequence[Edit]) -> list[_Cell]:

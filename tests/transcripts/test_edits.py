@@ -43,6 +43,14 @@ class WordingTests(SynchronousTestCase):
         """What an edit leaves of the outer words stays."""
         self.assertEqual(self.after("abc def", spoken("abc", "def"), [Edit(2, 5, "-")]), [("ab-ef", 0.0, 2.0)])
 
+    def test_between_words(self) -> None:
+        """Letters that an edit adds between two words belong to the first; before all words, to the next."""
+        words = spoken("A", "B")
+        self.assertEqual([word[0] for word in self.after("A & B", words, [Edit(2, 3, "and")])], ["A and", "B"])
+        self.assertEqual([word[0] for word in self.after("-A B", words, [Edit(0, 1, "x")])], ["xA", "B"])
+        self.assertEqual([word[0] for word in self.after("A B!", words, [Edit(3, 4, "y")])], ["A", "By"])
+        self.assertEqual([word[0] for word in self.after("A & B", words, [Edit(2, 3, "+")])], ["A", "B"])
+
     def test_chain(self) -> None:
         """Two edits that meet in one word merge all three words."""
         edits = [Edit(1, 4, "-"), Edit(5, 8, "+")]

@@ -17,7 +17,8 @@ from sttproxy.transcripts.scripts import fold
 #: What people say every day, also as a whole segment.
 EVERYDAY = (
     "Thank you.", "Thanks.", "Thank you very much.", "you", "Bye.", "Okay.", "Yes.", "So", "Hello.", "See you.",
-    "谢谢大家", "谢谢", "好", "ありがとうございました", "はい", "감사합니다", "Danke.", "Vielen Dank.", "Merci.", "Gracias.", "Спасибо.",
+    "谢谢大家", "谢谢", "好", "ありがとうございました", "はい",
+    "감사합니다", "Danke.", "Vielen Dank.", "Merci.", "Gracias.", "Спасибо.",
     "Obrigado.", "Tack.", "The end.", "I don't know.",
 )  # fmt: skip
 
