@@ -204,10 +204,12 @@ class Cleaner:
                 counts.update(("replace", each.number) for each in found)
                 steps.append([each.edit for each in found])
                 text = edited(text, steps[-1])
-        if rules.repeats and (edits := repeats(text, rules.repeats)):
-            counts["repeats", 0] += len(edits)
-            steps.append(edits)
-            text = edited(text, edits)
+        if rules.repeats:
+            edits, loops = repeats(text, rules.repeats)
+            if edits:
+                counts["repeats", 0] += loops
+                steps.append(edits)
+                text = edited(text, edits)
         if rules.trim and (edits := _blanks(text)):
             counts["trim", 0] += 1
             steps.append(edits)

@@ -38,27 +38,29 @@ def is_loop(phrase: str, times: int, least: int) -> bool:
     return not short or size * times >= LONG_RUN
 
 
-def repeats(text: str, least: int) -> list[Edit]:
+def repeats(text: str, least: int) -> tuple[list[Edit], int]:
     """
-    Find phrases that are repeated in a row; the edits leave one of each.
+    Find phrases that are repeated in a row.
 
     The punctuation mark of the last repetition is kept.  A part of the phrase that ends the text goes too, because
     Whisper's window ends anywhere.
 
     :param least: the least number of times; at least 2.
+    :return: edits that leave one of each, and the number of the phrases.
     """
     spans = list(_tokens(text))
     names: dict[str, int] = {}
     tokens = [names.setdefault(text[start:end].casefold(), len(names)) for start, end in spans]
     if len(tokens) - len(names) < least - 1:
-        return []
+        return [], 0
     edits: list[Edit] = []
-    done = 0
+    done = count = 0
     for start, period, end in _runs(tokens, least):
         times = (end - start) // period
         first_end = spans[start + period - 1][1]
         if start < done or not is_loop(text[spans[start][0] : first_end], times, least):
             continue
+        count += 1
         done = start + times * period
         mark_end = first_end + _mark(text, first_end, spans[start + period][0])
         if end == len(tokens) > done:
@@ -68,10 +70,11 @@ def repeats(text: str, least: int) -> list[Edit]:
             continue
         last_end = spans[done - 1][1]
         mark = _mark(text, last_end, spans[done][0] if done < len(spans) else len(text))
-        if mark:
-            edits.append(Edit(first_end, mark_end, text[last_end : last_end + mark]))
+        last_mark = text[last_end : last_end + mark]
+        if last_mark and last_mark != text[first_end:mark_end]:
+            edits.append(Edit(first_end, mark_end, last_mark))
         edits.append(Edit(mark_end, last_end + mark, ""))
-    return edits
+    return edits, count
 
 
 def _mark(text: str, start: int, end: int) -> int:

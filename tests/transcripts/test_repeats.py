@@ -14,7 +14,7 @@ from sttproxy.transcripts.repeats import LONG_RUN, MAX_PHRASE, SHORT, is_loop, r
 
 def collapsed(text: str, least: int = 3) -> str:
     """A text after one pass."""
-    return edited(text, repeats(text, least))
+    return edited(text, repeats(text, least)[0])
 
 
 class RepeatsTests(SynchronousTestCase):
@@ -56,6 +56,8 @@ class RepeatsTests(SynchronousTestCase):
         """A text may have several loops."""
         text = "one two three one two three one two three four five six four five six four five six"
         self.assertEqual(collapsed(text), "one two three four five six")
+        self.assertEqual(repeats(text, 3)[1], 2)
+        self.assertEqual(repeats("I told you, I told you, I told you.", 3)[1], 1)
 
     def test_short(self) -> None:
         """Short phrases and numbers are left alone."""
@@ -91,7 +93,7 @@ class RepeatsTests(SynchronousTestCase):
     def test_speech(self) -> None:
         """Speech without loops has none."""
         for text in ("", "♪ ♪ ♪", "I said that that was that.", "a b a b c a b", "the cat and the dog and the bird"):
-            self.assertEqual(repeats(text, 3), [], text)
+            self.assertEqual(repeats(text, 3), ([], 0), text)
 
     def test_is_loop(self) -> None:
         """The limits themselves."""
@@ -106,6 +108,6 @@ class RepeatsTests(SynchronousTestCase):
         """Edits are in order and within the text, and add no more than a mark."""
         text = f"{phrase} " * times + after
         at = 0
-        for edit in repeats(text, 3):
+        for edit in repeats(text, 3)[0]:
             self.assertTrue(at <= edit.start <= edit.end <= len(text) and len(edit.text) <= 1)
             at = edit.end
