@@ -37,7 +37,7 @@ ROOMS: dict[str, frozenset[str]] = {
         "cors": "errors http1",
         "http1": "errors",
         "http2": "errors http1",
-        "config": "errors headers jsontext routes",
+        "config": "errors headers jsontext routes transcripts",
         "profiles": "errors config headers http1 routes",
         "asking": "config headers http1 profiles routes",
         "commands": "errors asking config forms options profiles settings usage watch",
