@@ -30,7 +30,7 @@ _READ = frozenset({"json", "caddyfile", "nginx", "haproxy"})
 
 def _options() -> set[str]:
     """The names of all options that a user of sttproxy may give."""
-    others = (ServerOptions(), CheckOptions(), ExplainOptions())
+    others = (ServerOptions(), CheckOptions(), CleanOptions(), ExplainOptions())
     return {option.name for option in OPTIONS} | {name.rstrip("=") for each in others for name in each.longOpt}
 
 
