@@ -15,6 +15,7 @@ from twisted.scripts.twistd import ServerOptions
 from twisted.trial.unittest import SynchronousTestCase
 
 import sttproxy.config
+from sttproxy.clean import CleanOptions
 from sttproxy.commands import CheckOptions, ExplainOptions
 from sttproxy.http1.heads import MAX_FIELDS, MAX_HEAD
 from sttproxy.http1.requests import MAX_REQUEST_LINE
