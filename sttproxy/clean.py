@@ -30,7 +30,7 @@ class CleanOptions(HelpfulOptions):
         f"{GOOD}, or {ERRORS} for a configuration with errors and for a file that is not surely a transcript; nothing "
         "is printed then."
     )
-    example = "sttproxy clean --profile meeting answer.srt > clean.srt"
+    example = "sttproxy clean --profile meeting --diff answer.srt"
     optParameters: ClassVar[list[list[Any]]] = [
         parameter(BY_NAME[name]) for name in ("config", "profile", "profile-by-key")
     ]

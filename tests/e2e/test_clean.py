@@ -15,8 +15,9 @@ from .daemon import Daemon
 from .process import LIMIT_S, environment
 
 RULES = {"$transcript": {"drop": {"phrases": "known"}, "replace": {"卡瑟琳": "凯瑟琳"}}}
-SRT = "1\r\n00:00:01,000 --> 00:00:02,000\r\n医生卡瑟琳\r\n\r\n2\r\n00:00:03,000 --> 00:00:09,000\r\nThank you for watching!\r\n"
-CLEAN = "1\r\n00:00:01,000 --> 00:00:02,000\r\n医生凯瑟琳\r\n\r\n"
+KEPT = "1\r\n00:00:01,000 --> 00:00:02,000\r\n医生卡瑟琳\r\n\r\n"
+SRT = KEPT + "2\r\n00:00:03,000 --> 00:00:09,000\r\nThank you for watching!\r\n"
+CLEAN = KEPT.replace("卡瑟琳", "凯瑟琳")
 
 
 class CleanTests(SynchronousTestCase):
