@@ -1,5 +1,5 @@
 """
-The commands ``sttproxy check``, ``explain`` and ``schema``, which need no daemon.
+The commands ``sttproxy check``, ``clean``, ``explain`` and ``schema``, which need no daemon.
 """
 
 from __future__ import annotations
@@ -14,18 +14,16 @@ import attrs
 from twisted.python import usage
 
 from .asking import ImaginedRequest
+from .clean import CleanOptions, clean
 from .config import REMOVED, SESSION_FIELDS, Config, Rules, Text, names_of
-from .errors import ConfigError, MalformedForm, ProxyError, shown
+from .errors import MalformedForm, ProxyError, shown
 from .forms.evaluation import Evaluation, Settled
 from .forms.plans import DEPENDS, PASSES
 from .options import BY_NAME
+from .outcome import ERRORS, GOOD, USAGE, WARNINGS, read_config
 from .profiles import Selection
 from .settings import Sources, source_of
 from .usage import HelpfulOptions, parameter
-from .watch import Source
-
-#: Exit statuses; Python's own for a crash is 1.
-GOOD, ERRORS, WARNINGS, USAGE = 0, 2, 3, 64
 
 
 class CheckOptions(HelpfulOptions):
@@ -108,7 +106,7 @@ def check(options: CheckOptions, out: TextIO) -> int:
 
     :return: the exit status.
     """
-    config = _read(source_of(Sources(options, os.environ)), out)
+    config = read_config(source_of(Sources(options, os.environ)), out)
     if config is None:
         return ERRORS
     for warning in config.warnings:
@@ -127,7 +125,7 @@ def explain(options: ExplainOptions, out: TextIO) -> int:
     :return: the exit status.
     """
     source = source_of(Sources(options, os.environ))
-    config = _read(attrs.evolve(source, profile=""), out)
+    config = read_config(attrs.evolve(source, profile=""), out)
     if config is None:
         return ERRORS
     profile = source.profile
@@ -272,6 +270,8 @@ def _effective(rules: Rules) -> Iterator[str]:
         when = "not sent or empty" if default.when_empty else "not sent"
         for name, value in default.field.parts:
             yield f"{name} = {_shown(value)}, if it is {when}"
+    if rules.transcript and rules.transcript.cleaning:
+        yield f"rules for transcripts: {', '.join(rules.transcript.values)}"
 
 
 def _matched(key: str, keys: int) -> str:
@@ -288,15 +288,6 @@ def _matched(key: str, keys: int) -> str:
 def _shown(value: str) -> str:
     """A value on one line, cut after 100 characters."""
     return repr(value) if len(value) <= 100 else repr(value[:100]) + f"… ({len(value)} characters)"
-
-
-def _read(source: Source, out: TextIO) -> Config | None:
-    """The configuration; None if it has errors, which are printed."""
-    found = source.read()[0].found
-    if isinstance(found, ConfigError):
-        out.writelines(f"{finding} (error)\n" for finding in found.findings)
-        return None
-    return found
 
 
 class SchemaOptions(HelpfulOptions):
@@ -322,6 +313,7 @@ def schema(options: SchemaOptions, out: TextIO) -> int:
 
 COMMANDS: dict[str, tuple[type[usage.Options], Any]] = {
     "check": (CheckOptions, check),
+    "clean": (CleanOptions, clean),
     "explain": (ExplainOptions, explain),
     "schema": (SchemaOptions, schema),
 }

@@ -40,11 +40,13 @@ class CommandTestCase(SynchronousTestCase):
 
     def run_command(self, name: str, *arguments: str) -> tuple[int, str, str]:
         """Run a command; returns the exit status, standard output and standard error."""
-        out, err = io.StringIO(), io.StringIO()
+        out, err = io.TextIOWrapper(io.BytesIO(), "utf-8", newline="\n"), io.StringIO()
         self.patch(sys, "stdout", out)
         self.patch(sys, "stderr", err)
         status = commands.run(name, list(arguments))
-        return status, out.getvalue(), err.getvalue()
+        out.seek(0)
+        with out:
+            return status, out.buffer.read().decode(), err.getvalue()
 
 
 class CheckTests(CommandTestCase):

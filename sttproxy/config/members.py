@@ -62,7 +62,7 @@ class Members:
         texts: dict[str, str] = {}
         for key in _TEXTS & inner.keys():
             text = inner[key]
-            if not isinstance(text.data, str) and not (isinstance(text.data, jsontext.Object) and _includes(text.data)):
+            if not isinstance(text.data, str) and not (isinstance(text.data, jsontext.Object) and includes(text.data)):
                 self._files.error('this must be a text or {"$file": "path"}', text.start, within(where, key))
                 continue
             found = self._text(text, within(where, key), name)
@@ -159,7 +159,7 @@ class Members:
             texts = [item for item in items if item is not None]
             parts = tuple((listed, item.text) for item in texts)
             return Field(name, parts, "[" + ", ".join(item.json for item in texts) + "]")
-        if isinstance(data, jsontext.Object) and not _includes(data):
+        if isinstance(data, jsontext.Object) and not includes(data):
             members: list[tuple[str, Text]] = []
             for inner in data.members:
                 path = within(where, inner.key)
@@ -190,8 +190,8 @@ class Members:
             return Text(data.literal, data.literal)
         if isinstance(data, bool):
             return Text(self._files.source(value), self._files.source(value))
-        if isinstance(data, jsontext.Object) and _includes(data):
-            return self._included(data, value.start, where)
+        if isinstance(data, jsontext.Object) and includes(data):
+            return self.included(data, value.start, where)
         self._files.error(
             f'{name!r} may contain only strings, numbers, true, false and {{"$file": "path"}}',
             value.start,
@@ -199,7 +199,8 @@ class Members:
         )
         return None
 
-    def _included(self, object_: jsontext.Object, at: int, where: str) -> Text | None:
+    def included(self, object_: jsontext.Object, at: int, where: str) -> Text | None:
+        """The text of the file that an object names; None if it cannot be used."""
         path = object_.members[0].value.data
         if len(object_.members) > 1 or not isinstance(path, str) or not path or "\0" in path:
             self._files.error('an included text must be {"$file": "path"}, without other members', at, where)
@@ -229,6 +230,6 @@ def _joins(value: jsontext.Value) -> bool:
     return isinstance(value.data, jsontext.Object) and any(member.key in _TEXTS for member in value.data.members)
 
 
-def _includes(object_: jsontext.Object) -> bool:
+def includes(object_: jsontext.Object) -> bool:
     """Whether an object stands for an included text."""
     return any(member.key == "$file" for member in object_.members)

@@ -14,7 +14,7 @@ from ..errors import printable
 from .choice import Choice
 from .names import fold
 from .reach import Reach
-from .rules import Default, Field, Joined, Map, Rename, json_members, multipart_parts
+from .rules import Default, Field, Joined, Map, Rename, TranscriptRules, json_members, multipart_parts
 
 #: What the configuration says of one field.
 Rule = Field | Joined | Map | Default | Rename
@@ -59,6 +59,7 @@ class Rules:
     :ivar defaults: fields that the proxy adds last.
     :ivar renames: other names for the client's fields, which come into force before all other rules.
     :ivar translations: whether the rules are for translations too.  If not, translations pass unchanged.
+    :ivar transcript: the rules for transcripts; None if there are none.
     """
 
     forced: tuple[Field, ...] = ()
@@ -67,6 +68,7 @@ class Rules:
     defaults: tuple[Default, ...] = ()
     renames: tuple[Rename, ...] = ()
     translations: bool = True
+    transcript: TranscriptRules | None = None
 
     @functools.cached_property
     def plans(self) -> dict[str, Any]:
@@ -203,11 +205,14 @@ class Rules:
 
     def changes(self, newer: Rules) -> set[str]:
         """
-        The names of the fields whose rules differ from the newer ones, as the files spell them, and the name of the
-        switch for translations.
+        The names of the fields whose rules differ from the newer ones, as the files spell them, and the names of the
+        sections that are not about fields.
         """
-        switched = {"$translations"} if self.translations != newer.translations else set()
-        return switched | {
+        sections = {
+            "$translations": self.translations != newer.translations,
+            "$transcript": self.transcript != newer.transcript,
+        }
+        return {name for name, differs in sections.items() if differs} | {
             newer.spelling(name) or self.spelling(name)
             for name in self.names | newer.names
             if self.of(name) != newer.of(name)

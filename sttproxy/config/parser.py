@@ -25,11 +25,12 @@ from .model import SESSION_FIELDS, Config, Finding, Rules
 from .names import PROFILE, fold, names_of
 from .paths import read_paths
 from .reach import Reach
-from .rules import Default, Field, Joined, Map, Rename
+from .rules import Default, Field, Joined, Map, Rename, TranscriptRules
+from .transcript import read_transcript
 
 _SECTIONS = ("$default", "$map", "$rename")
-_IN_BASE = ("$schema", *_SECTIONS, "$profiles", "$translations", "$paths", "$realtime", "$choose")
-_IN_PROFILE = (*_SECTIONS, "$unset", "$translations")
+_IN_BASE = ("$schema", *_SECTIONS, "$profiles", "$translations", "$transcript", "$paths", "$realtime", "$choose")
+_IN_PROFILE = (*_SECTIONS, "$unset", "$translations", "$transcript")
 _R = TypeVar("_R")
 
 
@@ -80,6 +81,8 @@ class _Draft:
     unset: list[str] = attrs.field(factory=list)
     #: None: as in the base.
     translations: bool | None = None
+    #: None: as in the base.
+    transcript: TranscriptRules | None = None
 
     def over(self, base: _Draft) -> _Draft:
         """The base's rules, without those that these rules unset or replace, and these rules."""
@@ -93,6 +96,7 @@ class _Draft:
             {**kept(base.defaults), **self.defaults},
             {**kept(base.renames), **self.renames},
             translations=base.translations if self.translations is None else self.translations,
+            transcript=base.transcript if self.transcript is None else self.transcript,
         )
 
     def rules(self) -> Rules:
@@ -104,6 +108,7 @@ class _Draft:
             tuple(self.defaults.values()),
             tuple(self.renames.values()),
             self.translations is not False,
+            self.transcript,
         )
 
 
@@ -208,6 +213,8 @@ class _Parser:
                 self._files.error("this must be true or false", member.value.start, path)
             elif member.key == "$translations":
                 draft.translations = member.value.data
+        elif member.key == "$transcript":
+            draft.transcript = read_transcript(self._files, member, path)
         elif member.key == "$schema" and not isinstance(member.value.data, str):
             self._files.error("this must be the address of a JSON Schema, a string", member.value.start, path)
 

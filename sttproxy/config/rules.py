@@ -1,5 +1,5 @@
 """
-The rules for single fields.
+The rules for single fields, and those for transcripts.
 """
 
 from __future__ import annotations
@@ -9,11 +9,15 @@ import functools
 import json
 import re
 from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
 from .names import LISTS
 from .tokens import last_words
+
+if TYPE_CHECKING:
+    from ..transcripts.cleaning import Cleaning
 
 #: Longest value, in bytes, for which a table keeps the result, and the number of such values.
 _SHORT, _MOST_OFTEN = 64, 256
@@ -279,3 +283,16 @@ class Rename:
 def may_repeat(name: str) -> bool:
     """Whether a field of this name is an element of a list or of an object, of which a form has several."""
     return name.endswith("]") or name in LISTS
+
+
+@attrs.frozen
+class TranscriptRules:
+    """
+    The rules for the texts of transcripts.
+
+    :ivar values: the rules as `transcripts.compiling` takes them.  Rules with equal values are equal.
+    :ivar cleaning: the compiled rules.
+    """
+
+    values: dict[str, Any]
+    cleaning: Cleaning = attrs.field(eq=False)

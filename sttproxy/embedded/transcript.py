@@ -13,6 +13,8 @@ from enum import Enum
 
 from attrs import frozen
 
+from sttproxy.transcripts.times import timestamp
+
 
 class Format(Enum):
     """The values of ``response_format``."""
@@ -79,14 +81,6 @@ def render(transcript: Transcript, form: Format, words: bool = False) -> tuple[b
     if form is Format.VERBOSE_JSON:
         return _json(_verbose(transcript, words))
     return b"text/plain; charset=utf-8", _PLAIN[form](transcript).encode()
-
-
-def timestamp(seconds: float, point: str) -> str:
-    """``HH:MM:SS.mmm`` with the given decimal point; hours have more than two digits if necessary."""
-    milliseconds = round(seconds * 1000)
-    minutes, milliseconds = divmod(milliseconds, 60_000)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours:02}:{minutes:02}:{milliseconds // 1000:02}{point}{milliseconds % 1000:03}"
 
 
 def _json(value: object) -> tuple[bytes, bytes]:

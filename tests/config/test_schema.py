@@ -12,6 +12,8 @@ files that a schema cannot describe:
 - characters that are not printable, beyond the common ones;
 - included files that cannot be read, are too large, hold a NUL character or are not UTF-8;
 - a client's value of more than 64 KiB in fewer characters;
+- a pattern in ``$transcript`` that is none, matches an empty text or every text, or a key of ``replace`` that is the
+  same as another one; values that keep finding keys; a conversion without the package opencc;
 - a choice of ``$choose`` with an unknown profile, an address that is none, a path without rules, or a header twice;
 - files that are not JSON, have the same member twice, are too large or nest too deep.
 """
@@ -46,6 +48,8 @@ BEYOND_SCHEMA = (
     "is not an address",
     "has no rules",
     "same header",
+    *("this needs the package opencc", "this is not a pattern", "it matches everywhere", "this matches every text"),
+    *("apart from blanks", "again and again", "the value of a pattern", "the flag", "a flag is there twice"),
 )
 
 #: Files and whether they are valid; each rule has files that keep it and files that break it.
@@ -244,6 +248,36 @@ RULES: tuple[tuple[JSON, bool], ...] = (
         ({"$choose": [{"header": {"a": text}, "profile": ""}]}, False)
         for text in ("", " ", " a", "a ", "a\n", "\ta", "a\x00", "a\x7f", None, 1, ["a"])
     ),
+    ({"$transcript": {}}, True),
+    ({"$transcript": []}, False),
+    ({"$transcript": None}, False),
+    ({"$profiles": {"p": {"$transcript": {"trim": True, "$comment": 1}}}}, True),
+    *(({"$transcript": {"trim": value}}, value is True) for value in (True, 1, None, "yes")),
+    *(({"$transcript": {"collapse_repeats": value}}, True) for value in (2, 3.0, 1000)),
+    *(({"$transcript": {"collapse_repeats": value}}, False) for value in (1, 0, -3, 2.5, "3", True, None)),
+    *(({"$transcript": {"chinese": value}}, False) for value in ("", "T2S", "zh", None, 1, [])),
+    ({"$transcript": {"chinese": "tw2sp"}}, True),
+    ({"$transcript": {"deliver": "as-is"}}, False),
+    ({"$transcript": {"replace": {}}}, True),
+    ({"$transcript": {"replace": []}}, False),
+    ({"$transcript": {"replace": {"$comment": 1, "a": "", "/b+/i": "c", "$file": "x"}}}, True),
+    *(({"$transcript": {"replace": {key: "x"}}}, False) for key in ("", " ", "\n")),
+    *(({"$transcript": {"replace": {"a": value}}}, False) for value in (None, 1, True, [], {"$file": "p"})),
+    ({"$transcript": {"drop": {}}}, False),
+    ({"$transcript": {"drop": {"$comment": 1}}}, False),
+    ({"$transcript": {"drop": "known"}}, False),
+    ({"$transcript": {"drop": {"phrases": "known"}}}, True),
+    *(({"$transcript": {"drop": {"phrases": value}}}, False) for value in ("all", None, ["known"])),
+    ({"$transcript": {"drop": {"phrase": "known", "also": []}}}, False),
+    ({"$transcript": {"drop": {"also": []}}}, True),
+    ({"$transcript": {"drop": {"also": ["a", "…", {"$file": "p", "$comment": 1}]}}}, True),
+    *(({"$transcript": {"drop": {"also": value}}}, False) for value in ("a", {"$file": "p"}, None)),
+    *(
+        ({"$transcript": {"drop": {"also": [value]}}}, False)
+        for value in ("", " ", 1, None, [], ["a"], {}, {"$file": ""}, {"$file": "p", "a": 1})
+    ),
+    *(({"$transcript": {"drop": {"no_speech_prob": value}}}, True) for value in (0, 0.8, 0.999)),
+    *(({"$transcript": {"drop": {"no_speech_prob": value}}}, False) for value in (1, 1.0, -0.1, "0.8", True, None)),
     ({"$defaults": {}}, False),
     ({"$Map": {}}, False),
 )

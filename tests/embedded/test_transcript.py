@@ -9,7 +9,7 @@ import json
 from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
-from sttproxy.embedded.transcript import Format, Segment, Transcript, Word, render, timestamp
+from sttproxy.embedded.transcript import Format, Segment, Transcript, Word, render
 
 WORDS = (Word(" Good", 0.0, 0.5), Word(" morning.", 0.5, 1.25))
 HEARD = Transcript(
@@ -65,8 +65,3 @@ class FormatTests(SynchronousTestCase):
         silence = Transcript("en", 3.0, ())
         bodies = {form.value: render(silence, form)[1] for form in (Format.TEXT, Format.SRT, Format.VTT)}
         self.assertEqual(bodies, {"text": b"\n", "srt": b"", "vtt": b"WEBVTT\n"})
-
-    def test_rounding(self) -> None:
-        """Milliseconds carry into seconds, minutes and hours; hours do not wrap."""
-        self.assertEqual(timestamp(3599.9996, "."), "01:00:00.000")
-        self.assertEqual(timestamp(360_000, ","), "100:00:00,000")

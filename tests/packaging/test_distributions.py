@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[2]
 #: Seconds that a build, or a run of tests, may take.
 LIMIT_S = 240
 #: What stands beside the modules in the wheel's package.
-DATA = {"sttproxy/py.typed", "sttproxy/stt_config.schema.json"}
+DATA = {"sttproxy/py.typed", "sttproxy/stt_config.schema.json", "sttproxy/transcripts/phrases.tsv"}
 #: The folder of the page's files, each of which is in the wheel.
 PAGE = "sttproxy/page/files/"
 #: What of the checkout is not for others.

@@ -44,6 +44,7 @@ RESERVED = (
     *("$translations", "$paths", "$choose", "path", "query", "header", "address", "key", "profile"),
     *("$comment", "$schema", "$default", "$map", "$rename", "$profiles", "$unset", "$file", "value", "when_empty"),
     *("$prepend", "$append", "max_tokens"),
+    *("$transcript", "drop", "also", "phrases", "no_speech_prob", "collapse_repeats", "replace", "trim"),
 )
 PROFILES = ("medical", "0", "A.b_c~d-e", "x" * 64)
 BAD_PROFILES = ("", "-a", ".a", "_a", "~", "a b", "a/b", "名", "é", "a\n", "x" * 65)
@@ -80,7 +81,22 @@ _CHOICES = st.fixed_dictionaries(
         "key": st.just("sha256:" + "aB" * 32),
     },
 )
-_SWITCH = {"$translations": st.booleans()}
+_DROPPED = st.fixed_dictionaries(
+    {"also": st.lists(st.sampled_from(("bye", "…", "谢谢")) | _FILE, max_size=2)},
+    optional={"phrases": st.just("known"), "no_speech_prob": st.sampled_from((0, 0.8))},
+)
+_TRANSCRIPTS = st.fixed_dictionaries(
+    {},
+    optional={
+        "drop": _DROPPED,
+        "collapse_repeats": st.integers(2, 9),
+        "replace": st.dictionaries(
+            st.sampled_from(("open a i", "/um+/i", "名")), st.sampled_from(("", "X")), max_size=2
+        ),
+        "trim": st.booleans(),
+    },
+)
+_SWITCH = {"$translations": st.booleans(), "$transcript": _TRANSCRIPTS}
 _SECTIONS = {"$default": _fields(_DEFAULTS), "$map": _fields(_TABLES), "$rename": _RENAMES}
 _UNSET = st.lists(st.sampled_from((*NAMES, "", "file")), max_size=2)
 

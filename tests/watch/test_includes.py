@@ -87,6 +87,15 @@ class IncludedTests(FilesTestCase):
         (line,) = self.logged(LogLevel.info)
         self.assertIn("changed: prompt.", line)
 
+    def test_phrases(self) -> None:
+        """Phrases that a transcript's rules include are watched, too."""
+        self.watch(b'{"$transcript": {"drop": {"also": [{"$file": "prompts/a.txt"}]}}}')
+        self.write(b"three", self.a)
+        self.looks()
+        self.assertEqual(self.watcher.current.generation, 2)
+        (line,) = self.logged(LogLevel.info)
+        self.assertIn("changed: $transcript.", line)
+
     def test_half_written(self) -> None:
         """A text that grows between looks comes into force when it stops growing."""
         self.watch(INCLUDING)
