@@ -98,5 +98,7 @@ class Pages(EchoTestCase):
         """A page of another origin gets nothing; the log says why."""
         got = self.fetch("/v1/audio/transcriptions", page=self.elsewhere, **_POST, form={"model": "m"})
         self.assertIn("Failed to fetch", got.get("error", ""), got)
-        self.daemon.wait_for_log(f"OPTIONS /v1/audio/transcriptions 403 .*'{self.elsewhere}' may not use this proxy")
+        self.daemon.wait_for_log(
+            f"OPTIONS /v1/audio/transcriptions HTTP/1.1 403 .*'{self.elsewhere}' may not use this proxy"
+        )
         self.assertIn("Failed to fetch", self.fetch("/stats", page=self.elsewhere).get("error", ""))

@@ -243,7 +243,10 @@ class Addresses(StartTestCase):
             self.addCleanup(peer.close)
             peer.send(request("GET", f"/{client}", *header))
             self.assertEqual(peer.read_message().status, 200)
-            until(lambda line=f"#info] {client} GET /{client} 200 ": line in daemon.log(), "the line of the request")
+            until(
+                lambda line=f"#info] {client} GET /{client} HTTP/1.1 200 ": line in daemon.log(),
+                "the line of the request",
+            )
 
     def test_tcp6(self) -> None:
         """--listen accepts Twisted's endpoint descriptions, also tcp6."""

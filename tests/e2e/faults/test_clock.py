@@ -87,7 +87,7 @@ class ClockSteps(FaultTestCase):
 
     def logged_seconds(self, path: str) -> float:
         """The duration of a request in the log."""
-        return float(until(lambda: re.search(rf"{path} 204 0 B (\S+) s", self.daemon.log()), "its line")[1])
+        return float(until(lambda: re.search(rf"{path} HTTP/1.1 204 0 B (\S+) s", self.daemon.log()), "its line")[1])
 
     def test_edits(self) -> None:
         """An edit takes effect, whatever the clock shows."""
