@@ -49,6 +49,11 @@ class Message:
         return [value for key, value in self.headers if key.lower() == name.lower()]
 
     @property
+    def passed(self) -> list[Header]:
+        """The headers without the identifier of the request, which the proxy writes."""
+        return [header for header in self.headers if header[0] != b"X-Request-ID"]
+
+    @property
     def chunked(self) -> bool:
         return self.values(b"Transfer-Encoding") == [b"chunked"]
 

@@ -55,18 +55,18 @@ class HopByHop(FaultTestCase):
         written = [(b"X-Forwarded-For", b"127.0.0.1"), (b"X-Forwarded-Proto", b"http")]
         written.append((b"X-Forwarded-Host", b"stt.test"))
         self.assertRegex(received.values(b"CDN-Loop")[0], rb"\Asttproxy-[0-9a-f]{16}\Z")
-        self.assertEqual(received.headers[:-1], [(b"Host", b"stt.test"), *PASSED, *written])
+        self.assertEqual(received.passed[:-1], [(b"Host", b"stt.test"), *PASSED, *written])
 
     def test_response(self) -> None:
         """A response is relayed with its end-to-end headers, and no other."""
         headers = [*PASSED, *HOP, *NAMED, (b"Server", b"other/1"), counted(b"ok"), (b"Date", b"then")]
         _, answer = self.exchange(request("GET", "/"), head(OK, headers) + b"ok")
-        self.assertEqual(answer.headers, [*PASSED, (b"Server", b"other/1"), counted(b"ok"), (b"Date", b"then")])
+        self.assertEqual(answer.passed, [*PASSED, (b"Server", b"other/1"), counted(b"ok"), (b"Date", b"then")])
 
     def test_nothing_is_added(self) -> None:
         """No header is added to a response that has only its length."""
         _, answer = self.exchange(request("GET", "/"), head(OK, [counted(b"ok")]) + b"ok")
-        self.assertEqual(answer.headers, [counted(b"ok")])
+        self.assertEqual(answer.passed, [counted(b"ok")])
 
     def test_what_may_not_be_named(self) -> None:
         """Connection cannot remove headers that are essential to the request."""

@@ -196,7 +196,7 @@ class Upgrades(FaultTestCase):
         accept = (b"Sec-WebSocket-Accept", b"x")
         upstream.send(head(b"HTTP/1.1 101 Sure", [accept, *UPGRADE]))
         answer = client.read_message()
-        self.assertEqual((answer.start, answer.headers), (b"HTTP/1.1 101 Sure", [accept, *UPGRADE]))
+        self.assertEqual((answer.start, answer.passed), (b"HTTP/1.1 101 Sure", [accept, *UPGRADE]))
 
     def test_early_bytes(self) -> None:
         """Bytes that either end sends at once after its head reach the other end."""
