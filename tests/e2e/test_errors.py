@@ -65,9 +65,9 @@ class ErrorTestCase(StagedTestCase):
         """Check that the response is this error."""
         self.assertEqual((answer.status, answer.values(b"Content-Type")), (status, [b"application/json"]), answer.body)
         body = answer.json()
-        self.assertEqual(list(body), ["error"])
-        self.assertEqual(sorted(body["error"]), ["code", "message", "param", "type"])
-        self.assertEqual(body["error"]["code"], code)
+        self.assertEqual(list(body), ["error", "request_id"])
+        self.assertEqual(sorted(body["error", "request_id"]), ["code", "message", "param", "type"])
+        self.assertEqual(body["error", "request_id"]["code"], code)
         for word in words:
             self.assertIn(word, body["error"]["message"])
 
