@@ -7,10 +7,10 @@ from __future__ import annotations
 from typing import Any
 
 from .model import Config, Rules
-from .rules import Field, Removed
+from .rules import Field, Joined, Map, Text
 
-#: What a rule does, by the words that the page and ``sttproxy explain`` use.
-FORCED, REMOVED, JOINED, MAPPED, RENAMED, DEFAULT = "forced", "removed", "joined", "mapped", "renamed", "default"
+#: What a rule does.
+FORCED, REMOVED, JOINED, MAPPED, DEFAULT, RENAMED = "forced", "removed", "joined", "mapped", "default", "renamed"
 
 
 def outline(config: Config, *, values: bool = False) -> list[dict[str, Any]]:
@@ -26,20 +26,34 @@ def outline(config: Config, *, values: bool = False) -> list[dict[str, Any]]:
 
 
 def _rules(rules: Rules, values: bool) -> list[dict[str, Any]]:
-    found = [_rule(field, FORCED if field.parts else REMOVED, values) for field in rules.forced]
-    found += [_rule(rule.alone, JOINED, values) for rule in rules.joined]
-    for rule in rules.maps_by_name.values():
-        table = {old: "null" if isinstance(new, Removed) else new.json for old, new in rule.table.items()}
-        found.append({"field": rule.name, "rule": MAPPED} | ({"table": table} if values else {}))
-    # The new name is no value.
-    found += [{"field": rule.name, "rule": RENAMED, "value": rule.new} for rule in rules.renames]
-    for default in rules.defaults_by_name.values():
-        found.append(_rule(default.field, DEFAULT, values) | {"when_empty": default.when_empty})
-    return found
+    return [
+        *({"field": rule.name, "rule": RENAMED, "new_name": rule.new} for rule in rules.renames),
+        *(_field(field, FORCED if field.parts else REMOVED, values) for field in rules.forced),
+        *(_joined(rule, values) for rule in rules.joined),
+        *(_map(rule, values) for rule in rules.maps_by_name.values()),
+        *(
+            _field(rule.field, DEFAULT, values) | {"when_empty": rule.when_empty}
+            for rule in rules.defaults_by_name.values()
+        ),
+    ]
 
 
-def _rule(field: Field, rule: str, values: bool) -> dict[str, Any]:
+def _field(field: Field, rule: str, values: bool) -> dict[str, Any]:
     shown: dict[str, Any] = {"field": field.name, "rule": rule}
     if values and field.json is not None:
         shown["value"] = field.json
+    return shown
+
+
+def _joined(rule: Joined, values: bool) -> dict[str, Any]:
+    shown: dict[str, Any] = {"field": rule.name, "rule": JOINED, "max_tokens": rule.max_tokens}
+    if values:
+        shown |= {"before": Text(rule.before).json, "after": Text(rule.after).json}
+    return shown
+
+
+def _map(rule: Map, values: bool) -> dict[str, Any]:
+    shown: dict[str, Any] = {"field": rule.name, "rule": MAPPED}
+    if values:
+        shown["table"] = {old: new.json if isinstance(new, Text) else None for old, new in rule.table.items()}
     return shown

@@ -9,6 +9,8 @@ import re
 from twisted.trial.unittest import SynchronousTestCase
 
 from sttproxy import errors
+from sttproxy.config.outline import DEFAULT, FORCED, JOINED, MAPPED, REMOVED, RENAMED
+from sttproxy.forms.evaluation import ACTS
 from sttproxy.monitor.record import PHASES, ROUTES
 from sttproxy.page.document import SCRIPTS
 from sttproxy.page.texts import choose, load, read
@@ -45,11 +47,13 @@ class TextsTests(SynchronousTestCase):
         self.assertEqual(unused, [])
 
     def test_codes(self) -> None:
-        """The codes of the proxy have texts: errors, phases, routes."""
+        """The codes of the proxy have texts: errors, phases, routes, rules and what they do."""
         words = self.languages["en"]
         kinds = [kind for kind in vars(errors).values() if isinstance(kind, type)]
         wanted = [f"error.{kind.code}" for kind in kinds if issubclass(kind, errors.ProxyError)]
         wanted += [f"phase.{phase}" for phase in PHASES] + [f"route.{route}" for route in ROUTES]
+        wanted += [f"act.{act}" for act in (*ACTS, "replaced")]
+        wanted += [f"rule.{rule}" for rule in (FORCED, REMOVED, JOINED, MAPPED, DEFAULT, RENAMED)]
         self.assertEqual([name for name in wanted if name not in words], [])
 
     def test_choose(self) -> None:

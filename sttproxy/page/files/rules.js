@@ -40,12 +40,19 @@ function showOutline() {
     options(byId("profile"), outline.map((each) => [each.profile, profileName(each.profile)]));
 }
 
+/** What a rule sends or replaces, as far as the values were asked for. */
+function ruleValues(rule) {
+    const value = (text) => make("code", { class: "value" }, text);
+    if (rule.new_name !== undefined) return [make("span", {}, "→"), make("code", {}, rule.new_name)];
+    if (rule.table) return Object.entries(rule.table).map(([old, replacement]) => value(`${old} → ${replacement ?? say("rule.removed")}`));
+    if (rule.before !== undefined) return [value(`${rule.before} + … + ${rule.after}`)];
+    if (rule.value !== undefined) return [value(rule.value)];
+    return rule.rule === "removed" ? [] : [make("span", { class: "value hidden-value", title: say("values.hidden") }, "••••")];
+}
+
 function ruleItem(rule) {
-    const hidden = rule.rule !== "removed" && rule.value === undefined && rule.table === undefined;
-    const values = rule.table ? Object.entries(rule.table).map(([old, replacement]) => make("code", { class: "value" }, `${old} → ${replacement}`))
-        : rule.value !== undefined ? [make("code", { class: "value" }, rule.value)]
-        : hidden ? [make("span", { class: "value hidden-value", title: say("values.hidden") }, "••••")] : [];
-    return make("li", {}, badge(`rule ${rule.rule}`, say(`rule.${rule.rule}`)), make("code", {}, rule.field), ...values, rule.when_empty ? make("span", { class: "reason" }, say("rule.when_empty")) : null);
+    const notes = [rule.when_empty && say("rule.when_empty"), rule.max_tokens && say("rule.max_tokens", { count: number(rule.max_tokens) })].filter(Boolean);
+    return make("li", {}, badge("plain", say(`rule.${rule.rule}`)), make("code", {}, rule.field), ruleValues(rule), notes.map((note) => make("span", { class: "reason" }, note)));
 }
 
 byId("show-values").addEventListener("click", () => {

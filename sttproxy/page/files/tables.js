@@ -71,8 +71,9 @@ const ACTS = ["forced", "replaced", "defaulted", "mapped", "removed", "joined", 
 
 function showRuleCounts(numbers) {
     const names = [...new Set(ACTS.flatMap((act) => Object.keys(numbers.rules[act] ?? {})))].sort();
-    const rows = names.map((name) => [make("code", {}, name), ...ACTS.map((act) => number(numbers.rules[act]?.[name] ?? 0))]);
-    showCounts("field", names.length, [say("field"), ...ACTS.map((act) => say(`act.${act}`))], rows, numbers.rules);
+    const acts = ACTS.filter((act) => numbers.rules[act]);
+    const rows = names.map((name) => [make("code", {}, name), ...acts.map((act) => number(numbers.rules[act][name] ?? 0))]);
+    showCounts("field", names.length, [say("field"), ...acts.map((act) => say(`act.${act}`))], rows, numbers.rules);
     const refusals = Object.entries(numbers.refusals);
     showCounts("refusal", refusals.length, [say("refusals.reason"), say("groups.requests")], refusals.map(([code, count]) => [make("span", {}, sayIfKnown("error", code), " ", make("code", {}, code)), number(count)]), refusals);
 }
