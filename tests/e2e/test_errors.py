@@ -66,8 +66,8 @@ class ErrorTestCase(StagedTestCase):
         self.assertEqual((answer.status, answer.values(b"Content-Type")), (status, [b"application/json"]), answer.body)
         body = answer.json()
         self.assertEqual(list(body), ["error", "request_id"])
-        self.assertEqual(sorted(body["error", "request_id"]), ["code", "message", "param", "type"])
-        self.assertEqual(body["error", "request_id"]["code"], code)
+        self.assertEqual(sorted(body["error"]), ["code", "message", "param", "type"])
+        self.assertEqual(body["error"]["code"], code)
         for word in words:
             self.assertIn(word, body["error"]["message"])
 
