@@ -231,7 +231,7 @@ class Upload:
         self._request.send_informational(head.status, head.phrase, headers)
 
 
-@attrs.frozen
+@attrs.define  # a frozen one takes four times as long to be made
 class Hop:
     """
     A server that a request may go to.
