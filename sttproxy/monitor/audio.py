@@ -11,8 +11,9 @@ KEPT = 4096
 
 #: A member of a JSON object.  In a string, the quotes would be escaped.
 _DURATION = re.compile(rb'(?<!\\)"duration"\s*:\s*"?([0-9]{1,7}(?:\.[0-9]{1,20})?)"?\s*[,}]')
-#: The end of a cue, in SRT or WebVTT.
-_CUE_END = re.compile(rb"--> *(?:([0-9]{2,4}):)?([0-9]{2}):([0-9]{2}[.,][0-9]{3})")
+#: A time in SRT or WebVTT, and the times of a cue, which begin a line.
+_TIME = rb"(?:[0-9]{2,4}:)?[0-9]{2}:[0-9]{2}[.,][0-9]{3}"
+_CUE = re.compile(rb"^%b +--> +(%b)" % (_TIME, _TIME), re.MULTILINE)
 
 
 class Sample:
@@ -44,14 +45,13 @@ class Sample:
         # What was left out stands as a byte that neither a number nor space can have.
         gap = b"" if self._size == len(self._first) + len(self._last) else b"\0"
         text = self._first + gap + self._last
-        duration = _DURATION.search(text) if b'"duration"' in text else None
-        if duration is not None:
-            return float(duration[1])
-        end = None
-        if b"-->" in text:
-            for cue in _CUE_END.finditer(text):
-                end = cue
-        if end is None:
+        if text.lstrip().startswith(b"{"):
+            duration = _DURATION.search(text) if b'"duration"' in text else None
+            return None if duration is None else float(duration[1])
+        cues = _CUE.findall(text) if b"-->" in text else []
+        if not cues:
             return None
-        hours, minutes, seconds = end.groups(b"0")
-        return int(hours) * 3600 + int(minutes) * 60 + float(seconds.replace(b",", b"."))
+        seconds = 0.0
+        for part in cues[-1].replace(b",", b".").split(b":"):
+            seconds = 60 * seconds + float(part)
+        return seconds

@@ -30,6 +30,21 @@ def _cues(line: str, mark: str, count: int) -> bytes:
     return "\n\n".join(f"{line}{times[at]} --> {times[at + 1]}\nWords" for at in range(count)).encode()
 
 
+class SpokenTests(SynchronousTestCase):
+    """A transcript whose words look like times."""
+
+    def test_json(self) -> None:
+        """Words of a transcript in JSON are not taken for a cue."""
+        self.assertIsNone(_seconds(b'{"text": "00:00:00,000 --> 00:00:01,000"}'))
+        self.assertIsNone(_seconds(b' {"text": "\\n00:00:00,000 --> 00:00:01,000"}'))
+
+    def test_cue(self) -> None:
+        """Words of a cue are not taken for the times of another one."""
+        for mark in (",", "."):
+            times = f"00:00:00{mark}000 --> 00:00:04{mark}500"
+            self.assertEqual(_seconds(f"1\n{times}\nhe wrote --> 00:00:01{mark}000\n".encode()), 4.5)
+
+
 class VerboseTests(SynchronousTestCase):
     """verbose_json."""
 
