@@ -112,7 +112,7 @@ class RefusalTests(PairingTestCase):
         connection ends.
         """
         long = self.ask(asked("GET", "/" + "x" * 9000)).read_message()
-        self.assertEqual((long.status, list(long.json())), (414, ["error"]))
+        self.assertEqual((long.status, list(long.json())), (414, ["error", "request_id"]))
         connection = self.connect()
         try:
             large = self.ask(asked("GET", "/", *[(b"x-large", b"x" * 1000)] * 200), connection=connection)
