@@ -6,8 +6,7 @@ Each transfer has three endings, in both directions: done, upstream failed, clie
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from typing import Protocol as Structure
+from collections.abc import Callable, Iterator
 
 import attrs
 from twisted.internet.defer import Deferred
@@ -16,33 +15,27 @@ from twisted.internet.protocol import Protocol, connectionDone
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 from twisted.web.client import ResponseDone
-from zope.interface import implementer
 
 from . import requestid
 from .deadline import Deadline
-from .errors import Header, ProxyError, UpstreamError, UpstreamTimeout
+from .errors import Header, UpstreamError, UpstreamTimeout
 from .headers import end_to_end
 from .http1.responses import ResponseHead
-from .inbound.interfaces import BodyReceiver, BodySource
 from .inbound.request import Request
-from .monitor.record import RECEIVING, SENDING, WAITING, WORKING
+from .monitor.record import WAITING
 from .monitor.server import Server
 from .routes import Mount
 from .trailers import forwardable
 from .tunnel import TunnelEnd, connect, ends
+from .upload import Upload
 from .upstream.client import Upstream
-from .upstream.interfaces import IOutgoing, OutgoingHead
+from .upstream.interfaces import OutgoingHead
 from .upstream.response import Response
 
 log = Logger()
 
-#: Most bytes of a body that are kept, so that they can be sent again after the upstream has refused the request.  Most
-#: spoken commands are shorter.
-MAX_KEPT = 64 * 1024
-
 #: Returns additional headers for a response when it begins.
 Notes = Callable[[], "list[Header]"]
-
 
 #: Makes the two ends of the tunnel after a 101, at the client and at the server; raises `UpstreamError` when the 101
 #: must not be relayed.
@@ -53,182 +46,6 @@ def unread(clock: IReactorTime, head: ResponseHead) -> tuple[TunnelEnd, TunnelEn
     """The ends of a tunnel for any protocol."""
     websocket = [value.lower() for value in head.values(b"upgrade")] == [b"websocket"]
     return ends(clock, websocket)
-
-
-class Rewriter(Structure):
-    """Rewrites a body in transit; see `forms`."""
-
-    def feed(self, data: bytes) -> list[bytes]:
-        """Take bytes; return those to send."""
-
-    def finish(self) -> list[bytes]:
-        """The body is complete; return the last bytes to send."""
-
-
-class Untouched:
-    """The rewriter that changes nothing."""
-
-    def feed(self, data: bytes) -> list[bytes]:
-        return [data]
-
-    def finish(self) -> list[bytes]:
-        return []
-
-
-@implementer(IOutgoing)
-class Upload:
-    """
-    A request in transit from the client to the upstream: its head and its body.
-
-    :ivar head: for the server that it goes to.
-    :ivar begun: whether a server has got any of it.
-
-    A streamed body is read only when the upstream is connected.  If the upstream is down, the client gets its 502
-    before the upload.
-    """
-
-    def __init__(
-        self,
-        request: Request,
-        body: BodySource,
-        rewriter: Rewriter,
-        length: int | None,
-        *,
-        keeps_trailers: bool = False,
-    ) -> None:
-        """
-        :param body: what is rewritten and sent; usually the request's own body.
-        :param length: of the rewritten body, in bytes; None for a chunked one.
-        :param keeps_trailers: whether the body's trailers are forwarded.
-        """
-        self.head: OutgoingHead
-        self.length = length
-        self._request = request
-        self._record = request.record
-        self._body = body
-        self._rewriter = rewriter
-        self._keeps_trailers = keeps_trailers
-        self._receiver: BodyReceiver | None = None
-        self._ended: Callable[[], None] | None = None
-        self.begun = False
-        #: What was sent, from the first byte on; None if it is too much to be kept.
-        self._kept: list[bytes] | None = []
-        self._kept_size = 0
-        self._complete = False
-        self._trailers: Sequence[Header] = ()
-        self._error: ProxyError | None = None
-
-    def when_ended(self, ended: Callable[[], None]) -> None:
-        """Set a callback for the end of the body, complete or not."""
-        self._ended = ended
-
-    def connected(self, reused: bool) -> None:
-        self._record.reused = reused
-        if not self._request.body.complete:
-            self._enter(RECEIVING)
-
-    def _enter(self, phase: int) -> None:
-        self._record.enter(phase, self._request.site.clock.seconds())
-
-    def deliver(self, receiver: BodyReceiver) -> None:
-        """Begin to send the body, or send it again after `recall`."""
-        self._receiver = receiver
-        if not self.begun:
-            self.begun = True
-            self._body.deliver(self)
-            return
-        for data in self._kept or ():
-            if self._receiver is receiver:
-                receiver.body_received(data)
-        if self._receiver is not receiver:
-            return
-        if self._error is not None or self._complete:
-            self._receiver = None
-        if self._error is not None:
-            receiver.body_failed(self._error)
-        elif self._complete:
-            receiver.body_ended(self._trailers)
-        else:
-            self._body.resumeProducing()
-
-    def recall(self) -> bool:
-        if self._kept is None:
-            return False
-        self._receiver = None
-        self._body.pauseProducing()
-        return True
-
-    @property
-    def unsent(self) -> int:
-        return 0 if self._receiver is None else self._receiver.unsent
-
-    def body_received(self, data: bytes) -> None:
-        try:
-            pieces = self._rewriter.feed(data)
-        except ProxyError as error:
-            self.body_failed(error)
-        else:
-            self._send(pieces)
-
-    def body_ended(self, trailers: Sequence[Header] = ()) -> None:
-        try:
-            pieces = self._rewriter.finish()
-        except ProxyError as error:
-            self.body_failed(error)
-        else:
-            self._send(pieces)
-            self._complete = True
-            self._enter(WORKING)
-            if trailers and self._keeps_trailers:
-                self._trailers = forwardable(self._request.head, trailers)
-            receiver = self._end()
-            if receiver is not None:
-                receiver.body_ended(self._trailers)
-
-    def body_failed(self, error: ProxyError) -> None:
-        self._error = error
-        receiver = self._end()
-        self._body.stopProducing()
-        if receiver is not None:
-            receiver.body_failed(error)
-
-    def _send(self, pieces: list[bytes]) -> None:
-        data = pieces[0] if len(pieces) == 1 else b"".join(pieces)
-        if not data:
-            return
-        self._record.sent_bytes += len(data)
-        if self._kept is not None:
-            self._kept.append(data)
-            self._kept_size += len(data)
-            if self._kept_size > MAX_KEPT and self._receiver is not None:
-                self._kept = None
-        if self._receiver is not None:
-            self._receiver.body_received(data)
-
-    def _end(self) -> BodyReceiver | None:
-        receiver, self._receiver = self._receiver, None
-        ended, self._ended = self._ended, None
-        if ended is not None:
-            ended()
-        return receiver
-
-    def pauseProducing(self) -> None:
-        self._enter(SENDING)
-        self._body.pauseProducing()
-
-    def resumeProducing(self) -> None:
-        self._enter(RECEIVING)
-        self._body.resumeProducing()
-
-    def stopProducing(self) -> None:
-        self._kept = None
-        self._end()
-        self._body.stopProducing()
-
-    def informed(self, head: ResponseHead) -> None:
-        """Relay an interim response."""
-        headers = end_to_end(head)
-        self._request.send_informational(head.status, head.phrase, headers)
 
 
 @attrs.define  # a frozen one takes four times as long to be made
@@ -311,7 +128,7 @@ class Relay(Protocol):
         self._response = response
         head = response.head
         headers = requestid.without(head, end_to_end(head))
-        self._request.record.server_request_id = requestid.server_id(head)
+        self._request.record.server_request_id = requestid.stated(head)
         if self._mount is not None:
             headers = self._mount.amended(headers)
         if head.status == 101:

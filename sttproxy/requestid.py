@@ -40,17 +40,19 @@ def _identifiers() -> Iterator[str]:
 _made = _identifiers()
 
 
+def stated(head: Head) -> str:
+    """The identifier in a head; empty: none, or not a sane one."""
+    values = head.index.get(b"x-request-id")
+    return values[0].decode() if values and len(values) == 1 and _SANE.fullmatch(values[0]) else ""
+
+
 def request_id(head: Head | None) -> str:
     """
     The identifier of a request: the client's, if there is one and it is sane, else a new one.
 
     :param head: None if it could not be read.
     """
-    if head is not None and b"x-request-id" in head.index:
-        values = head.index[b"x-request-id"]
-        if len(values) == 1 and _SANE.fullmatch(values[0]):
-            return values[0].decode()
-    return next(_made)
+    return (stated(head) if head is not None else "") or next(_made)
 
 
 def without(head: Head, headers: list[Header]) -> list[Header]:
@@ -62,12 +64,6 @@ def without(head: Head, headers: list[Header]) -> list[Header]:
     if not head.has(SPELLINGS):
         return headers
     return [header for header in headers if header[0].lower() not in SPELLINGS]
-
-
-def server_id(head: Head) -> str:
-    """The identifier that a server gave the request in its response; empty: none, or not a sane one."""
-    values = head.values(b"x-request-id")
-    return values[0].decode() if len(values) == 1 and _SANE.fullmatch(values[0]) else ""
 
 
 def trace_id(head: Head) -> str | None:

@@ -70,9 +70,10 @@ ROOMS: dict[str, frozenset[str]] = {
         "admission": "errors",
         "tunnel": "deadline transport websocket inbound",
         "websocket": "",
-        "relay": "errors headers trailers http1 deadline tunnel requestid routes inbound monitor upstream",
+        "upload": "errors headers http1 inbound monitor trailers upstream",
+        "relay": "errors headers http1 deadline inbound monitor requestid routes trailers tunnel upload upstream",
         "resources": "admission config cors errors forms headers http1 inbound loops metrics monitor page profiles "
-        "realtime relay requestid routes trailers tunnel upstream",
+        "realtime relay requestid routes trailers tunnel upload upstream",
         "daemon": "transport inbound upstream logs signals",
         "console": "commands signals",
         "backends": "*",

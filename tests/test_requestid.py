@@ -71,7 +71,7 @@ class IdentifierTests(SynchronousTestCase):
         """Whatever a server sends, its identifier is one visible word or nothing."""
         clean = re.sub(rb"[\r\n\0-\x1f\x7f]", b"", value).strip()
         head = parse_response(b"HTTP/1.1 200 OK\r\nX-Request-ID: " + clean + b"\r\n\r\n", b"GET")
-        found = requestid.server_id(head)
+        found = requestid.stated(head)
         self.assertTrue(found.isascii() and len(found.split()) == bool(found), found)
 
 

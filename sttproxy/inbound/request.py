@@ -140,10 +140,13 @@ class Request(server.Request):
                 headers=((b"Allow", allowed),),
             ) from None
         if body is not NOT_DONE_YET:
-            answer = cast(bytes, body)
-            self.setHeader(b"Content-Length", b"%d" % len(answer))
-            self.write(answer)
-            self.finish()
+            self.respond(cast(bytes, body))
+
+    def respond(self, body: bytes) -> None:
+        """Send a whole body, with the head from `setResponseCode` and `setHeader`."""
+        self.setHeader(b"Content-Length", b"%d" % len(body))
+        self.write(body)
+        self.finish()
 
     def send_head(self, status: int, phrase: bytes | None, headers: list[Header], length: int | None) -> None:
         """

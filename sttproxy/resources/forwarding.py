@@ -17,8 +17,9 @@ from ..inbound.interfaces import BodySource
 from ..inbound.request import Request
 from ..monitor.record import PASS_THROUGH
 from ..monitor.server import Server
-from ..relay import Hop, Notes, Relay, Rewriter, Tunnels, Untouched, Upload, unread
+from ..relay import Hop, Notes, Relay, Tunnels, unread
 from ..routes import Mount
+from ..upload import Rewriter, Untouched, Upload
 from ..upstream.client import Upstream
 from ..upstream.interfaces import OutgoingHead
 

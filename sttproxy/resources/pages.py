@@ -92,10 +92,7 @@ class Health(Page):
             content["servers"] = servers
         if trouble:
             content["error"] = request.why = trouble
-        body = self._json(request, 503 if trouble else 200, content)
-        request.setHeader(b"Content-Length", b"%d" % len(body))
-        request.write(body)
-        request.finish()
+        request.respond(self._json(request, 503 if trouble else 200, content))
 
 
 def _server(name: str, trouble: str) -> dict[str, Any]:
@@ -146,9 +143,7 @@ class MetricsPage(Page):
         request.setHeader(b"Content-Type", content_type.encode())
         request.setHeader(b"Cache-Control", b"no-store")
         request.setHeader(b"Vary", b"Accept")
-        request.setHeader(b"Content-Length", b"%d" % len(body))
-        request.write(body)
-        request.finish()
+        request.respond(body)
 
 
 def _is_up(trouble: str) -> bool:

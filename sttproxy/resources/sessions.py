@@ -16,8 +16,8 @@ from ..headers import end_to_end, upgrade_asked
 from ..http1.responses import ResponseHead
 from ..inbound.request import Request
 from ..monitor.record import REALTIME
-from ..relay import Untouched
 from ..tunnel import TunnelEnd, session_ends
+from ..upload import Untouched
 from .forwarding import Forwarding, Targets, upgrading
 
 _WEBSOCKET = b"websocket"

@@ -24,8 +24,9 @@ from ..inbound.interfaces import BodySource
 from ..inbound.request import Request
 from ..monitor.audio import Sample
 from ..monitor.record import RECEIVING, TRANSCRIPTION, WAITING
-from ..relay import Notes, Rewriter, Untouched
+from ..relay import Notes
 from ..routes import canonical
+from ..upload import Rewriter, Untouched
 from .forwarding import Forwarding, Targets
 
 log = Logger()

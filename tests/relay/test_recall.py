@@ -1,5 +1,5 @@
 """
-Tests for :class:`sttproxy.relay.Upload`: a body that is delivered a second time.
+Tests for :class:`sttproxy.upload.Upload`: a body that is delivered a second time.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from sttproxy.errors import BadRequest, Header, ProxyError
 from sttproxy.inbound.interfaces import BodyReceiver
-from sttproxy.relay import MAX_KEPT, Untouched, Upload
+from sttproxy.upload import MAX_KEPT, Untouched, Upload
 
 from ..http1.reading import request
 from ..support.requests import request_to_send

@@ -14,7 +14,7 @@ from zope.interface.verify import verifyClass, verifyObject
 from sttproxy.errors import Header, ProxyError
 from sttproxy.inbound.body import WholeBody
 from sttproxy.inbound.channel import MAX_PIPELINED
-from sttproxy.relay import Untouched, Upload
+from sttproxy.upload import Untouched, Upload
 from sttproxy.upstream.interfaces import IOutgoing, OutgoingHead
 
 from ..support.fakes import Ending, Peer
