@@ -137,7 +137,7 @@ def explain(options: ExplainOptions, out: TextIO) -> int:
         if options.describes_request or not profile:
             selection = options.request.selection(config, profile)
             out.writelines(_selected(selection, config, options.describes_request))
-            if not (selection.has_rules or selection.is_session):
+            if not selection.is_ruled:
                 return GOOD
             profile, is_session = selection.chosen.profile, selection.is_session
         rules = config.rules(profile)

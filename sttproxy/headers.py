@@ -34,10 +34,15 @@ HOP_BY_HOP = frozenset(
 #: headers that the upstream relies on.  RFC 8586 §2 requires it for CDN-Loop.
 _END_TO_END = frozenset({b"host", b"content-length", b"content-type", b"authorization", b"cdn-loop"})
 
+#: X-Request-ID, which the proxy writes itself in both directions, also with underscores: servers behind CGI-like
+#: gateways cannot tell them from hyphens.
+REQUEST_ID = frozenset(b"x%crequest%cid" % (first, second) for first in b"-_" for second in b"-_")
+_NOT_FORWARDED = HOP_BY_HOP | REQUEST_ID
+
 #: Headers that describe a body.  Trailer does, because the trailers of a rewritten body are dropped.
 _DESCRIBING = frozenset({b"content-type", b"content-length", b"trailer"})
 
-#: The forwarded headers, also with underscores: servers behind CGI-like gateways cannot tell them from hyphens.
+#: The forwarded headers, also with underscores.
 FORWARDED = frozenset(
     b"x%cforwarded%c%b" % (first, second, suffix)
     for first in b"-_"
@@ -68,10 +73,10 @@ _BOUNDARY = re.compile(rb"[ -~]{0,69}[!-~]")
 
 
 def end_to_end(head: Head) -> list[Header]:
-    """The headers that the proxy forwards, in a new list."""
-    if not head.has(HOP_BY_HOP):
+    """The headers that the proxy forwards as they are, in a new list."""
+    if not head.has(_NOT_FORWARDED):
         return head.headers.copy()
-    stop = HOP_BY_HOP.union(head.connection) - _END_TO_END
+    stop = _NOT_FORWARDED.union(head.connection) - _END_TO_END
     return [header for header in head.headers if header[0].lower() not in stop]
 
 
@@ -234,7 +239,7 @@ def keep_alive_timeout(values: Sequence[bytes]) -> float | None:
 
 def upgrade_asked(head: Head) -> bytes | None:
     """The value of Upgrade that is forwarded with a request; None if the request cannot switch protocols."""
-    if head.length != 0 or head.version != b"HTTP/1.1":
+    if b"upgrade" not in head.connection or head.length != 0 or head.version != b"HTTP/1.1":
         return None
     return upgrade_of(head.connection, head.values(b"upgrade"))
 

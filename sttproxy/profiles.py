@@ -51,6 +51,11 @@ class Selection(NamedTuple):
     chosen: Chosen
     is_session: bool = False
 
+    @property
+    def is_ruled(self) -> bool:
+        """Whether there are rules for the request: for its form, or for its session."""
+        return self.has_rules or self.is_session
+
 
 def select(config: Config, head: RequestHead, inside: bytes, default: str, client: Callable[[Head], str]) -> Selection:
     """

@@ -127,14 +127,15 @@ class Relay(Protocol):
         self._stop_waiting()
         self._response = response
         head = response.head
-        headers = requestid.without(head, end_to_end(head))
+        headers = end_to_end(head)
         self._request.record.server_request_id = requestid.stated(head)
         if self._mount is not None:
             headers = self._mount.amended(headers)
         if head.status == 101:
             self._tunnel(response, headers)
             return
-        self._request.send_head(head.status, head.phrase, headers + self._notes(), head.length)
+        headers += self._notes()
+        self._request.send_head(head.status, head.phrase, headers, head.length)
         self._server.last_success = self._request.record.since
         response.deliverBody(self)
 

@@ -13,12 +13,9 @@ import os
 import re
 from collections.abc import Iterator
 
-from .errors import Header
 from .http1.heads import Head
 
 HEADER = b"X-Request-ID"
-#: Also with underscores: servers behind CGI-like gateways cannot tell them from hyphens.
-SPELLINGS = frozenset(b"x%crequest%cid" % (first, second) for first in b"-_" for second in b"-_")
 
 #: Visible ASCII; other proxies make identifiers of 20 to 40 characters, and accept some more.
 _SANE = re.compile(rb"[!-~]{1,128}")
@@ -52,18 +49,9 @@ def request_id(head: Head | None) -> str:
 
     :param head: None if it could not be read.
     """
-    return (stated(head) if head is not None else "") or next(_made)
-
-
-def without(head: Head, headers: list[Header]) -> list[Header]:
-    """
-    Headers without an identifier, in any spelling.
-
-    :param head: what the headers come from.
-    """
-    if not head.has(SPELLINGS):
-        return headers
-    return [header for header in headers if header[0].lower() not in SPELLINGS]
+    if head is None or b"x-request-id" not in head.index:
+        return next(_made)
+    return stated(head) or next(_made)
 
 
 def trace_id(head: Head) -> str | None:

@@ -177,6 +177,7 @@ class Carrier(Structure):
         Send the head of the response, with what concerns this connection.
 
         :param headers: end-to-end headers, sent as they are; a Content-Length is among them if `length` is known.
+            What concerns this connection may be added to the list.
         :param length: of the body that follows, in bytes; None if it ends with `end_body`.
         :param bodiless: no body follows, whatever the headers say.
         """

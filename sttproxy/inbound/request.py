@@ -153,14 +153,14 @@ class Request(server.Request):
         Send the head of the response.
 
         :param headers: end-to-end headers, sent as they are; a Content-Length is among them if `length` is known.
-            The identifier of the request is not.
+            The identifier of the request is not; it is added to the list.
         :param length: of the body that follows, in bytes; None if it ends with `finish`.
         """
         assert self.channel is not None and not self.startedWriting
         self.startedWriting = 1
         self.code = status
         self.record.enter(ANSWERING, self.site.clock.seconds())
-        headers = [*headers, *self._notes()]
+        self._identify(headers)
         bodiless = self.method == b"HEAD" or status in _NO_BODY
         cors = self.site.cors
         if cors is not None:
@@ -207,7 +207,7 @@ class Request(server.Request):
         """
         Send a 101 and give the connection to another protocol.
 
-        :param headers: of the response, those of this connection included.
+        :param headers: of the response, those of this connection included; the identifier is added to the list.
         :param end: gets everything that arrives from now on, and the transport.
         :return: what has arrived for it already.
         """
@@ -216,14 +216,14 @@ class Request(server.Request):
         self.code = head.status
         self.record.enter(ANSWERING, self.site.clock.seconds())
         self._tunnelled = True
-        return self.channel.tunnel(head.phrase, [*headers, *self._notes()], end)
+        self._identify(headers)
+        return self.channel.tunnel(head.phrase, headers, end)
 
-    def _notes(self) -> list[Header]:
-        """What each response tells about its request."""
-        notes = [(requestid.HEADER, self.record.request_id.encode())]
+    def _identify(self, headers: list[Header]) -> None:
+        """Add what each response tells about its request to its headers."""
+        headers.append((requestid.HEADER, self.record.request_id.encode()))
         if self.site.server_timing:
-            notes.append((b"Server-Timing", server_timing(self.record)))
-        return notes
+            headers.append((b"Server-Timing", server_timing(self.record)))
 
     def fail(self, error: ProxyError) -> None:
         """

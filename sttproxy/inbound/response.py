@@ -62,18 +62,17 @@ class ResponseWriter:
     def send_head(
         self, status: int, phrase: bytes | None, headers: list[Header], length: int | None, *, bodiless: bool
     ) -> None:
-        own: list[Header] = []
         if length is None and not bodiless:
             if self._version == b"HTTP/1.1":
                 self._chunked = True
-                own.append((b"Transfer-Encoding", b"chunked"))
+                headers.append((b"Transfer-Encoding", b"chunked"))
             else:
                 self._connection.make_last()
         if self._connection.last():
-            own.append((b"Connection", b"close"))
+            headers.append((b"Connection", b"close"))
         elif self._version == b"HTTP/1.0":
-            own.append((b"Connection", b"keep-alive"))
-        self._writer.write(write_response(status, phrase, headers + own))
+            headers.append((b"Connection", b"keep-alive"))
+        self._writer.write(write_response(status, phrase, headers))
 
     def send_informational(self, status: int, phrase: bytes | None, headers: list[Header]) -> None:
         if self._version == b"HTTP/1.1":

@@ -129,7 +129,6 @@ class Forwarding(Resource):
             headers = [(b"Host", destination.host), *headers]
         proto = b"https" if request.isSecure() else b"http"
         headers = forwarded(head, headers, request.peer.node, proto, request.peer.trusted)
-        headers = requestid.without(head, headers)
         headers.append((requestid.HEADER, request.record.request_id.encode()))
         loops.mark(head, headers, destination.pseudonym)
         if b"te" in head.index and not upgrades:  # servers may read only one Connection header of an upgrade

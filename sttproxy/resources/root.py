@@ -72,12 +72,13 @@ class Root(Resource):
         if page is not None:
             return page
         loops.check(request.head, self._targets.pseudonym)
-        found = [
-            select(config, request.head, prefix, self._profile, request.peer.client)
-            for prefix in self._targets.prefixes
-        ]
-        # A request that has rules at one of the servers has them at all.
-        selection = next((each for each in found if each.has_rules or each.is_session), found[0])
+        first, *others = self._targets.prefixes
+        selection = select(config, request.head, first, self._profile, request.peer.client)
+        for prefix in others:
+            found = select(config, request.head, prefix, self._profile, request.peer.client)
+            # A request that has rules at one of the servers has them at all.
+            if not selection.is_ruled and found.is_ruled:
+                selection = found
         request.target, request.prefix, has_rules, (request.profile, request.chosen_by), is_session = selection
         if is_session:
             return self._sessions

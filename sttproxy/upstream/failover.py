@@ -56,9 +56,15 @@ class Failover(Service, Generic[T]):
 
         Ask for the next one when no connection to the previous one could be made; there is none if all are down.
         """
+        if len(self._servers) == 1:
+            return iter((self._servers[0][1],))
+        return self._in_turn()
+
+    def _in_turn(self) -> Iterator[T]:
+        """The servers for one request, if there are several."""
         server: tuple[Dialer, T] | None = self._up() or self._servers[0]
         # Each may come back once while the request waits for others.
-        for _ in range(2 * len(self._servers) if len(self._servers) > 1 else 1):
+        for _ in range(2 * len(self._servers)):
             if server is None:
                 return
             yield server[1]
