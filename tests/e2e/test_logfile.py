@@ -4,6 +4,7 @@ The daemon's log: rotated, moved and owned files; full disks and blocked pipes.
 
 from __future__ import annotations
 
+import json
 import os
 import pwd
 import shutil
@@ -123,6 +124,29 @@ class Files(LogFileTestCase):
         os.truncate(self.path, 0)
         self.process.signal(signal.SIGTERM)
         self.assertEqual(self.process.wait(), 0)
+
+    def test_full_in_json(self) -> None:
+        """In JSON, the line about missing lines is an object; no line is broken but those that the test cuts."""
+        self.start(before=("sh", "-c", 'ulimit -f 16 && exec "$@"', "sh"), own=("--log-format", "json"))
+        self.ask_much()
+        texts: list[str] = []
+
+        def told() -> bool:
+            texts.append(read(self.path))
+            os.truncate(self.path, 0)
+            return "lines of the log were lost here" in texts[-1]
+
+        until(told, "the line about missing lines")
+        lines = "".join(texts).splitlines()
+        told_in = next(json.loads(line) for line in lines if "were lost here" in line)
+        self.assertEqual((told_in["level"], told_in["namespace"]), ("warn", "sttproxy.logs"))
+        broken = 0
+        for line in lines:
+            try:
+                json.loads(line)
+            except ValueError:
+                broken += 1
+        self.assertLessEqual(broken, 2 * len(texts))
 
 
 class Pipes(LogFileTestCase):
