@@ -71,6 +71,8 @@ class Multiplexer(Generic[S]):
         self._schedule = schedule
         self._sent = sent
         self._write_due = False
+        #: The streams whose body is sent with the next write, by number.
+        self._due: dict[int, S] = {}
         #: Frames that give windows back, to be written.
         self._updates = b""
         self._h2 = new_connection(client)
@@ -149,9 +151,12 @@ class Multiplexer(Generic[S]):
         self._receiver.forget(number)
 
     def send(self, stream: S) -> None:
-        """Send what the windows allow of a stream's body."""
-        while self._send_frame(stream):
-            pass
+        """
+        Send what the windows allow of a stream's body at the end of the reactor iteration, and pace what produces it.
+
+        By then a short body is complete, and its end is in the frame of its last bytes.
+        """
+        self._due[stream.number] = stream
         self.flush_soon()
 
     def send_all(self) -> None:
@@ -171,7 +176,6 @@ class Multiplexer(Generic[S]):
             self.send_all()
         elif stream is not None:
             self.send(stream)
-            stream.pace()
 
     def _send_frame(self, stream: S) -> bool:
         """Send one frame; return whether more may follow."""
@@ -199,6 +203,12 @@ class Multiplexer(Generic[S]):
     def flush(self) -> None:
         """Write what is ready.  jh2's frames come last, as they may end streams."""
         self._write_due = False
+        due, self._due = self._due, {}
+        for stream in due.values():
+            while self._send_frame(stream):
+                pass
+            if stream.number in self.streams:
+                stream.pace()
         data = self._updates + self._h2.data_to_send()
         self._updates = b""
         if data:
@@ -228,6 +238,9 @@ class Multiplexer(Generic[S]):
 
         :param code: None if jh2 has one ready, with the reason.
         """
+        if code is not None:
+            self.flush()  # which may end the connection itself, with the last stream
+        self._due.clear()
         if not self.ended:
             if code is not None:
                 self._h2.close_connection(code)

@@ -69,7 +69,6 @@ class Stream:
     def send_body(self, data: bytes) -> None:
         self.outbound.add(data)
         self._session.mux.send(self)
-        self.pace()
 
     def end_body(self, trailers: Sequence[Header] = ()) -> None:
         self.outbound.end(trailers)

@@ -5,7 +5,7 @@ Tests for :mod:`sttproxy.inbound.http2` and its streams: requests, and ends of c
 from __future__ import annotations
 
 from h2.errors import ErrorCodes
-from hyperframe.frame import GoAwayFrame, SettingsFrame, WindowUpdateFrame
+from hyperframe.frame import DataFrame, GoAwayFrame, SettingsFrame, WindowUpdateFrame
 
 from sttproxy.http2.outbound import PREFACE
 from sttproxy.inbound.channel import HTTP2_LINGER_S
@@ -31,6 +31,14 @@ class RequestTests(HTTP2TestCase):
             self.assertEqual(client.fields[number], {b"content-length": b"5", b"x-b": b"2"})
             self.assertIn(number, client.ended)
         self.assertEqual((client.goaway, client.resets), (None, {}))
+
+    def test_one_frame(self) -> None:
+        """A short response ends with the frame of its body."""
+        client = self.connected()
+        number = client.ask(b"/x")
+        self.server.send(ok(b"hello"))
+        self.reactor.settle()
+        self.assertTrue(client.peer.news().endswith(DataFrame(number, b"hello", flags=["END_STREAM"]).serialize()))
 
     def test_transcription(self) -> None:
         """A form is rewritten, with and without a length."""
