@@ -4,6 +4,7 @@ Creates the parts of the daemon from the settings and connects them: one functio
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -27,6 +28,7 @@ from .listening import endpoints_of, monitor_endpoints_of
 from .logbook import Log
 from .monitor.registry import Registry
 from .progress import Progress
+from .rendering import Renderer
 from .resources.forwarding import PassThrough
 from .resources.monitor import NO_PAGES, MonitorRoot, Pages
 from .resources.pages import Health, MetricsPage, Page
@@ -157,6 +159,7 @@ def pages_of(
 
 
 def tree_of(
+    reactor: Any,
     settings: Settings,
     watcher: ConfigWatcher,
     backends: Backends,
@@ -174,6 +177,11 @@ def tree_of(
         targets,
         lambda: watcher.current,
         admission,
+        Renderer(
+            lambda work: deferToThreadPool(reactor, reactor.getThreadPool(), work),
+            settings.max_transcript or sys.maxsize,
+            settings.explain_header,
+        ),
         explains=settings.explain_header,
         max_json=settings.max_json or None,
         traces=settings.log_level == "debug",
@@ -240,7 +248,7 @@ def sites_of(
     access_log = AccessLog(FORMATS[settings.log_format], settings.log_level)
     trusted = TrustedPeers(settings.trust_forwarded)
     pages = pages_of(reactor, settings, watcher, backends, registry, snapshot)
-    tree = tree_of(settings, watcher, backends, NO_PAGES if settings.monitor else pages, admission, cors)
+    tree = tree_of(reactor, settings, watcher, backends, NO_PAGES if settings.monitor else pages, admission, cors)
 
     def site(resource: IResource, limits: Limits, cors: CrossOrigin | None = None) -> Site:
         return Site(

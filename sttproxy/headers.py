@@ -103,6 +103,12 @@ def describing(headers: list[Header], content_type: bytes, length: int | None) -
     return described
 
 
+def unencoded(headers: list[Header]) -> list[Header]:
+    """The headers of a request, asking for a response without a content coding (RFC 9110 §12.5.3)."""
+    kept = [header for header in headers if header[0].lower() != b"accept-encoding"]
+    return [*kept, (b"Accept-Encoding", b"identity")]
+
+
 def forwarded(head: Head, headers: list[Header], peer: bytes, proto: bytes, trusted: bool) -> list[Header]:
     """
     Add ``X-Forwarded-For``, ``-Proto`` and ``-Host`` to the headers, and extend ``Forwarded`` (RFC 7239).

@@ -379,6 +379,15 @@ OPTIONS: tuple[Option, ...] = (
     ),
     Option(
         _LIMITS,
+        "max-transcript",
+        values.COUNT,
+        "16777216",
+        "Bytes of a response that are held for `$transcript`. A longer one passes as it came. 0: any number.",
+        "`$transcript` 暂存的响应的最大字节数，超出的响应原样传递。0：不限。",
+        unit="bytes",
+    ),
+    Option(
+        _LIMITS,
         "connect-timeout",
         values.SECONDS,
         "5",

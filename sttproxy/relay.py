@@ -7,6 +7,8 @@ Each transfer has three endings, in both directions: done, upstream failed, clie
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import Any
+from typing import Protocol as Structure
 
 import attrs
 from twisted.internet.defer import Deferred
@@ -66,6 +68,37 @@ class Hop:
     response_s: float | None
 
 
+class Answer(Structure):
+    """What a response is written to: the request, or what changes it on its way there."""
+
+    def send_head(self, status: int, phrase: bytes | None, headers: list[Header], length: int | None) -> None:
+        """As `Request.send_head`."""
+
+    def write(self, data: bytes) -> None:
+        """Take bytes of the body."""
+
+    def finish(self) -> None:
+        """The body is complete."""
+
+    def refuse(self, failure: Failure) -> None:
+        """The body ends before it is complete."""
+
+    def registerProducer(self, producer: Any, streaming: bool) -> None:
+        """Pause and resume what produces the body."""
+
+    def unregisterProducer(self) -> None:
+        """Nothing produces the body any more."""
+
+
+#: Returns what a response is written to.
+Answers = Callable[[Request, ResponseHead], Answer]
+
+
+def unchanged(request: Request, head: ResponseHead) -> Answer:
+    """The response passes as it comes."""
+    return request
+
+
 class Relay(Protocol):
     """
     Sends a request, and relays the response to the client as it arrives, at the client's pace.
@@ -80,13 +113,17 @@ class Relay(Protocol):
         upload: Upload,
         notes: Notes = list,
         tunnels: Tunnels = unread,
+        answers: Answers = unchanged,
     ) -> None:
         """
         :param hops: the servers to try, at least one; the next is asked for when the previous one took no connection.
         :param notes: returns additional headers when the response begins.
         :param tunnels: makes the tunnel if the server switches to another protocol.
+        :param answers: returns what the response is written to.
         """
         self._request = request
+        self._answer: Answer = request
+        self._answers = answers
         self._sample = request.record.sample
         self._server: Server
         self._response_s: float | None = None
@@ -135,7 +172,8 @@ class Relay(Protocol):
             self._tunnel(response, headers)
             return
         headers += self._notes()
-        self._request.send_head(head.status, head.phrase, headers, head.length)
+        self._answer = self._answers(self._request, head)
+        self._answer.send_head(head.status, head.phrase, headers, head.length)
         self._server.last_success = self._request.record.since
         response.deliverBody(self)
 
@@ -159,8 +197,8 @@ class Relay(Protocol):
     def _done(self, response: Response) -> None:
         if response.trailers:
             self._request.trailers = forwardable(response.head, response.trailers)
-        self._request.unregisterProducer()
-        self._request.finish()
+        self._answer.unregisterProducer()
+        self._answer.finish()
 
     def _failed(self, failure: Failure) -> None:
         """The request failed: an error of the upstream, a timeout, or an error in the client's body."""
@@ -176,7 +214,7 @@ class Relay(Protocol):
                 self._request.record.enter(WAITING, self._request.site.clock.seconds())
                 self._send(hop)
                 return
-        self._request.refuse(failure)
+        self._answer.refuse(failure)
 
     def _too_late(self) -> None:
         """The response timeout has expired.  The upstream may still be computing, so SDKs must not retry."""
@@ -197,13 +235,13 @@ class Relay(Protocol):
     # The response's body.
 
     def connectionMade(self) -> None:
-        self._request.registerProducer(self.transport, True)
+        self._answer.registerProducer(self.transport, True)
 
     def dataReceived(self, data: bytes) -> None:
         try:
             if self._sample is not None:
                 self._sample.add(data)
-            self._request.write(data)
+            self._answer.write(data)
         except Exception:
             self._crashed(Failure())
 
@@ -216,7 +254,7 @@ class Relay(Protocol):
                 assert response is not None, "its body ends once"
                 self._done(response)
             else:
-                self._request.unregisterProducer()
+                self._answer.unregisterProducer()
                 self._failed(reason)
         except Exception:
             self._crashed(Failure())

@@ -154,6 +154,7 @@ class Settings:
     max_queue: int
     max_body: int
     max_json: int
+    max_transcript: int
     connect_timeout: float
     connect_retry: float
     send_timeout: float | None

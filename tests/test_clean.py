@@ -175,4 +175,3 @@ class CleanTests(CommandTestCase):
         status, out, _ = self.run_command("check")
         self.assertEqual(status, commands.GOOD)
         self.assertEqual(out.count("  rules for transcripts: drop, collapse_repeats, replace, trim\n"), 2)
-        self.assertIn("$.transcript: these rules hold for sttproxy clean only", out)

@@ -292,7 +292,13 @@ class TranscriptRules:
 
     :ivar values: the rules as `transcripts.compiling` takes them.  Rules with equal values are equal.
     :ivar cleaning: the compiled rules.
+    :ivar as_asked: whether a response is delivered in the format that the client asked for.
     """
 
     values: dict[str, Any]
     cleaning: Cleaning = attrs.field(eq=False)
+    as_asked: bool = attrs.field(eq=False)
+
+    def __bool__(self) -> bool:
+        """Whether there is anything to be done to a response."""
+        return bool(self.cleaning) or self.as_asked

@@ -12,7 +12,6 @@ from .members import Members, includes, within
 from .rules import TranscriptRules
 
 _ALSO = ("drop", "also")
-_ONLY_OFFLINE = "these rules hold for sttproxy clean only; the responses to clients pass unchanged"
 
 
 def read_transcript(files: Files, member: jsontext.Member, where: str) -> TranscriptRules:
@@ -23,15 +22,15 @@ def read_transcript(files: Files, member: jsontext.Member, where: str) -> Transc
     :return: the rules that could be compiled; they count only if there are no errors.
     """
     # These imports are slow, and most configurations have no such rules.
-    from ..transcripts.compiling import compiled
+    from ..transcripts.compiling import AS_ASKED, compiled
 
     values = _plain(files, member.value, (), where)
     cleaning, faults = compiled(values)
     for fault in faults:
         at, path = _place(member, fault.path, fault.at_name, where)
         (files.warn if fault.warning else files.error)(fault.message, at, path)
-    files.warn(_ONLY_OFFLINE, member.key_at, where)
-    return TranscriptRules(values, cleaning)
+    as_asked = isinstance(values, dict) and values.get("deliver") == AS_ASKED
+    return TranscriptRules(values, cleaning, as_asked)
 
 
 def _plain(files: Files, value: jsontext.Value, path: tuple[str | int, ...], where: str) -> Any:

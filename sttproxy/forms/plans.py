@@ -16,6 +16,9 @@ import attrs
 from ..config import ALWAYS_DROPPED, Default, Joined, Map, Rename, Rules, fold, may_repeat
 from ..errors import MalformedForm
 
+#: The folded name of the field that names the format of the response.
+RESPONSE_FORMAT = fold("response_format")
+
 #: Most names of which the plans are kept, and the longest one, in characters: clients choose the names, and must not
 #: fill the memory.
 MOST_KEPT, LONGEST_KEPT = 1024, 64
@@ -49,6 +52,7 @@ class Plan:
     :ivar sent_as: the name under which the field is sent; the other rules are those of this name's plan.
     :ivar meets: that name, folded, if a rename leads to it, so that another field may end under it; else empty.
     :ivar repeats: whether it is the name of an element of a list.
+    :ivar is_format: whether it is the format of the response, which the rules for transcripts ask for.
     """
 
     key: str
@@ -62,6 +66,7 @@ class Plan:
     sent_as: str
     meets: str
     repeats: bool
+    is_format: bool
 
 
 def plan_of(rules: Rules, name: str) -> Plan:
@@ -91,6 +96,9 @@ def _made(rules: Rules, name: str) -> Plan:
         decision = DROPPED
     elif key in rules.read:
         decision = DEPENDS
+    is_format = key == RESPONSE_FORMAT and bool(rules.transcript)
+    if is_format:
+        decision = DEPENDS
     return Plan(
         key=key,
         decision=decision,
@@ -103,6 +111,7 @@ def _made(rules: Rules, name: str) -> Plan:
         sent_as=new,
         meets=end if end in rules.renamed_to else "",
         repeats=may_repeat(new),
+        is_format=is_format,
     )
 
 

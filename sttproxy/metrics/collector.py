@@ -113,6 +113,13 @@ class Numbers(Collector):
         for (action, _), number in registry.fields.items():
             actions[action] += number
         yield _family(families.RULE_FIELDS, [((action,), number) for action, number in actions.items()])
+        yield _single(families.TRANSCRIPTS, registry.transcripts)
+        yield _single(families.TRANSCRIPTS_RENDERED, registry.rendered)
+        yield _family(families.TRANSCRIPTS_PASSED, [((why,), number) for why, number in registry.passed.items()])
+        changes: Counter[str] = Counter()
+        for (rule, _), number in registry.cleaning.items():
+            changes[rule] += number
+        yield _family(families.TRANSCRIPT_CHANGES, [((rule,), number) for rule, number in changes.items()])
         realtime = registry.realtime
         yield _single(families.REALTIME_SESSIONS, realtime["sessions"])
         yield _single(families.REALTIME_REFUSED, realtime["refused"])

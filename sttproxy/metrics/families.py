@@ -155,6 +155,32 @@ RULE_FIELDS = _counter(
     "Fields of forms that the rules have changed, by what was done; `/stats` has them by name.",
     "被规则改动的表单字段数，按改动方式统计；`/stats` 中按字段名统计。",
 )
+TRANSCRIPTS = _counter(
+    "transcripts",
+    "",
+    "Responses that were read for the rules of `$transcript`.",
+    "为 `$transcript` 的规则而读取的响应数。",
+)
+TRANSCRIPTS_RENDERED = _counter(
+    "transcripts_rendered",
+    "",
+    "Those that were delivered in another format than the server's.",
+    "其中以不同于上游服务器的格式交付的响应数。",
+)
+TRANSCRIPTS_PASSED = _counter(
+    "transcripts_passed",
+    "reason",
+    "Responses that these rules left alone: `unknown` (not surely a transcript), `too_long` (`--max-transcript`), "
+    "`lacking` (without the times that the requested format needs).",
+    "这些规则未处理的响应数：`unknown`（无法确认是转写结果）、`too_long`（超出 `--max-transcript`）、"
+    "`lacking`（缺少所请求格式需要的时间）。",
+)
+TRANSCRIPT_CHANGES = _counter(
+    "transcript_changes",
+    "rule",
+    "What these rules did, by rule; `/stats` has the numbers of phrases and keys, too.",
+    "这些规则的改动次数，按规则统计；`/stats` 中还有短语和键的编号。",
+)
 REALTIME_SESSIONS = _counter("realtime_sessions", "", "Realtime sessions with rules.", "适用规则的实时会话数。")
 REALTIME_REFUSED = _counter(
     "realtime_sessions_refused", "", "Those that were ended because of a message.", "其中因消息有误而结束的会话数。"

@@ -5,7 +5,7 @@ All numbers about requests, in one object: fed with records, read by what shows 
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import attrs
 
@@ -71,6 +71,10 @@ class Registry:
         ``"$choose[0]: webui"``.
     :ivar realtime: realtime ``sessions``, updates of clients that were ``changed``, updates that were ``added``, and
         sessions that were ``refused`` because of a message.
+    :ivar transcripts: responses that were read for the rules for transcripts, and those among them that were delivered
+        in another format than the server's (`rendered`).
+    :ivar cleaning: what these rules did: by the name of the rule, and by the number of the phrase or of the key.
+    :ivar passed: responses that these rules left alone, by the reason.
     :ivar moved_on: requests that moved on to the next server, each time they did.
     :ivar draining: whether the daemon stops.
     :ivar shows_clients: whether what is shown of a request tells the address of its client.
@@ -115,6 +119,9 @@ class Registry:
         self.chosen: Counter[str] = Counter()
         self.realtime: Counter[str] = Counter()
         self.moved_on = 0
+        self.transcripts = self.rendered = 0
+        self.cleaning: Counter[tuple[str, int]] = Counter()
+        self.passed: Counter[str] = Counter()
         self.draining = False
         self.shows_clients = shows_clients
 
@@ -128,6 +135,19 @@ class Registry:
         """
         if by:
             self.chosen[f"{by}: {profile}"] += 1
+
+    def cleaned(self, counts: Mapping[tuple[str, int], int], *, rendered: bool) -> None:
+        """
+        Count what the rules for transcripts did to a response.
+
+        :param counts: by rule and number; see `cleaning`.
+        :param rendered: whether it was delivered in another format than the server's.
+        """
+        self.transcripts += 1
+        self.rendered += rendered
+        for (rule, number), count in counts.items():
+            known = (rule, number) in self.cleaning or len(self.cleaning) < MAX_FIELDS
+            self.cleaning[rule, number if known else 0] += count
 
     def begin(self, record: Record) -> None:
         """The head of a request is complete."""

@@ -54,6 +54,12 @@ def report(registry: Registry) -> dict[str, Any]:
         "profiles": _groups(registry.profiles, flying, now, lambda record: record.profile),
         "http_versions": _groups(registry.versions, flying, now, lambda record: record.version.decode()[5:]),
         "rules": _fields(registry),
+        "transcripts": {
+            "read": registry.transcripts,
+            "rendered": registry.rendered,
+            "passed": dict(sorted(registry.passed.items())),
+            "changes": _changes(registry),
+        },
         "chosen": dict(sorted(registry.chosen.items())),
         "realtime": dict(sorted(registry.realtime.items())),
         "refusals": dict(sorted(registry.refusals.items())),
@@ -101,6 +107,14 @@ def _fields(registry: Registry) -> dict[str, dict[str, int]]:
     for (action, name), number in sorted(registry.fields.items()):
         fields.setdefault(action, {})[name] = number
     return fields
+
+
+def _changes(registry: Registry) -> dict[str, dict[str, int]]:
+    """What the rules for transcripts did, by rule and by the number of the phrase or key."""
+    changes: dict[str, dict[str, int]] = {}
+    for (rule, number), count in sorted(registry.cleaning.items()):
+        changes.setdefault(rule, {})[str(number)] = count
+    return changes
 
 
 def _groups(

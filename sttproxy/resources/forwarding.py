@@ -17,7 +17,7 @@ from ..inbound.interfaces import BodySource
 from ..inbound.request import Request
 from ..monitor.record import PASS_THROUGH
 from ..monitor.server import Server
-from ..relay import Hop, Notes, Relay, Tunnels, unread
+from ..relay import Answers, Hop, Notes, Relay, Tunnels, unchanged, unread
 from ..routes import Mount
 from ..upload import Rewriter, Untouched, Upload
 from ..upstream.client import Upstream
@@ -102,6 +102,7 @@ class Forwarding(Resource):
         keeps_trailers: bool = False,
         notes: Notes = list,
         tunnels: Tunnels = unread,
+        answers: Answers = unchanged,
     ) -> None:
         """
         Forward a request.
@@ -113,10 +114,11 @@ class Forwarding(Resource):
         :param keeps_trailers: whether the body's trailers are forwarded.
         :param notes: returns additional headers for the response.
         :param tunnels: makes the tunnel if the upstream switches to that protocol.
+        :param answers: returns what the response is written to.
         """
         upload = Upload(request, body, rewriter, length, keeps_trailers=keeps_trailers)
         hops = (self._hop(request, target, headers, length, upgrades) for target in self._targets.candidates())
-        Relay(request, hops, upload, notes, tunnels).start()
+        Relay(request, hops, upload, notes, tunnels, answers).start()
 
     def _hop(
         self, request: Request, destination: Target, headers: list[Header], length: int | None, upgrades: bool

@@ -17,14 +17,15 @@ from ..forms import urlencoded
 from ..forms.evaluation import Evaluation
 from ..forms.json import JSONRewriter
 from ..forms.multipart import MultipartRewriter
-from ..headers import boundary_of, describing, end_to_end, parse_content_type
+from ..headers import boundary_of, describing, end_to_end, parse_content_type, unencoded
 from ..http1.requests import RequestHead
 from ..inbound.body import Collected, WholeBody
 from ..inbound.interfaces import BodySource
 from ..inbound.request import Request
 from ..monitor.audio import Sample
 from ..monitor.record import RECEIVING, TRANSCRIPTION, WAITING
-from ..relay import Notes
+from ..relay import Answers, Notes, unchanged
+from ..rendering import Renderer
 from ..routes import canonical
 from ..upload import Rewriter, Untouched
 from .forwarding import Forwarding, Targets
@@ -49,6 +50,7 @@ class Transcriptions(Forwarding):
         targets: Targets,
         config: Callable[[], Config],
         admission: Admission,
+        renderer: Renderer,
         *,
         explains: bool = False,
         max_json: int | None = None,
@@ -57,6 +59,7 @@ class Transcriptions(Forwarding):
         """
         :param config: returns the configuration in force.  Each request uses one configuration to its end.
         :param admission: limits how many are in flight.
+        :param renderer: renders the responses for which there are rules.
         :param explains: whether the response has a header that lists what was done to the form.
         :param max_json: most bytes of a JSON body; None: any number.
         :param traces: whether the values that the rules have set are logged, at debug level.
@@ -64,6 +67,7 @@ class Transcriptions(Forwarding):
         super().__init__(targets)
         self._config = config
         self._admission = admission
+        self._renderer = renderer
         self._explains = explains
         self._max_json = max_json
         self._traces = traces
@@ -89,10 +93,11 @@ class Transcriptions(Forwarding):
             query = urlencoded.strip_query(evaluation, query)
         request.target = path + mark + query
         notes = functools.partial(_explanation, request, config, evaluation) if self._explains else list
+        answers = self._answers(evaluation)
         if media == _URLENCODED:
             record.enter(RECEIVING, request.site.clock.seconds())
             body = Collected(request.body, MAX_URLENCODED).whole
-            body.addCallback(self._collected, request, evaluation, notes)
+            body.addCallback(self._collected, request, evaluation, notes, answers)
             body.addErrback(request.refuse)
             return NOT_DONE_YET
         rewriter: MultipartRewriter | JSONRewriter
@@ -102,14 +107,21 @@ class Transcriptions(Forwarding):
             # UnityWebRequest omits the closing boundary; it sends this header.
             unity = b"x-unity-version" in head.index
             rewriter = MultipartRewriter(evaluation, boundary_of(parameters), head.length, open_ended=unity)
-        self._admit(request, request.body, rewriter, rewriter.content_type, rewriter.length, notes)
+        self._admit(request, request.body, rewriter, rewriter.content_type, rewriter.length, notes, answers)
         return NOT_DONE_YET
 
-    def _collected(self, data: bytes, request: Request, evaluation: Evaluation, notes: Notes) -> None:
+    def _answers(self, evaluation: Evaluation) -> Answers:
+        """What applies the rules for transcripts to the response, if there are any."""
+        rules = evaluation.rules.transcript
+        if not rules:
+            return unchanged
+        return lambda request, head: self._renderer.answer(request, rules, evaluation, head)
+
+    def _collected(self, data: bytes, request: Request, evaluation: Evaluation, notes: Notes, answers: Answers) -> None:
         """Rewrite a form that was collected."""
         request.record.enter(WAITING, request.site.clock.seconds())
         body = WholeBody(urlencoded.rewrite(evaluation, data))
-        self._admit(request, body, Untouched(), _URLENCODED, body.length, notes)
+        self._admit(request, body, Untouched(), _URLENCODED, body.length, notes, answers)
 
     def _admit(
         self,
@@ -119,15 +131,21 @@ class Transcriptions(Forwarding):
         content_type: bytes,
         length: int | None,
         notes: Notes,
+        answers: Answers,
     ) -> None:
         """Forward the request when it is admitted."""
         headers = describing(end_to_end(request.head), content_type, length)
+        if answers is not unchanged:
+            headers = unencoded(headers)
+        forward = functools.partial(
+            self._forward, request, body, headers, rewriter, length, notes=notes, answers=answers
+        )
         if self._admission.unlimited:
-            self._forward(request, body, headers, rewriter, length, notes=notes)
+            forward()
             return
         turn = self._admission.enter()
         request.notifyFinish().addBoth(lambda _: self._admission.leave(turn))
-        turn.addCallback(lambda _: self._forward(request, body, headers, rewriter, length, notes=notes))
+        turn.addCallback(lambda _: forward())
         turn.addErrback(request.refuse)
 
 

@@ -56,6 +56,11 @@ class Cleaning:
         """Whether there is any rule."""
         return bool(self.chinese or self.replacing or self.repeats or self.drop or self.trim)
 
+    @property
+    def is_slow(self) -> bool:
+        """Whether even a short text may take long: patterns can."""
+        return self.replacing is not None and self.replacing.has_patterns
+
     def result(self, text: str) -> str | None:
         """What the rules for texts make of a text; None if it comes to no rest."""
         settled = Cleaner(self)._settled(text, False)

@@ -20,7 +20,10 @@ from .replacing import Pattern, Replacement, Replacing
 from .scripts import fold
 
 #: The members of the configuration that are compiled here.
-MEMBERS = ("drop", "collapse_repeats", "chinese", "replace", "trim")
+MEMBERS = ("deliver", "drop", "collapse_repeats", "chinese", "replace", "trim")
+
+#: The values of ``deliver``: the response leaves as the server made it, or in the format that the client asked for.
+AS_IS, AS_ASKED = "as-is", "as-asked"
 
 _IN_DROP = ("phrases", "also", "no_speech_prob")
 _Path = tuple[str | int, ...]
@@ -73,6 +76,8 @@ class _Compiler:
 
     def cleaning(self, values: object) -> Cleaning:
         members = self._members(values, (), MEMBERS, "the rules for transcripts")
+        if members.get("deliver", AS_IS) not in (AS_IS, AS_ASKED):
+            self._error(("deliver",), f'this must be "{AS_IS}" or "{AS_ASKED}"')
         chinese = self._chinese(members["chinese"]) if "chinese" in members else None
         replacing = self._replacing(members["replace"], chinese) if "replace" in members else None
         texts = Cleaning(chinese, replacing)

@@ -36,13 +36,11 @@ class CannotRender(ValueError):
 
 
 class Document(Protocol):
-    """
-    One response: reads it, and writes it back with changed segments.
+    """One response: reads it, and writes it back with changed segments."""
 
-    :ivar failure: why the rest of the response is not read; None while it is read.
-    """
-
-    failure: NotATranscript | None
+    @property
+    def failure(self) -> NotATranscript | None:
+        """Why the rest of the response is not read; None while it is read."""
 
     def feed(self, data: bytes) -> list[Segment]:
         """Take bytes of the response; return the segments that are complete."""

@@ -149,14 +149,17 @@ class Replacing:
     All replacements.
 
     :ivar steps: find edits, each in the text that the one before it left.
+    :ivar has_patterns: whether there are patterns among them.
     """
 
     steps: tuple[Callable[[str, Clock], list[Found]], ...]
+    has_patterns: bool
 
     @classmethod
     def of(cls, literals: Sequence[Replacement], patterns: Sequence[Pattern]) -> Replacing:
         """All replacements, from those of literal keys and those of patterns."""
-        return cls((*([Literals(literals).found] if literals else ()), *(pattern.found for pattern in patterns)))
+        steps = (*([Literals(literals).found] if literals else ()), *(pattern.found for pattern in patterns))
+        return cls(steps, bool(patterns))
 
 
 def _compiled(entries: Sequence[tuple[str, Replacement]]) -> tuple[re.Pattern[str], list[Replacement]]:

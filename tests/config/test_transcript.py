@@ -19,7 +19,8 @@ FAULTS: tuple[tuple[str, str, str], ...] = (
     ('{"$transcript": ^null}', "$.transcript", "must be an object"),
     ('{"$profiles": {"p": {"$transcript": ^[]}}}', "$.profiles.p.transcript", "must be an object"),
     ('{"$transcript": {^"colapse_repeats": 3}}', "$.transcript.colapse_repeats", "did you mean 'collapse_repeats'?"),
-    ('{"$transcript": {^"deliver": "as-asked"}}', "$.transcript.deliver", "is not known; the names allowed here are"),
+    ('{"$transcript": {^"delivery": "as-asked"}}', "$.transcript.delivery", "is not known; the names allowed here are"),
+    ('{"$transcript": {"deliver": ^"json"}}', "$.transcript.deliver", 'must be "as-is" or "as-asked"'),
     ('{"$transcript": {"collapse_repeats": ^2.5}}', "$.transcript.collapse_repeats", "whole number of at least 2"),
     ('{"$transcript": {"collapse_repeats": ^1e999}}', "$.transcript.collapse_repeats", "whole number of at least 2"),
     ('{"$transcript": {"chinese": ^"t2"}}', "$.transcript.chinese", "one of OpenCC's conversions"),
@@ -33,7 +34,6 @@ FAULTS: tuple[tuple[str, str, str], ...] = (
     ('{"$transcript": {"drop": {"also": [^{"$file": "gone"}]}}}', "$.transcript.drop.also[0]", "the file gone: lost"),
     ('{"$transcript": {"drop": {"also": [^{"$file": ""}]}}}', "$.transcript.drop.also[0]", "an included text must be"),
 )
-ONLY_OFFLINE = "these rules hold for sttproxy clean only; the responses to clients pass unchanged"
 
 
 def read(path: str) -> bytes | str:
@@ -128,18 +128,10 @@ class RulesTests(SynchronousTestCase):
 class WarningTests(SynchronousTestCase):
     """What is legal and probably a mistake."""
 
-    def test_offline(self) -> None:
-        """Each member is warned of, because responses pass unchanged."""
-        warnings = parsed({"$transcript": {}, "$profiles": {"p": {"$transcript": {"trim": True}}}}).warnings
-        self.assertEqual(
-            [(each.message, each.column, each.where) for each in warnings],
-            [(ONLY_OFFLINE, 2, "$.transcript"), (ONLY_OFFLINE, 41, "$.profiles.p.transcript")],
-        )
-
     def test_places(self) -> None:
         """The warnings about the rules have their places, too."""
         text = '{"$transcript": {"drop": {"also": ["a b", "A, B!", "um"]},\n"replace": {"um": ""}}}'
-        found = [each for each in parse(text.encode()).warnings if each.message != ONLY_OFFLINE]
+        found = parse(text.encode()).warnings
         self.assertEqual(
             [each.where for each in found], ["$.transcript.drop.also[1]", "$.transcript.drop.also[2]"], found
         )

@@ -1,5 +1,5 @@
 """
-``sttproxy clean`` as a process, and the daemon that warns of its rules.
+``sttproxy clean`` as a process.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import sys
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from .daemon import Daemon
 from .process import LIMIT_S, environment
 
 RULES = {"$transcript": {"drop": {"phrases": "known"}, "replace": {"卡瑟琳": "凯瑟琳"}}}
@@ -60,12 +59,3 @@ class CleanTests(SynchronousTestCase):
         status, out, err = self.clean("--diff", "a.srt")
         self.assertEqual((status, err), (0, ""))
         self.assertIn('00:00:01.000  replace: "卡瑟琳"\n- 医生卡瑟琳\n+ 医生凯瑟琳\n', out.decode())
-
-    def test_daemon(self) -> None:
-        """The daemon warns of the rules when it loads them, in the log and in /stats."""
-        daemon = Daemon(config=RULES)
-        self.addCleanup(daemon.close)
-        warning = "these rules hold for sttproxy clean only; the responses to clients pass unchanged"
-        self.assertIn(f"stt_config.json:1:2: $.transcript: {warning}", daemon.log())
-        (shown,) = daemon.stats()["config"]["warnings"]
-        self.assertIn(warning, shown)

@@ -10,6 +10,7 @@ import json
 import os
 import re
 import signal
+import wave
 from contextlib import ExitStack
 from typing import Any
 
@@ -143,6 +144,41 @@ class Speech(DaemonTestCase):
         self.daemon.configure('{"language": "zh"}')
         error = json.loads(self.curl("language=en"))["error"]
         self.assertEqual((error["param"], error["type"]), ("language", "invalid_request_error"))
+
+    def test_json_under_srt(self) -> None:
+        """A client that calls .json() under a forced srt gets the subtitles in JSON."""
+        self.daemon.configure('{"response_format": "srt", "$transcript": {"deliver": "as-asked"}}')
+        for form in ([], ["response_format=json"]):
+            self.assert_said(cues(json.loads(self.curl(*form))["text"]))
+
+    def test_delivered(self) -> None:
+        """One configuration has the richest format made, and the SDK gets each format that it asks for."""
+        self.daemon.configure('{"response_format": "verbose_json", "$transcript": {"deliver": "as-asked"}}')
+        with openai_client(self.daemon) as client, open(self.sample(), "rb") as file:
+            for form in ("json", "text", "srt", "vtt", "verbose_json"):
+                file.seek(0)
+                create: Any = client.with_options(timeout=SPEECH_S).audio.transcriptions.create
+                made = create(model="whisper-1", file=file, response_format=form)
+                self.assert_said(cues(made if isinstance(made, str) else made.text))
+
+    def test_silence(self) -> None:
+        """What is said over ten seconds of silence at the end is dropped, and a name is spelt as it should be."""
+        path = os.path.join(self.daemon.folder, "silence.wav")
+        with wave.open(self.sample()) as sound, wave.open(path, "wb") as longer:
+            longer.setparams(sound.getparams())
+            longer.writeframes(sound.readframes(sound.getnframes()))
+            longer.writeframes(bytes(10 * sound.getframerate() * sound.getsampwidth() * sound.getnchannels()))
+        self.daemon.configure(
+            {
+                "$transcript": {
+                    "drop": {"phrases": "known", "also": ["The meeting has been moved to Monday afternoon."]},
+                    "replace": {"/Cath?[ae]rine/": "Katharine"},
+                }
+            }
+        )
+        url = self.daemon.url("/v1/audio/transcriptions")
+        form = ("-F", f"file=@{path}", "-F", "model=whisper-1", "-F", "response_format=srt")
+        self.assertEqual(cues(curl(url, "--max-time", f"{SPEECH_S:g}", *form)), "katharine will take the notes")
 
     def test_ends(self) -> None:
         """A daemon with an engine ends on SIGTERM like any other, before and after its model is loaded."""

@@ -64,6 +64,8 @@ def one_of_each() -> Registry:
     record.fields = (("forced", ("language",)),)
     registry.begin(record)
     registry.end(record)
+    registry.cleaned({("replace", 2): 1}, rendered=True)
+    registry.passed["unknown"] += 1
     registry.rejected[4] += 1
     registry.refusals["bad_request"] += 1
     registry.servers[0].failed("upstream_closed", registry.now())

@@ -66,6 +66,8 @@ class ReportCase(SynchronousTestCase):
         self.registry.reject(finished(self.clock.seconds(), status=431, ending=REFUSED, error=self.error))
         self.server.failed("upstream_reset", self.clock.seconds())
         self.registry.chose("home", "url")
+        self.registry.cleaned({("known", 3): 2, ("repeats", 0): 1}, rendered=True)
+        self.registry.passed["too_long"] += 1
         self.clock.advance(1)
 
     def end(self, **attributes: Any) -> None:
@@ -107,6 +109,12 @@ class ReportTests(ReportCase):
             "broken_off": 1,
             "stopped": 1,
             "rules": {"forced": {"language": 1, "prompt": 1}, "removed": {"prompt": 1}},
+            "transcripts": {
+                "read": 1,
+                "rendered": 1,
+                "passed": {"too_long": 1},
+                "changes": {"known": {"3": 2}, "repeats": {"0": 1}},
+            },
             "chosen": {"url: home": 1},
             "realtime": {},
             "refusals": {self.error.code: 2},

@@ -5,10 +5,10 @@ The whole proxy in memory, without its command line: a test plays its clients an
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.interfaces import IProtocolFactory
 from twisted.internet.protocol import Protocol
 from twisted.trial.unittest import SynchronousTestCase
@@ -25,6 +25,7 @@ from sttproxy.inbound.request import Request
 from sttproxy.inbound.site import Site
 from sttproxy.monitor.registry import Registry
 from sttproxy.monitor.server import Server
+from sttproxy.rendering import Renderer
 from sttproxy.resources.forwarding import PassThrough, Target, Targets
 from sttproxy.resources.monitor import NO_PAGES, MonitorRoot, Pages
 from sttproxy.resources.pages import Health, MetricsPage, Page
@@ -33,6 +34,7 @@ from sttproxy.resources.root import Root
 from sttproxy.resources.sessions import Sessions
 from sttproxy.resources.stats import StatsPage
 from sttproxy.resources.transcriptions import Transcriptions
+from sttproxy.transcripts.document import MAX_TRANSCRIPT
 from sttproxy.upstream.agent import UpstreamAgent
 from sttproxy.upstream.client import Upstream
 from sttproxy.upstream.pool import Pool, PoolLimits
@@ -287,6 +289,10 @@ class ProxyTestCase(SiteTestCase):
         self._upstreams: list[FakeUpstream] = []
         self.proxy()
 
+    def in_thread(self, work: Callable[[], bytes]) -> Deferred[bytes]:
+        """Stands for another thread: does the work at once."""
+        return maybeDeferred(work)
+
     def proxy(
         self,
         *,
@@ -299,6 +305,7 @@ class ProxyTestCase(SiteTestCase):
         profile: str = "",
         explains: bool = False,
         max_json: int | None = None,
+        max_transcript: int = MAX_TRANSCRIPT,
         traces: bool = False,
         trusted: TrustedPeers = NOBODY,
         requires_key: bool = False,
@@ -315,6 +322,7 @@ class ProxyTestCase(SiteTestCase):
         :param profile: the profile of requests that do not name one.
         :param explains: whether responses have the explanation header.
         :param max_json: the size limit of a JSON body in bytes.
+        :param max_transcript: the most bytes of a response that are held for the rules for transcripts.
         :param traces: whether the values that the rules have set are logged.
         :param trusted: the peers whose forwarded headers are trusted.
         :param requires_key: whether requests need a key of the configuration.
@@ -345,6 +353,7 @@ class ProxyTestCase(SiteTestCase):
             targets,
             lambda: self.config,
             self.admission,
+            Renderer(self.in_thread, max_transcript, explains),
             explains=explains,
             max_json=max_json,
             traces=traces,

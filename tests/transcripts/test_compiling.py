@@ -21,9 +21,14 @@ from .rules import NO_OPENCC, clean, rules, texts
 ERRORS: tuple[tuple[Any, tuple[str | int, ...], str], ...] = (
     ([], (), "this must be an object"),
     ({"collapse_repeat": 3}, ("collapse_repeat",), "did you mean 'collapse_repeats'?"),
-    ({"nothing": 3}, ("nothing",), "the names allowed here are drop, collapse_repeats, chinese, replace, trim"),
+    (
+        {"nothing": 3},
+        ("nothing",),
+        "the names allowed here are deliver, drop, collapse_repeats, chinese, replace, trim",
+    ),
     *(({"collapse_repeats": value}, ("collapse_repeats",), "at least 2") for value in (1, 0, -3, True, 2.5, "3", None)),
     *(({"trim": value}, ("trim",), "true or false") for value in (1, "yes", None)),
+    *(({"deliver": value}, ("deliver",), '"as-is" or "as-asked"') for value in ("json", None, True, [])),
     ({"chinese": "s2ttw"}, ("chinese",), "did you mean 's2tw'?"),
     ({"chinese": None}, ("chinese",), "one of OpenCC's conversions: s2t, t2s"),
     ({"chinese": "T2S"}, ("chinese",), "did you mean 't2s'?"),
