@@ -35,6 +35,8 @@ MAX_PASSES = 8
 Counts = Counter[tuple[str, int]]
 
 _SPACES = re.compile(r"\s+")
+#: What most texts do not have, and superfluous blanks are.
+_SUPERFLUOUS = re.compile(r"\A\s|\s(?:\s|[,.]|\Z)")
 
 
 @attrs.frozen(eq=False)
@@ -257,7 +259,9 @@ class Cleaner:
 
 def _blanks(text: str) -> list[Edit]:
     """Edits that remove superfluous blanks: at both ends, before a comma or a full stop, and all but one elsewhere."""
-    edits = []
+    edits: list[Edit] = []
+    if not _SUPERFLUOUS.search(text):
+        return edits
     for match in _SPACES.finditer(text):
         start, end = match.span()
         follows = text[end : end + 2]

@@ -127,7 +127,8 @@ class Rendition:
         self._holds = False
         if self.failure is not None:
             return self._leave(b"")
-        return self._leave(self._write(self._cleaner.finish()) + self._document.end())
+        segments = self._cleaner.feed(self._document.flush()) + self._cleaner.finish()
+        return self._leave(self._write(segments) + self._document.end())
 
     def _is_rendered(self) -> bool:
         """Whether the response is delivered in another format than it has, or it is not known yet."""

@@ -4,6 +4,7 @@ Scripts: which of them put spaces between words, and how texts are compared.
 
 from __future__ import annotations
 
+import functools
 import re
 import unicodedata
 
@@ -50,6 +51,7 @@ def ends_with_word(text: str) -> bool:
     return bool(text and _FIRST.match(text[-1]) and not _KOREAN.match(text[-1]))
 
 
+@functools.lru_cache(maxsize=4)  # several rules fold the same text one after the other
 def fold(text: str) -> str:
     """
     What is compared of a text: letters and digits, without case, width, spaces and punctuation.

@@ -5,6 +5,7 @@ Tests for :mod:`sttproxy.rendering`: what the client gets.
 from __future__ import annotations
 
 import json
+from typing import ClassVar
 
 from ..support.stage import FORM_TYPE, chunked, error_of, get, message, transcription
 from .case import CLEAN_SRT, SRT, RenderingTestCase, form
@@ -137,8 +138,8 @@ class CleanTests(RenderingTestCase):
 class DeliveredTests(RenderingTestCase):
     """Responses in the format that the client asked for."""
 
-    FORCED = {"response_format": "srt"}
-    AS_ASKED = {"deliver": "as-asked"}
+    FORCED: ClassVar = {"response_format": "srt"}
+    AS_ASKED: ClassVar = {"deliver": "as-asked"}
 
     def delivered(self, response_format: str | None, body: bytes, content_type: bytes) -> tuple[bytes, bytes]:
         """Head and body of a response for a client that asked for a format."""
