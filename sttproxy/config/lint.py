@@ -40,11 +40,6 @@ def of_field(field: Field | Joined) -> Iterator[LintWarning]:
     if field.json is None:
         return
     yield from _of_value(field)
-    if fold(field.name) == "response_format":
-        yield (
-            "all clients get this format, also those that expect another one (mostly JSON) and fail on this one; "
-            "under $default only clients that ask for no format get it"
-        )
 
 
 def _of_joined(rule: Joined) -> Iterator[str]:
@@ -133,8 +128,17 @@ def of_rules(rules: Rules) -> Iterator[tuple[str, str, str]]:
             "",
             "'word' needs the response_format verbose_json; with another format MLX Omni Server responds with 500",
         )
+    forced = rules.forced_by_name.get("response_format")
+    if forced is not None and forced.parts and not (rules.transcript and rules.transcript.as_asked):
+        yield (
+            "response_format",
+            "",
+            "all clients get this format, also those that expect another one (mostly JSON) and fail on this one; "
+            'with "deliver": "as-asked" in $transcript they get the one that they asked for, and under $default only '
+            "clients that ask for no format get this one",
+        )
     granular = {*rules.set_by_name, *rules.maps_by_name}.intersection({"timestamp_granularities"})
-    if "response_format" in rules.forced_by_name and not formats <= {"verbose_json"} and not granular:
+    if forced is not None and not formats <= {"verbose_json"} and not granular:
         yield (
             "response_format",
             "",

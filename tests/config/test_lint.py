@@ -101,6 +101,7 @@ WARNED: tuple[tuple[Any, tuple[tuple[str, str], ...]], ...] = (
     ({F: "json", T: ["segment"]}, ((f"$.{F}", FORCED),)),
     ({F: "json", "$map": {"timestamp_granularities": {"*": "segment"}}}, ((f"$.{F}", FORCED),)),
     ({F: "verbose_json"}, ((f"$.{F}", FORCED),)),
+    ({F: "verbose_json", "$transcript": {"deliver": "as-asked"}}, ()),
     *(
         ({"$default": {F: value}}, ((f"$.default.{F}", f"did you mean {meant!r}? known values: json, text,"),))
         for value, meant in (

@@ -57,6 +57,10 @@ class DocumentTests(ReaderTestCase):
         """docs/keys.md: clients with and without a key."""
         self.read("docs/keys.md", {"api.openai.com": self.service()})
 
+    def test_transcripts(self) -> None:
+        """docs/transcripts.md: rules on a file."""
+        self.read("docs/transcripts.md", {})
+
     def test_hosted(self) -> None:
         """docs/hosted.md: a server over TLS that is verified."""
         names = ("api.openai.com:443", "api.openai.com", NAME)
