@@ -4,11 +4,13 @@ Creates the parts of the daemon from the settings and connects them: one functio
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
 from typing import Any
 
 import attrs
+from twisted.internet.defer import Deferred, gatherResults, maybeDeferred
 from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 from twisted.web.resource import IResource
@@ -39,6 +41,7 @@ from .resources.stats import StatsPage
 from .resources.transcriptions import Transcriptions
 from .routes import HEALTH, METRICS, STATS, transcriptions_path
 from .settings import Settings
+from .supervision import supervision_of
 from .upstream.probe import Probe
 from .watch import ConfigWatcher
 from .watch.follower import FileFollower
@@ -284,9 +287,10 @@ def daemon_of(
 
     watchers: tuple[ConfigWatcher | FileFollower, ...] = (watcher, *secured.followers)
 
-    def reload() -> None:
-        for each in watchers:
-            each.reload()
+    def reload() -> Deferred[Any]:
+        return gatherResults([maybeDeferred(each.reload) for each in watchers])
+
+    supervision = supervision_of(reactor, os.environ, sites.clients.registry)
 
     pools = [server.pool for server in backends.servers]
     site = sites.clients
@@ -296,7 +300,7 @@ def daemon_of(
         pools,
         backends.name,
         settings.grace,
-        reload,
+        supervision.around(reload) if supervision else reload,
         leads_to,
         journal.observer,
         journal.reopen,
@@ -307,6 +311,8 @@ def daemon_of(
         vitals.Pulse(reactor, beat).setServiceParent(daemon)
     for each in watchers:
         each.setServiceParent(daemon)
+    if supervision is not None:
+        supervision.setServiceParent(daemon)
     for endpoint, name in endpoints_of(reactor, settings):
         daemon.listen(secured.listening(reactor, endpoint), name)
     if sites.monitor is not None:

@@ -5,12 +5,15 @@ The daemon as one Twisted service: it listens, shuts down in order, and handles 
 from __future__ import annotations
 
 import gc
+import os
 import signal
+import socket
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from twisted.application.service import MultiService, Service
+from twisted.internet import tcp
 from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.defer import Deferred, ensureDeferred, maybeDeferred
 from twisted.internet.error import CannotListenError, ConnectionDone
@@ -99,12 +102,18 @@ class Listener(Service):
 
     def check(self, upstream: str, leads_to: Callable[[str, int], bool]) -> None:
         """
-        Check that the target is not this listener.  Such a target would make each request loop.
+        Check that the target is not this listener.  Such a target would make each request loop.  Check also that a
+        socket that systemd passed is of the family that its endpoint names: addresses of clients would be wrong.
 
         :param upstream: names the target in messages.
         :param leads_to: tells whether requests to the target arrive at a host and port.
-        :raises StartError: when the target is this listener.
+        :raises StartError: when the target is this listener; when the socket is of another family.
         """
+        if isinstance(self._port, tcp.Port):
+            with socket.socket(fileno=os.dup(self._port.fileno())) as same:
+                if same.family != self._port.socket.family:
+                    family = same.family.name.removeprefix("AF_")
+                    raise StartError(f"cannot listen on {self.place}: the socket that was passed has domain={family}")
         address = self._port.getHost() if self._port is not None else None
         if isinstance(address, IPv4Address | IPv6Address) and leads_to(address.host, address.port):
             raise StartError(
@@ -145,7 +154,7 @@ class Daemon(MultiService):
         pools: Sequence[Pool],
         upstream: str,
         grace_s: float | None,
-        reload: Callable[[], None],
+        reload: Callable[[], object],
         leads_to: Callable[[str, int], bool] = lambda host, port: False,
         observer: ILogObserver | None = None,
         reopen: Callable[[], None] = lambda: None,

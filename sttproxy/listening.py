@@ -4,7 +4,6 @@ Where the daemon listens: the endpoints of ``--host`` and ``--port``, of ``--lis
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -68,13 +67,12 @@ def _endpoint(reactor: Any, option: str, description: str, given: str) -> IStrea
     :param given: the description as the user wrote it, for messages.
     :raises StartError: when the description is not a valid endpoint.
     """
-    if description.startswith("systemd:") and not os.environ.get("LISTEN_FDS"):
-        raise StartError(f"{option} {given!r} needs a socket from systemd, but LISTEN_FDS is not set")
     try:
         endpoint: IStreamServerEndpoint = endpoints.serverFromString(reactor, description)
+    except LookupError if description.startswith("systemd:") else ():
+        raise StartError(f"{option} {given!r}: systemd passed no socket with this number or name") from None
     except Exception as error:  # endpoint parsers are plugins, which may raise any exception
-        hint = "systemd passed no socket with this number or name" if description.startswith("systemd:") else str(error)
-        raise StartError(f"{option} {given!r} is not an endpoint: {hint}") from None
+        raise StartError(f"{option} {given!r} is not an endpoint: {error}") from None
     return endpoint
 
 

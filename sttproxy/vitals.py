@@ -15,7 +15,7 @@ from twisted.logger import Logger
 
 log = Logger()
 
-#: Seconds between two beats.
+#: Seconds between two beats, unless others are asked for.
 BEAT_S = 1.0
 
 #: What getrusage counts memory in: kilobytes, but bytes on macOS.
@@ -39,14 +39,16 @@ def memory_peak() -> int:
 
 
 class Pulse(Service):
-    """Calls a function once a second, and tells it by how many seconds the call is late."""
+    """Calls a function again and again, and tells it by how many seconds the call is late."""
 
-    def __init__(self, clock: IReactorTime, beat: Callable[[float], None]) -> None:
+    def __init__(self, clock: IReactorTime, beat: Callable[[float], None], every_s: float = BEAT_S) -> None:
         """
         :param beat: called with the seconds.  An exception is logged, and the pulse goes on.
+        :param every_s: seconds between two calls.
         """
         self._clock = clock
         self._beat = beat
+        self._every_s = every_s
         self._due = 0.0
         self._call: IDelayedCall | None = None
 
@@ -61,8 +63,8 @@ class Pulse(Service):
             self._call = None
 
     def _next(self) -> None:
-        self._due = self._clock.seconds() + BEAT_S
-        self._call = self._clock.callLater(BEAT_S, self._now)
+        self._due = self._clock.seconds() + self._every_s
+        self._call = self._clock.callLater(self._every_s, self._now)
 
     def _now(self) -> None:
         late = self._clock.seconds() - self._due

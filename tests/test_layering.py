@@ -59,6 +59,8 @@ ROOMS: dict[str, frozenset[str]] = {
         "logbook": "daemon errors inbound logs settings writer",
         "signals": "",
         "vitals": "",
+        "notify": "",
+        "supervision": "monitor notify vitals",
         "pidfile": "",
         "privileges": "",
         "inbound": "cors errors headers http1 http2 deadline transport writer monitor logs requestid",

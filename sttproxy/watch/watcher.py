@@ -105,6 +105,8 @@ class ConfigWatcher(Service):
         self._restless_since: float | None = None
         self._checking = False
         self._asked_again = False
+        #: Fire when the check ends that a reload has asked for.
+        self._reloads: list[Deferred[None]] = []
         self._next: IDelayedCall | None = None
 
     @property
@@ -163,11 +165,21 @@ class ConfigWatcher(Service):
             self._next.cancel()
             self._next = None
 
-    def reload(self) -> None:
-        """Read the files now, without the delay between two looks.  A consistent result is used at once."""
+    def reload(self) -> Deferred[None]:
+        """
+        Read the files now, without the delay between two looks.  A consistent result is used at once.
+
+        :return: fires when the files have been checked, whatever the result is.
+        """
+        reloaded: Deferred[None] = Deferred()
+        self._reloads.append(reloaded)
         if self._checking:
             self._asked_again = True  # the check in progress may be of older bytes
-            return
+        else:
+            self._reload()
+        return reloaded
+
+    def _reload(self) -> None:
         log.info("Reading {path} again, as requested.", path=self.path)
         self._check(self._source.read, _Urgency.ASKED)
 
@@ -225,6 +237,17 @@ class ConfigWatcher(Service):
         checking = self._elsewhere(compare)
         checking.addCallback(self._conclude, urgency)
         checking.addErrback(self._failed)
+        checking.addCallback(self._ended)
+
+    def _ended(self, _: None) -> None:
+        """The check has ended; another one follows if it was asked for meanwhile."""
+        if self._asked_again and self.running:
+            self._asked_again = False
+            self._reload()
+        elif not self._checking:
+            reloads, self._reloads = self._reloads, []
+            for reloaded in reloads:
+                reloaded.callback(None)
 
     def _conclude(self, checked: tuple[CheckResult, Look, list[str]], urgency: _Urgency) -> None:
         self._checking = False
@@ -243,9 +266,6 @@ class ConfigWatcher(Service):
         elif urgency is not _Urgency.RESTLESS:
             self._seen = self._checked = seen
             self._refuse(found)
-        if self._asked_again:
-            self._asked_again = False
-            self.reload()
 
     def _failed(self, failure: Failure) -> None:
         """Log an unexpected exception in the check.  The same files are not checked again."""

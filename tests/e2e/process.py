@@ -103,18 +103,31 @@ class Process:
     """
 
     def __init__(
-        self, argv: Sequence[str], folder: str, name: str, cwd: str | None = None, env: Mapping[str, str] | None = None
+        self,
+        argv: Sequence[str],
+        folder: str,
+        name: str,
+        cwd: str | None = None,
+        env: Mapping[str, str] | None = None,
+        descriptors: Sequence[int] = (),
     ) -> None:
         """
         :param folder: for the two files.
         :param name: the prefix of the files' names.
         :param env: added to `environment`.
+        :param descriptors: that it inherits.
         """
         self.out = os.path.join(folder, name + ".out")
         self.err = os.path.join(folder, name + ".err")
         with open(self.out, "wb") as out, open(self.err, "wb") as err:
             self._child = subprocess.Popen(
-                argv, cwd=cwd or folder, env=environment(env), stdin=subprocess.DEVNULL, stdout=out, stderr=err
+                argv,
+                cwd=cwd or folder,
+                env=environment(env),
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=err,
+                pass_fds=descriptors,
             )
         self.pid = self._child.pid
         keep(self.pid)

@@ -193,12 +193,34 @@ class ElsewhereTests(WatcherTestCase):
         waiting = self.watch_slowly()
         self.looks(2)
         self.write(b'{"language": "de"}')
-        self.watcher.reload()
-        self.watcher.reload()
+        reloads = [self.watcher.reload(), self.watcher.reload()]
         waiting.pop()()
         self.assertEqual(len(waiting), 1)
+        for reload in reloads:
+            self.assertNoResult(reload)
         waiting.pop()()
         self.assertEqual(self.language(), "de")
+        for reload in reloads:
+            self.successResultOf(reload)
+
+    def test_reload_ends(self) -> None:
+        """A reload ends whatever comes of it: errors, an exception in the check, or the end of the daemon."""
+        waiting = self.watch_slowly()
+        self.write(b"{")
+        refused = self.watcher.reload()
+        self.assertNoResult(refused)
+        waiting.pop()()
+        self.successResultOf(refused)
+        with mock.patch("sttproxy.watch.source.Source.check", side_effect=RuntimeError):
+            failed = self.watcher.reload()
+            waiting.pop()()
+        self.successResultOf(failed)
+        self.assertEqual(len(self.flushLoggedErrors(RuntimeError)), 1)
+        stopped = [self.watcher.reload(), self.watcher.reload()]
+        self.watcher.stopService()
+        waiting.pop()()
+        self.assertEqual((waiting, len(list(map(self.successResultOf, stopped)))), ([], 2))
+        self.watcher.startService()
 
     def test_stopped_meanwhile(self) -> None:
         """A stopped watcher puts nothing into force."""

@@ -1,0 +1,109 @@
+"""
+Tells the supervisor, such as systemd, what the daemon does: that it serves, reloads or stops, and its numbers.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from twisted.application.service import MultiService
+from twisted.internet.defer import Deferred
+
+from .monitor.registry import Registry
+from .notify import Notifier, notifier_of, watchdog_s
+from .vitals import BEAT_S, Pulse
+
+#: Microseconds that the supervisor waits for the next message while requests in flight finish.  With `--grace` the
+#: daemon knows best how long that may take.
+_PATIENCE_US = 30_000_000
+
+
+class Supervision(MultiService):
+    """
+    Sends READY when the daemon serves, STATUS and WATCHDOG once a second or more often, RELOADING around a reload, and
+    STOPPING when the shutdown begins.
+
+    The signs of life come from the reactor's timers, so a reactor that hangs sends none.
+    """
+
+    def __init__(self, reactor: Any, notifier: Notifier, registry: Registry, watchdog_s: float | None = None) -> None:
+        """
+        :param registry: has the numbers.
+        :param watchdog_s: seconds within which the supervisor wants a sign of life; None: it wants none.
+        """
+        super().__init__()
+        self._reactor = reactor
+        self._notifier = notifier
+        self._registry = registry
+        self._watched = watchdog_s is not None
+        self._reloads = 0
+        self._stopping = False
+        self._sent = ""
+        every_s = BEAT_S if watchdog_s is None else min(BEAT_S, watchdog_s / 2)
+        Pulse(reactor, self._beat, every_s).setServiceParent(self)
+
+    def startService(self) -> None:
+        super().startService()
+        self._reactor.callWhenRunning(self._serve)
+        self._reactor.addSystemEventTrigger("before", "shutdown", self._stop)
+
+    def around(self, reload: Callable[[], Deferred[Any]]) -> Callable[[], None]:
+        """
+        A reload that the supervisor is told about.
+
+        :param reload: the reload itself; fires when the files are in force or refused.
+        """
+
+        def told() -> None:
+            self._reloads += 1
+            # The time shows the supervisor that this answers its own request, not an older one.
+            monotonic_us = time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000
+            self._notifier.send(RELOADING=1, MONOTONIC_USEC=monotonic_us)
+            reload().addBoth(self._reloaded)
+
+        return told
+
+    def _reloaded(self, _: object) -> None:
+        self._reloads -= 1
+        if not self._reloads and not self._stopping:
+            self._notifier.send(READY=1)
+
+    def _serve(self) -> None:
+        self._notifier.send(READY=1, **self._state())
+
+    def _stop(self) -> None:
+        self._stopping = True
+        self._notifier.send(STOPPING=1, **self._state())
+
+    def _beat(self, late_s: float) -> None:
+        state = self._state()
+        if state:
+            self._notifier.send(**state)
+
+    def _state(self) -> dict[str, object]:
+        """What each message has: the status if it is not the last one, and what is asked for."""
+        state: dict[str, object] = {}
+        status = self._status()
+        if status != self._sent:
+            self._sent = state["STATUS"] = status
+        if self._watched:
+            state["WATCHDOG"] = 1
+        if self._stopping:
+            state["EXTEND_TIMEOUT_USEC"] = _PATIENCE_US
+        return state
+
+    def _status(self) -> str:
+        registry = self._registry
+        doing = "Stopping" if self._stopping else "Serving"
+        return (
+            f"{doing}: {registry.connections} clients, {len(registry.in_flight)} requests in flight, "
+            f"{registry.queued()} transcriptions waiting; {registry.recorded} requests since the start"
+        )
+
+
+def supervision_of(reactor: Any, environment: Mapping[str, str], registry: Registry) -> Supervision | None:
+    """What tells the supervisor; None if there is none that asks."""
+    notifier = notifier_of(environment)
+    return None if notifier is None else Supervision(reactor, notifier, registry, watchdog_s(environment))
