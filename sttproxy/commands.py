@@ -1,5 +1,5 @@
 """
-The commands ``sttproxy check``, ``clean``, ``explain`` and ``schema``, which need no daemon.
+The commands ``sttproxy check``, ``clean``, ``explain``, ``health`` and ``schema``, which start no daemon.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from .config import REMOVED, SESSION_FIELDS, Config, Rules, Text, names_of
 from .errors import MalformedForm, ProxyError, shown
 from .forms.evaluation import Evaluation, Settled
 from .forms.plans import DEPENDS, PASSES
+from .health import HealthOptions, health
 from .options import BY_NAME
 from .outcome import ERRORS, GOOD, USAGE, WARNINGS, read_config
 from .profiles import Selection
@@ -315,6 +316,7 @@ COMMANDS: dict[str, tuple[type[usage.Options], Any]] = {
     "check": (CheckOptions, check),
     "clean": (CleanOptions, clean),
     "explain": (ExplainOptions, explain),
+    "health": (HealthOptions, health),
     "schema": (SchemaOptions, schema),
 }
 

@@ -69,10 +69,10 @@ def _endpoint(reactor: Any, option: str, description: str, given: str) -> IStrea
     """
     try:
         endpoint: IStreamServerEndpoint = endpoints.serverFromString(reactor, description)
-    except LookupError if description.startswith("systemd:") else ():
-        raise StartError(f"{option} {given!r}: systemd passed no socket with this number or name") from None
     except Exception as error:  # endpoint parsers are plugins, which may raise any exception
-        raise StartError(f"{option} {given!r} is not an endpoint: {error}") from None
+        absent = description.startswith("systemd:") and isinstance(error, LookupError)
+        hint = "systemd passed no socket with this number or name" if absent else str(error)
+        raise StartError(f"{option} {given!r} is not an endpoint: {hint}") from None
     return endpoint
 
 

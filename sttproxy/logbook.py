@@ -15,7 +15,7 @@ from twisted.logger import ILogObserver, LegacyLogObserverWrapper
 
 from .daemon import StartError
 from .errors import printable
-from .logs import syslog
+from .logs import journal, syslog
 from .logs.destination import Destination, Own, Stream, open_file, text_line
 from .logs.events import json_line
 from .logs.filters import FloodFilter, LevelFilter
@@ -65,10 +65,13 @@ def log_of(reactor: Any, settings: Settings, scheduler: FlushScheduler) -> Log:
     elif process.syslog is not None:
         observer = _syslog(reactor, settings, process.syslog)
     else:
-        destination = terminal if process.log_file == "-" and terminal else _destination(reactor, settings)
+        to_journal = process.log_file == "-" and journal.reads(sys.stdout.fileno(), os.environ)
+        own = journal.own_line(json=settings.log_format == "json") if to_journal else _own(settings)
+        destination = terminal if process.log_file == "-" and terminal else _destination(reactor, settings, own)
         reopen = destination.reopen
         atexit.register(destination.close)
-        observer = lines = LineObserver(destination, scheduler, **_form(settings))
+        kind = journal.JournalObserver if to_journal else LineObserver
+        observer = lines = kind(destination, scheduler, **_form(settings))
         atexit.register(lines.flush)
     floods = FloodFilter(reactor, observer)
     atexit.register(floods.flush)
@@ -92,17 +95,18 @@ def _terminal(reactor: Any, settings: Settings) -> Terminal | None:
     return Terminal(reactor, output, _own(settings)) if os.isatty(output) else None
 
 
-def _destination(reactor: Any, settings: Settings) -> Destination:
+def _destination(reactor: Any, settings: Settings, own: Own) -> Destination:
     """
     Standard output, or the log file.
 
+    :param own: returns a line about the log itself.
     :raises StartError: when the file cannot be opened.
     """
     path = settings.process.log_file
     if path is None or path == "-":
-        return Stream(reactor, sys.stdout.fileno(), _own(settings))
+        return Stream(reactor, sys.stdout.fileno(), own)
     try:
-        return open_file(reactor, path, settings.log_keep, settings.process.user, _own(settings))
+        return open_file(reactor, path, settings.log_keep, settings.process.user, own)
     except OSError as error:
         raise StartError(f"the log file {printable(path)} cannot be opened: {error.strerror}") from None
 

@@ -41,7 +41,7 @@ class Options(TableOptions):
         "A proxy in front of a speech-to-text server: it forces the form fields of a JSON file into every "
         "transcription request and passes everything else untouched. The file is read again whenever it changes.\n\n"
         "An option overrides the environment, the environment overrides the default.\n\n"
-        f"Commands that need no daemon: {', '.join(f'sttproxy {name}' for name in COMMANDS)}. Each has a --help."
+        f"Commands that start no daemon: {', '.join(f'sttproxy {name}' for name in COMMANDS)}. Each has a --help."
     )
     settings: Settings
 

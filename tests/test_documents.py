@@ -17,6 +17,7 @@ from twisted.trial.unittest import SynchronousTestCase
 import sttproxy.config
 from sttproxy.clean import CleanOptions
 from sttproxy.commands import CheckOptions, ExplainOptions
+from sttproxy.health import HealthOptions
 from sttproxy.http1.heads import MAX_FIELDS, MAX_HEAD
 from sttproxy.http1.requests import MAX_REQUEST_LINE
 from sttproxy.http2.outbound import CONNECTION_WINDOW, MAX_FRAME, MAX_STREAMS, MAX_WAITING, STREAM_WINDOW
@@ -31,7 +32,7 @@ _READ = frozenset({"json", "caddyfile", "nginx", "haproxy"})
 
 def _options() -> set[str]:
     """The names of all options that a user of sttproxy may give."""
-    others = (ServerOptions(), CheckOptions(), CleanOptions(), ExplainOptions())
+    others = (ServerOptions(), CheckOptions(), CleanOptions(), ExplainOptions(), HealthOptions())
     return {option.name for option in OPTIONS} | {name.rstrip("=") for each in others for name in each.longOpt}
 
 

@@ -163,6 +163,24 @@ class LogTests(LogbookTestCase):
         self.assertIsNone(self.log(("--logfile", "-")).observer)
 
 
+class JournalTests(LogbookTestCase):
+    """Standard output that systemd's journal reads."""
+
+    def test_journal(self) -> None:
+        """Lines have severities where the environment names standard output, and only there."""
+        reading, writing = os.pipe()
+        self.addCleanup(os.close, reading)
+        self.addCleanup(os.close, writing)
+        self.patch(sttproxy.logbook.sys, "stdout", Output(writing))
+        status = os.fstat(writing)
+        for stream, beginning in ((f"{status.st_dev}:{status.st_ino}", "<4>[x#warn] "), ("8:1", "20")):
+            self.environment["JOURNAL_STREAM"] = stream
+            Logger("x", observer=self.log(("-n",)).observer).warn("text")
+            self.assertTrue(os.read(reading, 1000).decode().startswith(beginning))
+        self.log(("-n", "--logfile", self.path))
+        self.assertTrue(os.path.exists(self.path))
+
+
 class TerminalTests(LogbookTestCase):
     """Whether the progress of requests is shown."""
 

@@ -38,6 +38,7 @@ class LineObserver:
         self._destination = destination
         self._scheduler = scheduler
         self._text: Callable[[LogEvent], str | None] = _as_json_line if json else formatEventAsClassicLogText
+        self._json = json
         self._stamped = stamped
         #: Lines that are written at the end of the reactor iteration.
         self._lines: list[str] = []

@@ -24,7 +24,8 @@ SOCKETS = ("/dev/log", "/var/run/syslog", "/var/run/log")
 #: Most bytes of a message: what daemons accept, and a datagram can have.
 MAX_MESSAGE = 8000
 
-_SEVERITIES = {
+#: The severities of syslog(3), by the levels of Twisted.
+SEVERITIES = {
     LogLevel.debug: syslog.LOG_DEBUG,
     LogLevel.info: syslog.LOG_INFO,
     LogLevel.warn: syslog.LOG_WARNING,
@@ -114,6 +115,6 @@ class SyslogObserver:
             text = event[READY]
         else:
             text = eventAsText(event, includeTimestamp=False)
-        severity = _SEVERITIES.get(event.get("log_level"), syslog.LOG_INFO)
+        severity = SEVERITIES.get(event.get("log_level"), syslog.LOG_INFO)
         for line in (text or "").splitlines():
             self._daemon.write(self._daemon.message(severity, line))
