@@ -1,5 +1,5 @@
 """
-The commands ``sttproxy check``, ``clean``, ``explain``, ``health`` and ``schema``, which start no daemon.
+The commands ``sttproxy check``, ``clean``, ``explain``, ``health``, ``schema`` and ``service``, which start no daemon.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from .health import HealthOptions, health
 from .options import BY_NAME
 from .outcome import ERRORS, GOOD, USAGE, WARNINGS, read_config
 from .profiles import Selection
+from .service.options import ServiceOptions
 from .settings import Sources, source_of
 from .usage import HelpfulOptions, parameter
 
@@ -312,12 +313,25 @@ def schema(options: SchemaOptions, out: TextIO) -> int:
     return GOOD
 
 
+def service(options: ServiceOptions, out: TextIO) -> int:
+    """
+    Install, remove or show the service of the system that runs the daemon.
+
+    :return: the exit status.
+    """
+    # The daemon imports this module, and needs nothing of this.
+    from .service import command
+
+    return command.service(options, out)
+
+
 COMMANDS: dict[str, tuple[type[usage.Options], Any]] = {
     "check": (CheckOptions, check),
     "clean": (CleanOptions, clean),
     "explain": (ExplainOptions, explain),
     "health": (HealthOptions, health),
     "schema": (SchemaOptions, schema),
+    "service": (ServiceOptions, service),
 }
 
 

@@ -23,6 +23,7 @@ from sttproxy.http1.requests import MAX_REQUEST_LINE
 from sttproxy.http2.outbound import CONNECTION_WINDOW, MAX_FRAME, MAX_STREAMS, MAX_WAITING, STREAM_WINDOW
 from sttproxy.inbound.http2 import ALLOWANCE, ALLOWANCE_PER_S, BYTES_PER_UPDATE, RESET_COST
 from sttproxy.options import OPTIONS, PREFIX
+from sttproxy.service.options import InstallOptions
 
 from .support.documents import CHINESE, DOCUMENTS, ENGLISH, ROOT, RUN, Document
 
@@ -32,7 +33,7 @@ _READ = frozenset({"json", "caddyfile", "nginx", "haproxy"})
 
 def _options() -> set[str]:
     """The names of all options that a user of sttproxy may give."""
-    others = (ServerOptions(), CheckOptions(), CleanOptions(), ExplainOptions(), HealthOptions())
+    others = (ServerOptions(), CheckOptions(), CleanOptions(), ExplainOptions(), HealthOptions(), InstallOptions())
     return {option.name for option in OPTIONS} | {name.rstrip("=") for each in others for name in each.longOpt}
 
 

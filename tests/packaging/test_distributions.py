@@ -24,6 +24,8 @@ LIMIT_S = 240
 DATA = {"sttproxy/py.typed", "sttproxy/stt_config.schema.json", "sttproxy/transcripts/phrases.tsv"}
 #: The folder of the page's files, each of which is in the wheel.
 PAGE = "sttproxy/page/files/"
+#: The folder of the templates of services, each of which is in the wheel.
+TEMPLATES = "sttproxy/service/templates/"
 #: What of the checkout is not for others.
 LEFT_OUT = {".gitignore"}
 #: What setuptools adds to a source distribution.
@@ -78,7 +80,7 @@ class DistributionTests(StagedTestCase):
     def test_wheel(self) -> None:
         """The wheel holds the package, its data and the plugin, and nothing else but its own description."""
         modules = {name for name in tracked() if name.startswith("sttproxy/") and name.endswith(".py")}
-        page = {name for name in tracked() if name.startswith(PAGE)}
+        page = {name for name in tracked() if name.startswith((PAGE, TEMPLATES))}
         self.assertIn(f"{PAGE}uPlot.LICENSE", page)
         expected = modules | DATA | page | {"twisted/plugins/sttproxy_plugin.py"}
         self.assertEqual({name for name in self.wheel if ".dist-info/" not in name}, expected)

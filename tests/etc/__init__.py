@@ -1,0 +1,3 @@
+"""
+The files of ``etc/``, each read by the programs that it is for.
+"""
