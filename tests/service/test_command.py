@@ -66,7 +66,8 @@ class ServiceTestCase(SynchronousTestCase):
     def tree(self) -> dict[str, str]:
         """All files of the home with their texts, and folders."""
         return {
-            str(path.relative_to(self.home)): path.read_text() if path.is_file() else "" for path in self.home.rglob("*")
+            str(path.relative_to(self.home)): path.read_text() if path.is_file() else ""
+            for path in self.home.rglob("*")
         }
 
 
