@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ..support.certificates import pem
-from ..support.documents import Document
+from ..support.documents import Block, Document
 from .case import StagedTestCase
 from .clients import curl
 from .daemon import opens
@@ -40,10 +40,14 @@ class ReaderTestCase(StagedTestCase):
 class DocumentTests(ReaderTestCase):
     """Documents that a reader follows from their beginning to their end."""
 
-    def read(self, name: str, replaced: Mapping[str, str]) -> None:
-        """Follow all blocks of a document."""
+    def read(self, name: str, replaced: Mapping[str, str], *before: Block) -> None:
+        """
+        Follow all blocks of a document.
+
+        :param before: blocks that the reader has followed already.
+        """
         reader = self.reader(replaced)
-        for block in Document(name).blocks:
+        for block in (*before, *Document(name).blocks):
             with self.naming(f"{name}:{block.line}"):
                 reader.follow(block)
         if reader.missing:
@@ -65,6 +69,14 @@ class DocumentTests(ReaderTestCase):
         """docs/hosted.md: a server over TLS that is verified."""
         names = ("api.openai.com:443", "api.openai.com", NAME)
         self.read("docs/hosted.md", dict.fromkeys(names, self.service()))
+
+    def test_service(self) -> None:
+        """docs/service.md: what would be written."""
+        self.read("docs/service.md", {})
+
+    def test_container(self) -> None:
+        """docs/container.md: the health check, of a daemon that runs."""
+        self.read("docs/container.md", {}, Block("sh", "twistd -n sttproxy\n", "", 0))
 
     def service(self) -> str:
         """A server that is reached over TLS, in place of a hosted one; its host and port."""

@@ -1,5 +1,5 @@
 """
-The wheel as users install it, by pip, pipx and uv, from an index of the test's own; the dependencies come from the usual one.
+The wheel as users install it, by pip, pipx and uv, from an index of the test's own.
 """
 
 from __future__ import annotations
