@@ -117,19 +117,19 @@ class Act:
         """
         place = self._place
         arguments = [f"--config={config}", *_arguments(sources)]
-        if place.launchd:
-            if with_socket:
-                raise Problem("--socket is for systemd only")
-            yield place.unit, files.property_list(place, script("twistd"), arguments)
-            return
-        program = script("sttproxy")
+        program = script("twistd" if place.launchd else "sttproxy")
         if not place.user and os.geteuid() == 0:
-            problem = unreadable([program, sys.executable], *_STRANGER)
+            problem = unreadable([program, sys.executable, config], *(place.log_owner or _STRANGER))
             if problem is not None:
                 raise Problem(
                     f"the user of the service cannot read {problem}; install sttproxy elsewhere, for example in "
                     "/opt/sttproxy, or install the service with --user"
                 )
+        if place.launchd:
+            if with_socket:
+                raise Problem("--socket is for systemd only")
+            yield place.unit, files.property_list(place, program, arguments)
+            return
         paths = map(os.path.realpath, (program, sys.executable, sys.base_prefix))
         visible = any(path.startswith(("/home/", "/root/", "/run/user/")) for path in paths)
         yield (

@@ -50,8 +50,11 @@ class Record:
         text = text_of(path)
         if text is None:
             return cls(path)
-        found = json.loads(text)
-        return cls(path, dict(found["files"]), list(found["folders"]))
+        try:
+            found = json.loads(text)
+            return cls(path, dict(found["files"]), list(found["folders"]))
+        except (ValueError, KeyError, TypeError):
+            raise ValueError(f"{path} is not a list of what was written") from None
 
     def write(self) -> None:
         """Write it, and the folders that it needs, which it then has."""

@@ -12,7 +12,7 @@ import tempfile
 from contextlib import suppress
 from pathlib import Path
 
-import attrs
+import twisted
 
 from ..e2e.process import LIMIT_S, ROOT, Process, until
 
@@ -79,7 +79,7 @@ class PrivateSystemd:
         :raises AssertionError: when it does not start.
         """
         self._folder = tempfile.mkdtemp(prefix="stt-systemd-")
-        packages = os.path.dirname(os.path.dirname(os.path.abspath(attrs.__file__)))
+        packages = os.path.dirname(os.path.dirname(os.path.abspath(twisted.__file__)))
         command = [
             "unshare",
             "--mount",

@@ -213,6 +213,16 @@ class SystemdTests(ServiceTestCase):
         self.assertRaises(usage.UsageError, ServiceOptions().parseOptions, [])
         self.assertIn("is not a port", self.run_service("install", "--user", "--", "--port", "x", status=2))
 
+    def test_record(self) -> None:
+        """A damaged record is an error, and stays."""
+        self.run_service("install", "--user")
+        path = self.home / ".config/sttproxy/service.json"
+        for text in ("", "[]", "{}"):
+            path.write_text(text)
+            for name in ("install", "uninstall"):
+                self.assertIn("is not a list of what was written", self.run_service(name, "--user", status=2))
+        self.assertEqual(path.read_text(), "{}")
+
     def test_status(self) -> None:
         """The status is that of the system's command."""
         self.run_service("status", "--user")
