@@ -9,6 +9,7 @@ import os
 import re
 import socket
 import subprocess
+from contextlib import suppress
 
 #: Whether this system has the data that only Linux provides: peak memory, open files, bytes written.
 LINUX = os.path.exists("/proc/self/io")
@@ -66,6 +67,22 @@ def unused_port() -> int:
         sock.bind(("127.0.0.1", 0))
         port: int = sock.getsockname()[1]
         return port
+
+
+def control_groups() -> set[str]:
+    """The folders of this machine's control groups."""
+    return {folder for folder, _, _ in os.walk("/sys/fs/cgroup")}
+
+
+def remove_control_groups(before: set[str]) -> None:
+    """
+    Remove control groups that programs have left behind; those with a process stay.
+
+    :param before: those that existed before.
+    """
+    for group in sorted(control_groups() - before, key=len, reverse=True):
+        with suppress(OSError):
+            os.rmdir(group)
 
 
 def _status(pid: int, name: str) -> str:

@@ -9,12 +9,12 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from contextlib import suppress
 from pathlib import Path
 
 import twisted
 
 from ..e2e.process import LIMIT_S, ROOT, Process, until
+from ..e2e.system import control_groups, remove_control_groups
 
 #: Where the units of this systemd are; those of the machine are hidden.
 UNITS = "/etc/systemd/system"
@@ -92,7 +92,7 @@ class PrivateSystemd:
             "--kill-child",
         ]
         arguments = [self._folder, sys.base_prefix, packages, ROOT, PREFIX, UNITS]
-        self._groups = _groups()
+        self._groups = control_groups()
         self._process = Process([*command, "sh", "-c", _BEGIN, "systemd", *arguments], self._folder, "systemd")
         try:
             until(self._runs, "a systemd that runs")
@@ -111,9 +111,7 @@ class PrivateSystemd:
         """End it with all that it has started, and remove what it leaves."""
         self._process.end()
         until(lambda: not os.path.exists(f"/proc/{getattr(self, '_init', 'none')}"), "the end of its processes")
-        for group in sorted(_groups() - self._groups, key=len, reverse=True):
-            with suppress(OSError):
-                os.rmdir(group)
+        remove_control_groups(self._groups)
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def run(self, *command: str, check: bool = False) -> subprocess.CompletedProcess[str]:
@@ -135,8 +133,3 @@ class PrivateSystemd:
     def show(self, unit: str, name: str) -> str:
         """A property of a unit."""
         return self.run("systemctl", "show", "--value", "--property", name, unit, check=True).stdout.strip()
-
-
-def _groups() -> set[str]:
-    """The control groups of this machine."""
-    return {folder for folder, _, _ in os.walk("/sys/fs/cgroup")}

@@ -20,7 +20,7 @@ from sttproxy.tap import Options
 
 from ..e2e.case import StagedTestCase
 from ..e2e.process import LIMIT_S, until
-from ..e2e.system import unused_port
+from ..e2e.system import control_groups, remove_control_groups, unused_port
 from ..support.documents import ROOT
 from ..support.tools import tool
 
@@ -97,6 +97,7 @@ class RunTests(StagedTestCase):
     def stage(cls, stack: ExitStack) -> None:
         folder = tempfile.mkdtemp(prefix="stt-image-")
         stack.callback(shutil.rmtree, folder, ignore_errors=True)
+        stack.callback(remove_control_groups, control_groups())
         cls.podman = ["podman", "--root", f"{folder}/root", "--runroot", f"{folder}/run", "--cgroup-manager=cgroupfs"]
         if shutil.which("runc"):
             cls.podman += ["--runtime", "runc"]
