@@ -47,10 +47,13 @@ class NotifierTests(SynchronousTestCase):
 
     def test_absent(self) -> None:
         """A supervisor that is gone is no error, and one that comes back at the same path is told again."""
-        notifier = self.notifier(self.supervisor.address)
-        self.supervisor.close()
+        path = f"{self.supervisor.address}-2"
+        Supervisor(path=path).close()
+        notifier = self.notifier(path)
         notifier.send(READY=1)
-        again = Supervisor(path=self.supervisor.address)
+        os.unlink(path)
+        notifier.send(READY=1)
+        again = Supervisor(path=path)
         self.addCleanup(again.close)
         notifier.send(WATCHDOG=1)
         self.assertEqual(again.texts(), ["WATCHDOG=1"])

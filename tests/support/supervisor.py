@@ -21,14 +21,13 @@ class Supervisor:
     def __init__(self, *, abstract: bool = False, path: str = "") -> None:
         """
         :param abstract: whether the socket is in Linux's abstract namespace.
-        :param path: of the socket, if it is not new.
+        :param path: of the socket; empty: it is in a folder of its own.
         """
         self._folder = ""
         if abstract:
             self.address = f"@sttproxy-test-{uuid.uuid4()}"
         elif path:
             self.address = path
-            os.unlink(path)
         else:
             self._folder = tempfile.mkdtemp(prefix="stt-notify-")
             self.address = os.path.join(self._folder, "notify")
@@ -37,9 +36,9 @@ class Supervisor:
         self._socket.bind("\0" + self.address[1:] if abstract else self.address)
 
     def close(self) -> None:
-        """Stop to read; the path of the socket stays until the end of the tests."""
+        """Stop to read; a path that was given stays."""
         self._socket.close()
-        if self._folder and not os.path.exists(self.address):
+        if self._folder:
             shutil.rmtree(self._folder, ignore_errors=True)
 
     def texts(self) -> list[str]:
