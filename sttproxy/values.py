@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 import attrs
 
-from .headers import UNIX, Trusted
+from .peers import UNIX, Trusted
 
 #: An address of a server without the scheme.
 _AUTHORITY = re.compile(r"[\w.\-]+(:[0-9]+)?(/\S*)?")

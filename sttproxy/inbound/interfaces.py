@@ -15,8 +15,8 @@ from twisted.web.resource import IResource
 
 from ..cors import CrossOrigin
 from ..errors import Header, ProxyError
-from ..headers import Peer, TrustedPeers
 from ..monitor.registry import Registry
+from ..peers import Peer, TrustedPeers
 from ..transport import IStreamTransport, ReadAhead
 from ..writer import FlushScheduler
 from .accesslog import AccessLog
