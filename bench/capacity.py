@@ -128,8 +128,8 @@ def shown(seconds: float) -> str:
     return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
-    """The command."""
+def command_line() -> argparse.ArgumentParser:
+    """The parser of the command line."""
     parser = argparse.ArgumentParser("python -m bench.capacity", description=__doc__)
     parser.add_argument("--per-hour", type=float, default=60, help="recordings that arrive in an hour [%(default)s]")
     parser.add_argument("--minutes", type=float, default=10, help="mean length of a recording [%(default)s]")
@@ -147,7 +147,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
         metavar="SECONDS",
         help="send the first recordings to a real sttproxy, so much faster that it takes about this long, and compare",
     )
-    given = parser.parse_args(arguments)
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """The command."""
+    given = command_line().parse_args(arguments)
     demand = Demand(given.per_hour, given.minutes, given.spread)
     if given.replay is None:
         print(*table(demand, given.speed, given.servers, given.count), sep="\n")

@@ -14,6 +14,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from bench.capacity import Demand, Job, busy, jobs, longest_queue, main, quantile, shown, waits
 
+from ..support.documents import Document
+
 
 def erlang_c(servers: int, load: float) -> float:
     """
@@ -89,3 +91,18 @@ class CommandTests(SynchronousTestCase):
         self.assertEqual({line.count("|") for line in lines}, {9})
         self.assertIn("∞", lines[2])
         self.assertNotIn("∞", lines[3])
+
+
+class DocumentTests(SynchronousTestCase):
+    """docs/scaling.md"""
+
+    def test_tables(self) -> None:
+        """The commands print the tables that the document shows."""
+        shown = [block.text for block in Document("docs/scaling.md").blocks if "bench.capacity" in block.text]
+        self.assertEqual(len(shown), 2)
+        for text in shown:
+            command, _, table = text.partition("\n")
+            output = io.StringIO()
+            with contextlib.redirect_stdout(output):
+                main(command.removeprefix("$ python -m bench.capacity ").split())
+            self.assertEqual(output.getvalue(), table)

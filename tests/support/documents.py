@@ -14,7 +14,14 @@ ROOT = Path(__file__).parents[2]
 #: What the suffix of a Chinese document replaces.
 ENGLISH, CHINESE = ".md", ".zh-CN.md"
 #: Documents whose code blocks are run, or say why they are not.
-RUN = ("docs/tls.md", "docs/hosted.md", "docs/keys.md", "docs/metrics.md", "docs/transcripts.md")
+RUN = (
+    "docs/tls.md",
+    "docs/hosted.md",
+    "docs/keys.md",
+    "docs/metrics.md",
+    "docs/transcripts.md",
+    "docs/scaling.md",
+)
 #: All documents for users.
 DOCUMENTS = ("README.md", "README.zh-CN.md", "SECURITY.md", *RUN, *(name.replace(ENGLISH, CHINESE) for name in RUN))
 
