@@ -56,8 +56,14 @@ def forwarded(head: Head, headers: list[Header], peer: Peer, proto: bytes, alway
     :param always: whether to send Forwarded (RFC 7239), too.  If not, it is sent only if a trusted proxy did so.
     """
     asked = _first(head.values(b"host"))
+    told = head.has(FORWARDED)
+    if not told and not always:  # the way of nearly all requests
+        written = [(b"X-Forwarded-For", peer.node), (b"X-Forwarded-Proto", proto)]
+        if asked is not None:
+            written.append((b"X-Forwarded-Host", asked))
+        return headers + written
     chain = _Chain([], [], proto, asked)
-    if head.has(FORWARDED):
+    if told:
         headers = [header for header in headers if header[0].lower() not in FORWARDED]
         if peer.trusted:
             always = always or b"forwarded" in head.index
