@@ -1,7 +1,7 @@
 """
 Parsers of option values: one function for each kind of value, from text to a Python value.
 
-Each function raises `ValueError` with a message that says what is wrong and what would be right.
+Each function raises ``ValueError`` with a message that says what is wrong and what would be right.
 """
 
 from __future__ import annotations
