@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ..support.certificates import pem
-from ..support.documents import Document
+from ..support.documents import RUN, Document
 from .case import StagedTestCase
 from .clients import curl
 from .daemon import opens
@@ -43,6 +43,7 @@ class DocumentTests(ReaderTestCase):
     def read(self, name: str, replaced: Mapping[str, str]) -> None:
         """Follow all blocks of a document."""
         reader = self.reader(replaced)
+        (reader.folder / "recording.wav").write_bytes(noise(2_000_000))
         for block in Document(name).blocks:
             with self.naming(f"{name}:{block.line}"):
                 reader.follow(block)
@@ -65,6 +66,16 @@ class DocumentTests(ReaderTestCase):
         """docs/hosted.md: a server over TLS that is verified."""
         names = ("api.openai.com:443", "api.openai.com", NAME)
         self.read("docs/hosted.md", dict.fromkeys(names, self.service()))
+
+    def test_troubleshooting(self) -> None:
+        """docs/troubleshooting.md: the commands that find a fault."""
+        self.read("docs/troubleshooting.md", {})
+
+    def test_clients(self) -> None:
+        """docs/clients/: the clients that are installed."""
+        for name in RUN:
+            if name.startswith("docs/clients/"):
+                self.read(name, {})
 
     def service(self) -> str:
         """A server that is reached over TLS, in place of a hosted one; its host and port."""
