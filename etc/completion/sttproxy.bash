@@ -36,7 +36,7 @@ _sttproxy() {
         case $prev in
         esac ;;
     *)
-        options="--host --port --listen --socket-mode --trust-forwarded --forwarded --proxy-protocol-from --cors-origin --tls-cert --tls-key --tls-client-ca --target-host --target-port --target --target-ca --target-cert --target-key --target-insecure --target-host-header --target-key-file --pool-size --pool-idle --config --profile --profile-by-key --require-key --explain-header --max-clients --max-connections --pool-wait --max-transcriptions --max-queue --max-body --max-json --connect-timeout --connect-retry --send-timeout --answer-timeout --head-timeout --body-timeout --idle-timeout --drain-timeout --grace --log-format --log-level --log-keep --monitor --monitor-from --monitor-clients --server-timing --no-progress --embedded --embedded-model --help --version"
+        options="--host --port --listen --socket-mode --trust-forwarded --forwarded --proxy-protocol-from --cors-origin --tls-cert --tls-key --tls-client-ca --target-host --target-port --target --target-ca --target-cert --target-key --target-insecure --target-host-header --target-key-file --pool-size --pool-idle --config --profile --profile-by-key --require-key --explain-header --max-clients --max-connections --pool-wait --max-transcriptions --max-queue --max-body --max-json --max-transcript --connect-timeout --connect-retry --send-timeout --answer-timeout --head-timeout --body-timeout --idle-timeout --drain-timeout --grace --log-format --log-level --log-keep --monitor --monitor-from --monitor-clients --server-timing --no-progress --embedded --embedded-model --help --version"
         case $prev in
         --host) :; return ;;
         --port) :; return ;;
@@ -68,6 +68,7 @@ _sttproxy() {
         --max-queue) :; return ;;
         --max-body) :; return ;;
         --max-json) :; return ;;
+        --max-transcript) :; return ;;
         --connect-timeout) :; return ;;
         --connect-retry) :; return ;;
         --send-timeout) :; return ;;

@@ -38,6 +38,7 @@ complete -c sttproxy -n 'not __fish_seen_subcommand_from check clean explain sch
 complete -c sttproxy -n 'not __fish_seen_subcommand_from check clean explain schema' -l max-queue -x -d 'Transcriptions that may wait for that'
 complete -c sttproxy -n 'not __fish_seen_subcommand_from check clean explain schema' -l max-body -x -d 'Bytes that a request'\''s body may have before it gets 413. 0: any number'
 complete -c sttproxy -n 'not __fish_seen_subcommand_from check clean explain schema' -l max-json -x -d 'Bytes that a transcription may have as JSON, with its recording in base64. 0: any number'
+complete -c sttproxy -n 'not __fish_seen_subcommand_from check clean explain schema' -l max-transcript -x -d 'Bytes of a response that are held for $transcript'
 complete -c sttproxy -n 'not __fish_seen_subcommand_from check clean explain schema' -l connect-timeout -x -d 'Time to wait for a connection to the server, the resolution of its name included'
 complete -c sttproxy -n 'not __fish_seen_subcommand_from check clean explain schema' -l connect-retry -x -d 'Time for which a request tries to connect again while the server refuses connections, as it does while it restarts'
 complete -c sttproxy -n 'not __fish_seen_subcommand_from check clean explain schema' -l send-timeout -x -d 'Time that the server may take for each 64 KiB of a request before the client gets 504'
