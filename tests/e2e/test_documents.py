@@ -71,6 +71,10 @@ class DocumentTests(ReaderTestCase):
         """docs/troubleshooting.md: the commands that find a fault."""
         self.read("docs/troubleshooting.md", {})
 
+    def test_profiles(self) -> None:
+        """docs/profiles.md: who chooses a profile, and what becomes of a request."""
+        self.read("docs/profiles.md", {})
+
     def test_clients(self) -> None:
         """docs/clients/: the clients that are installed."""
         for name in RUN:

@@ -21,6 +21,7 @@ RUN = (
     "docs/metrics.md",
     "docs/transcripts.md",
     "docs/scaling.md",
+    "docs/profiles.md",
     "docs/troubleshooting.md",
     *sorted(str(path.relative_to(ROOT)) for path in (ROOT / "docs/clients").glob("*.md") if ".zh-CN." not in path.name),
 )
