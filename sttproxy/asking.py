@@ -9,8 +9,8 @@ import re
 import attrs
 
 from .config import Config
-from .headers import NOBODY, UNIX, Peer, address_of
 from .http1.requests import parse_request
+from .peers import NOBODY, UNIX, Peer, address_of
 from .profiles import Selection, select
 from .routes import Route, split_profile
 

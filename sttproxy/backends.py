@@ -131,6 +131,7 @@ def _backend(
         settings.answer_timeout,
         pseudonym,
         replaces_host=wanted != "client",
+        sends_forwarded=settings.forwarded,
         authorization=None if key is None else lambda: key.authorization,
     )
     return Backend(name, where.prefix, dialer, pool, target)

@@ -21,14 +21,14 @@ from .backends import Backends
 from .cors import CrossOrigin
 from .daemon import Daemon, StartError
 from .errors import ConfigError, printable
-from .headers import TrustedPeers
 from .inbound.accesslog import AccessLog
 from .inbound.interfaces import Limits, Timeouts
 from .inbound.lines import FORMATS
 from .inbound.site import Site
-from .listening import endpoints_of, monitor_endpoints_of
+from .listening import endpoints_of, monitor_endpoints_of, proxied
 from .logbook import Log
 from .monitor.registry import Registry
+from .peers import TrustedPeers
 from .progress import Progress
 from .rendering import Renderer
 from .resources.forwarding import PassThrough
@@ -314,7 +314,7 @@ def daemon_of(
     if supervision is not None:
         supervision.setServiceParent(daemon)
     for endpoint, name in endpoints_of(reactor, settings):
-        daemon.listen(secured.listening(reactor, endpoint), name)
+        daemon.listen(secured.listening(reactor, proxied(reactor, settings, endpoint)), name)
     if sites.monitor is not None:
         for endpoint, name in monitor_endpoints_of(reactor, settings):
             daemon.listen(endpoint, name, sites.monitor)

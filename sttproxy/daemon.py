@@ -66,7 +66,7 @@ class Listener(Service):
     :ivar place: names the endpoint in messages.
     :ivar site: the factory of the connections.
 
-    The service of `twisted.application.strports` does not give access to its port.  We need the port at shutdown, to
+    The service of ``twisted.application.strports`` does not give access to its port.  We need the port at shutdown, to
     accept the connections in its backlog: closing the port would reset them.
     """
 

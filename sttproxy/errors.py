@@ -20,7 +20,8 @@ def printable(path: str) -> str:
     """
     Format a path for a message, a response or the log: one line of printable characters.
 
-    In a `str` a path has halves of surrogate pairs for bytes that are not UTF-8 (PEP 383), and these cannot be encoded.
+    In a ``str`` a path has halves of surrogate pairs for bytes that are not UTF-8 (PEP 383), and these cannot be
+    encoded.
     """
     text = path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
     if text.isprintable():

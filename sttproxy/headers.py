@@ -1,5 +1,5 @@
 """
-Header rules of the proxy: hop-by-hop headers, forwarded headers, trusted peers, and Content-Type.
+Header rules of the proxy: hop-by-hop headers, upgrades, and Content-Type.
 
 Headers are lists of raw pairs of name and value, in their original order and spelling.
 """
@@ -7,9 +7,7 @@ Headers are lists of raw pairs of name and value, in their original order and sp
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Sequence
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
-from typing import Literal
+from collections.abc import Collection, Sequence
 
 from .errors import Header, UnsupportedBody
 from .http1.heads import Head
@@ -41,24 +39,6 @@ _NOT_FORWARDED = HOP_BY_HOP | REQUEST_ID
 
 #: Headers that describe a body.  Trailer does, because the trailers of a rewritten body are dropped.
 _DESCRIBING = frozenset({b"content-type", b"content-length", b"trailer"})
-
-#: The forwarded headers, also with underscores.
-FORWARDED = frozenset(
-    b"x%cforwarded%c%b" % (first, second, suffix)
-    for first in b"-_"
-    for second in b"-_"
-    for suffix in (b"for", b"proto", b"host")
-) | {b"forwarded"}
-
-#: Stands for a peer on a Unix socket, which has no address, in the log, in --trust-forwarded and in --monitor-from.
-UNIX: Literal["unix"] = "unix"
-#: Stands for a peer with an unknown address in the log, and for any peer without an address in the forwarded headers
-#: (RFC 7239 §6.2).
-UNKNOWN = "unknown"
-#: Most hops of X-Forwarded-For that are evaluated.
-MAX_HOPS = 32
-#: A hop: an address, optionally followed by a port, as some proxies write it; an IPv6 address may be in brackets.
-_NODE = re.compile(rb"[ \t]*(?:\[([0-9A-Fa-f:.]+)\](?::[0-9]+)?|([0-9.]+):[0-9]+|([0-9A-Fa-f:.]+))[ \t]*")
 
 _TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
 _MEDIA_TYPE = re.compile(rb"(%b/%b)[ \t]*" % (_TOKEN, _TOKEN))
@@ -107,130 +87,6 @@ def unencoded(headers: list[Header]) -> list[Header]:
     """The headers of a request, asking for a response without a content coding (RFC 9110 §12.5.3)."""
     kept = [header for header in headers if header[0].lower() != b"accept-encoding"]
     return [*kept, (b"Accept-Encoding", b"identity")]
-
-
-def forwarded(head: Head, headers: list[Header], peer: bytes, proto: bytes, trusted: bool) -> list[Header]:
-    """
-    Add ``X-Forwarded-For``, ``-Proto`` and ``-Host`` to the headers, and extend ``Forwarded`` (RFC 7239).
-
-    :param head: the head of the request as received; it has the Host.
-    :param headers: the headers of the request that the proxy forwards.
-    :param peer: the address of the client side of the connection.
-    :param proto: the protocol of the client: ``b"http"`` or ``b"https"``.
-    :param trusted: whether the peer is a trusted proxy.  If so, its For and Forwarded are extended, and its Proto and
-        Host are kept.  If not, the three are replaced and Forwarded is dropped, because any client can send them.
-    """
-    received: dict[bytes, list[bytes]] = {}
-    if head.has(FORWARDED):
-        if trusted:
-            for name, value in headers:
-                received.setdefault(name.lower(), []).append(value)
-        headers = [header for header in headers if header[0].lower() not in FORWARDED]
-    hops = received.get(b"x-forwarded-for", [])
-    if not hops or peer != UNKNOWN.encode():
-        hops.append(peer)  # a proxy without an address adds no information to the list
-    written = [
-        (b"X-Forwarded-For", b", ".join(hops)),
-        (b"X-Forwarded-Proto", received.get(b"x-forwarded-proto", (proto,))[0]),
-    ]
-    hosts = received.get(b"x-forwarded-host") or head.values(b"host")
-    if hosts:
-        written.append((b"X-Forwarded-Host", hosts[0]))
-    if b"forwarded" in received:
-        elements = [*received[b"forwarded"], _forwarded_element(peer, proto, head.values(b"host"))]
-        written.append((b"Forwarded", b", ".join(elements)))
-    return headers + written
-
-
-def _forwarded_element(peer: bytes, proto: bytes, hosts: Sequence[bytes]) -> bytes:
-    """The Forwarded element for one request (RFC 7239 §4).  A value with a colon must be quoted."""
-    element = b"for=%b;proto=%b" % (b'"[%b]"' % peer if b":" in peer else peer, proto)
-    return element + b"".join(b';host="%b"' % host for host in hosts)
-
-
-#: A value of --trust-forwarded, or of --monitor-from.
-Trusted = IPv4Network | IPv6Network | Literal["unix"]
-
-
-class TrustedPeers:
-    """The peers whose forwarded headers the proxy trusts, or those that may see its pages."""
-
-    def __init__(self, peers: Iterable[Trusted] = ()) -> None:
-        """
-        :param peers: networks; `UNIX` stands for all peers on Unix sockets.
-        """
-        trusted = tuple(peers)
-        self._unix = UNIX in trusted
-        self._networks = tuple(peer for peer in trusted if peer != UNIX)
-
-    def __contains__(self, name: str) -> bool:
-        """Whether a peer is trusted.  An IPv4-mapped IPv6 address counts as the IPv4 address."""
-        if name == UNIX:
-            return self._unix
-        address = address_of(name) if self._networks else None
-        return address is not None and self._cover(address)
-
-    def client(self, peer: str, values: Iterable[bytes]) -> str:
-        """
-        Find the client of a request from a trusted peer: the last hop that is not trusted.
-
-        A hop before an untrusted one is ignored, because any client can write it.  For the same reason the search stops
-        at a hop that is not an address.
-
-        :param values: the values of X-Forwarded-For.
-        """
-        client = peer
-        for hop in reversed(b",".join(values).rsplit(b",", MAX_HOPS)):
-            node = _NODE.fullmatch(hop)
-            address = node and address_of(b"".join(filter(None, node.groups())).decode())
-            if address is None:
-                break
-            client = str(address)
-            if not self._cover(address):
-                break
-        return client
-
-    def _cover(self, address: IPv4Address | IPv6Address) -> bool:
-        return any(address in network for network in self._networks)
-
-
-#: Trusts no peer.
-NOBODY = TrustedPeers()
-
-
-class Peer:
-    """
-    The remote side of a client connection.
-
-    :ivar name: its name in the log: its address, `UNIX` or `UNKNOWN`.
-    :ivar node: its name in X-Forwarded-For.
-    :ivar trusted: whether it is a proxy whose forwarded headers are trusted.
-    """
-
-    __slots__ = ("_peers", "name", "node", "trusted")
-
-    def __init__(self, name: str, peers: TrustedPeers) -> None:
-        """
-        :param name: its address, `UNIX` or `UNKNOWN`.
-        :param peers: the trusted peers.
-        """
-        self.name = str(address_of(name) or name)
-        self.node = (UNKNOWN if name == UNIX else name).encode()
-        self.trusted = name in peers
-        self._peers = peers
-
-    def client(self, head: Head) -> str:
-        """The client of a request, for the log: the peer, or the client that a trusted peer names."""
-        return self._peers.client(self.name, head.values(b"x-forwarded-for")) if self.trusted else self.name
-
-
-def address_of(text: str) -> IPv4Address | IPv6Address | None:
-    """Parse an address; None if it is invalid.  An IPv4-mapped IPv6 address becomes the IPv4 address."""
-    try:
-        address = ip_address(text)
-    except ValueError:
-        return None
-    return getattr(address, "ipv4_mapped", None) or address
 
 
 def keep_alive_timeout(values: Sequence[bytes]) -> float | None:

@@ -27,7 +27,7 @@ class JSONError(ValueError):
     The text is not JSON, or an object repeats a member.
 
     :ivar message: what is wrong.
-    :ivar at: the offset of the error, in the units of the input: characters of a `str`, bytes of `bytes`.
+    :ivar at: the offset of the error, in the units of the input: characters of a ``str``, bytes of ``bytes``.
     """
 
     def __init__(self, message: str, at: int) -> None:

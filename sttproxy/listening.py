@@ -13,6 +13,7 @@ from twisted.internet.interfaces import IStreamServerEndpoint
 
 from .daemon import StartError
 from .errors import printable
+from .peers import TrustedPeers
 from .settings import Settings
 
 #: An endpoint, and its name in messages.
@@ -46,6 +47,15 @@ def monitor_endpoints_of(reactor: Any, settings: Settings) -> Iterator[Place]:
     :raises StartError: when a description is not a valid endpoint.
     """
     yield from _described(reactor, "--monitor", settings.monitor, settings.socket_mode)
+
+
+def proxied(reactor: Any, settings: Settings, endpoint: IStreamServerEndpoint) -> IStreamServerEndpoint:
+    """An endpoint to listen at, for clients that come through the proxies of --proxy-protocol-from, too."""
+    if not settings.proxy_protocol_from:
+        return endpoint
+    from .inbound.proxied import ProxiedListening
+
+    return ProxiedListening(endpoint, TrustedPeers(settings.proxy_protocol_from), reactor, settings.head_timeout)
 
 
 def _described(reactor: Any, option: str, descriptions: Sequence[str], mode: int) -> Iterator[Place]:

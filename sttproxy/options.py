@@ -139,6 +139,26 @@ OPTIONS: tuple[Option, ...] = (
     ),
     Option(
         _LISTENING,
+        "forwarded",
+        values.FLAG,
+        "",
+        "Send `Forwarded` (RFC 7239) to the server, besides the `X-Forwarded-*` that say the same.",
+        "除内容相同的 `X-Forwarded-*` 外，还向上游服务器发送 `Forwarded`（RFC 7239）。",
+    ),
+    Option(
+        _LISTENING,
+        "proxy-protocol-from",
+        values.PEERS,
+        "",
+        "Address or network of proxies that begin each connection to `--port` or `--listen` with the address of their "
+        "client (PROXY protocol, version 1 or 2, also before TLS), or `unix` for those that connect to a Unix socket. "
+        "May be repeated. From these peers no other connections are accepted.",
+        "在每个到 `--port` 或 `--listen` 的连接开头发送客户端地址（PROXY 协议第 1 版或第 2 版，先于 TLS）的代理的地址或"
+        "网段；`unix` 表示通过 Unix 套接字连接的代理。可重复指定。不接受这些代理的其他连接。",
+        repeats=True,
+    ),
+    Option(
+        _LISTENING,
         "cors-origin",
         values.ORIGIN,
         "",

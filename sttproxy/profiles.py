@@ -119,7 +119,7 @@ def key_of(head: RequestHead) -> str:
 def _choose(
     config: Config, head: RequestHead, path: bytes, named: str, default: str, client: Callable[[Head], str]
 ) -> Chosen:
-    """Choose the profile; the parameters are those of `select`, but `named` is the profile in the URL."""
+    """Choose the profile; the parameters are those of `select`, but ``named`` is the profile in the URL."""
     bound = _bound_profile(head, config.keys, named) if config.keys else ""
     if bound:
         return Chosen(bound, "key")

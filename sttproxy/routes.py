@@ -212,7 +212,7 @@ def _normalized(path: str) -> str:
 
 def takes_detour(router: Router, head: RequestHead, target: bytes, prefix: bytes) -> bool:
     """
-    Whether override headers, which some frameworks obey, could route a request to a handler that `router` finds.
+    Whether override headers, which some frameworks obey, could route a request to a handler that ``router`` finds.
 
     :param target: the target that the proxy forwards.
     :param prefix: the prefix of every path at the upstream.

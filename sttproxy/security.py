@@ -70,7 +70,7 @@ class Security:
     """
     What secures the daemon.
 
-    :ivar tls: for `--port`; None: it speaks plain HTTP.
+    :ivar tls: for ``--port``; None: it speaks plain HTTP.
     :ivar key: the API key for the server; None: the clients' own are sent.
     :ivar followers: what follows the files of both.
     """

@@ -12,8 +12,8 @@ import attrs
 from twisted.python import usage
 
 from .embedded.model import DEFAULT_MODEL
-from .headers import Trusted
 from .options import BY_NAME, OPTIONS, PREFIX, Option
+from .peers import Trusted
 from .usage import suggestion
 from .values import Destination
 from .watch import Source
@@ -131,6 +131,8 @@ class Settings:
     listen: tuple[str, ...]
     socket_mode: int
     trust_forwarded: tuple[Trusted, ...]
+    forwarded: bool
+    proxy_protocol_from: tuple[Trusted, ...]
     cors_origin: tuple[str, ...]
     tls_cert: tuple[str, ...]
     tls_key: tuple[str, ...]

@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from .errors import Header
-from .headers import FORWARDED, HOP_BY_HOP
+from .forwarded import FORWARDED
+from .headers import HOP_BY_HOP
 from .http1.heads import Head, options
 
 #: Fields that a trailer section must not contain (RFC 9110 §6.5.1): they frame or route a message, authenticate its

@@ -219,7 +219,7 @@ def connect(end: TunnelEnd, early: bytes, other_early: bytes) -> None:
     """
     Begin to relay.  Each end paces the other.
 
-    :param early: bytes that arrived at this end before the tunnel was made; `other_early`: at the other end.
+    :param early: bytes that arrived at this end before the tunnel was made; ``other_early``: at the other end.
     """
     for here, data in ((end, early), (end.other, other_early)):
         here.transport.registerProducer(here.other, True)

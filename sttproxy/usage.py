@@ -138,7 +138,7 @@ def suggestion(wrong: str, known: Iterable[str], before: str = "") -> str:
     The end of a message that suggests the most similar of some names; empty if no name is similar.
 
     :param wrong: the unknown name.
-    :param known: the valid names, without `before`.
+    :param known: the valid names, without ``before``.
     :param before: a prefix of the valid names, which is shown and not compared.
     """
     by_spelling = {name.lower().replace("_", "-"): name for name in known}

@@ -1,7 +1,7 @@
 """
 Parsers of option values: one function for each kind of value, from text to a Python value.
 
-Each function raises `ValueError` with a message that says what is wrong and what would be right.
+Each function raises ``ValueError`` with a message that says what is wrong and what would be right.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 import attrs
 
-from .headers import UNIX, Trusted
+from .peers import UNIX, Trusted
 
 #: An address of a server without the scheme.
 _AUTHORITY = re.compile(r"[\w.\-]+(:[0-9]+)?(/\S*)?")
@@ -37,11 +37,13 @@ class Kind:
     :ivar read: parses the text.
     :ivar placeholder: shown for the value in the help; empty for a flag, which has no value on the command line.
     :ivar files: whether shells complete the value as the name of a file.
+    :ivar words: all texts that are valid; empty: there are too many.
     """
 
     read: Callable[[str], Any]
     placeholder: str
     files: bool = False
+    words: tuple[str, ...] = ()
 
 
 @attrs.frozen
@@ -203,15 +205,15 @@ def origin(text: str) -> str:
     return f"{parts.scheme}://{authority}"
 
 
-def one_of(*words: str) -> Callable[[str], str]:
-    """The parser of a value that is one of some words."""
+def one_of(placeholder: str, *words: str) -> Kind:
+    """The kind of a value that is one of some words."""
 
     def word(text: str) -> str:
         if text not in words:
             raise ValueError(f"{text!r} must be {', '.join(words[:-1])} or {words[-1]}")
         return text
 
-    return word
+    return Kind(word, placeholder, words=words)
 
 
 TEXT = Kind(str, "TEXT")
@@ -229,5 +231,5 @@ ORIGIN = Kind(origin, "ORIGIN")
 SECONDS = Kind(seconds, "SECONDS")
 LIMIT = Kind(limit, "SECONDS")
 DURATION = Kind(duration, "SECONDS")
-LOG_FORMAT = Kind(one_of("text", "json", "combined"), "FORMAT")
-LOG_LEVEL = Kind(one_of("debug", "info", "warn", "error"), "LEVEL")
+LOG_FORMAT = one_of("FORMAT", "text", "json", "combined")
+LOG_LEVEL = one_of("LEVEL", "debug", "info", "warn", "error")

@@ -55,7 +55,7 @@ class BufferedWriter:
     Writes a connection's bytes to its socket at the end of the reactor iteration.  Bytes that the socket does not take
     go to the transport, with its buffer and its backpressure.
 
-    This is the only place that replaces an attribute of a Twisted transport: `writeSomeData`, which sends bytes and
+    This is the only place that replaces an attribute of a Twisted transport: ``writeSomeData``, which sends bytes and
     returns how many were taken, or an exception.  Where a transport's class has no such method, all bytes go to the
     transport's `write`; if it writes through another transport, as TLS does, write errors are handled there.
     """

@@ -15,6 +15,7 @@ from twisted.scripts.twistd import ServerOptions
 from twisted.trial.unittest import SynchronousTestCase
 
 import sttproxy.config
+from bench.capacity import command_line
 from sttproxy.clean import CleanOptions
 from sttproxy.commands import CheckOptions, ExplainOptions
 from sttproxy.health import HealthOptions
@@ -34,7 +35,12 @@ _READ = frozenset({"json", "caddyfile", "nginx", "haproxy"})
 def _options() -> set[str]:
     """The names of all options that a user of sttproxy may give."""
     others = (ServerOptions(), CheckOptions(), CleanOptions(), ExplainOptions(), HealthOptions(), InstallOptions())
-    return {option.name for option in OPTIONS} | {name.rstrip("=") for each in others for name in each.longOpt}
+    simulation = {name.removeprefix("--") for name in command_line()._option_string_actions}
+    return (
+        {option.name for option in OPTIONS}
+        | {name.rstrip("=") for each in others for name in each.longOpt}
+        | simulation
+    )
 
 
 @cache

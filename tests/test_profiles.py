@@ -12,8 +12,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from sttproxy.config import parse
 from sttproxy.errors import BadRequest, ForbiddenProfile, NotFound
-from sttproxy.headers import UNIX, Peer, TrustedPeers
 from sttproxy.http1.requests import parse_request
+from sttproxy.peers import UNIX, Peer, TrustedPeers
 from sttproxy.profiles import NONE, Chosen, Selection, key_of, select
 
 KEYS = {key: hashlib.sha256(key.encode()).hexdigest() for key in ("sk-a", "sk-b", "sk-none")}

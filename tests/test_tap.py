@@ -29,6 +29,7 @@ from zope.interface.verify import verifyObject
 from sttproxy import __version__, descriptors, embedded
 from sttproxy.compose import MONITOR_CLIENTS
 from sttproxy.daemon import Daemon, StartError
+from sttproxy.inbound.proxied import HeaderReader
 from sttproxy.tap import Options, makeService
 
 from .support.documents import Document
@@ -140,6 +141,26 @@ class ServiceTests(OptionsTestCase):
         site = self.make("--trust-forwarded", "unix", "--trust-forwarded", "10.0.0.0/8")._site
         self.assertTrue("unix" in site.trusted and "10.0.0.1" in site.trusted)
         self.assertFalse("192.0.2.7" in site.trusted or "unix" in self.make()._site.trusted)
+
+    def test_proxied(self) -> None:
+        """Connections of clients from --proxy-protocol-from begin with a header; those to --monitor do not."""
+        self.start("--proxy-protocol-from", "10.0.0.0/8", "--monitor", "tcp:9090")
+        peer = IPv4Address("TCP", "10.0.0.1", 50000)
+        clients, monitor = (each[1].buildProtocol(peer) for each in self.reactor.tcpServers)
+        self.assertIsInstance(clients, HeaderReader)
+        self.assertNotIsInstance(monitor, HeaderReader)
+        self.assertNotIsInstance(self.reactor.tcpServers[0][1].buildProtocol(None), HeaderReader)
+
+    def test_forwarded(self) -> None:
+        """Forwarded is sent with --forwarded only."""
+        for options, expected in (((), False), (("--forwarded",), True)):
+            self.reactor.tcpServers.clear()
+            self.reactor.tcpClients.clear()
+            self.start(*options, "--target", "http://127.0.0.1:1")
+            self.ask(get())
+            upstream = Peer(self.reactor, self.reactor.tcpClients[0][2].buildProtocol(None))
+            self.reactor.settle()
+            self.assertEqual(b'\r\nForwarded: for=192.0.2.7;proto=http;host="h"\r\n' in upstream.received, expected)
 
     def test_monitor(self) -> None:
         """The monitoring pages are at each endpoint of --monitor, which sends nothing to a server, and nowhere else."""

@@ -12,7 +12,7 @@ from ipaddress import IPv4Network, IPv6Network
 
 import attrs
 
-from ..headers import UNIX, Trusted, address_of
+from ..peers import UNIX, Trusted, address_of
 
 
 @attrs.frozen

@@ -10,7 +10,7 @@ from collections.abc import Collection, Sequence
 from ipaddress import IPv4Network, IPv6Network, ip_network
 
 from .. import jsontext
-from ..headers import UNIX, Trusted
+from ..peers import UNIX, Trusted
 from .choice import Choice, HeaderPattern
 from .files import Files
 from .keys import KEY_NEEDED, digest_of

@@ -102,7 +102,7 @@ class Ignored:
         return f"MLX Omni Server ignores {self.wire!r}" + (f"; did you mean {close[0]!r}?" if close else "")
 
 
-#: A message, or an object whose `str` is the message.
+#: A message, or an object whose ``str`` is the message.
 LintWarning = str | Ignored
 
 

@@ -267,12 +267,12 @@ class _Parser:
             if not isinstance(message, lint.Ignored) or message.counts(self._reach.form_paths):
                 self._files.warn(message, member.key_at, where)
 
-    def _combined(self, draft: _Draft, base: Rules | None, object_: jsontext.Object, at: int, where: str) -> Rules:
+    def _combined(self, draft: _Draft, base: Rules | None, source: jsontext.Object, at: int, where: str) -> Rules:
         """
         Finish a draft, and warn of rules that do not go together.
 
         :param base: the base's rules if the draft is a profile's.  Their own warnings are not repeated.
-        :param object_: the source of the draft.
+        :param source: the source of the draft.
         :param at: its offset in the document.
         :param where: its path within the document.
         """
@@ -280,30 +280,30 @@ class _Parser:
         known = set(lint.of_rules(base)) if base else set()
         for name, section, message in lint.of_rules(rules):
             if section or (name, section, message) not in known:
-                found = list(_mentions(object_, name, section, where))
+                found = list(_mentions(source, name, section, where))
                 for place, path in found if found or section else [(at, where)]:
                     self._files.warn(message, place, path)
         chains = set(renames.chains(base)) if base else set()
         for name, message in renames.chains(rules):
             if (name, message) not in chains:
-                for place, path in list(_mentions(object_, name, "$rename", where)) or [(at, where)]:
+                for place, path in list(_mentions(source, name, "$rename", where)) or [(at, where)]:
                     self._files.error(message, place, path)
         return rules
 
 
-def _members(object_: jsontext.Object, name: str) -> Iterator[jsontext.Member]:
+def _members(source: jsontext.Object, name: str) -> Iterator[jsontext.Member]:
     """The member with a name; empty if the object has no such member."""
-    return (member for member in object_.members if member.key == name)
+    return (member for member in source.members if member.key == name)
 
 
-def _mentions(object_: jsontext.Object, name: str, section: str, where: str) -> Iterator[tuple[int, str]]:
+def _mentions(source: jsontext.Object, name: str, section: str, where: str) -> Iterator[tuple[int, str]]:
     """
     The offset and the path of each member of the base or of a profile that is about a field.
 
     :param name: the field's folded name.
     :param section: the section to look in; empty to look everywhere.
     """
-    for member in object_.members:
+    for member in source.members:
         if member.key in _SECTIONS and isinstance(member.value.data, jsontext.Object):
             if section in ("", member.key):
                 yield from _mentions(member.value.data, name, "", f"{where}.{member.key[1:]}")

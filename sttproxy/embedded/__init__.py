@@ -2,7 +2,7 @@
 A speech engine in the proxy's own process, for users without an upstream.
 
 It serves OpenAI's ``POST /v1/audio/transcriptions`` on loopback.  Requests reach it through the whole proxy path, as
-they reach any upstream.  It shares only :mod:`sttproxy.errors` with the proxy, and it uses stock :mod:`twisted.web` for
+they reach any upstream.  It shares only :mod:`sttproxy.errors` with the proxy, and it uses stock ``twisted.web`` for
 HTTP.  It is made for first steps and for tests, not for many clients: it has one model and one thread, serves requests
 in the order of arrival, and keeps uploads in memory.
 

@@ -96,7 +96,7 @@ class Engine:
         """
         Queue a task.
 
-        :return: fires with the transcript.  Fails with :class:`~sttproxy.errors.BadRequest` when the task cannot be
+        :return: fires with the transcript.  Fails with `BadRequest` when the task cannot be
             done, and with :class:`EngineUnavailable` when the model failed to load or the engine stops.  Cancelling
             removes the task from the queue; if it has begun, its rest is not done.
         """

@@ -1,5 +1,5 @@
 """
-Parses multipart bytes into a :class:`~sttproxy.embedded.task.Task`.
+Parses multipart bytes into a `Task`.
 
 It collects the upload in memory as it arrives, and writes nothing to disk.  It uses a parser that shares no code with
 the proxy's own forms, so it tests independently what the proxy sends.

@@ -1,7 +1,7 @@
 """
 The Resource tree: the transcriptions under two paths, and the list of models.
 
-Stock :mod:`twisted.web` serves it, and renders a request when its body is complete.  Only the code that reads the body
+Stock ``twisted.web`` serves it, and renders a request when its body is complete.  Only the code that reads the body
 into memory is our own.
 """
 

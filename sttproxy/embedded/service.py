@@ -60,7 +60,7 @@ class EmbeddedEngine(Service):
     :param reactor: listens, connects, keeps time and takes calls from the thread.
     :param model: a model's name or its folder.  A relative folder is resolved at once, so it stays the same when the
         daemon changes directory.
-    :param load: loads the model, in the thread.  It raises :class:`~sttproxy.embedded.model.EmbeddedError` when that
+    :param load: loads the model, in the thread.  It raises `EmbeddedError` when that
         fails; then the response to each transcription is 503 with the reason.
     :param make_pool: makes the pool of one thread.
     """
@@ -121,7 +121,7 @@ class EmbeddedEngine(Service):
         """
         Connect to the engine.
 
-        :return: fails with :class:`~twisted.internet.error.ConnectionRefusedError` when the service is not running.
+        :return: fails with ``ConnectionRefusedError`` when the service is not running.
         """
         if self._port is None:
             return fail(ConnectionRefusedError("the embedded engine is not running"))

@@ -84,7 +84,7 @@ class JSONRewriter:
         At most the name of a member, a number, or one value that a rule reads is buffered.
 
         :raises MalformedForm: when the body is not one JSON object in UTF-8, repeats a member, or exceeds the limits.
-        :raises BodyTooLarge: when the body is longer than `most`.
+        :raises BodyTooLarge: when the body is longer than ``most``.
         """
         try:
             self._utf8.decode(data)

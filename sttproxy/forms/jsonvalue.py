@@ -34,7 +34,7 @@ _CHARACTERS = re.compile(rb'(?:[^"\\\x00-\x1f]+|%b)*' % _ESCAPE)
 _HALF_ESCAPE = re.compile(rb"\\(?:u[0-9A-Fa-f]{0,3})?")
 _NUMBER = rb"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?"
 _SCALAR = rb'(?:"[^"\\\x00-\x1f]*"|%b|true|false|null)' % _NUMBER
-#: Elements of a list of scalars without escapes, each with its comma.  `re` reads long vectors of numbers fast.
+#: Elements of a list of scalars without escapes, each with its comma.  ``re`` reads long vectors of numbers fast.
 _PLAIN_ITEMS = re.compile(rb"(?:[ \t\n\r]*%b[ \t\n\r]*,)+" % _SCALAR)
 _WORD = re.compile(rb"[+\-.0-9A-Za-z]+")
 _WHOLE_WORD = re.compile(rb"%b|true|false|null" % _NUMBER)

@@ -9,6 +9,7 @@ from urllib.parse import quote_from_bytes
 
 import attrs
 
+from .. import proxyheader
 from ..errors import (
     BadRequest,
     ExpectationFailed,
@@ -32,6 +33,10 @@ from .heads import (
 #: Longest request line, in bytes.  RFC 9112 §3 recommends at least 8000.
 MAX_REQUEST_LINE = 8 * 1024
 
+#: The beginning of a PROXY header of version 2, without its empty lines.
+_PROXY_SIGNATURE = proxyheader.SIGNATURE.lstrip(b"\r\n")
+#: What the first line of a PROXY header begins with, of version 1 and 2.
+_PROXY_LINES = (proxyheader.LINE, _PROXY_SIGNATURE.partition(b"\r\n")[0])
 _EMPTY_LINES = re.compile(rb"(?:\r\n)+")
 _TOKEN = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]")
 _REQUEST_LINE = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]+) ([!\"$-~]+) (HTTP/1\.[01])")
@@ -85,6 +90,8 @@ def check_beginning(part: bytes) -> None:
     :raises TargetTooLong, HeadTooLarge: when they exceed the limits.
     """
     if part not in (b"", b"\r") and not _TOKEN.match(part):
+        if part.startswith(_PROXY_SIGNATURE):
+            raise BadRequest(proxyheader.REFUSED)
         raise BadRequest("This is not an HTTP request. If it is TLS: this port does not support HTTPS.")
     line = part.find(b"\r\n")
     _check_request_line_length(len(part.rstrip(b"\r")) if line < 0 else line)
@@ -140,6 +147,8 @@ def _unusual_line(line: bytes) -> tuple[bytes, bytes, bytes]:
     """
     found = _UNUSUAL_LINE.fullmatch(line)
     if found is None:
+        if line.startswith(_PROXY_LINES):
+            raise BadRequest(proxyheader.REFUSED)
         raise BadRequest("The request line must consist of a method, one space, a target, one space, and HTTP/1.1.")
     method, target, version = found.groups()
     if version not in (b"HTTP/1.1", b"HTTP/1.0"):

@@ -65,7 +65,7 @@ class AccessLog:
 
     def write(self, record: Record, head: RequestHead | None) -> None:
         """
-        Log a finished request as `Logger.emit` would, in a third of the time.
+        Log a finished request as ``Logger.emit`` would, in a third of the time.
 
         The event is made here as Twisted would make it, with its finished line, which `LineObserver` writes as it is.
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 from twisted.internet.address import UNIXAddress
 from twisted.internet.interfaces import IAddress
 
-from ..headers import UNIX, UNKNOWN, Peer, TrustedPeers
+from ..peers import UNIX, UNKNOWN, Peer, TrustedPeers
 from ..transport import IStreamTransport
 
 
@@ -15,8 +15,7 @@ class Addresses:
     """
     The addresses of both ends, cached: each request needs them, and a transport makes new objects for each call.
 
-    They are valid once a request has come: behind a ``haproxy:`` endpoint the transport learns them from the first
-    bytes.
+    They are valid once a request has come: a PROXY header, the first bytes of a connection, may name another peer.
     """
 
     def __init__(self, transport: IStreamTransport, trusted: TrustedPeers) -> None:
@@ -44,7 +43,10 @@ class Addresses:
     def peer(self) -> Peer:
         """The client, as log lines and forwarded headers name it."""
         if self._peer is None:
-            address = self.there
-            name = UNIX if isinstance(address, UNIXAddress) else getattr(address, "host", UNKNOWN)
-            self._peer = Peer(name, self._trusted)
+            self._peer = Peer(name_of(self.there), self._trusted)
         return self._peer
+
+
+def name_of(address: IAddress) -> str:
+    """The name of a peer: its address, `UNIX` or `UNKNOWN`."""
+    return UNIX if isinstance(address, UNIXAddress) else getattr(address, "host", UNKNOWN)

@@ -20,7 +20,7 @@ class ClientConnection(Protocol):
     """
     A connection of a client: the producer of its transport, known to its site.
 
-    Subclasses implement `IPushProducer`, `drain` and `stop`, and process what arrives.
+    Subclasses implement ``IPushProducer``, `drain` and `stop`, and process what arrives.
     """
 
     transport: IStreamTransport

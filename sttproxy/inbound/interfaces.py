@@ -15,8 +15,8 @@ from twisted.web.resource import IResource
 
 from ..cors import CrossOrigin
 from ..errors import Header, ProxyError
-from ..headers import Peer, TrustedPeers
 from ..monitor.registry import Registry
+from ..peers import Peer, TrustedPeers
 from ..transport import IStreamTransport, ReadAhead
 from ..writer import FlushScheduler
 from .accesslog import AccessLog
@@ -158,7 +158,8 @@ class Carrier(Structure):
     """
     What a request asks of what carries it: an HTTP/1 connection, or one stream of a connection that has many.
 
-    It is also the channel of a `twisted.web.http.Request`, which asks for the methods in camelCase and the attributes.
+    It is also the channel of a ``twisted.web.http.Request``, which asks for the methods in camelCase and the
+    attributes.
 
     :ivar multiplexed: whether it is a stream of an HTTP/2 connection.
     """

@@ -8,10 +8,10 @@ import functools
 
 from .. import requestid
 from ..errors import Header, ProxyError
-from ..headers import Peer
 from ..http1.requests import RequestHead
 from ..http1.responses import write_response
 from ..monitor.record import RECEIVING, REFUSED, Record
+from ..peers import Peer
 from . import accesslog
 from .interfaces import Serving
 

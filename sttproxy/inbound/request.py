@@ -40,7 +40,7 @@ class Request(server.Request):
     with `send_head`, which adds only the headers of this connection.
 
     :ivar head: its head, as the client sent it.
-    :ivar body: its body.  It is not stored: `content` stays None.
+    :ivar body: its body.  It is not stored: ``content`` stays None.
     :ivar target: the request target for the upstream; a Resource may shorten it.
     :ivar prefix: what a Resource has removed from the beginning of the path.
     :ivar profile: the profile that the path names, or that a Resource chooses; empty: none.
@@ -111,7 +111,7 @@ class Request(server.Request):
         """
         Have it called when the client disconnects before the response is complete.
 
-        For the relay, once for each request; `notifyFinish` does the same for others, with a Deferred.
+        For the relay, once for each request; ``notifyFinish`` does the same for others, with a Deferred.
         """
         self._on_disconnect = call
 
@@ -143,7 +143,7 @@ class Request(server.Request):
             self.respond(cast(bytes, body))
 
     def respond(self, body: bytes) -> None:
-        """Send a whole body, with the head from `setResponseCode` and `setHeader`."""
+        """Send a whole body, with the head from ``setResponseCode`` and ``setHeader``."""
         self.setHeader(b"Content-Length", b"%d" % len(body))
         self.write(body)
         self.finish()
@@ -173,7 +173,7 @@ class Request(server.Request):
             self.channel.send_informational(status, phrase, headers)
 
     def write(self, data: bytes) -> None:
-        """Send bytes of the response's body; before the first, the head from `setResponseCode` and `setHeader`."""
+        """Send bytes of the response's body; before the first, the head from ``setResponseCode`` and ``setHeader``."""
         if self._disconnected or self.channel is None:
             return
         if not self.startedWriting:
@@ -196,7 +196,7 @@ class Request(server.Request):
         channel, self.channel = self.channel, None
         try:
             self._account()
-            # `notifyFinish` fires before the next request on the connection begins.
+            # ``notifyFinish`` fires before the next request on the connection begins.
             notifications, self.notifications = self.notifications, []
             for waiting in notifications:
                 waiting.callback(None)

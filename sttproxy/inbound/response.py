@@ -10,10 +10,10 @@ from typing import Any
 from twisted.internet.interfaces import IAddress
 
 from ..errors import Header
-from ..headers import Peer
 from ..http1.framing import chunk, last_chunk
 from ..http1.requests import RequestHead
 from ..http1.responses import write_response
+from ..peers import Peer
 from ..transport import IStreamTransport
 from ..writer import BufferedWriter
 from .addresses import Addresses

@@ -12,8 +12,8 @@ from twisted.web.resource import IResource
 
 from ..cors import CrossOrigin
 from ..deadline import Deadline
-from ..headers import NOBODY, TrustedPeers
 from ..monitor.registry import Registry
+from ..peers import NOBODY, TrustedPeers
 from ..transport import ReadAhead
 from ..writer import FlushScheduler
 from .accesslog import TEXT_LOG, AccessLog

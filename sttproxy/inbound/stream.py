@@ -13,10 +13,10 @@ from twisted.python.failure import Failure
 
 from ..deadline import Deadline
 from ..errors import BadRequest, Header
-from ..headers import Peer
 from ..http1.requests import RequestHead
 from ..http2.heads import response_fields, trailer_section
 from ..http2.outbound import MAX_WAITING, Outbound
+from ..peers import Peer
 from .body import RequestBody
 from .interfaces import StreamConnection, TunnelProtocol
 from .request import Request

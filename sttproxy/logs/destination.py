@@ -119,7 +119,7 @@ class Destination:
 
     def _put(self, data: bytes, start: int) -> int:
         """
-        Write `data` from the index `start` on, without blocking.
+        Write ``data`` from the index ``start`` on, without blocking.
 
         :return: the number of bytes that were written, possibly 0.
         """

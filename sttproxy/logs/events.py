@@ -13,7 +13,7 @@ from twisted.logger import LogEvent, LogLevel, formatEvent
 
 from .destination import NAMESPACE
 
-#: The key of an event's finished line, without the line break, and in text without timestamp and `log_system`.
+#: The key of an event's finished line, without the line break, and in text without timestamp and ``log_system``.
 READY = "sttproxy_line"
 
 #: The namespace of all events from code that uses the old module for logging.

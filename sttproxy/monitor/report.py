@@ -187,7 +187,7 @@ def series(registry: Registry) -> dict[str, Any]:
     The last ten minutes in windows of `WINDOW_S`, oldest first: loads, and by route the numbers of
     requests, means of their phases, quantiles of their total, and seconds of audio for each second.
 
-    The last window is that of this moment, which began `window_age_seconds` ago.
+    The last window is that of this moment, which began ``window_age_seconds`` ago.
     """
     registry.count()
     loads = [*registry.loads, registry.current_load()]

@@ -30,7 +30,7 @@ def summarize(numbers: Mapping[str, Any], texts: Texts) -> Summary:
     """
     Summarize the numbers of ``/stats``.
 
-    :param numbers: with `failed_last_minute` and `ended_last_minute`, about transcriptions.
+    :param numbers: with ``failed_last_minute`` and ``ended_last_minute``, about transcriptions.
     """
     state, first = _state(numbers, texts)
     routes = numbers["routes"]

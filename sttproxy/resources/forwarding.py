@@ -12,7 +12,8 @@ from twisted.web.server import NOT_DONE_YET
 
 from .. import loops, requestid, trailers
 from ..errors import Header
-from ..headers import end_to_end, forwarded, upgrade_asked
+from ..forwarded import forwarded
+from ..headers import end_to_end, upgrade_asked
 from ..inbound.interfaces import BodySource
 from ..inbound.request import Request
 from ..monitor.record import PASS_THROUGH
@@ -36,6 +37,7 @@ class Target:
     :ivar replaces_host: whether all requests get `host`.
     :ivar response_s: seconds from the end of a request to the head of its response; None: any time.
     :ivar pseudonym: the name of this process in CDN-Loop, for the detection of loops.
+    :ivar sends_forwarded: whether each request has Forwarded (RFC 7239).
     :ivar authorization: returns the Authorization that replaces that of clients; None: theirs is sent.
     """
 
@@ -46,6 +48,7 @@ class Target:
     response_s: float | None = None
     pseudonym: bytes = attrs.field(factory=loops.new_pseudonym)
     replaces_host: bool = False
+    sends_forwarded: bool = False
     authorization: Callable[[], bytes] | None = None
 
     def identified(self, headers: list[Header]) -> list[Header]:
@@ -130,7 +133,7 @@ class Forwarding(Resource):
         elif b"host" not in head.index:
             headers = [(b"Host", destination.host), *headers]
         proto = b"https" if request.isSecure() else b"http"
-        headers = forwarded(head, headers, request.peer.node, proto, request.peer.trusted)
+        headers = forwarded(head, headers, request.peer, proto, destination.sends_forwarded)
         headers.append((requestid.HEADER, request.record.request_id.encode()))
         loops.mark(head, headers, destination.pseudonym)
         if b"te" in head.index and not upgrades:  # servers may read only one Connection header of an upgrade

@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from twisted.web.resource import IResource, Resource
 
 from ..errors import ForbiddenClient, NotFound
-from ..headers import TrustedPeers
 from ..http1.requests import shown_path
 from ..inbound.request import Request
+from ..peers import TrustedPeers
 from .pages import Page
 
 

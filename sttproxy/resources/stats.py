@@ -14,7 +14,7 @@ from urllib.parse import parse_qs
 
 from ..config import Config, outline
 from ..errors import ForbiddenValues, InvalidKey
-from ..headers import FORWARDED, UNIX
+from ..forwarded import FORWARDED
 from ..http1.requests import RequestHead
 from ..inbound.request import Request
 from ..monitor.registry import Registry
@@ -22,6 +22,7 @@ from ..monitor.report import last_minute, recent, report, series, under_way
 from ..page.document import Document
 from ..page.summary import Summary, summarize
 from ..page.texts import choose
+from ..peers import UNIX
 from .keys import check_key
 from .pages import Page
 

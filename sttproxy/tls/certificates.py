@@ -117,7 +117,7 @@ def identity(file: str, data: bytes, key_file: str, key_data: bytes) -> Identity
     """
     A certificate chain and its key.
 
-    :param file: the path of the certificate, for messages; `data` has its bytes.
+    :param file: the path of the certificate, for messages; ``data`` has its bytes.
     :param key_file: the path of the key, which may be the same file.
     :raises CertificateError: when one of them cannot be used, or they do not belong together.
     """

@@ -31,7 +31,7 @@ from ..errors import UpstreamCertificate, UpstreamUnreachable
 from .certificates import Identity, names_of, new_context, reasons_of, trust
 from .transport import Connection, TLSTransport
 
-#: OpenSSL's numbers of faults (X509_V_ERR_…) whose reason users can do something about.
+#: OpenSSL's numbers of faults (``X509_V_ERR_…``) whose reason users can do something about.
 _NOT_YET_VALID, _EXPIRED = 9, 10
 _UNKNOWN_AUTHORITY = frozenset({2, 18, 19, 20, 21})
 
@@ -120,7 +120,7 @@ class Fault:
     """
     What OpenSSL found wrong with a server's certificate.
 
-    :ivar number: X509_V_ERR_…; 0: nothing.
+    :ivar number: ``X509_V_ERR_…``; 0: nothing.
     """
 
     number: int = 0

@@ -24,10 +24,11 @@ from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from .. import proxyheader
 from ..errors import BadRequest
-from ..headers import Peer
 from ..inbound.addresses import Addresses
 from ..inbound.rejection import last_response, reject
+from ..peers import Peer
 from ..transport import IStreamTransport
 from .certificates import (
     CertificateError,
@@ -181,7 +182,8 @@ class ServerProtocol(TLSTransport):
         super().dataReceived(data)
 
     def _reject(self, data: bytes) -> None:
-        error = BadRequest("This port speaks HTTPS; use an https:// URL.")
+        proxied = data.startswith((proxyheader.LINE, proxyheader.SIGNATURE))
+        error = BadRequest(proxyheader.REFUSED if proxied else "This port speaks HTTPS; use an https:// URL.")
         transport: Any = self.transport
         answer = reject(self.factory.wrappedFactory, self._peer(), error, None, data, 0.0)
         transport.write(last_response(error, *answer))

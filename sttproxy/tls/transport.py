@@ -24,10 +24,10 @@ class Connection(SSL.Connection):
 
     def recv(self, bufsiz: int, flags: int | None = None) -> bytes:
         """
-        All bytes that have arrived, which may be more than `bufsiz`.
+        All bytes that have arrived, which may be more than ``bufsiz``.
 
         :param bufsiz: most bytes of one record.
-        :raises SSL.Error: as `SSL.Connection.recv` does, when there are none.
+        :raises SSL.Error: as ``SSL.Connection.recv`` does, when there are none.
         """
         if self._end is not None:
             # A local variable would keep it, with the bytes of the last call, until the next garbage collection.

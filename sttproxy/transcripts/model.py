@@ -11,7 +11,7 @@ The rules get segments in order, and return segments in order.  A rule may
 - leave out segments, or words of a segment,
 - replace neighbours by `merged_segments` or `merged_words`, which keep the outer times.
 
-It may do nothing else: no other times, no other order, no segment without an `origin`.  The words of a segment are to
+It may do nothing else: no other times, no other order, no segment without an ``origin``.  The words of a segment are to
 say what its text says; writers do not derive one from the other.  What follows from the segments, such as the text of
 the whole recording, is written by the document.
 """

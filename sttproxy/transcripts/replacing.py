@@ -74,7 +74,7 @@ class Clock:
         Search for a pattern.
 
         :param number: of the pattern.
-        :param compiled: as `regex` compiles it.
+        :param compiled: as ``regex`` compiles it.
         :param at: the offset from which to search.
         :return: the match; None if the pattern does not match.
         :raises TimeoutError: when the search, or all searches for this pattern, take too long.
@@ -94,7 +94,7 @@ class Pattern:
     """
     A pattern that replaces its matches.
 
-    :ivar compiled: as `regex` compiles it.
+    :ivar compiled: as ``regex`` compiles it.
     """
 
     replacement: Replacement
@@ -166,7 +166,7 @@ def _compiled(entries: Sequence[tuple[str, Replacement]]) -> tuple[re.Pattern[st
     """
     One pattern for all literal texts, and for each of its groups the replacement.
 
-    Texts that begin alike are one branch, and each branch begins with a class of characters: `re` skips such branches
+    Texts that begin alike are one branch, and each branch begins with a class of characters: ``re`` skips such branches
     quickly.  A match may begin within a word; the pattern rules that out for frequent letters only.
     """
     branches: dict[str, list[tuple[str, Replacement]]] = defaultdict(list)

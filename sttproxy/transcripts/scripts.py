@@ -21,7 +21,7 @@ _DENSE = re.compile(f"[{_UNSPACED}{_HANGUL}]")
 
 
 def _marks() -> str:
-    """Combining marks outside of scripts without spaces, without variation selectors; `re` has no class for them."""
+    """Combining marks outside of scripts without spaces, without variation selectors; ``re`` has no class for them."""
     unspaced = re.compile(f"[{_UNSPACED}]")
     marks = (chr(code) for code in (*range(0x300, 0x2100), *range(0xA600, 0xAC00)))
     return "".join(char for char in marks if unicodedata.category(char)[0] == "M" and not unspaced.match(char))

@@ -10,7 +10,7 @@ from typing import Protocol as Structure
 import attrs
 from twisted.internet.interfaces import IPushProducer
 from twisted.internet.protocol import Protocol
-from zope.interface import Attribute
+from zope.interface import Attribute, Interface
 
 from ..errors import Header, ProxyError
 from ..http1.responses import ResponseHead
@@ -54,7 +54,7 @@ class BodySink(Structure):
         """The body ends before it is complete."""
 
 
-class IOutgoing(IPushProducer):
+class IOutgoing(IPushProducer, Interface):
     """
     A request to the upstream: its head, and its body, which can be paused.
 
@@ -71,7 +71,7 @@ class IOutgoing(IPushProducer):
         """
 
     def deliver(sink: BodySink) -> None:
-        """Push the body to a sink, from its first byte on, until `stopProducing` or `recall`."""
+        """Push the body to a sink, from its first byte on, until ``stopProducing`` or `recall`."""
 
     def recall() -> bool:
         """

@@ -29,7 +29,7 @@ from .connection import UpstreamConnection
 
 T = TypeVar("T")
 
-#: Opens a connection for a factory; what `IStreamClientEndpoint.connect` does.
+#: Opens a connection for a factory; what ``IStreamClientEndpoint.connect`` does.
 Connect = Callable[[IProtocolFactory], "Deferred[Protocol]"]
 
 if TYPE_CHECKING:

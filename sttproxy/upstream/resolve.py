@@ -30,7 +30,7 @@ STALE_S = 60.0
 
 _FAMILIES: dict[int, type[IPv4Address | IPv6Address]] = {socket.AF_INET: IPv4Address, socket.AF_INET6: IPv6Address}
 
-#: The signature of `socket.getaddrinfo`.
+#: The signature of ``socket.getaddrinfo``.
 LookUp = Callable[..., Sequence[tuple[Any, Any, Any, Any, Any]]]
 
 

@@ -1,5 +1,5 @@
 """
-A response of the upstream, as an `IResponse`.
+A response of the upstream, as an ``IResponse``.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class Response:
     A response whose head has arrived; it paces its body.
 
     :ivar head: as the upstream sent it.
-    :ivar length: of the body, in bytes, or `UNKNOWN_LENGTH`.
+    :ivar length: of the body, in bytes, or ``UNKNOWN_LENGTH``.
     :ivar headers: for clients that do not know `head`; see `UpstreamAgent`.
     :ivar trailers: the trailer section, as it was received; complete when the body is.
     :ivar previousResponse: the redirect that led here, if a client above followed one.
@@ -93,7 +93,7 @@ class Response:
 
     def deliverBody(self, protocol: IProtocol) -> None:
         """
-        Push the body to a protocol.  Its `connectionLost` gets `ResponseDone`, or the reason why the body is
+        Push the body to a protocol.  Its ``connectionLost`` gets ``ResponseDone``, or the reason why the body is
         incomplete.
 
         Until this is called, reading from the upstream is paused.

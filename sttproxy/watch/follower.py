@@ -27,7 +27,7 @@ class FileFollower(Service):
     def __init__(self, clock: IReactorTime, paths: Iterable[str], adopt: Callable[[Look], None]) -> None:
         """
         :param paths: absolute.
-        :param adopt: takes the contents of all files.  It raises `ValueError` if they cannot be used, with a message
+        :param adopt: takes the contents of all files.  It raises ``ValueError`` if they cannot be used, with a message
             that names the file and the reason; the contents that it took before stay in force then.
         """
         self._clock = clock

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from sttproxy.config.choice import Asked, Choice, HeaderPattern
-from sttproxy.headers import UNIX, UNKNOWN, Trusted
+from sttproxy.peers import UNIX, UNKNOWN, Trusted
 
 PATTERNS = st.text("ab*", max_size=5)
 #: No letter of a pattern is among the additional ones, so each star can match something of its own.

@@ -23,7 +23,7 @@ from .process import LIMIT_S, Process, read, until
 from .raw import Peer, connect
 
 #: How the log names a listener: a port, or the path of a socket.
-_STARTING = r"Site (?:\(TLS\) )?starting on '?([^'\s\"]+)"
+_STARTING = r"Site (?:\([A-Z]+\) )*starting on '?([^'\s\"]+)"
 
 
 def twistd() -> list[str]:

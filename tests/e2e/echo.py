@@ -11,14 +11,13 @@ import asyncio
 import base64
 import gzip
 import hashlib
-import re
 import socket
 import sys
 from collections.abc import AsyncIterator
 from typing import Any
 
 import uvicorn
-from python_multipart.multipart import MultipartParser
+from largest import Largest
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
@@ -84,29 +83,11 @@ async def json_object(request: Request) -> Response:
 
 async def measure(request: Request) -> Response:
     """Respond with the size and the digest of the largest part of a form, without storing it."""
-    largest: list[Any] = [0, ""]
-    now: list[Any] = []
-
-    def begin() -> None:
-        now[:] = [hashlib.sha256(), 0]
-
-    def data(piece: bytes, start: int, end: int) -> None:
-        now[0].update(memoryview(piece)[start:end])
-        now[1] += end - start
-
-    def end() -> None:
-        if now[1] >= largest[0]:
-            largest[:] = [now[1], now[0].hexdigest()]
-
-    boundary = re.search("boundary=([^;]*)", request.headers["content-type"])
-    assert boundary is not None
-    parser = MultipartParser(
-        boundary.group(1).encode(), {"on_part_begin": begin, "on_part_data": data, "on_part_end": end}
-    )
+    largest = Largest(request.headers["content-type"])
     async for piece in request.stream():
-        parser.write(piece)
-    parser.finalize()
-    return JSONResponse({"text": "measured", "size": largest[0], "sha256": largest[1], **heard(request)})
+        largest.feed(piece)
+    largest.end()
+    return JSONResponse({"text": "measured", "size": largest.size, "sha256": largest.digest, **heard(request)})
 
 
 async def anything(request: Request) -> Response:

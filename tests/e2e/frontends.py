@@ -17,6 +17,11 @@ from .process import Process, until
 from .system import unused_port
 
 
+def program(name: str) -> str | None:
+    """The path of a command, also of one that is for root only; None if it is not installed."""
+    return shutil.which(name, path=os.environ.get("PATH", "") + ":/usr/sbin")
+
+
 class Frontend(ABC):
     """
     One of them.
@@ -44,7 +49,7 @@ class Frontend(ABC):
     @classmethod
     def installed(cls) -> bool:
         """Whether the program is there."""
-        return shutil.which(cls.program, path=os.environ.get("PATH", "") + ":/usr/sbin") is not None
+        return program(cls.program) is not None
 
     @abstractmethod
     def configuration(self, folder: str, backend_port: int) -> str:
@@ -120,5 +125,4 @@ http {{
 """
 
     def command(self, path: str) -> list[str]:
-        command = shutil.which("nginx") or "/usr/sbin/nginx"
-        return [command, "-e", "stderr", "-c", path]
+        return [program("nginx") or "nginx", "-e", "stderr", "-c", path]

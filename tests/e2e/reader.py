@@ -108,11 +108,13 @@ class Reader:
         needed = block.noted("needs")
         if needed and shutil.which(needed) is None:
             self.missing.add(needed)
+        elif block.noted("not run"):
+            pass
         elif block.noted("file"):
             self._write(block.noted("file"), self.here(block.text))
         elif block.note == "output":
             self._compare(block.text)
-        elif block.language == "sh" and not block.noted("not run"):
+        elif block.language == "sh":
             self._shell(self.here(block.text).replace("\\\n", "").splitlines())
         elif block.language == "console":
             for part in block.text.split("$ ")[1:]:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ..support.certificates import pem
-from ..support.documents import Block, Document
+from ..support.documents import RUN, Block, Document
 from .case import StagedTestCase
 from .clients import curl
 from .daemon import opens
@@ -47,6 +47,7 @@ class DocumentTests(ReaderTestCase):
         :param before: blocks that the reader has followed already.
         """
         reader = self.reader(replaced)
+        (reader.folder / "recording.wav").write_bytes(noise(2_000_000))
         for block in (*before, *Document(name).blocks):
             with self.naming(f"{name}:{block.line}"):
                 reader.follow(block)
@@ -77,6 +78,20 @@ class DocumentTests(ReaderTestCase):
     def test_container(self) -> None:
         """docs/container.md: the health check, of a daemon that runs."""
         self.read("docs/container.md", {}, Block("sh", "twistd -n sttproxy\n", "", 0))
+
+    def test_troubleshooting(self) -> None:
+        """docs/troubleshooting.md: the commands that find a fault."""
+        self.read("docs/troubleshooting.md", {})
+
+    def test_profiles(self) -> None:
+        """docs/profiles.md: who chooses a profile, and what becomes of a request."""
+        self.read("docs/profiles.md", {})
+
+    def test_clients(self) -> None:
+        """docs/clients/: the clients that are installed."""
+        for name in RUN:
+            if name.startswith("docs/clients/"):
+                self.read(name, {})
 
     def service(self) -> str:
         """A server that is reached over TLS, in place of a hosted one; its host and port."""

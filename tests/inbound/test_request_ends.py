@@ -16,9 +16,9 @@ from twisted.web.resource import Resource
 
 from sttproxy import errors
 from sttproxy.errors import BadRequest, ProxyError, UpstreamError
-from sttproxy.headers import UNIX, Trusted, TrustedPeers
 from sttproxy.inbound.request import Request
 from sttproxy.logs.events import READY
+from sttproxy.peers import UNIX, Trusted, TrustedPeers
 
 from ..support.fakes import Ending, Peer
 from ..support.stage import SiteTestCase, Taken, error_of, get, message, ok, post

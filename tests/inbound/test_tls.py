@@ -49,8 +49,12 @@ class SecureClient:
     :ivar got_close_alert: whether the server has sent the TLS close alert.
     """
 
-    def __init__(self, reactor: FakeReactor, protocol: Any) -> None:
+    def __init__(self, reactor: FakeReactor, protocol: Any, first: bytes = b"") -> None:
+        """
+        :param first: sent before TLS begins.
+        """
         self.peer = Peer(reactor, protocol)
+        self.peer.send(first)
         self.received = b""
         self.got_close_alert = False
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)

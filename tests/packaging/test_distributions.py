@@ -15,6 +15,8 @@ from contextlib import ExitStack
 from pathlib import Path, PurePosixPath
 from typing import ClassVar
 
+from sttproxy import __version__
+
 from ..e2e.case import StagedTestCase
 
 ROOT = Path(__file__).parents[2]
@@ -22,6 +24,13 @@ ROOT = Path(__file__).parents[2]
 LIMIT_S = 240
 #: What stands beside the modules in the wheel's package.
 DATA = {"sttproxy/py.typed", "sttproxy/stt_config.schema.json", "sttproxy/transcripts/phrases.tsv"}
+#: What is installed beside the package.
+SHARED = {
+    "share/bash-completion/completions/sttproxy.bash",
+    "share/fish/vendor_completions.d/sttproxy.fish",
+    "share/man/man1/sttproxy.1",
+    "share/zsh/site-functions/_sttproxy",
+}
 #: The folder of the page's files, each of which is in the wheel.
 PAGE = "sttproxy/page/files/"
 #: The folder of the templates of services, each of which is in the wheel.
@@ -82,7 +91,8 @@ class DistributionTests(StagedTestCase):
         modules = {name for name in tracked() if name.startswith("sttproxy/") and name.endswith(".py")}
         page = {name for name in tracked() if name.startswith((PAGE, TEMPLATES))}
         self.assertIn(f"{PAGE}uPlot.LICENSE", page)
-        expected = modules | DATA | page | {"twisted/plugins/sttproxy_plugin.py"}
+        shared = {f"sttproxy-{__version__}.data/data/{name}" for name in SHARED}
+        expected = modules | DATA | page | shared | {"twisted/plugins/sttproxy_plugin.py"}
         self.assertEqual({name for name in self.wheel if ".dist-info/" not in name}, expected)
 
     def test_source(self) -> None:

@@ -6,8 +6,8 @@ from __future__ import annotations
 
 from ipaddress import ip_network
 
-from sttproxy.headers import TrustedPeers
 from sttproxy.http1.requests import parse_request
+from sttproxy.peers import TrustedPeers
 from sttproxy.upstream.pool import PoolLimits
 
 from ..support.stage import PSEUDONYM, ProxyTestCase, get, message, ok, post, transcription

@@ -14,8 +14,8 @@ from twisted.web.resource import IResource
 from zope.interface.verify import verifyObject
 
 from sttproxy.cors import CrossOrigin
-from sttproxy.headers import UNIX, TrustedPeers
 from sttproxy.monitor.report import recent
+from sttproxy.peers import UNIX, TrustedPeers
 
 from ..support.fakes import Peer
 from ..support.stage import FORM, FORM_TYPE, ProxyTestCase, error_of, get, ok, transcription

@@ -10,7 +10,7 @@ from ipaddress import ip_network
 from typing import Any
 
 from sttproxy import config
-from sttproxy.headers import TrustedPeers
+from sttproxy.peers import TrustedPeers
 
 from ..support.stage import FORM, FORM_TYPE, PATH, ProxyTestCase, chunked, error_of, get, ok, post, transcription
 from .test_transcriptions import form_of

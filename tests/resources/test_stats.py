@@ -13,8 +13,8 @@ from twisted.internet.address import UNIXAddress
 from twisted.logger import capturedLogs
 
 from sttproxy import config
-from sttproxy.headers import TrustedPeers
 from sttproxy.monitor.report import report
+from sttproxy.peers import TrustedPeers
 
 from ..support.fakes import Peer
 from ..support.stage import FORM, FORM_TYPE, PATH, ProxyTestCase, error_of, get, ok, transcription

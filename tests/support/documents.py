@@ -23,6 +23,10 @@ RUN = (
     "docs/service.md",
     "docs/container.md",
     "docs/cluster.md",
+    "docs/scaling.md",
+    "docs/profiles.md",
+    "docs/troubleshooting.md",
+    *sorted(str(path.relative_to(ROOT)) for path in (ROOT / "docs/clients").glob("*.md") if ".zh-CN." not in path.name),
 )
 #: All documents for users.
 DOCUMENTS = ("README.md", "README.zh-CN.md", "SECURITY.md", *RUN, *(name.replace(ENGLISH, CHINESE) for name in RUN))

@@ -1,16 +1,29 @@
 """
-Requests for the parts that need only little of one.
+Requests and heads for the parts that need only little of one.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from types import SimpleNamespace
 from typing import Any
 
 from twisted.internet.task import Clock
 
-from sttproxy.errors import ProxyError
+from sttproxy.errors import Header, ProxyError
+from sttproxy.http1.heads import Head
 from sttproxy.monitor.record import DONE, Ending, Record
+
+
+def head_of(headers: list[Header], connection: Iterable[bytes] = ()) -> Head:
+    """A head with the given headers and, separately, the options of Connection."""
+    index: dict[bytes, list[bytes]] = {}
+    for name, value in headers:
+        index.setdefault(name.lower(), []).append(value)
+    options = frozenset(connection)
+    if options:
+        index[b"connection"] = list(options)
+    return Head(b"HTTP/1.1", headers, index, options, 0, False)
 
 
 def record(now: float = 0.0, method: bytes = b"GET", target: bytes = b"/x", client: str = "192.0.2.7") -> Record:

@@ -19,12 +19,12 @@ from sttproxy import config
 from sttproxy.admission import Admission
 from sttproxy.cors import CrossOrigin
 from sttproxy.errors import Header, ProxyError
-from sttproxy.headers import NOBODY, TrustedPeers
 from sttproxy.inbound.interfaces import BodySource, Limits, Timeouts
 from sttproxy.inbound.request import Request
 from sttproxy.inbound.site import Site
 from sttproxy.monitor.registry import Registry
 from sttproxy.monitor.server import Server
+from sttproxy.peers import NOBODY, TrustedPeers
 from sttproxy.rendering import Renderer
 from sttproxy.resources.forwarding import PassThrough, Target, Targets
 from sttproxy.resources.monitor import NO_PAGES, MonitorRoot, Pages
