@@ -37,7 +37,9 @@ class ReleaseTests(SynchronousTestCase):
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, target)
         # Distributions have no .gitignore.
-        (self.project / ".gitignore").write_text("__pycache__/\n/build/\n/dist/\n*.egg-info/\n_trial_temp*/\ndropin.cache\n")
+        (self.project / ".gitignore").write_text(
+            "__pycache__/\n/build/\n/dist/\n*.egg-info/\n_trial_temp*/\n.hypothesis/\ndropin.cache\n"
+        )
         # The build is tested here; what it holds has tests of its own, which would build once more.
         (self.project / "tests/packaging/test_distributions.py").write_text("")
         self.git("init", "--quiet")
