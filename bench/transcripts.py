@@ -15,7 +15,7 @@ from collections.abc import Callable
 import attrs
 
 from sttproxy.transcripts.compiling import compiled
-from sttproxy.transcripts.rendition import Rendition
+from sttproxy.transcripts.rendition import Rendition, Wanted
 
 RULES = {
     "drop": {"phrases": "known", "also": ["So."], "no_speech_prob": 0.8},
@@ -102,7 +102,7 @@ class Work:
 
     def done(self) -> int:
         """Do it; return the size of the result."""
-        rendition = Rendition(CLEANING, self.sent, self.requested, self.content_type)
+        rendition = Rendition(CLEANING, Wanted(self.sent, self.requested), self.content_type)
         pieces = [self.body[at : at + PIECE] for at in range(0, len(self.body), PIECE)]
         return sum(len(rendition.feed(piece)) for piece in pieces) + len(rendition.finish())
 

@@ -17,8 +17,8 @@ from .asking import ImaginedRequest
 from .clean import CleanOptions, clean
 from .config import REMOVED, SESSION_FIELDS, Config, Rules, Text, names_of
 from .errors import MalformedForm, ProxyError, shown
-from .forms.evaluation import Evaluation, Settled
-from .forms.plans import DEPENDS, PASSES
+from .forms.evaluation import Evaluation
+from .forms.plans import DEPENDS, PASSES, Settled
 from .health import HealthOptions, health
 from .options import BY_NAME
 from .outcome import ERRORS, GOOD, USAGE, WARNINGS, read_config
@@ -196,7 +196,7 @@ def _explained_field(evaluation: Evaluation, name: str, value: str) -> tuple[str
             raise MalformedForm(f"{shown(name)} is a file; send the field as text, without a file name.")
         if table and table.replacement(known) is REMOVED:
             dropped = f"removed: the table has null for {_shown(value)}"
-        else:
+        elif ruled is None:
             dropped = "dropped: it is empty, and the default replaces it"
         decision = evaluation.settle(name, known)
     if isinstance(decision, Text):
@@ -272,7 +272,7 @@ def _effective(rules: Rules) -> Iterator[str]:
         when = "not sent or empty" if default.when_empty else "not sent"
         for name, value in default.field.parts:
             yield f"{name} = {_shown(value)}, if it is {when}"
-    if rules.transcript and rules.transcript.cleaning:
+    if rules.transcript:
         yield f"rules for transcripts: {', '.join(rules.transcript.values)}"
 
 

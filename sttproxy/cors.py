@@ -18,7 +18,7 @@ ANY = "*"
 #: Seconds for which a browser may keep the result of a preflight; Chromium keeps none for longer than two hours.
 MAX_AGE_S = 600
 #: Headers that a page may read, besides those that the upstream exposes and those that the Fetch standard lists.
-EXPOSED = (b"retry-after", b"x-request-id", b"x-should-retry", b"x-sttproxy-config")
+EXPOSED = (b"retry-after", b"x-request-id", b"x-should-retry", b"x-sttproxy-config", b"x-sttproxy-transcript")
 
 _EXPOSE = b"access-control-expose-headers"
 _PREFIX = b"access-control-"

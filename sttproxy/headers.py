@@ -7,7 +7,7 @@ Headers are lists of raw pairs of name and value, in their original order and sp
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from .errors import Header, UnsupportedBody
 from .http1.heads import Head
@@ -36,6 +36,23 @@ _END_TO_END = frozenset({b"host", b"content-length", b"content-type", b"authoriz
 #: gateways cannot tell them from hyphens.
 REQUEST_ID = frozenset(b"x%crequest%cid" % (first, second) for first in b"-_" for second in b"-_")
 _NOT_FORWARDED = HOP_BY_HOP | REQUEST_ID
+
+#: Headers that are true of one body only: its length, its parts, its version, its digests (RFC 9530, RFC 3230,
+#: RFC 1864), and what is signed with them (RFC 9421).
+_OF_ONE_BODY = frozenset(
+    {
+        b"accept-ranges",
+        b"content-digest",
+        b"content-length",
+        b"content-md5",
+        b"digest",
+        b"etag",
+        b"repr-digest",
+        b"signature",
+        b"signature-input",
+        b"unencoded-digest",
+    }
+)
 
 #: Headers that describe a body.  Trailer does, because the trailers of a rewritten body are dropped.
 _DESCRIBING = frozenset({b"content-type", b"content-length", b"trailer"})
@@ -81,6 +98,11 @@ def describing(headers: list[Header], content_type: bytes, length: int | None) -
     if b"content-length" in new:
         described.append((b"Content-Length", new[b"content-length"]))
     return described
+
+
+def of_another_body(headers: Iterable[Header]) -> list[Header]:
+    """Headers, or trailers, without those that are true of one body only; Content-Type is kept."""
+    return [header for header in headers if header[0].lower() not in _OF_ONE_BODY]
 
 
 def unencoded(headers: list[Header]) -> list[Header]:

@@ -20,7 +20,8 @@ from zope.interface import implementer
 from .config.rules import TranscriptRules
 from .deadline import Deadline
 from .errors import Header
-from .forms.evaluation import Evaluation
+from .forms.wishes import Wishes
+from .headers import of_another_body
 from .http1.responses import ResponseHead
 from .inbound.request import Request
 from .relay import Answer
@@ -45,18 +46,6 @@ MAX_WAITING = 64 * 1024
 #: Seconds after which a part of a sentence leaves.
 PATIENCE_S = 2.0
 
-#: What describes the body that the upstream sent (RFC 9110 §8, RFC 9530, RFC 3230).
-_OF_BODY = frozenset(
-    {
-        b"accept-ranges",
-        b"content-digest",
-        b"content-length",
-        b"content-md5",
-        b"digest",
-        b"etag",
-        b"repr-digest",
-    }
-)
 #: What another format has in place of the upstream's.
 _OF_FORMAT = frozenset({b"content-type", b"content-disposition"})
 _NO_TRANSCRIPT = frozenset({204, 205, 206})
@@ -76,35 +65,37 @@ class Renderer:
     limit: int
     explains: bool
 
-    def answer(self, request: Request, rules: TranscriptRules, evaluation: Evaluation, head: ResponseHead) -> Answer:
+    def answer(self, request: Request, rules: TranscriptRules, wishes: Wishes, head: ResponseHead) -> Answer:
         """What the response is written to: the request itself if it passes as it comes."""
         # The import is slow, and most configurations have no such rules.
         from .transcripts.document import NotATranscript
-        from .transcripts.rendition import UNKNOWN, Rendition
+        from .transcripts.rendition import Rendition, Wanted
 
         if not 200 <= head.status < 300 or head.status in _NO_TRANSCRIPT or request.method == b"HEAD":
             return request
         try:
             if {value.lower() for value in head.values(b"content-encoding")} - {b"identity"}:
                 raise NotATranscript("the response is encoded, though the server was asked not to")
+            requested = wishes.requested if rules.as_asked else None
             rendition = Rendition(
                 rules.cleaning,
-                evaluation.sent_format,
-                evaluation.requested_format if rules.as_asked else None,
+                Wanted(wishes.response_format, requested, wishes.streams, wishes.words),
                 b", ".join(head.values(b"content-type")) or None,
                 self.limit,
                 holds=head.length is not None and head.length <= SHORT,
             )
         except NotATranscript as failure:
-            _passes(request, UNKNOWN, failure)
+            _passes(request, failure)
             return request
         return Rendering(request, rendition, self, slow=rules.cleaning.is_slow)
 
 
-def _passes(request: Request, reason: str, failure: Exception) -> None:
+def _passes(request: Request, failure: Exception) -> None:
     """A response, or the rest of it, passes as it came."""
-    request.site.registry.passed[reason] += 1
-    log.info("The response to id={id} passes as the server made it: {why}.", id=request.record.request_id, why=failure)
+    from .transcripts.rendition import REASONS
+
+    request.site.registry.passed[REASONS[type(failure)]] += 1
+    log.warn("The response to id={id} passes as the server made it: {why}.", id=request.record.request_id, why=failure)
 
 
 @implementer(IPushProducer)
@@ -231,7 +222,9 @@ class Rendering:
         if self._head is not None:
             (status, phrase, headers, length), self._head = self._head, None
             if not self._passes_whole():
-                headers, length = _without(headers, _OF_BODY), None
+                headers, length = of_another_body(headers), None
+                if self._renderer.explains:
+                    headers.append((b"Trailer", HEADER))
             self._request.send_head(status, phrase, headers, length)
 
     def _passes_whole(self) -> bool:
@@ -242,7 +235,10 @@ class Rendering:
         """Send the last bytes, and the head if it is not sent."""
         explanation = [(HEADER, self._rendition.summary.encode())] if self._explains() else []
         if self._head is None:
-            self._request.trailers = [*self._request.trailers, *explanation]
+            trailers = self._request.trailers
+            if not self._rendition.unchanged:
+                trailers = of_another_body(trailers)
+            self._request.trailers = [*trailers, *explanation]
         else:
             (status, phrase, headers, length), self._head = self._head, None
             if not self._rendition.unchanged:
@@ -260,8 +256,9 @@ class Rendering:
         """The headers for the new body, without its length."""
         delivery = self._rendition.delivery
         if delivery is None:
-            return _without(headers, _OF_BODY)
-        headers = [*_without(headers, _OF_BODY | _OF_FORMAT), (b"Content-Type", delivery.content_type)]
+            return of_another_body(headers)
+        headers = [header for header in of_another_body(headers) if header[0].lower() not in _OF_FORMAT]
+        headers.append((b"Content-Type", delivery.content_type))
         if delivery.disposition is not None:
             headers.append((b"Content-Disposition", delivery.disposition))
         return headers
@@ -276,7 +273,7 @@ class Rendering:
         rendition = self._rendition
         self._request.site.registry.cleaned(rendition.counts, rendered=rendition.delivery is not None)
         if rendition.failure is not None:
-            _passes(self._request, rendition.reason, rendition.failure)
+            _passes(self._request, rendition.failure)
 
     # Backpressure.
 
@@ -304,7 +301,3 @@ class Rendering:
                 self._producer.pauseProducing()
             else:
                 self._producer.resumeProducing()
-
-
-def _without(headers: list[Header], names: frozenset[bytes]) -> list[Header]:
-    return [header for header in headers if header[0].lower() not in names]

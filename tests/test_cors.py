@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from sttproxy.cors import CrossOrigin, is_preflight
+from sttproxy.cors import EXPOSED, CrossOrigin, is_preflight
 from sttproxy.errors import Header
 from sttproxy.http1.requests import parse_request
 
@@ -39,7 +39,7 @@ class AmendedTests(SynchronousTestCase):
                 (b"A", b"b"),
                 (b"Access-Control-Allow-Origin", b"https://a.example"),
                 (b"Access-Control-Allow-Credentials", b"true"),
-                (b"Access-Control-Expose-Headers", b"retry-after, x-request-id, x-should-retry, x-sttproxy-config"),
+                (b"Access-Control-Expose-Headers", b", ".join(EXPOSED)),
                 (b"Vary", b"Origin"),
             ],
         )
@@ -74,7 +74,7 @@ class AmendedTests(SynchronousTestCase):
         values = [value for name, value in got if name.lower() == b"access-control-allow-origin"]
         self.assertEqual(values, [b"https://a.example"])
         exposed = dict(got)[b"Access-Control-Expose-Headers"]
-        self.assertEqual(exposed, b"retry-after, x-request-id, x-should-retry, x-sttproxy-config, x-theirs")
+        self.assertEqual(exposed, b", ".join((*EXPOSED, b"x-theirs")))
         self.assertEqual([value for name, value in got if name.lower() == b"vary"], [b"Accept", b"Origin"])
         self.assertEqual(self.amended("https://b", headers=theirs), [(b"vary", b"Accept"), (b"Vary", b"Origin")])
 

@@ -79,7 +79,7 @@ ROOMS: dict[str, frozenset[str]] = {
         "websocket": "",
         "upload": "errors headers http1 inbound monitor trailers upstream",
         "relay": "errors headers http1 deadline inbound monitor requestid routes trailers tunnel upload upstream",
-        "rendering": "config deadline errors forms http1 inbound relay transcripts",
+        "rendering": "config deadline errors forms headers http1 inbound relay transcripts",
         "resources": "admission config cors errors forms forwarded headers http1 inbound loops metrics monitor page "
         "peers profiles realtime relay rendering requestid routes trailers tunnel upload upstream",
         "daemon": "transport inbound upstream logs signals",

@@ -12,7 +12,7 @@ import attrs
 
 from ..errors import printable
 from .choice import Choice
-from .names import fold
+from .names import FORMAT, GRANULARITIES, STREAM, fold
 from .reach import Reach
 from .rules import Default, Field, Joined, Map, Rename, TranscriptRules, json_members, multipart_parts
 
@@ -120,6 +120,11 @@ class Rules:
         """The folded names of the fields whose rules depend on the client's value."""
         empty = (name for name, rule in self.defaults_by_name.items() if rule.when_empty)
         return frozenset((*self.joined_by_name, *self.maps_by_name, *empty))
+
+    @functools.cached_property
+    def watched(self) -> frozenset[str]:
+        """The folded names of the fields whose values are read because they say what the response is to be."""
+        return frozenset((FORMAT, STREAM, GRANULARITIES)) if self.transcript else frozenset()
 
     @functools.cached_property
     def renamed_to(self) -> frozenset[str]:

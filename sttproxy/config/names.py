@@ -15,6 +15,9 @@ PROFILE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._~-]{0,63}")
 #: The fields that are lists for MLX Omni Server, in this spelling only.  The proxy sends them with ``[]``.
 LISTS = frozenset({"timestamp_granularities"})
 
+#: The fields that say what the response is to be.  They are read where there are rules for transcripts.
+FORMAT, STREAM, GRANULARITIES = "response_format", "stream", "timestamp_granularities"
+
 #: The folded names of fields that the proxy drops under any configuration: a parser that obeys this one (RFC 7578 §4.6)
 #: would decode the proxy's fields with the client's charset.
 ALWAYS_DROPPED = frozenset({"_charset_"})

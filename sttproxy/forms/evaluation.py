@@ -9,18 +9,12 @@ from urllib.parse import quote
 
 from ..config import ALWAYS_DROPPED, MAX_VALUE, Field, Joined, Removed, Rules, Text
 from ..errors import MalformedForm, shown
-from .plans import DEPENDS, DROPPED, PASSES, RESPONSE_FORMAT, Decision, Plan, plan_of
-
-#: A decision about a value: a new value, or a `Decision`.
-Settled = Text | Decision
-
+from .plans import DEPENDS, DROPPED, PASSES, Decision, Plan, Settled, plan_of
+from .wishes import Wishes
 
 #: What a rule may have done to a field, in the order of `Evaluation.summary`.
 ACTS = ("forced", "defaulted", "mapped", "removed", "joined", "cut", "renamed")
 FORCED, DEFAULTED, MAPPED, REMOVED, JOINED, CUT, RENAMED = ACTS
-
-#: What servers do if a form has no ``response_format`` (OpenAI's API reference).
-DEFAULT_FORMAT = "json"
 
 #: Most characters of a value that are shown for debugging.
 _MAX_SHOWN = 200
@@ -32,11 +26,13 @@ class Evaluation:
 
     :ivar rules: the rules to apply.
     :ivar file_bytes: of the files in the form, as far as they were read.
+    :ivar wishes: what it asks of the response; None if no rule depends on it.
     """
 
     def __init__(self, rules: Rules) -> None:
         self.rules = rules
         self.file_bytes = 0
+        self.wishes = Wishes(rules) if rules.transcript else None
         #: Forced fields that the client has sent, too.
         self._replaced: dict[str, None] = {}
         #: The client's value and the new one of each mapped field; the last ones if it is repeated.
@@ -46,8 +42,6 @@ class Evaluation:
         #: The first field that ends under the new name of a rename, by the folded new name: the name that the client
         #: gave it, whether it was renamed, and whether it may be repeated.
         self._met: dict[str, tuple[str, bool, bool]] = {}
-        #: The client's ``response_format``, and the one that is sent in its place; empty: none.
-        self._format = self._sent_format = ""
 
     def sent_as(self, name: str, lists: bool = True) -> str:
         """
@@ -122,18 +116,13 @@ class Evaluation:
         :raises MalformedForm: when the value cannot be joined to a text.
         """
         plan = self._plan(name)
-        if not plan.is_format:
-            return self._settled(plan, value, whole)
         settled = DROPPED if plan.forced or plan.removed else self._settled(plan, value, whole)
-        text = (value or b"").decode("utf-8", "replace").strip()
-        self._format = text
-        if settled is PASSES:
-            self._sent_format = text
-        elif isinstance(settled, Text):
-            self._sent_format = settled.text
+        if self.wishes is not None:
+            self.wishes.add(plan.key, value, settled)
         return settled
 
     def _settled(self, plan: Plan, value: bytes | None, whole: bool) -> Settled:
+        """As `settle`, for a field that is not forced."""
         if plan.joined is not None:
             return self._joined(plan.joined, value, whole)
         new: Text | None = None
@@ -151,22 +140,6 @@ class Evaluation:
                 return DROPPED
             self._sent.add(plan.key)
         return new or PASSES
-
-    @property
-    def requested_format(self) -> str:
-        """The client's ``response_format``, ``json`` if it has none; known only with rules for transcripts."""
-        return self._format or DEFAULT_FORMAT
-
-    @property
-    def sent_format(self) -> str:
-        """The server's ``response_format``, empty if it gets none; known only with rules for transcripts."""
-        forced = self.rules.forced_by_name.get(RESPONSE_FORMAT)
-        default = self.rules.defaults_by_name.get(RESPONSE_FORMAT)
-        if forced is not None:
-            return _only_value(forced)
-        if default is not None and RESPONSE_FORMAT not in self._sent:
-            return _only_value(default.field)
-        return self._sent_format
 
     def joins(self, name: str) -> bool:
         """Whether the field is joined to a text, so that its value must be text in UTF-8."""
@@ -267,11 +240,6 @@ class Evaluation:
         :raises MalformedForm: when `key` raises it.
         """
         return self.rules.plans.get(name) or plan_of(self.rules, name)
-
-
-def _only_value(field: Field) -> str:
-    """The value of a field that is not a list; empty if it is removed."""
-    return field.parts[0][1] if field.parts else ""
 
 
 def _unjoinable(rule: Joined, reason: str) -> MalformedForm:

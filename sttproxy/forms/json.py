@@ -19,10 +19,10 @@ from collections.abc import Callable
 from ..config import MAX_VALUE, Text, json_members
 from ..errors import BodyTooLarge, MalformedForm, shown
 from ..jsontext import JSONError
-from .evaluation import Evaluation, Settled
+from .evaluation import Evaluation
 from .jsonvalue import ValueScanner, read_name, skip_space
 from .multipart import MAX_DROPPED, spaces
-from .plans import DEPENDS, DROPPED, PASSES
+from .plans import DEPENDS, DROPPED, PASSES, Settled
 from .reserve import Reserve
 
 #: Most members of one object; the same limit as for the parts of a multipart form.

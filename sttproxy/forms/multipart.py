@@ -25,8 +25,8 @@ from ..config import MAX_VALUE, Text, multipart_parts
 from ..errors import MalformedForm
 from . import partheads
 from .boundary import MIN_BOUNDARY, new_boundary
-from .evaluation import Evaluation, Settled
-from .plans import DEPENDS, DROPPED, PASSES
+from .evaluation import Evaluation
+from .plans import DEPENDS, DROPPED, PASSES, Settled
 from .reserve import Reserve
 
 #: Most parts in one form; python-multipart under MLX Omni Server has the same limit for fields.

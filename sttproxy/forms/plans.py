@@ -13,11 +13,8 @@ from collections.abc import Container
 
 import attrs
 
-from ..config import ALWAYS_DROPPED, Default, Joined, Map, Rename, Rules, fold, may_repeat
+from ..config import ALWAYS_DROPPED, Default, Joined, Map, Rename, Rules, Text, fold, may_repeat
 from ..errors import MalformedForm
-
-#: The folded name of the field that names the format of the response.
-RESPONSE_FORMAT = fold("response_format")
 
 #: Most names of which the plans are kept, and the longest one, in characters: clients choose the names, and must not
 #: fill the memory.
@@ -36,6 +33,9 @@ class Decision(enum.Enum):
 #: Module-level aliases: CPython 3.11 takes twenty times as long to look up a member through its class.
 PASSES, DROPPED, DEPENDS = Decision
 
+#: A decision about a value: a new value, or a `Decision`.
+Settled = Text | Decision
+
 
 @attrs.frozen
 class Plan:
@@ -52,7 +52,6 @@ class Plan:
     :ivar sent_as: the name under which the field is sent; the other rules are those of this name's plan.
     :ivar meets: that name, folded, if a rename leads to it, so that another field may end under it; else empty.
     :ivar repeats: whether it is the name of an element of a list.
-    :ivar is_format: whether it is the format of the response, which the rules for transcripts ask for.
     """
 
     key: str
@@ -66,7 +65,6 @@ class Plan:
     sent_as: str
     meets: str
     repeats: bool
-    is_format: bool
 
 
 def plan_of(rules: Rules, name: str) -> Plan:
@@ -92,12 +90,11 @@ def _made(rules: Rules, name: str) -> Plan:
         new = rules.joined_by_name[end].name
     forced = rules.forced_by_name.get(key)
     decision = PASSES
-    if forced is not None or key in ALWAYS_DROPPED:
+    if key in rules.watched:
+        decision = DEPENDS
+    elif forced is not None or key in ALWAYS_DROPPED:
         decision = DROPPED
     elif key in rules.read:
-        decision = DEPENDS
-    is_format = key == RESPONSE_FORMAT and bool(rules.transcript)
-    if is_format:
         decision = DEPENDS
     return Plan(
         key=key,
@@ -111,7 +108,6 @@ def _made(rules: Rules, name: str) -> Plan:
         sent_as=new,
         meets=end if end in rules.renamed_to else "",
         repeats=may_repeat(new),
-        is_format=is_format,
     )
 
 

@@ -112,10 +112,10 @@ class Transcriptions(Forwarding):
 
     def _answers(self, evaluation: Evaluation) -> Answers:
         """What applies the rules for transcripts to the response, if there are any."""
-        rules = evaluation.rules.transcript
-        if not rules:
+        rules, wishes = evaluation.rules.transcript, evaluation.wishes
+        if rules is None or wishes is None:
             return unchanged
-        return lambda request, head: self._renderer.answer(request, rules, evaluation, head)
+        return lambda request, head: self._renderer.answer(request, rules, wishes, head)
 
     def _collected(self, data: bytes, request: Request, evaluation: Evaluation, notes: Notes, answers: Answers) -> None:
         """Rewrite a form that was collected."""

@@ -31,6 +31,10 @@ class NotATranscript(ValueError):
     """
 
 
+class TooLong(NotATranscript):
+    """A response, or a part of it, is longer than what is held."""
+
+
 class CannotRender(ValueError):
     """A transcript lacks what the requested format needs, such as times."""
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from .document import MAX_TRANSCRIPT, NotATranscript
+from .document import MAX_TRANSCRIPT, NotATranscript, TooLong
 from .model import Segment, Transcript
 from .record import Record
 from .tiles import joined
@@ -29,7 +29,7 @@ class JSON:
         """Take bytes of the response; return no segment yet."""
         self._data += data
         if self.failure is None and len(self._data) > self._limit:
-            self.failure = NotATranscript(f"the response is longer than {self._limit} bytes")
+            self.failure = TooLong(f"the response is longer than {self._limit} bytes")
         return []
 
     def flush(self) -> list[Segment]:

@@ -40,10 +40,7 @@ def object_members(source: str, at: int, arrays: frozenset[str] = frozenset()) -
     if source.startswith("}", at):
         return found, at + 1
     while True:
-        name, _, at = value_at(source, at)
-        if not isinstance(name, str):
-            raise NotATranscript("the JSON is malformed")
-        at = _skipped(source, _expected(source, _skipped(source, at), ":"))
+        name, at = _name_at(source, at)
         if name in found:
             raise NotATranscript("the JSON repeats a member")
         if name in arrays and source.startswith("[", at):
@@ -51,10 +48,12 @@ def object_members(source: str, at: int, arrays: frozenset[str] = frozenset()) -
             found[name] = Span(elements, at, end)
         else:
             found[name] = value_at(source, at)
-        at = _skipped(source, found[name].end)
-        if source.startswith("}", at):
-            return found, at + 1
-        at = _skipped(source, _expected(source, at, ","))
+        after = _AFTER.match(source, found[name].end)
+        if after is None or after[1] == "]":
+            raise NotATranscript("the JSON is malformed")
+        if after[1] == "}":
+            return found, after.end(1)
+        at = after.end()
 
 
 def array_elements(source: str, at: int) -> tuple[list[Span], int]:
@@ -70,10 +69,12 @@ def array_elements(source: str, at: int) -> tuple[list[Span], int]:
     while True:
         element = value_at(source, at)
         found.append(element)
-        at = _skipped(source, element.end)
-        if source.startswith("]", at):
-            return found, at + 1
-        at = _skipped(source, _expected(source, at, ","))
+        after = _AFTER.match(source, element.end)
+        if after is None or after[1] == "}":
+            raise NotATranscript("the JSON is malformed")
+        if after[1] == "]":
+            return found, after.end(1)
+        at = after.end()
 
 
 def value_at(source: str, at: int) -> Span:
@@ -83,10 +84,25 @@ def value_at(source: str, at: int) -> Span:
     :raises NotATranscript: when there is no JSON value, or an object in it repeats a member.
     """
     try:
-        value, end = _DECODER.raw_decode(source, at)
-    except (ValueError, RecursionError):
+        value, end = _SCAN(source, at)
+    except (StopIteration, ValueError, RecursionError):
         raise NotATranscript("the JSON is malformed") from None
     return Span(value, at, end)
+
+
+def _name_at(source: str, at: int) -> tuple[str, int]:
+    """
+    Read the name of a member, and the colon; return the name, and the offset of the value.
+
+    :raises NotATranscript: when there is none.
+    """
+    plain = _NAME.match(source, at)
+    if plain is not None:
+        return plain[1], plain.end()
+    name, _, at = value_at(source, at)
+    if not isinstance(name, str):
+        raise NotATranscript("the JSON is malformed")
+    return name, _skipped(source, _expected(source, _skipped(source, at), ":"))
 
 
 def begin(source: str) -> int:
@@ -170,7 +186,12 @@ def _no_constant(name: str) -> None:
     raise ValueError(f"{name} is not JSON")
 
 
-_DECODER = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_no_constant)
+#: Reads one value; faster than `JSONDecoder.raw_decode`, which calls it.
+_SCAN = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_no_constant).scan_once  # type: ignore[attr-defined]  # not in typeshed
+#: A name without escapes, up to the value.
+_NAME = re.compile(r'"([^"\\\x00-\x1f]*)"[ \t\n\r]*:[ \t\n\r]*')
+#: What stands behind a member or an element.
+_AFTER = re.compile(r"[ \t\n\r]*([,}\]])[ \t\n\r]*")
 
 
 def _skipped(source: str, at: int) -> int:

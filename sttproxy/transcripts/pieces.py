@@ -11,7 +11,7 @@ from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Sequence
 
-from .document import NotATranscript
+from .document import NotATranscript, TooLong
 from .model import Segment, Transcript
 from .tiles import joined
 
@@ -136,7 +136,7 @@ class Pieces(ABC):
 
     def _take(self, unit: bytes, segments: list[Segment]) -> None:
         if len(unit) > self._limit and unit.strip(b"\r\n"):
-            self.failure = NotATranscript(f"a part of the response is longer than {self._limit} bytes")
+            self.failure = TooLong(f"a part of the response is longer than {self._limit} bytes")
         else:
             try:
                 segments += self.read(unit)
@@ -148,7 +148,7 @@ class Pieces(ABC):
 
     def _checked(self, segments: list[Segment]) -> list[Segment]:
         if self.failure is None and len(self._buffer) > self._limit:
-            self.failure = NotATranscript(f"a part of the response is longer than {self._limit} bytes")
+            self.failure = TooLong(f"a part of the response is longer than {self._limit} bytes")
             segments += self.flush()
         return segments
 

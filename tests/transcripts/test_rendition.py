@@ -14,8 +14,8 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from sttproxy.transcripts.cleaning import Cleaning
 from sttproxy.transcripts.compiling import compiled
-from sttproxy.transcripts.document import NotATranscript
-from sttproxy.transcripts.rendition import Rendition
+from sttproxy.transcripts.document import NotATranscript, TooLong
+from sttproxy.transcripts.rendition import Rendition, Wanted
 from sttproxy.transcripts.sniff import Kind
 
 from .answers import ANSWERS, Answer
@@ -27,7 +27,7 @@ FORMATS = (None, "json", "text", "srt", "vtt", "verbose_json", "unheard-of")
 
 def rendition(answer: Answer, requested: str | None, cleaning: Cleaning = CLEANING, holds: bool = False) -> Rendition:
     """A rendition of a response of the corpus."""
-    return Rendition(cleaning, answer.asked or "", requested, answer.content_type, holds=holds)
+    return Rendition(cleaning, Wanted(answer.asked, requested), answer.content_type, holds=holds)
 
 
 def returned(made: Rendition, *pieces: bytes) -> bytes:
@@ -53,7 +53,7 @@ class RenditionTests(SynchronousTestCase):
         expected = returned(whole, answer.body)
         pieces = rendition(answer, requested, holds=holds)
         self.assertEqual(returned(pieces, *cut(answer.body, places)), expected)
-        self.assertEqual((pieces.counts, pieces.delivery, pieces.reason), (whole.counts, whole.delivery, whole.reason))
+        self.assertEqual((pieces.delivery, str(pieces.failure)), (whole.delivery, str(whole.failure)))
         self.assertEqual(pieces.unchanged, expected == answer.body)
 
     def test_without_rules(self) -> None:
@@ -92,12 +92,28 @@ class RenditionTests(SynchronousTestCase):
 
     def test_head(self) -> None:
         """A Content-Type that no transcript has is told at once."""
-        self.assertRaises(NotATranscript, Rendition, CLEANING, "", None, b"audio/wav")
+        self.assertRaises(NotATranscript, Rendition, CLEANING, Wanted(), b"audio/wav")
 
     def test_limit(self) -> None:
         """What is delivered in another format is held up to the limit."""
         body = json.dumps({"text": "x" * 100}).encode()
-        for kept, reason in ((0, ""), (1, "too_long")):
-            made = Rendition(Cleaning(), "", "text", b"application/json", len(body) - kept)
-            returned(made, body[:50], body[50:])
-            self.assertEqual(made.reason, reason)
+        for kept in (0, 1):
+            made = Rendition(Cleaning(), Wanted(requested="text"), b"application/json", len(body) - kept)
+            out = returned(made, body[:50], body[50:])
+            self.assertEqual((isinstance(made.failure, TooLong), out == body), (bool(kept), bool(kept)))
+
+    def test_streams(self) -> None:
+        """Lines of JSON leave while they come for a client that asked for a stream; else they are rendered."""
+        line = b'{"text": "Hello.", "start": 0, "end": 1}\n'
+        for streams, expected in ((True, line), (False, b"")):
+            made = Rendition(Cleaning(), Wanted(None, "text", streams), b"application/x-ndjson")
+            self.assertEqual(made.feed(line), expected)
+            self.assertEqual(made.finish(), b"" if streams else b"Hello.\n")
+
+    def test_words(self) -> None:
+        """verbose_json that is rendered has words only for a client that asked for them."""
+        segment = {"text": "Hi", "start": 0, "end": 1, "words": [{"word": "Hi", "start": 0, "end": 1}]}
+        lines = json.dumps({"text": "Hi", "segments": [segment]}).encode() + b"\n"
+        for words in (True, False):
+            made = Rendition(Cleaning(), Wanted(None, "verbose_json", words=words), b"application/x-ndjson")
+            self.assertEqual("words" in json.loads(returned(made, lines)), words)
