@@ -15,7 +15,7 @@ from .monitor.registry import Registry
 from .notify import Notifier, notifier_of, watchdog_s
 from .vitals import BEAT_S, Pulse
 
-#: Microseconds that the supervisor waits for the next message while requests in flight finish.  With `--grace` the
+#: Microseconds that the supervisor waits for the next message while requests in flight finish.  With ``--grace`` the
 #: daemon knows best how long that may take.
 _PATIENCE_US = 30_000_000
 
