@@ -31,15 +31,16 @@ class Bench:
 
     :param folder: a temporary folder.
     :param scale: the sizes and durations of the workloads.
-    :param core: the core that the proxies are pinned to; None if they are not pinned.
+    :param cores: those of this machine, as `processes.cores` returns them; None: nothing is pinned.
     :raises Unable: when the sink cannot be compiled.
     """
 
-    def __init__(self, folder: Path, scale: Scale, core: int | None) -> None:
+    def __init__(self, folder: Path, scale: Scale, cores: list[int] | None) -> None:
         self.results = Results()
         self._folder = folder
         self._scale = scale
-        self._core = core
+        #: Those for proxies, in the order in which they are used.
+        self._cores = [cores[0], *cores[2:], cores[1]] if cores else []
         self._sink = compiled_sink(folder)
         self._certificate = issue(folder)
 
@@ -64,7 +65,7 @@ class Bench:
             server = Server(free_port(), self._certificate if secure else None)
             command = peer.command(folder, server, upstream)
             environment = peer.environment(folder, upstream)
-            program = stack.enter_context(running(command, server.port, folder, self._core, environment))
+            program = stack.enter_context(running(command, server.port, folder, self._cores[: peer.cores], environment))
             self.results.add("start-tls" if secure else "start", peer.name, turn, program.start_s)
             yield Subject(server, program.pid, peer.rewrites, folder)
 
@@ -98,7 +99,7 @@ def _commit(checkout: Path) -> str:
     return (git("rev-parse", "--short", "HEAD") or "unknown") + changed
 
 
-def _heading(rounds: int, pair: tuple[int, int] | None, load: float, other: Path | None) -> str:
+def _heading(rounds: int, pair: list[int] | None, load: float, other: Path | None) -> str:
     pinned = f"proxies on core {pair[0]}, load and sink on core {pair[1]}" if pair else "nothing is pinned"
     commits = _commit(CHECKOUT) + (f" against {_commit(other)}" if other else "")
     now = datetime.datetime.now(datetime.timezone.utc)
@@ -180,7 +181,7 @@ def main() -> int:
     _prepare(pair[1] if pair else None)
     try:
         with tempfile.TemporaryDirectory(prefix="bench.") as name:
-            bench = Bench(Path(name), scale, pair[0] if pair else None)
+            bench = Bench(Path(name), scale, pair)
             for turn in range(arguments.rounds):
                 for workload in arguments.workloads:
                     for peer in peers:

@@ -1,8 +1,8 @@
 """
 The proxies that are compared, with equivalent configurations and their requirements.
 
-All run with one worker on one core, keep connections to the sink open, and stream uploads if they can.  Only sttproxy
-writes an access log, because it always does.
+All run with one worker on one core, except those for two cores, keep connections to the sink open, and stream uploads
+if they can.  Only sttproxy writes an access log, because it always does.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ from .server import HOST, Server, Wire
 CHECKOUT = Path(__file__).resolve().parent.parent
 #: The names of the peer that runs it, and of the one that runs another checkout for comparison.
 SUBJECT, OTHER = "sttproxy", "other checkout"
+#: The name of the peer that runs it with a worker on each of two cores, and of the proxy that it is compared with.
+WORKERS, CADDY_2 = "sttproxy-2", "Caddy-2"
 
 
 class Peer:
@@ -31,6 +33,7 @@ class Peer:
     :cvar transparent: whether it passes the sink's responses on, so that they can be checked.
     :cvar workloads: the workloads that it supports; None means all.
     :cvar wires: what it can serve.
+    :ivar cores: how many cores it uses.
     """
 
     name = ""
@@ -38,6 +41,7 @@ class Peer:
     transparent = True
     workloads: frozenset[str] | None = None
     wires = frozenset({Wire.CLEAR})
+    cores = 1
 
     def missing(self) -> str | None:
         """Why the peer cannot run here, as the end of a sentence; None if it can."""
@@ -160,9 +164,16 @@ backend sink
         return ["haproxy", "-db", "-f", str(folder / "haproxy.cfg")]
 
 
+#: The workloads of peers that use two cores: those with many requests.
+_RATES = frozenset({"get", "form"})
+
+
 class Caddy(Peer):
-    name = "Caddy"
     wires = frozenset(Wire)
+
+    def __init__(self, name: str = "Caddy", cores: int = 1) -> None:
+        self.name, self.cores = name, cores
+        self.workloads = _RATES if cores > 1 else None
 
     def missing(self) -> str | None:
         return _program("caddy")
@@ -189,7 +200,7 @@ class Caddy(Peer):
 
     def environment(self, folder: Path, upstream: int) -> dict[str, str]:
         here = str(folder)
-        return {"GOMAXPROCS": "1", "HOME": here, "XDG_CONFIG_HOME": here, "XDG_DATA_HOME": here}
+        return {"GOMAXPROCS": str(self.cores), "HOME": here, "XDG_CONFIG_HOME": here, "XDG_DATA_HOME": here}
 
 
 class FastAPI(Peer):
@@ -245,8 +256,9 @@ class Sttproxy(Peer):
     rewrites = True
     wires = frozenset(Wire)
 
-    def __init__(self, name: str = SUBJECT, checkout: Path = CHECKOUT) -> None:
-        self.name = name
+    def __init__(self, name: str = SUBJECT, checkout: Path = CHECKOUT, cores: int = 1) -> None:
+        self.name, self.cores = name, cores
+        self.workloads = _RATES if cores > 1 else None
         self._checkout = checkout
 
     def missing(self) -> str | None:
@@ -261,6 +273,8 @@ class Sttproxy(Peer):
         if server.certificate:
             listening += ["--tls-cert", str(server.certificate.pem), "--tls-key", str(server.certificate.pem)]
         target = ["--target-host", HOST, "--target-port", str(upstream)]
+        if self.cores > 1:
+            target += ["--workers", str(self.cores)]
         return [sys.executable, "-c", main, *listening, *target, "--config", str(folder / "stt_config.json")]
 
     def environment(self, folder: Path, upstream: int) -> dict[str, str]:
@@ -268,4 +282,14 @@ class Sttproxy(Peer):
 
 
 #: All peers, in the order of the table's columns.
-PEERS: tuple[Peer, ...] = (Direct(), Nginx(), HAProxy(), Caddy(), FastAPI(), LiteLLM(), Sttproxy())
+PEERS: tuple[Peer, ...] = (
+    Direct(),
+    Nginx(),
+    HAProxy(),
+    Caddy(),
+    FastAPI(),
+    LiteLLM(),
+    Sttproxy(),
+    Caddy(CADDY_2, 2),
+    Sttproxy(WORKERS, cores=2),
+)

@@ -23,12 +23,15 @@ class Unable(Exception):
     """Something cannot be measured; the message says what and why."""
 
 
-def cores() -> tuple[int, int] | None:
-    """The core of the proxies and the core of all other programs; None if there is one core only, or no taskset."""
+def cores() -> list[int] | None:
+    """
+    The cores: the first one is for the proxies, the second one for all other programs, and further ones for proxies
+    that use several; None if there is one core only, or no taskset.
+    """
     if not hasattr(os, "sched_getaffinity") or shutil.which("taskset") is None:
         return None
     allowed = sorted(os.sched_getaffinity(0))
-    return (allowed[0], allowed[1]) if len(allowed) > 1 else None
+    return allowed if len(allowed) > 1 else None
 
 
 def free_port() -> int:
@@ -72,18 +75,18 @@ def running(
     command: Sequence[str],
     port: int,
     folder: Path,
-    core: int | None = None,
+    cores: Sequence[int] | None = None,
     environment: Mapping[str, str] | None = None,
 ) -> Iterator[Program]:
     """
     Start a program, wait until it listens on `port`, and end it after the block.
 
     :param folder: its working directory, which also gets its log.
-    :param core: the core that it is pinned to; None if it is not pinned.
+    :param cores: the cores that it is pinned to; None if it is not pinned.
     :param environment: additional environment variables.
     :raises Unable: when the program ends, or does not listen within START_S seconds.
     """
-    pinned = [*([] if core is None else ["taskset", "-c", str(core)]), *command]
+    pinned = [*(["taskset", "-c", ",".join(map(str, cores))] if cores else []), *command]
     log = folder / "log"
     with log.open("wb") as output:
         process = subprocess.Popen(

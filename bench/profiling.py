@@ -86,7 +86,7 @@ def record(name: str, seconds: int) -> tuple[Profile, float, str]:
         command = [sys.executable, "-c", main, *daemon, "sttproxy", *own]
         environment = peer.environment(here, sink_port)
         with running([str(compiled_sink(folder)), str(sink_port)], sink_port, there):
-            with running(command, server.port, here, pair[0] if pair else None, environment):
+            with running(command, server.port, here, pair[:1] if pair else None, environment):
                 clients.check(server, rewritten=True)
                 done, unit = generate(server, seconds, folder)
             # twistd writes the profile when it ends.

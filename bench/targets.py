@@ -8,7 +8,7 @@ import operator
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from .peers import OTHER, SUBJECT
+from .peers import CADDY_2, OTHER, SUBJECT, WORKERS
 from .results import Results
 
 
@@ -24,6 +24,7 @@ class Target:
     :ivar against: the reference peer, in the same round; None: sttproxy itself.
     :ivar compare: combines the value with the reference: a ratio or a difference.
     :ivar to: the reference metric; None: the same one.  Without `to` and `against`, the value itself is compared.
+    :ivar own: the peer that has the target.
     """
 
     text: str
@@ -33,12 +34,13 @@ class Target:
     against: str | None = None
     compare: Callable[[float, float], float] = operator.truediv
     to: str | None = None
+    own: str = SUBJECT
 
     def seen(self, results: Results) -> list[float]:
         """The compared value of each round that has the required values."""
         if self.against is None and self.to is None:
-            return results.values(self.metric, SUBJECT)
-        pairs = results.pairs((self.metric, SUBJECT), (self.to or self.metric, self.against or SUBJECT))
+            return results.values(self.metric, self.own)
+        pairs = results.pairs((self.metric, self.own), (self.to or self.metric, self.against or self.own))
         return [self.compare(own, other) for own, other in pairs if other or self.compare is operator.sub]
 
     def met(self, value: float) -> bool:
@@ -51,6 +53,8 @@ TARGETS = (
     Target("16 KB transcriptions: rate, × FastAPI+httpx", "form.rate", 20, False, "FastAPI+httpx"),
     Target("16 KB transcriptions over TLS: rate, × Caddy", "form-tls.rate", 0.7, False, "Caddy"),
     Target("16 KB transcriptions over HTTP/2: rate, × Caddy", "form-h2.rate", 0.4, False, "Caddy"),
+    Target("16 KB transcriptions, 2 workers: rate, × 1 worker", "form.rate", 1.7, False, SUBJECT, own=WORKERS),
+    Target("16 KB transcriptions, 2 workers: rate, × Caddy, 2 cores", "form.rate", 0.8, False, CADDY_2, own=WORKERS),
     Target("Large uploads: rate, × nginx", "upload.rate", 1, False, "nginx"),
     Target("Large uploads: CPU s/GB, × nginx", "upload.cpu", 1.2, True, "nginx"),
     Target("Large uploads: growth to the peak, MB", "upload.memory", 8, True),

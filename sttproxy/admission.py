@@ -6,6 +6,7 @@ else meanwhile.
 from __future__ import annotations
 
 from collections import deque
+from typing import Protocol
 
 from twisted.internet.defer import Deferred, succeed
 
@@ -13,6 +14,20 @@ from .errors import UpstreamBusy
 
 #: Retry-After of a rejected request, in seconds: about the time that a short recording takes.
 RETRY_AFTER_S = 10
+
+
+class Turns(Protocol):
+    """What requests ask for admission."""
+
+    @property
+    def unlimited(self) -> bool: ...
+
+    @property
+    def waiting(self) -> int: ...
+
+    def enter(self) -> Deferred[None]: ...
+
+    def leave(self, admitted: Deferred[None], /) -> None: ...
 
 
 class Admission:

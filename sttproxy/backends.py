@@ -79,15 +79,17 @@ def backends_of(
     scheduler: FlushScheduler,
     engine: IStreamClientEndpoint | None,
     key: security.TargetKey | None = None,
+    pseudonym: bytes = b"",
 ) -> Backends:
     """
     The servers and the objects that connect to them.
 
     :param engine: the endpoint of the embedded engine; None if there is a server.
     :param key: the API key for the servers.
+    :param pseudonym: by which requests are recognized that have passed before; empty: a new one.
     :raises StartError: when a certificate for a server cannot be used.
     """
-    pseudonym = loops.new_pseudonym()
+    pseudonym = pseudonym or loops.new_pseudonym()
     servers = tuple(
         _backend(reactor, settings, where, scheduler, engine, pseudonym, key) for where in settings.destinations
     )

@@ -1,5 +1,6 @@
 """
-The commands ``sttproxy check``, ``clean``, ``explain``, ``health``, ``schema`` and ``service``, which start no daemon.
+The commands ``sttproxy check``, ``clean``, ``explain``, ``health``, ``schema``, ``service`` and ``upgrade``, which
+start no daemon.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from .config import REMOVED, SESSION_FIELDS, Config, Rules, Text, names_of
 from .errors import MalformedForm, ProxyError, shown
 from .forms.evaluation import Evaluation
 from .forms.plans import DEPENDS, PASSES, Settled
+from .handover.command import UpgradeOptions, upgrade
 from .health import HealthOptions, health
 from .options import BY_NAME
 from .outcome import ERRORS, GOOD, USAGE, WARNINGS, read_config
@@ -332,6 +334,7 @@ COMMANDS: dict[str, tuple[type[usage.Options], Any]] = {
     "health": (HealthOptions, health),
     "schema": (SchemaOptions, schema),
     "service": (ServiceOptions, service),
+    "upgrade": (UpgradeOptions, upgrade),
 }
 
 

@@ -6,17 +6,18 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import attrs
 from twisted.internet.defer import Deferred, gatherResults, maybeDeferred
+from twisted.internet.interfaces import IStreamServerEndpoint
 from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 from twisted.web.resource import IResource
 
 from . import __version__, descriptors, embedded, loops, privileges, security, vitals
-from .admission import Admission
+from .admission import Admission, Turns
 from .backends import Backends
 from .cors import CrossOrigin
 from .daemon import Daemon, StartError
@@ -47,7 +48,13 @@ from .watch import ConfigWatcher
 from .watch.follower import FileFollower
 from .writer import FlushScheduler
 
+if TYPE_CHECKING:
+    from .workers.configuration import FollowedConfig
+    from .workers.team import Team
+
 log = Logger()
+
+Watcher = TypeVar("Watcher", bound=ConfigWatcher)
 
 #: Most connections to the listeners of --monitor.  They have room also while the most clients are connected.
 MONITOR_CLIENTS = 64
@@ -66,15 +73,19 @@ class Sites:
     monitor: Site | None = None
 
 
-def watcher_of(reactor: Any, settings: Settings) -> ConfigWatcher:
+def elsewhere_of(reactor: Any) -> Callable[..., Deferred[Any]]:
+    """Runs a function in a thread of the reactor."""
+    return lambda call: deferToThreadPool(reactor, reactor.getThreadPool(), call)
+
+
+def watcher_of(reactor: Any, settings: Settings, make: Callable[..., Watcher]) -> Watcher:
     """
     The watcher of the configuration, which is loaded.
 
+    :param make: makes it, from what `ConfigWatcher` takes.
     :raises StartError: when the configuration cannot be used, or when the user of --uid and --gid cannot read it.
     """
-    watcher = ConfigWatcher(
-        settings.source, reactor, lambda check: deferToThreadPool(reactor, reactor.getThreadPool(), check)
-    )
+    watcher = make(settings.source, reactor, elsewhere_of(reactor))
     try:
         watcher.load()
     except ConfigError as error:
@@ -124,19 +135,27 @@ def limits_of(settings: Settings, open_files: int) -> Limits:
 def pages_of(
     reactor: Any,
     settings: Settings,
-    watcher: ConfigWatcher,
+    watcher: ConfigWatcher | FollowedConfig,
     backends: Backends,
     registry: Registry,
     snapshot: Callable[[], dict[str, Any]],
+    team: Team | None = None,
 ) -> Pages:
     """
     The monitoring pages.
 
     :param snapshot: returns the members of ``/stats`` that are neither about requests nor the configuration.
+    :param team: other processes whose numbers are shown, too; None: there are none.
     """
 
     def facts() -> dict[str, Any]:
         return {**snapshot(), "config": watcher.snapshot()}
+
+    about: dict[str, Any] = {"version": __version__}
+    shown, shown_facts = registry, facts
+    if team is not None:
+        team.shows(registry, facts)
+        shown, shown_facts, about["workers"] = team.numbers, team.facts, team.state
 
     probes = [(server.name, Probe(server.dialer.attempt, server.pool, registry.now)) for server in backends.servers]
 
@@ -145,8 +164,8 @@ def pages_of(
             probe()
 
     stats = StatsPage(
-        registry,
-        facts,
+        shown,
+        shown_facts,
         lambda: watcher.current,
         probe=probe_all,
         # Nothing is transcribed at the listeners of --monitor, which need no key.
@@ -154,20 +173,25 @@ def pages_of(
         requires_key=settings.require_key and not settings.monitor,
     )
     pages: dict[bytes, Page] = {
-        HEALTH.encode(): Health(probes, {"version": __version__}),
+        HEALTH.encode(): Health(probes, about),
         STATS.encode(): stats,
-        METRICS.encode(): MetricsPage(reactor, [probe for _, probe in probes], registry, facts),
+        METRICS.encode(): MetricsPage(reactor, [probe for _, probe in probes], shown, shown_facts),
     }
+    if team is not None:
+        from .workers.pages import GatheredPage
+
+        for path in (STATS, METRICS):
+            pages[path.encode()] = GatheredPage(pages[path.encode()], team.gather)
     return Pages(pages, TrustedPeers(settings.monitor_from) if settings.monitor_from else None)
 
 
 def tree_of(
     reactor: Any,
     settings: Settings,
-    watcher: ConfigWatcher,
+    watcher: ConfigWatcher | FollowedConfig,
     backends: Backends,
     pages: Pages,
-    admission: Admission,
+    admission: Turns,
     cors: CrossOrigin | None,
 ) -> IResource:
     """
@@ -206,12 +230,19 @@ def sites_of(
     reactor: Any,
     settings: Settings,
     scheduler: FlushScheduler,
-    watcher: ConfigWatcher,
+    watcher: ConfigWatcher | FollowedConfig,
     backends: Backends,
     secured: security.Security = security.NONE,
+    team: Team | None = None,
 ) -> Sites:
-    """The factories of inbound connections, with their resources, timeouts and limits."""
-    admission = Admission(settings.max_transcriptions, settings.max_queue)
+    """
+    The factories of inbound connections, with their resources, timeouts and limits.
+
+    :param team: other processes that serve with this one; None: there are none.
+    """
+    admission: Turns = Admission(settings.max_transcriptions, settings.max_queue)
+    if team is not None and settings.max_transcriptions:
+        admission = team.admission
     registry = Registry(
         reactor.seconds,
         [server.target.server for server in backends.servers],
@@ -250,7 +281,7 @@ def sites_of(
     cors = CrossOrigin(settings.cors_origin) if settings.cors_origin else None
     access_log = AccessLog(FORMATS[settings.log_format], settings.log_level)
     trusted = TrustedPeers(settings.trust_forwarded)
-    pages = pages_of(reactor, settings, watcher, backends, registry, snapshot)
+    pages = pages_of(reactor, settings, watcher, backends, registry, snapshot, team)
     tree = tree_of(reactor, settings, watcher, backends, NO_PAGES if settings.monitor else pages, admission, cors)
 
     def site(resource: IResource, limits: Limits, cors: CrossOrigin | None = None) -> Site:
@@ -276,21 +307,26 @@ def daemon_of(
     settings: Settings,
     sites: Sites,
     backends: Backends,
-    watcher: ConfigWatcher,
+    watcher: ConfigWatcher | FollowedConfig,
     journal: Log,
     secured: security.Security = security.NONE,
+    sockets: Any = None,
 ) -> Daemon:
-    """The daemon, with its listeners and the watcher as children."""
+    """
+    The daemon, with its listeners and the watcher as children.
 
-    def leads_to(host: str, port: int) -> bool:
-        return any(loops.leads_to(where.host, where.port, host, port) for where in settings.destinations)
+    :param sockets: the reactor for the listeners; None: the same.
+    """
+    sockets = sockets or reactor
 
-    watchers: tuple[ConfigWatcher | FileFollower, ...] = (watcher, *secured.followers)
+    watchers: tuple[ConfigWatcher | FollowedConfig | FileFollower, ...] = (watcher, *secured.followers)
 
     def reload() -> Deferred[Any]:
         return gatherResults([maybeDeferred(each.reload) for each in watchers])
 
-    supervision = supervision_of(reactor, os.environ, sites.clients.registry)
+    supervision = supervision_of(
+        reactor, os.environ, sites.clients.registry, lambda: getattr(sockets, "handed_over", False)
+    )
 
     pools = [server.pool for server in backends.servers]
     site = sites.clients
@@ -301,7 +337,7 @@ def daemon_of(
         backends.name,
         settings.grace,
         supervision.around(reload) if supervision else reload,
-        leads_to,
+        leads_to_of(settings),
         journal.observer,
         journal.reopen,
         monitor=sites.monitor,
@@ -313,9 +349,26 @@ def daemon_of(
         each.setServiceParent(daemon)
     if supervision is not None:
         supervision.setServiceParent(daemon)
-    for endpoint, name in endpoints_of(reactor, settings):
-        daemon.listen(secured.listening(reactor, proxied(reactor, settings, endpoint)), name)
-    if sites.monitor is not None:
-        for endpoint, name in monitor_endpoints_of(reactor, settings):
-            daemon.listen(endpoint, name, sites.monitor)
+    for endpoint, name, is_monitor in listening_of(reactor, sockets, settings, secured):
+        daemon.listen(endpoint, name, sites.monitor if is_monitor else None)
     return daemon
+
+
+def leads_to_of(settings: Settings) -> Callable[[str, int], bool]:
+    """Tells whether requests to a target arrive at a host and port."""
+    return lambda host, port: any(loops.leads_to(where.host, where.port, host, port) for where in settings.destinations)
+
+
+def listening_of(
+    reactor: Any, sockets: Any, settings: Settings, secured: security.Security
+) -> Iterator[tuple[IStreamServerEndpoint, str, bool]]:
+    """
+    Where the daemon listens: endpoints, their names, and whether they are for monitoring.
+
+    :param sockets: the reactor for the listeners.
+    :raises StartError: when a description is not a valid endpoint.
+    """
+    for endpoint, name in endpoints_of(sockets, settings):
+        yield secured.listening(reactor, proxied(reactor, settings, endpoint)), name, False
+    for endpoint, name in monitor_endpoints_of(sockets, settings):
+        yield endpoint, name, True

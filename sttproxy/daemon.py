@@ -1,29 +1,26 @@
 """
-The daemon as one Twisted service: it listens, shuts down in order, and handles signals.
+The daemon as one Twisted service: it listens, and shuts down in order.
 """
 
 from __future__ import annotations
 
-import gc
 import os
-import signal
 import socket
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from twisted.application.service import MultiService, Service
+from twisted.application.service import Service
 from twisted.internet import tcp
 from twisted.internet.address import IPv4Address, IPv6Address
 from twisted.internet.defer import Deferred, ensureDeferred, maybeDeferred
 from twisted.internet.error import CannotListenError, ConnectionDone
 from twisted.internet.interfaces import IListeningPort, IReadDescriptor, IStreamServerEndpoint
 from twisted.logger import ILogObserver, Logger
-from twisted.python.components import Componentized
 from twisted.python.failure import Failure
 
 from .inbound.site import Site
-from .signals import ENDING, REOPENING, signals
+from .steering import Steered
 from .transport import readable
 from .upstream.pool import Pool
 
@@ -34,12 +31,6 @@ log = Logger()
 MONITOR_GRACE_S = 2.0
 #: Maximum number of accept rounds before a port is closed.  The limit lets it close during a flood of connections.
 ACCEPT_ROUNDS = 100
-
-
-#: Containers that are allocated and not freed before Python looks for cycles among them.  Some requests in flight at
-#: the same time already need more than Python's 700, and nearly all are freed without a cycle: a collection at each
-#: burst of requests costs 4 % of a small request (measured).
-COLLECT_AT = 10_000
 
 
 class StartError(SystemExit, Exception):
@@ -53,18 +44,13 @@ class StartError(SystemExit, Exception):
         super().__init__(f"sttproxy: {reason}")
 
 
-def _spare_collections() -> None:
-    """Let collections be rare, and not look at what exists already: modules and settings stay for good."""
-    gc.freeze()
-    gc.set_threshold(COLLECT_AT)
-
-
 class Listener(Service):
     """
     Listens at an endpoint, or raises `StartError`.
 
     :ivar place: names the endpoint in messages.
     :ivar site: the factory of the connections.
+    :ivar handed_over: whether another process listens at the socket from now on.
 
     The service of ``twisted.application.strports`` does not give access to its port.  We need the port at shutdown, to
     accept the connections in its backlog: closing the port would reset them.
@@ -78,6 +64,7 @@ class Listener(Service):
         """
         self.place = name
         self.site = site
+        self.handed_over = False
         self._endpoint = endpoint
         self._port: IListeningPort | None = None
 
@@ -122,11 +109,19 @@ class Listener(Service):
             )
 
     def stopService(self) -> Deferred[None] | None:
-        """Accept the connections in the backlog, then close the port.  Fires when it is closed."""
+        """
+        Accept the connections in the backlog, then close the port.  Fires when it is closed.
+
+        A socket that was handed over stays open, with its backlog.
+        """
         super().stopService()
         if self._port is None:
             return None
-        port, self._port = self._port, None
+        port: Any = self._port
+        self._port = None
+        if self.handed_over:
+            port.stopReading()
+            return None
         if IReadDescriptor.providedBy(port):
             for _ in range(ACCEPT_ROUNDS):
                 if not readable(port):
@@ -139,7 +134,7 @@ class Listener(Service):
         return stopped
 
 
-class Daemon(MultiService):
+class Daemon(Steered):
     """
     The service of the whole process.  Its children are the listeners and all services that start and stop with it.
 
@@ -172,24 +167,13 @@ class Daemon(MultiService):
         :param monitor: the factory of connections for monitoring, which stay until the requests in flight have ended;
             None: there are none.
         """
-        super().__init__()
-        self._reactor = reactor
+        super().__init__(reactor, reload, reopen, observer)
         self._site = site
         self._pools = pools
         self._upstream = upstream
         self._grace_s = grace_s
-        self._reload = reload
         self._leads_to = leads_to
-        self._observer = observer
         self._monitor = monitor
-        self._reopen = reopen
-        self._terminated = False
-
-    def setServiceParent(self, parent: Any) -> None:
-        if self._observer is not None and isinstance(parent, Componentized):
-            # twistd uses the observer that this component names, and creates its own one only without it.
-            parent.setComponent(ILogObserver, self._observer)
-        super().setServiceParent(parent)
 
     def listen(self, endpoint: IStreamServerEndpoint, name: str, site: Site | None = None) -> None:
         """
@@ -238,11 +222,13 @@ class Daemon(MultiService):
         if self._monitor is not None:
             places = ", ".join(listener.place for listener in self._listeners() if listener.site is self._monitor)
             log.info("The monitoring pages are at {places} only.", places=places)
-        # The reactor installs its own signal handlers during its start.  Ours must replace them, and the reactor's must
-        # not run: with them, twistd kills itself with the same signal.  A requested stop should exit with 0.
-        self._reactor.addSystemEventTrigger("before", "startup", signals.block)
-        self._reactor.callWhenRunning(self._handle_signals)
-        self._reactor.callWhenRunning(_spare_collections)
+
+    def hurry(self) -> None:
+        self._site.stop()
+
+    def hand_over(self) -> None:
+        for listener in self._listeners():
+            listener.handed_over = True
 
     def stopService(self) -> Deferred[None]:
         stopped = ensureDeferred(self._stop())
@@ -275,30 +261,3 @@ class Daemon(MultiService):
                 await maybeDeferred(listener.disownServiceParent)
             except Exception:
                 log.failure("A port could not be closed")
-
-    def _handle_signals(self) -> None:
-        signals.act(lambda number: self._reactor.callFromThread(self._signalled, number))
-
-    def _signalled(self, number: int) -> None:
-        if number in ENDING:
-            self._terminate()
-        elif number in REOPENING:
-            self._reopen_log()
-            if number == signal.SIGHUP:
-                self._reload()
-        else:
-            log.info("Ignoring the signal {name}: sttproxy does not use it.", name=signal.Signals(number).name)
-
-    def _reopen_log(self) -> None:
-        try:
-            self._reopen()
-        except OSError as error:
-            log.error("Cannot reopen the log file: {reason}.", reason=error.strerror)
-
-    def _terminate(self) -> None:
-        if self._terminated:
-            log.info("Stop signal again: ending the requests in flight now.")
-            self._site.stop()
-        else:
-            self._terminated = True
-            self._reactor.stop()

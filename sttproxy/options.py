@@ -128,6 +128,16 @@ OPTIONS: tuple[Option, ...] = (
     ),
     Option(
         _LISTENING,
+        "workers",
+        values.WORKERS,
+        "1",
+        "Processes that serve, or `auto` for one for each core; see [workers](docs/workers.md). Limits are for all of "
+        "them together.",
+        "提供服务的进程数；`auto` 表示每个核心一个，参见[工作进程](docs/workers.zh-CN.md)。各项限制针对所有进程的"
+        "总和。",
+    ),
+    Option(
+        _LISTENING,
         "trust-forwarded",
         values.PEERS,
         "",

@@ -1,5 +1,5 @@
 """
-The check of an existing pidfile before the daemon starts.
+Pidfiles: the check of an existing one before the daemon starts, and who runs.
 
 twistd refuses to start if any process has the PID from the file, even another program.  In a container, PIDs repeat at
 each start, so after a kill the file would name the new daemon itself.
@@ -31,27 +31,64 @@ def clear(path: str) -> None:
     if not os.path.isdir(folder):
         raise PidfileError(f"the folder of the pidfile {path} does not exist; create it, or choose another --pidfile")
     try:
-        with open(path, "rb") as file:
-            text = file.read(64).strip()
+        pid = _read(path)
     except FileNotFoundError:
         if not os.access(folder, os.W_OK, effective_ids=os.access in os.supports_effective_ids):
             raise PidfileError(f"the pidfile {path} cannot be written: its folder is read-only for this user") from None
         return
-    except OSError as error:
-        raise PidfileError(f"the pidfile {path} cannot be read: {error.strerror}") from None
-    # The file is empty if the disk was full, or if the machine crashed before it was written.
-    if text and not (text.isdigit() and 0 < int(text) < 1 << 31):
-        shown = text[:20].decode("ascii", "backslashreplace")
-        raise PidfileError(f"{path} contains {shown!r}, so it is not a pidfile; remove it, or choose another --pidfile")
-    if text and int(text) != os.getpid() and _is_ours(int(text)):
+    if pid and pid != os.getpid() and _is_ours(pid):
         raise PidfileError(
-            f"sttproxy is already running as process {int(text)}; "
-            f"stop it (kill {int(text)}), or choose another --pidfile"
+            f"sttproxy is already running as process {pid}; stop it (kill {pid}), or choose another --pidfile"
         )
     try:
         os.unlink(path)
     except OSError as error:
         raise PidfileError(f"the pidfile {path} is stale and cannot be removed: {error.strerror}") from None
+
+
+def running(path: str) -> int:
+    """
+    The process that a pidfile names.
+
+    :raises PidfileError: when it names no running daemon.
+    """
+    try:
+        pid = _read(path)
+    except FileNotFoundError:
+        raise PidfileError(f"there is no pidfile {path}") from None
+    if not pid or not _is_ours(pid):
+        raise PidfileError(f"no sttproxy runs as process {pid}, which the pidfile {path} names")
+    return pid
+
+
+def write(path: str) -> None:
+    """
+    Make a pidfile name this process.
+
+    :raises OSError: when it cannot be written.
+    """
+    with open(path, "w") as file:
+        file.write(str(os.getpid()))
+
+
+def _read(path: str) -> int:
+    """
+    The PID in a pidfile; 0 if the file is empty, because the disk was full or the machine crashed.
+
+    :raises FileNotFoundError: when there is no file.
+    :raises PidfileError: when it cannot be read, or is not a pidfile.
+    """
+    try:
+        with open(path, "rb") as file:
+            text = file.read(64).strip()
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise PidfileError(f"the pidfile {path} cannot be read: {error.strerror}") from None
+    if text and not (text.isdigit() and 0 < int(text) < 1 << 31):
+        shown = text[:20].decode("ascii", "backslashreplace")
+        raise PidfileError(f"{path} contains {shown!r}, so it is not a pidfile; remove it, or choose another --pidfile")
+    return int(text or 0)
 
 
 def _is_ours(pid: int) -> bool:

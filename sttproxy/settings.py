@@ -130,6 +130,7 @@ class Settings:
     port: int
     listen: tuple[str, ...]
     socket_mode: int
+    workers: int
     trust_forwarded: tuple[Trusted, ...]
     forwarded: bool
     proxy_protocol_from: tuple[Trusted, ...]
@@ -196,6 +197,10 @@ def settings_of(sources: Sources, process: Process = Process()) -> Settings:
     model = sources.given("embedded-model")
     if model.texts and not embedded:
         raise usage.UsageError(f"{model.label} needs --embedded")
+    if embedded and values["workers"] > 1:
+        raise usage.UsageError(
+            f"{sources.given('workers').label} is for a server behind; the embedded engine uses all cores by itself"
+        )
     _check_tls(sources, not embedded and any(destination.secure for destination in destinations))
     if values["require_key"] and sources.value("profile-by-key") is None:
         raise usage.UsageError(f"{sources.given('require-key').label} needs --profile-by-key, the file of the keys")

@@ -16,8 +16,12 @@ from typing import Any
 ENDING = (signal.SIGTERM, signal.SIGINT)
 #: Signals that reopen the log file.  SIGHUP reloads the configuration, too.
 REOPENING = (signal.SIGHUP, signal.SIGUSR1)
+#: The signal that replaces the program by the one that is installed now.
+UPGRADING = signal.SIGUSR2
 #: Signals without a meaning for the daemon.  They would kill a process without a handler.
-MEANINGLESS = (signal.SIGUSR2, signal.SIGALRM, signal.SIGVTALRM, signal.SIGIO)
+MEANINGLESS = (signal.SIGALRM, signal.SIGVTALRM, signal.SIGIO)
+#: All signals that have a handler.
+ALL = (*ENDING, *REOPENING, UPGRADING, *MEANINGLESS)
 
 
 class Signals:
@@ -37,9 +41,11 @@ class Signals:
         Until a callback is set, the second of several equal signals in `ENDING` ends the process, so that a start that
         hangs can be interrupted.
         """
-        for number in (*ENDING, *REOPENING, *MEANINGLESS):
+        for number in ALL:
             self._before.setdefault(number, signal.getsignal(number))
             signal.signal(number, self._caught)
+        # A program that replaces another one in the same process begins with blocked signals.
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, ALL)
 
     def release(self) -> None:
         """Restore the previous handlers, and drop the callback and the stored signals."""

@@ -28,15 +28,24 @@ class Supervision(MultiService):
     The signs of life come from the reactor's timers, so a reactor that hangs sends none.
     """
 
-    def __init__(self, reactor: Any, notifier: Notifier, registry: Registry, watchdog_s: float | None = None) -> None:
+    def __init__(
+        self,
+        reactor: Any,
+        notifier: Notifier,
+        registry: Registry | Callable[[], str],
+        watchdog_s: float | None = None,
+        is_upgrade: Callable[[], bool] = lambda: False,
+    ) -> None:
         """
-        :param registry: has the numbers.
+        :param registry: has the numbers for the status; or returns the status, in words.
+        :param is_upgrade: tells at the shutdown whether the process serves again soon.
         :param watchdog_s: seconds within which the supervisor wants a sign of life; None: it wants none.
         """
         super().__init__()
         self._reactor = reactor
         self._notifier = notifier
         self._registry = registry
+        self._is_upgrade = is_upgrade
         self._watched = watchdog_s is not None
         self._reloads = 0
         self._stopping = False
@@ -74,6 +83,9 @@ class Supervision(MultiService):
         self._notifier.send(READY=1, **self._state())
 
     def _stop(self) -> None:
+        if self._is_upgrade():
+            self._notifier.send(RELOADING=1, MONOTONIC_USEC=time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000)
+            return
         self._stopping = True
         self._notifier.send(STOPPING=1, **self._state())
 
@@ -97,13 +109,26 @@ class Supervision(MultiService):
     def _status(self) -> str:
         registry = self._registry
         doing = "Stopping" if self._stopping else "Serving"
+        if not isinstance(registry, Registry):
+            return f"{doing}: {registry()}"
         return (
             f"{doing}: {registry.connections} clients, {len(registry.in_flight)} requests in flight, "
             f"{registry.queued()} transcriptions waiting; {registry.recorded} requests since the start"
         )
 
 
-def supervision_of(reactor: Any, environment: Mapping[str, str], registry: Registry) -> Supervision | None:
-    """What tells the supervisor; None if there is none that asks."""
+def supervision_of(
+    reactor: Any,
+    environment: Mapping[str, str],
+    registry: Registry | Callable[[], str],
+    is_upgrade: Callable[[], bool] = lambda: False,
+) -> Supervision | None:
+    """
+    What tells the supervisor; None if there is none that asks.
+
+    :param registry, is_upgrade: as those of `Supervision`.
+    """
     notifier = notifier_of(environment)
-    return None if notifier is None else Supervision(reactor, notifier, registry, watchdog_s(environment))
+    if notifier is None:
+        return None
+    return Supervision(reactor, notifier, registry, watchdog_s(environment), is_upgrade)

@@ -113,6 +113,20 @@ def count(text: str) -> int:
     return int(text)
 
 
+def workers(text: str) -> int:
+    """A number of processes, at least 1; ``auto``: one for each core that this process may use."""
+    if text == "auto":
+        affinity = getattr(os, "sched_getaffinity", None)  # not on macOS
+        return len(affinity(0)) if affinity else os.cpu_count() or 1
+    try:
+        number = count(text)
+    except ValueError:
+        number = 0
+    if not number:
+        raise ValueError(f"{text!r} is not a number of processes; it must be 1 or more, or auto")
+    return number
+
+
 def mode(text: str) -> int:
     """The permissions of a file, in octal."""
     if not re.fullmatch("0?[0-7]{3}", text):
@@ -225,6 +239,7 @@ HOST = Kind(host, "HOST")
 PORT = Kind(port, "PORT")
 URL = Kind(target, "URL")
 COUNT = Kind(count, "NUMBER")
+WORKERS = Kind(workers, "NUMBER")
 MODE = Kind(mode, "MODE")
 PEERS = Kind(trusted, "PEERS")
 ORIGIN = Kind(origin, "ORIGIN")

@@ -18,6 +18,7 @@ import sttproxy.config
 from bench.capacity import command_line
 from sttproxy.clean import CleanOptions
 from sttproxy.commands import CheckOptions, ExplainOptions
+from sttproxy.handover.command import UpgradeOptions
 from sttproxy.health import HealthOptions
 from sttproxy.http1.heads import MAX_FIELDS, MAX_HEAD
 from sttproxy.http1.requests import MAX_REQUEST_LINE
@@ -34,7 +35,8 @@ _READ = frozenset({"json", "caddyfile", "nginx", "haproxy"})
 
 def _options() -> set[str]:
     """The names of all options that a user of sttproxy may give."""
-    others = (ServerOptions(), CheckOptions(), CleanOptions(), ExplainOptions(), HealthOptions(), InstallOptions())
+    commands = (CheckOptions(), CleanOptions(), ExplainOptions(), HealthOptions(), InstallOptions(), UpgradeOptions())
+    others = (ServerOptions(), *commands)
     simulation = {name.removeprefix("--") for name in command_line()._option_string_actions}
     return (
         {option.name for option in OPTIONS}

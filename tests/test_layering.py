@@ -49,7 +49,9 @@ ROOMS: dict[str, frozenset[str]] = {
         "clean": "errors config options outcome settings transcripts usage",
         "service": "errors options outcome privileges settings usage",
         "health": "outcome routes settings usage",
-        "commands": "errors asking clean config forms health options outcome profiles service settings usage",
+        "commands": "errors asking clean config forms handover health options outcome profiles service settings usage",
+        "handover": "deadline outcome pidfile signals usage values",
+        "steering": "handover signals",
         "forms": "errors headers config jsontext",
         "realtime": "errors config forms http1 jsontext websocket",
         "transcripts": "errors headers",
@@ -82,11 +84,14 @@ ROOMS: dict[str, frozenset[str]] = {
         "rendering": "config deadline errors forms headers http1 inbound relay transcripts",
         "resources": "admission config cors errors forms forwarded headers http1 inbound loops metrics monitor page "
         "peers profiles realtime relay rendering requestid routes trailers tunnel upload upstream",
-        "daemon": "transport inbound upstream logs signals",
+        "daemon": "transport inbound upstream logs steering",
         "console": "commands signals",
+        "workers": "admission config daemon errors handover http1 inbound monitor resources settings steering vitals "
+        "watch",
         "backends": "*",
         "compose": "*",
         "tap": "*",
+        "teamwork": "*",
         "__main__": "console",
     }.items()
 }
@@ -266,7 +271,7 @@ class LayeringTests(SynchronousTestCase):
 
     def test_composer(self) -> None:
         """Only the composer's own callers import the composer."""
-        for room, callers in (("tap", {"tap"}), ("compose", {"compose", "tap"})):
+        for room, callers in (("tap", {"tap"}), ("teamwork", {"tap"}), ("compose", {"compose", "tap", "teamwork"})):
             wrong = [each.where for each in all_imports() if each.room() == room and room_of(each.by) not in callers]
             self.assertEqual(wrong, [])
 

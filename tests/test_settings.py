@@ -118,6 +118,22 @@ class DefaultTests(OptionsTestCase):
         self.assertEqual(self.settings("--target", "http://o:3").destinations[0].port, 3)
 
 
+class WorkersTests(OptionsTestCase):
+    """--workers."""
+
+    def test_number(self) -> None:
+        """It is a number, or one for each core that the process may use."""
+        self.assertEqual((self.settings().workers, self.value("workers", "3")), (1, 3))
+        self.patch(os, "sched_getaffinity", lambda _: {1, 2, 5})
+        self.assertEqual(self.value("workers", "auto"), 3)
+
+    def test_wrong(self) -> None:
+        """Anything else is wrong, and so are several for the embedded engine."""
+        for text in ("0", "-1", "many"):
+            self.assertIn(f"{text!r} is not a number of processes", self.refused("--workers", text))
+        self.assertIn("--workers is for a server behind", self.refused("--workers", "2", "--embedded"))
+
+
 class EnvironmentTests(OptionsTestCase):
     """Each option has its own environment variable."""
 
@@ -131,6 +147,7 @@ class EnvironmentTests(OptionsTestCase):
             values.LIMIT: "7",
             values.DURATION: "7",
             values.MODE: "0600",
+            values.WORKERS: "7",
             values.PEERS: "10.0.0.1",
             values.ORIGIN: "https://seven",
             values.URL: "http://h/x",

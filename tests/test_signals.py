@@ -9,9 +9,7 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from sttproxy.signals import ENDING, MEANINGLESS, REOPENING, Signals
-
-ALL = (*ENDING, *REOPENING, *MEANINGLESS)
+from sttproxy.signals import ALL, ENDING, Signals
 
 
 class SignalsTests(SynchronousTestCase):

@@ -77,6 +77,18 @@ class SupervisionTests(SynchronousTestCase):
         self.assertEqual(list(state), ["STATUS"])
         self.assertIn("7 clients", state["STATUS"])
 
+    def test_upgrade(self) -> None:
+        """A process that ends to serve again soon reloads, and does not stop."""
+        notifier = Notifier(self.supervisor.address)
+        self.addCleanup(notifier.close)
+        Supervision(self.reactor, notifier, lambda: "2 of 2 workers", None, lambda: True).startService()
+        self.run_reactor()
+        (state,) = self.supervisor.states()
+        self.assertEqual(state, {"READY": "1", "STATUS": "Serving: 2 of 2 workers"})
+        self.shut_down()
+        (state,) = self.supervisor.states()
+        self.assertEqual(sorted(state), ["MONOTONIC_USEC", "RELOADING"])
+
     def test_watchdog(self) -> None:
         """Signs of life come at least twice in the time that the supervisor gives, whether or not anything happens."""
         for watchdog_s, count in ((60.0, 10), (2 * BEAT_S, 10), (BEAT_S, 20)):

@@ -273,13 +273,13 @@ class ServiceTests(OptionsTestCase):
         self.assertIsInstance(makeService(self.options()), Daemon)
 
     def test_documented(self) -> None:
-        """Both READMEs describe exactly the members that /stats has; `tls` is there only with --tls-cert."""
+        """Both READMEs describe exactly the members of /stats; `tls` and `workers` are there only with an option."""
         self.start()
         shown = json.loads(self.ask(get(b"/stats")).received.partition(b"\r\n\r\n")[2])
         for name, title in (("README.md", "member of `/stats`"), ("README.zh-CN.md", "`/stats` 的成员")):
             first = [cells[0] for head, cells in Document(name).rows if head == title]
             described = [word for cell in first for word in re.findall("`([^`]+)`", cell)]
-            self.assertEqual(sorted(described), sorted([*shown, "tls"]), name)
+            self.assertEqual(sorted(described), sorted([*shown, "tls", "workers"]), name)
 
     def test_stats(self) -> None:
         """The statistics show the version, the upstream and the configuration in force, without its values."""

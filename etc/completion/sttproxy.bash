@@ -44,13 +44,21 @@ _sttproxy() {
         options="--help --version"
         case $prev in
         esac ;;
+    upgrade)
+        options="--pidfile --wait --help --version"
+        files=yes
+        case $prev in
+        --pidfile) :; return ;;
+        --wait) :; return ;;
+        esac ;;
     *)
-        options="--host --port --listen --socket-mode --trust-forwarded --forwarded --proxy-protocol-from --cors-origin --tls-cert --tls-key --tls-client-ca --target-host --target-port --target --target-ca --target-cert --target-key --target-insecure --target-host-header --target-key-file --pool-size --pool-idle --config --profile --profile-by-key --require-key --explain-header --max-clients --max-connections --pool-wait --max-transcriptions --max-queue --max-body --max-json --max-transcript --connect-timeout --connect-retry --send-timeout --answer-timeout --head-timeout --body-timeout --idle-timeout --drain-timeout --grace --log-format --log-level --log-keep --monitor --monitor-from --monitor-clients --server-timing --no-progress --embedded --embedded-model --help --version"
+        options="--host --port --listen --socket-mode --workers --trust-forwarded --forwarded --proxy-protocol-from --cors-origin --tls-cert --tls-key --tls-client-ca --target-host --target-port --target --target-ca --target-cert --target-key --target-insecure --target-host-header --target-key-file --pool-size --pool-idle --config --profile --profile-by-key --require-key --explain-header --max-clients --max-connections --pool-wait --max-transcriptions --max-queue --max-body --max-json --max-transcript --connect-timeout --connect-retry --send-timeout --answer-timeout --head-timeout --body-timeout --idle-timeout --drain-timeout --grace --log-format --log-level --log-keep --monitor --monitor-from --monitor-clients --server-timing --no-progress --embedded --embedded-model --help --version"
         case $prev in
         --host) :; return ;;
         --port) :; return ;;
         --listen) :; return ;;
         --socket-mode) :; return ;;
+        --workers) :; return ;;
         --trust-forwarded) :; return ;;
         --proxy-protocol-from) :; return ;;
         --cors-origin) :; return ;;
@@ -98,7 +106,7 @@ _sttproxy() {
     if [[ $cur == -* ]]; then
         COMPREPLY=($(compgen -W "$options" -- "$cur"))
     elif (( COMP_CWORD == 1 )); then
-        COMPREPLY=($(compgen -W "check clean explain health schema service" -- "$cur"))
+        COMPREPLY=($(compgen -W "check clean explain health schema service upgrade" -- "$cur"))
     elif [[ $files ]]; then
         compopt -o filenames 2> /dev/null
         mapfile -t COMPREPLY < <(compgen -f -- "$cur")

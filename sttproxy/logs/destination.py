@@ -9,6 +9,7 @@ lines it dropped.
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import re
 import select
@@ -126,6 +127,14 @@ class Destination:
         raise NotImplementedError
 
 
+def _end(data: bytes, start: int) -> int:
+    """
+    The end of the next write to a stream: at most `PIPE_BUF` bytes, which is atomic, and only whole lines if possible.
+    """
+    most = start + select.PIPE_BUF
+    return most if most >= len(data) else data.rfind(b"\n", start, most) + 1 or most
+
+
 class Stream(Destination):
     """
     A pipe, a terminal, a socket or a device.
@@ -152,7 +161,7 @@ class Stream(Destination):
         try:
             # Not poll(), which does not support terminals on macOS.
             while at < len(data) and select.select((), (self._fd,), (), 0)[1]:
-                at += os.write(self._fd, data[at : at + select.PIPE_BUF])
+                at += os.write(self._fd, data[at : _end(data, at)])
         except OSError as error:
             if error.errno in _CLOSED:
                 self._closed = True
@@ -165,7 +174,8 @@ class File(Destination):
     A file that is rotated when it reaches `ROTATE_BYTES`.
 
     The full file gets the suffix ``.1``; the numbers of older files rise by one.  The new file has the owner and the
-    mode of the full one.
+    mode of the full one.  Several processes may write to the file: one of them rotates it, and the others go on with
+    the new file.
     """
 
     def __init__(
@@ -184,6 +194,8 @@ class File(Destination):
         if owner is not None:
             os.fchown(self._fd, *owner)
         self._length = os.fstat(self._fd).st_size
+        #: The size at which the file is rotated.
+        self._limit = ROTATE_BYTES
 
     def _open(self, mode: int) -> tuple[int, bool]:
         """Open the file, and create it if it does not exist.  Returns the descriptor and whether it was created."""
@@ -193,18 +205,41 @@ class File(Destination):
         return os.open(self._path, flags, mode), False
 
     def _put(self, data: bytes, start: int) -> int:
-        if not start and self._length and self._length + len(data) > ROTATE_BYTES:
+        if not start and self._length and self._length + len(data) > self._limit:
             self._rotate()
         try:
             written = os.write(self._fd, data[start:] if start else data)
         except OSError:
             return 0
-        self._length += written
+        self._length = os.lseek(self._fd, 0, os.SEEK_CUR)  # with what other processes have written
         return written
 
     def _rotate(self) -> None:
-        # If renaming fails, the next attempt follows after another `ROTATE_BYTES`.
-        self._length = 0
+        """Rotate the file, unless another process does so at this moment, or has done so."""
+        # If this fails, the next attempt follows after another `ROTATE_BYTES`.
+        self._limit = self._length + ROTATE_BYTES
+        locked = self._fd
+        try:
+            fcntl.flock(locked, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            return
+        if self._is_at_path():
+            self._shift()
+        else:
+            with suppress(OSError):
+                self.reopen()
+        if self._fd == locked:
+            fcntl.flock(locked, fcntl.LOCK_UN)
+
+    def _is_at_path(self) -> bool:
+        """Whether the path leads to the open file; also if it leads nowhere."""
+        try:
+            return os.path.samestat(os.stat(self._path), os.fstat(self._fd))
+        except OSError:
+            return True
+
+    def _shift(self) -> None:
+        """Give the file, and older ones, their new names, and begin a new one."""
         folder, name = os.path.split(self._path)
         try:
             full = (re.fullmatch(re.escape(name) + r"\.([1-9][0-9]*)", each) for each in os.listdir(folder))
@@ -226,9 +261,11 @@ class File(Destination):
             os.fchmod(fd, stat.S_IMODE(before.st_mode))
             with suppress(PermissionError):
                 os.fchown(fd, before.st_uid, before.st_gid)
+        fcntl.flock(self._fd, fcntl.LOCK_UN)  # closing is not enough if a child has a copy
         os.close(self._fd)
         self._fd = fd
         self._length = os.fstat(fd).st_size
+        self._limit = ROTATE_BYTES
         # A partly written line is written again, completely, to the new file.
         self._begun = 0
 

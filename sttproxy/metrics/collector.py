@@ -24,6 +24,7 @@ from ..monitor.record import CLIENT_GONE, OWN, PHASES, STOPPED, TOTAL, WAITING
 from ..monitor.registry import Registry
 from . import families
 from .families import BUCKETS, Kind, Metric
+from .processes import processes
 
 #: A sample: values of labels, and its value.
 Sample = tuple[Sequence[str], float]
@@ -60,6 +61,7 @@ class Numbers(Collector):
         yield from self._clients(facts)
         yield from self._servers(facts)
         yield from self._process(facts)
+        yield from processes(facts.get("workers", {}).get("processes", ()))
 
     def _requests(self) -> Iterator[Family]:
         registry = self._registry

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from prometheus_client import CollectorRegistry, ProcessCollector
+from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
 
 from ..monitor.registry import Registry
@@ -26,7 +26,6 @@ class Exposition:
         self._numbers = Numbers(registry, facts)
         self._collectors = CollectorRegistry(auto_describe=False)
         self._collectors.register(self._numbers)
-        ProcessCollector(registry=self._collectors)
 
     def __call__(self, accept: str, up: Sequence[bool]) -> tuple[bytes, str]:
         """

@@ -6,15 +6,19 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping
+from itertools import zip_longest
+from operator import add
 
 import attrs
 
-from .histogram import QUANTILES, Histogram, Packed
+from .histogram import QUANTILES, Histogram, Packed, joined, summary_of
 from .record import PHASES, TOTAL
 from .tally import REAL_TIME_FACTOR, Tally
 
 #: Seconds of one window.  The last minutes are made of whole windows.
 WINDOW_S = 10.0
+#: The quantiles of a point.
+_P50_P99 = (0.5, 0.99)
 #: How many windows the last ten minutes have, and the last minute.
 WINDOWS, MINUTE = 60, 6
 
@@ -28,7 +32,7 @@ class Point:
     :ivar failures: those among them whose response has a status above 499, or was cut off by the server or the proxy.
     :ivar seconds: sums of phases and totals, indexed as `Record.times`.
     :ivar p50, p99: of the total, in seconds.
-    :ivar real_time_factor: seconds of audio for each second of transcribing; None: unknown.
+    :ivar audio_seconds, transcribing_seconds: as those of a tally.
     """
 
     requests: int
@@ -36,15 +40,37 @@ class Point:
     seconds: tuple[float, ...]
     p50: float
     p99: float
-    real_time_factor: float | None
+    audio_seconds: float
+    transcribing_seconds: float
 
     @classmethod
     def of(cls, tally: Tally) -> Point:
         """The point of a window's requests."""
-        p50, p99 = tally.durations.summary().quantiles(TOTAL, (0.5, 0.99))
-        known = tally.transcribing_seconds > 0
-        factor = tally.audio_seconds / tally.transcribing_seconds if known else None
-        return cls(tally.requests, tally.failures, tuple(tally.seconds), p50, p99, factor)
+        p50, p99 = tally.durations.summary().quantiles(TOTAL, _P50_P99)
+        audio, transcribing = tally.audio_seconds, tally.transcribing_seconds
+        return cls(tally.requests, tally.failures, tuple(tally.seconds), p50, p99, audio, transcribing)
+
+    @property
+    def real_time_factor(self) -> float | None:
+        """Seconds of audio for each second of transcribing; None: unknown."""
+        return self.audio_seconds / self.transcribing_seconds if self.transcribing_seconds > 0 else None
+
+    def plus(self, other: Point, durations: Packed) -> Point:
+        """
+        The point of the requests of two points.
+
+        :param durations: of these requests.
+        """
+        p50, p99 = summary_of(durations, TOTAL).quantiles(TOTAL, _P50_P99)
+        return Point(
+            self.requests + other.requests,
+            self.failures + other.failures,
+            tuple(map(add, self.seconds, other.seconds)),
+            p50,
+            p99,
+            self.audio_seconds + other.audio_seconds,
+            self.transcribing_seconds + other.transcribing_seconds,
+        )
 
 
 #: Names of quantiles of a real-time factor: the smaller, the slower.
@@ -94,6 +120,29 @@ class Group:
         self._leave_out(self._ten_minutes, WINDOWS)
         if len(self._past) > WINDOWS:
             self._past.popleft()
+
+    def merge(self, other: Group) -> None:
+        """Add the numbers of a group of another process, whose windows begin and end at the same moments."""
+        self.all.add(other.all)
+        self._window.add(other._window)
+        self._minute.add(other._minute)
+        self._ten_minutes.add(other._ten_minutes)
+        self._quantiles = {}
+        past: deque[Packed] = deque()
+        points: list[Point | None] = []
+        for mine, theirs in zip_longest(reversed(self._past), reversed(other._past)):
+            both = joined([packed for packed in (mine, theirs) if packed is not None])
+            past.appendleft(both)
+            if len(points) < WINDOWS:
+                index = -1 - len(points)
+                known = [
+                    each
+                    for group in (self, other)
+                    if len(group.points) >= -index and (each := group.points[index]) is not None
+                ]
+                points.append(known[0].plus(known[1], both) if len(known) > 1 else known[0] if known else None)
+        self._past = past
+        self.points = deque(reversed(points), maxlen=WINDOWS)
 
     def current(self) -> Point | None:
         """The point of the window that has not ended; None without a request."""

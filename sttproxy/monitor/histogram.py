@@ -91,6 +91,22 @@ class Histogram:
         return Summary(self._keys, list(accumulate(map(self._counts.__getitem__, self._keys), initial=0)))
 
 
+def joined(parts: Iterable[Packed]) -> Packed:
+    """The sum of some counts.  A key may stand there several times, each time with a part of its count."""
+    keys, numbers = array("H"), array("L")
+    for more_keys, more_numbers in parts:
+        keys += more_keys
+        numbers += more_numbers
+    return keys, numbers
+
+
+def summary_of(packed: Packed, distribution: int) -> Summary:
+    """What can be read from the counts of one distribution."""
+    first, end = distribution << _BITS, (distribution + 1) << _BITS
+    counts = sorted([count for count in zip(*packed, strict=True) if first <= count[0] < end])
+    return Summary([key for key, _ in counts], list(accumulate([number for _, number in counts], initial=0)))
+
+
 class Summary:
     """
     What is read from a histogram.

@@ -4,7 +4,7 @@ The record of one request: what is known of it, what happened to it, and how lon
 
 from __future__ import annotations
 
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 from ..errors import ProxyError
 from .audio import Sample
@@ -150,6 +150,11 @@ class Record:
         self.sample: Sample | None = None
         self.complete = False
         self.ending: Ending | None = None
+
+    def __getstate__(self) -> tuple[None, dict[str, Any]]:
+        """For other processes: all but what is only read in this one."""
+        state = {name: getattr(self, name) for name in self.__slots__}
+        return None, {**state, "form": None, "sample": None}
 
     def enter(self, phase: int, now: float) -> None:
         """

@@ -95,7 +95,7 @@ class Registry:
         """
         self.now = now
         self.queued = queued
-        self._window_ends = now() + WINDOW_S
+        self._window_ends = _next_window(now())
         self._finished: list[Record] = []
         #: What was counted, but is not in its groups yet.
         self._fresh: dict[tuple[Route, str, bytes, str], Tally] = {}
@@ -265,4 +265,13 @@ class Registry:
             self._load = Load(self._forwarded(), 0)
             self._window_ends += WINDOW_S
         else:
-            self._window_ends = now + WINDOW_S
+            self._window_ends = _next_window(now)
+
+
+def _next_window(now: float) -> float:
+    """
+    When a window ends that has begun.
+
+    Windows end at multiples of their length, so that they are the same in all processes, which share a clock.
+    """
+    return (now // WINDOW_S + 1) * WINDOW_S

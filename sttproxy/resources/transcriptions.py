@@ -10,7 +10,7 @@ from collections.abc import Callable
 from twisted.logger import Logger
 from twisted.web.server import NOT_DONE_YET
 
-from ..admission import Admission
+from ..admission import Turns
 from ..config import Config
 from ..errors import BadRequest, Header, UnsupportedBody
 from ..forms import urlencoded
@@ -49,7 +49,7 @@ class Transcriptions(Forwarding):
         self,
         targets: Targets,
         config: Callable[[], Config],
-        admission: Admission,
+        admission: Turns,
         renderer: Renderer,
         *,
         explains: bool = False,

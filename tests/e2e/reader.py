@@ -4,9 +4,11 @@ Follows a document: runs its commands as a reader would, with the real daemon, c
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -89,9 +91,13 @@ class Reader:
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def end_servers(self) -> None:
-        """End what was started."""
+        """End what was started.  A daemon may be in an upgrade, so it is asked to end first."""
         while self._servers:
-            self._servers.pop().end()
+            server = self._servers.pop()
+            server.signal(signal.SIGTERM)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                server.wait()
+            server.end()
 
     def here(self, text: str) -> str:
         """A text with the names and addresses of this machine."""

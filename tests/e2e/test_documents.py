@@ -66,6 +66,10 @@ class DocumentTests(ReaderTestCase):
         """docs/transcripts.md: rules on a file."""
         self.read("docs/transcripts.md", {})
 
+    def test_workers(self) -> None:
+        """docs/workers.md: two workers, which are upgraded."""
+        self.read("docs/workers.md", {})
+
     def test_hosted(self) -> None:
         """docs/hosted.md: a server over TLS that is verified."""
         names = ("api.openai.com:443", "api.openai.com", NAME)

@@ -5,6 +5,7 @@ Tests for :mod:`sttproxy.logs.destination`, with temporary files, and with write
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import pty
 import stat
@@ -83,6 +84,31 @@ class FileTests(LogTestCase):
                 self.assertEqual(len(self.read(name)), ROTATE_BYTES)
             for name in names:
                 os.unlink(self.path + name)
+
+    def test_rotated_by_another(self) -> None:
+        """When another process has rotated the file, a full one is left where it is, and the new file is used."""
+        log, other = self.file(), self.file()
+        self.fill(log, 1)
+        for each in (other, log, other):
+            each.write(LINE)
+        self.assertEqual(sorted(os.listdir(self.folder)), ["stt.log", "stt.log.1"])
+        self.assertEqual(self.read(), 2 * LINE)
+
+    def test_rotated_at_once(self) -> None:
+        """While another process rotates the file, this one writes to it, and rotates none."""
+        log, other = self.file(), self.file()
+        self.fill(log, 1)
+        fcntl.flock(other._fd, fcntl.LOCK_EX)
+        log.write(LINE)
+        self.assertEqual(os.listdir(self.folder), ["stt.log"])
+        self.assertTrue(self.read().endswith(LINE))
+
+    def test_size_of_all(self) -> None:
+        """What other processes have written counts."""
+        log, other = self.file(), self.file()
+        for each in (log, other) * 3:
+            each.write("x" * (ROTATE_BYTES // 4 - 1) + "\n")
+        self.assertEqual((len(self.read(".1")), len(self.read())), (5 * ROTATE_BYTES // 4, ROTATE_BYTES // 4))
 
     def test_others_are_left_alone(self) -> None:
         """Rotation renames and removes only files whose names it has given."""
@@ -268,6 +294,24 @@ class StreamTests(SynchronousTestCase):
         self.assertGreater(len(lines) * 51, MAX_PENDING)
         stream.write("more\n")
         self.assertEqual(os.read(reading, 100), b"more\n")
+
+    def test_whole_lines(self) -> None:
+        """Each write has whole lines, so that other processes can write to the same pipe between two of them."""
+        reading, stream = self.pipe()
+        self.addCleanup(os.close, reading)
+        writes: list[bytes] = []
+        write = os.write
+
+        def noted(fd: int, data: bytes) -> int:
+            writes.append(data)
+            return write(fd, data)
+
+        self.patch(os, "write", noted)
+        lines = "".join([f"{'x' * (number % 300)}\n" for number in range(200)])
+        stream.write(lines)
+        self.assertGreater(len(writes), 2)
+        self.assertEqual([data for data in writes if not data.endswith(b"\n")], [])
+        self.assertEqual(b"".join(writes).decode(), lines)
 
     def test_gone_reader(self) -> None:
         """After the read end is closed, no line is kept and no retry is scheduled."""

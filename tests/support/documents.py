@@ -26,6 +26,7 @@ RUN = (
     "docs/scaling.md",
     "docs/profiles.md",
     "docs/troubleshooting.md",
+    "docs/workers.md",
     *sorted(str(path.relative_to(ROOT)) for path in (ROOT / "docs/clients").glob("*.md") if ".zh-CN." not in path.name),
 )
 #: All documents for users.

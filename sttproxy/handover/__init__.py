@@ -1,0 +1,3 @@
+"""
+Passes listening sockets from one process to another, so that a program is replaced while it serves.
+"""
