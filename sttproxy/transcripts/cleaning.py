@@ -98,7 +98,7 @@ class Cleaner:
     """
     Applies rules to the segments of one transcript, while they arrive.
 
-    Equal neighbours are held back until it is clear whether they become one.
+    The first of equal neighbours stays in any case; the others are held back until it is clear whether they do.
 
     :ivar counts: what was done so far.
     :ivar changes: the segments that were changed so far; empty if they are not wanted.
@@ -113,8 +113,9 @@ class Cleaner:
         self._cleaning = cleaning
         self._trace = trace
         self._clock = clock or Clock()
+        #: Of a run of equal neighbours: what they have in common, and those behind the first that are held back.
+        self._key: tuple[str, str | None] | None = None
         self._equal: list[Segment] = []
-        self._key: tuple[str, str | None] = ("", None)
         self._looping = False
 
     def feed(self, segments: Iterable[Segment]) -> list[Segment]:
@@ -231,25 +232,23 @@ class Cleaner:
         key = (fold(segment.text), segment.speaker)
         if segment.whole or not key[0]:
             return [*self._released(), segment]
-        if key != self._key or not (self._equal or self._looping):
+        if key != self._key:
             released = self._released()
-            self._equal, self._key = [segment], key
-            return released
+            self._key = key
+            return [*released, segment]
         if self._looping:
             self._drop([segment])
             return []
         self._equal.append(segment)
-        if not is_loop(segment.text, len(self._equal), least):
-            return []
-        first, *others = self._equal
-        self._equal, self._looping = [], True
-        self.counts["repeats", 0] += 1
-        self._drop(others)
-        return [first]
+        if is_loop(segment.text, 1 + len(self._equal), least):
+            self._drop(self._equal)
+            self._equal, self._looping = [], True
+            self.counts["repeats", 0] += 1
+        return []
 
     def _released(self) -> list[Segment]:
         """End the run of equal neighbours; return those that were held back."""
-        released, self._equal, self._looping = self._equal, [], False
+        released, self._equal, self._looping, self._key = self._equal, [], False, None
         return released
 
     def _drop(self, segments: Sequence[Segment]) -> None:
