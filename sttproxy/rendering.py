@@ -103,7 +103,8 @@ class Rendering:
     """
     Stands between the relay and the request.
 
-    The head leaves with the first bytes of the body, because the format of the response may depend on all of it.
+    The head leaves with the first bytes of the body, because the format of the response may depend on all of it; that
+    of a stream leaves at once.
     """
 
     def __init__(self, request: Request, rendition: Rendition, renderer: Renderer, *, slow: bool) -> None:
@@ -133,8 +134,10 @@ class Rendering:
     # The relay's side.
 
     def send_head(self, status: int, phrase: bytes | None, headers: list[Header], length: int | None) -> None:
-        """Keep the head until the body begins."""
+        """Keep the head until the body begins; that of a stream leaves at once, as clients expect it."""
         self._head = status, phrase, headers, length
+        if self._rendition.gathers and length is None:
+            self._begin()
 
     def write(self, data: bytes) -> None:
         """Take bytes of the body."""
@@ -198,13 +201,18 @@ class Rendering:
             self._process()
 
     def _crashed(self, failure: Failure) -> None:
+        """An unexpected exception: end both sides, so that neither waits for the other."""
         self._failed = True
+        self.stopProducing()
         self._request.refuse(failure)
 
     def _impatient(self) -> None:
         self._patient = False
         self._flush_due = True
-        self._process()
+        try:
+            self._process()
+        except Exception:
+            self._crashed(Failure())
 
     # The client's side.
 
