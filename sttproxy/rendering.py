@@ -126,7 +126,8 @@ class Rendering:
         self._busy = False
         self._failed = False
         self._patience = Deadline(request.site.clock, self._impatient)
-        self._patient = False
+        #: The number of the sentence that the deadline is for.
+        self._sentence: int | None = None
         self._producer: Any = None
         self._client_full = self._paused = False
         request.notifyFinish().addBoth(lambda _: self._patience.cancel())
@@ -207,7 +208,6 @@ class Rendering:
         self._request.refuse(failure)
 
     def _impatient(self) -> None:
-        self._patient = False
         self._flush_due = True
         try:
             self._process()
@@ -221,9 +221,10 @@ class Rendering:
         if out:
             self._begin()
             self._request.write(out)
-        if self._rendition.gathers and (out or not self._patient):
-            self._patient = True
-            self._patience.set(PATIENCE_S)
+        sentence = self._rendition.sentence
+        if sentence != self._sentence:
+            self._sentence = sentence
+            self._patience.set(None if sentence is None else PATIENCE_S)
 
     def _begin(self) -> None:
         """Send the head, if it is not sent, before the body is complete."""

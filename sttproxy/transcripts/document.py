@@ -46,6 +46,10 @@ class Document(Protocol):
     def failure(self) -> NotATranscript | None:
         """Why the rest of the response is not read; None while it is read."""
 
+    @property
+    def sentence(self) -> int | None:
+        """The number that the segment of the sentence that is not complete will have; None if none has begun."""
+
     def feed(self, data: bytes) -> list[Segment]:
         """Take bytes of the response; return the segments that are complete."""
 

@@ -15,6 +15,8 @@ from .tiles import joined
 class JSON:
     """A JSON object; see `document.Document`."""
 
+    sentence = None
+
     def __init__(self, limit: int = MAX_TRANSCRIPT) -> None:
         """
         :param limit: most bytes of the object.

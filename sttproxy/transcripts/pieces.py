@@ -68,6 +68,11 @@ class Pieces(ABC):
         #: All segments with smaller numbers are written or dropped.
         self._decided = 0
 
+    @property
+    def sentence(self) -> int | None:
+        """The number of the sentence that is not complete; only streams of deltas have one."""
+        return None
+
     def feed(self, data: bytes) -> list[Segment]:
         """Take bytes of the response; return the segments that are complete."""
         segments: list[Segment] = []

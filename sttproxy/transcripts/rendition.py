@@ -82,8 +82,13 @@ class Rendition:
 
     @property
     def gathers(self) -> bool:
-        """Whether parts of sentences are held, which `flush` returns."""
+        """Whether sentences are gathered, and leave while the response comes."""
         return self.kind is Kind.EVENTS and self.failure is None and not self._collects()
+
+    @property
+    def sentence(self) -> int | None:
+        """The number of a sentence that is not complete and that `flush` returns; None if there is none."""
+        return self._document.sentence if self.gathers else None
 
     @property
     def counts(self) -> Counts:

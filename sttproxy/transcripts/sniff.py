@@ -145,6 +145,11 @@ class Sniffed:
         """Why the rest of the response is not read; None while it is read."""
         return self._document.failure if self._document else self._failure
 
+    @property
+    def sentence(self) -> int | None:
+        """The number that the segment of the sentence that is not complete will have; None if none has begun."""
+        return self._document.sentence if self._document else None
+
     def feed(self, data: bytes) -> list[Segment]:
         """Take bytes of the response; return the segments that are complete."""
         if self._document:

@@ -39,6 +39,11 @@ class Stream(Pieces):
         self._language: str | None = None
         self._duration_s: float | None = None
 
+    @property
+    def sentence(self) -> int | None:
+        """The number that the segment of the sentence that is not complete will have; None if none has begun."""
+        return None if self._sentence is None else self._next
+
     def flush(self) -> list[Segment]:
         """Return what has arrived of a sentence."""
         if self._sentence is None:

@@ -137,6 +137,20 @@ class StreamTests(RenderingTestCase):
         self.reactor.advance(PATIENCE_S)
         self.assertIn(b'"delta": ", you."', client.received)
 
+    def test_own_patience(self) -> None:
+        """Each sentence has its own time, also behind an event without a sentence, and behind one that was cut."""
+        self.rules({"replace": {"um": ""}})
+        client = self.asked()
+        other = b'data: {"type": "transcript.other"}\n\n'
+        self.server.send(message(b"HTTP/1.1 200 OK", EVENTS, CHUNKED) + chunked(other, last=False))
+        for number in range(3):
+            self.reactor.advance(PATIENCE_S - 0.1)
+            self.server.send(chunked(delta(f"Part {number}"), last=False))
+            self.reactor.advance(PATIENCE_S - 0.1)
+            self.assertNotIn(b"Part %d" % number, client.received)
+            self.reactor.advance(0.2)
+            self.assertIn(b"Part %d" % number, client.received)
+
     def test_limit(self) -> None:
         """What is longer than the limit passes as it came, with its length, and is counted."""
         body = json.dumps({"text": "um " * 1000}).encode()
