@@ -43,7 +43,12 @@ def segments(count: int) -> list[dict[str, object]]:
         text = _SENTENCES[number % 4] if number % 20 else " um, that is what open a i said to kathrin"
         start_s = 3.0 * number
         words = [
-            {"word": f" {word}", "start": round(start_s + 0.3 * at, 2), "end": round(start_s + 0.3 * at + 0.3, 2)}
+            {
+                "word": f" {word}",
+                "start": round(start_s + 0.3 * at, 2),
+                "end": round(start_s + 0.3 * at + 0.3, 2),
+                "probability": 0.9876543,
+            }
             for at, word in enumerate(text.split())
         ]
         made.append(
@@ -65,7 +70,7 @@ def segments(count: int) -> list[dict[str, object]]:
 
 
 def verbose_json() -> bytes:
-    """An hour with words, about 1.6 MB."""
+    """An hour with words, about 2 MB."""
     made = segments(1200)
     text = "".join(str(segment["text"]) for segment in made)
     whole = {"task": "transcribe", "language": "english", "duration": 3600.0, "text": text, "segments": made}

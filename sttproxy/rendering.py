@@ -37,7 +37,7 @@ InThread = Callable[[Callable[[], bytes]], "Deferred[bytes]"]
 #: The header that tells what was done to the text.
 HEADER = b"x-sttproxy-transcript"
 #: Most bytes that are processed in the reactor's thread; it takes less than 10 ms.
-LIGHT = 64 * 1024
+LIGHT = 32 * 1024
 #: Most bytes of a response of known length that is sent when all of it is clean, so that its new length is known, too.
 #: A longer one leaves while it comes.
 SHORT = 64 * 1024

@@ -21,7 +21,9 @@ def read_transcript(files: Files, member: jsontext.Member, where: str) -> Transc
     :param where: the path of the member within the file.
     :return: the rules that could be compiled; they count only if there are no errors.
     """
-    # These imports are slow, and most configurations have no such rules.
+    # These imports are slow, and most configurations have no such rules.  Responses need the first one, and must not
+    # wait for it.
+    from ..transcripts import rendition  # noqa: F401
     from ..transcripts.compiling import AS_ASKED, compiled
 
     values = _plain(files, member.value, (), where)

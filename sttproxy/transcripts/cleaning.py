@@ -155,7 +155,8 @@ class Cleaner:
         if reason:
             counts = Counter([reason])
         dropped = bool(reason) or bool(segment.text.strip() and not clean.text.strip())
-        self.counts.update(counts)
+        if counts:
+            self.counts.update(counts)
         if self._trace and (dropped or clean.text != segment.text):
             after = None if dropped else clean.text
             self.changes.append(Change(segment.start_s, segment.text, after, tuple(sorted(counts))))
@@ -191,38 +192,38 @@ class Cleaner:
         now = text
         for _ in range(MAX_PASSES):
             once = self._passed(now, divide)
-            if once.text == now:
+            if once is None or once.text == now:
                 return _Text(now, steps, counts)
             now = once.text
             steps += once.steps
             counts += once.counts
         return _Text(text, (), Counter({("restless", 0): 1}))
 
-    def _passed(self, text: str, divide: bool) -> _Text:
-        """Apply the rules for texts once."""
+    def _passed(self, text: str, divide: bool) -> _Text | None:
+        """Apply the rules for texts once; None if no rule finds anything, as in most texts."""
         rules = self._cleaning
         steps: list[Step] = []
-        counts: Counts = Counter()
+        acts: list[tuple[str, int]] = []
         if rules.chinese and (step := rules.chinese.edits(text, divide)):
-            counts["chinese", 0] += 1
+            acts.append(("chinese", 0))
             steps.append(step)
             text = edited(text, step)
         for find in rules.replacing.steps if rules.replacing else ():
             if found := find(text, self._clock):
-                counts.update(("replace", each.number) for each in found)
+                acts += [("replace", each.number) for each in found]
                 steps.append([each.edit for each in found])
                 text = edited(text, steps[-1])
         if rules.repeats:
             edits, loops = repeats(text, rules.repeats)
             if edits:
-                counts["repeats", 0] += loops
+                acts += [("repeats", 0)] * loops
                 steps.append(edits)
                 text = edited(text, edits)
         if rules.trim and (edits := _blanks(text)):
-            counts["trim", 0] += 1
+            acts.append(("trim", 0))
             steps.append(edits)
             text = edited(text, edits)
-        return _Text(text, steps, counts)
+        return _Text(text, steps, Counter(acts)) if steps else None
 
     def _neighbour(self, segment: Segment) -> list[Segment]:
         """Take the next clean segment; return those that no rule can change any more."""
