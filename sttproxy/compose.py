@@ -318,7 +318,6 @@ def daemon_of(
     :param sockets: the reactor for the listeners; None: the same.
     """
     sockets = sockets or reactor
-
     watchers: tuple[ConfigWatcher | FollowedConfig | FileFollower, ...] = (watcher, *secured.followers)
 
     def reload() -> Deferred[Any]:

@@ -126,7 +126,8 @@ def supervision_of(
     """
     What tells the supervisor; None if there is none that asks.
 
-    :param registry, is_upgrade: as those of `Supervision`.
+    :param registry: as that of `Supervision`.
+    :param is_upgrade: as that of `Supervision`.
     """
     notifier = notifier_of(environment)
     if notifier is None:

@@ -74,7 +74,7 @@ class Program:
         """
         Start the program as a child.
 
-        :param descriptors: as `childFDs` of `IReactorProcess.spawnProcess`.
+        :param descriptors: as ``childFDs`` of ``IReactorProcess.spawnProcess``.
         """
         variables = {name: value for name, value in self.environment.items() if name not in _OWN}
         variables[VARIABLE] = given.dump()

@@ -51,7 +51,8 @@ def talk_over(reactor: Any, descriptor: int, heard: Callable[[bytes], None], los
     """
     Talk over a descriptor of a socket pair.  A copy of it is used.
 
-    :param heard, lost: as those of `Talk`.
+    :param heard: as that of `Talk`.
+    :param lost: as that of `Talk`.
     """
     talk = Talk(heard, lost)
     factory = Factory.forProtocol(lambda: talk)

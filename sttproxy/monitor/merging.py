@@ -1,7 +1,7 @@
 """
 The numbers of several processes as those of one.
 
-A registry goes from one process to another as bytes, which only processes of ours may write: `pickle` reads them.
+A registry goes from one process to another as bytes, which only processes of ours may write: ``pickle`` reads them.
 """
 
 from __future__ import annotations

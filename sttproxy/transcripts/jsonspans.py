@@ -186,7 +186,7 @@ def _no_constant(name: str) -> None:
     raise ValueError(f"{name} is not JSON")
 
 
-#: Reads one value; faster than `JSONDecoder.raw_decode`, which calls it.
+#: Reads one value; faster than ``JSONDecoder.raw_decode``, which calls it.
 _SCAN = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_no_constant).scan_once  # type: ignore[attr-defined]  # not in typeshed
 #: A name without escapes, up to the value.
 _NAME = re.compile(r'"([^"\\\x00-\x1f]*)"[ \t\n\r]*:[ \t\n\r]*')

@@ -2,7 +2,7 @@
 The connection between the supervisor and a worker: messages over a socket pair.
 
 A message is a tuple: its name, and its arguments.  Both ends are processes of one program and one user, and the pair
-has no name by which another process could reach it, so `pickle` is safe here.
+has no name by which another process could reach it, so ``pickle`` is safe here.
 """
 
 from __future__ import annotations

@@ -63,7 +63,8 @@ class Supervisor(Steered):
         :param pseudonym: of all workers, for the detection of loops.
         :param admission: the queue of transcriptions.
         :param check: checks a listener that listens.
-        :param reopen, observer: as those of `Steered`.
+        :param reopen: as that of `Steered`.
+        :param observer: as that of `Steered`.
         :param fail: called with the reason when the first worker cannot start; ends this process.
         """
         super().__init__(reactor, self._reload_all, lambda: self._reopen_all(reopen), observer)
