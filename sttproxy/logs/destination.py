@@ -129,7 +129,7 @@ class Destination:
 
 def _end(data: bytes, start: int) -> int:
     """
-    The end of the next write to a stream: at most ``PIPE_BUF`` bytes, which is atomic, and only whole lines if possible.
+    The end of the next write to a stream: at most ``PIPE_BUF`` bytes, which is atomic; only whole lines if possible.
     """
     most = start + select.PIPE_BUF
     return most if most >= len(data) else data.rfind(b"\n", start, most) + 1 or most
