@@ -34,6 +34,8 @@ MAX_PASSES = 8
 #: took too long) and ``restless`` (texts left alone, because each pass of the rules changed them again).
 Counts = Counter[tuple[str, int]]
 
+#: What was done to most texts: nothing.
+_NONE: Counts = Counter()
 _SPACES = re.compile(r"\s+")
 #: What most texts do not have, and superfluous blanks are.
 _SUPERFLUOUS = re.compile(r"\A\s|\s(?:\s|[,.]|\Z)")
@@ -85,7 +87,7 @@ class Change:
     rules: tuple[tuple[str, int], ...]
 
 
-@attrs.frozen
+@attrs.define
 class _Text:
     """A text that came to rest, and the edits that led there, pass by pass and rule by rule."""
 
@@ -188,15 +190,14 @@ class Cleaner:
         :param divide: whether the edits are to be small, because words follow them.
         """
         steps: list[Step] = []
-        counts: Counts = Counter()
-        now = text
+        counts, now = _NONE, text
         for _ in range(MAX_PASSES):
             once = self._passed(now, divide)
             if once is None or once.text == now:
                 return _Text(now, steps, counts)
             now = once.text
             steps += once.steps
-            counts += once.counts
+            counts = counts + once.counts
         return _Text(text, (), Counter({("restless", 0): 1}))
 
     def _passed(self, text: str, divide: bool) -> _Text | None:

