@@ -18,6 +18,7 @@ from twisted.web.resource import IResource
 
 from . import __version__, descriptors, embedded, loops, privileges, security, vitals
 from .admission import Admission, Turns
+from .announcing import announcing_of
 from .backends import Backends
 from .cors import CrossOrigin
 from .daemon import Daemon, StartError
@@ -42,7 +43,6 @@ from .resources.stats import StatsPage
 from .resources.transcriptions import Transcriptions
 from .routes import HEALTH, METRICS, STATS, transcriptions_path
 from .settings import Settings
-from .supervision import supervision_of
 from .upstream.probe import Probe
 from .watch import ConfigWatcher
 from .watch.follower import FileFollower
@@ -323,7 +323,7 @@ def daemon_of(
     def reload() -> Deferred[Any]:
         return gatherResults([maybeDeferred(each.reload) for each in watchers])
 
-    supervision = supervision_of(
+    announcing = announcing_of(
         reactor, os.environ, sites.clients.registry, lambda: getattr(sockets, "handed_over", False)
     )
 
@@ -335,7 +335,7 @@ def daemon_of(
         pools,
         backends.name,
         settings.grace,
-        supervision.around(reload) if supervision else reload,
+        announcing.around(reload) if announcing else reload,
         leads_to_of(settings),
         journal.observer,
         journal.reopen,
@@ -346,8 +346,8 @@ def daemon_of(
         vitals.Pulse(reactor, beat).setServiceParent(daemon)
     for each in watchers:
         each.setServiceParent(daemon)
-    if supervision is not None:
-        supervision.setServiceParent(daemon)
+    if announcing is not None:
+        announcing.setServiceParent(daemon)
     for endpoint, name, is_monitor in listening_of(reactor, sockets, settings, secured):
         daemon.listen(endpoint, name, sites.monitor if is_monitor else None)
     return daemon

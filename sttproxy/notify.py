@@ -1,7 +1,8 @@
 """
-What a supervisor such as systemd is told, and how: sd_notify(3), over a datagram socket that the environment names.
+What a service manager such as systemd is told, and how: sd_notify(3), over a datagram socket that the environment
+names.
 
-A supervisor that does not read, or is not there, blocks nothing and fails nothing.
+A service manager that does not read, or is not there, blocks nothing and fails nothing.
 """
 
 from __future__ import annotations
@@ -13,11 +14,11 @@ from contextlib import suppress
 
 
 class Notifier:
-    """Sends states to the supervisor."""
+    """Sends states to the service manager."""
 
     def __init__(self, address: str) -> None:
         """
-        :param address: the path of the supervisor's socket; one that begins with ``@`` is in Linux's abstract
+        :param address: the path of the service manager's socket; one that begins with ``@`` is in Linux's abstract
             namespace.
         """
         self._address = "\0" + address[1:] if address.startswith("@") else address
@@ -31,7 +32,7 @@ class Notifier:
         :param state: the variables of sd_notify(3) in it, such as ``READY=1``; a value has one line.
         """
         text = "\n".join(f"{name}={value}" for name, value in state.items())
-        # Not connected: a supervisor that starts anew has another socket at the same path.
+        # Not connected: a service manager that starts anew has another socket at the same path.
         with suppress(OSError):
             self._socket.sendto(text.encode(), self._address)
 
@@ -41,13 +42,13 @@ class Notifier:
 
 
 def notifier_of(environment: Mapping[str, str]) -> Notifier | None:
-    """The way to the supervisor; None if it does not ask to be told, or not over a Unix socket."""
+    """The way to the service manager; None if it does not ask to be told, or not over a Unix socket."""
     address = environment.get("NOTIFY_SOCKET", "")
     return Notifier(address) if len(address) > 1 and address[0] in "/@" else None
 
 
 def watchdog_s(environment: Mapping[str, str]) -> float | None:
-    """Seconds within which the supervisor wants a sign of life of this process each time; None if it wants none."""
+    """Seconds within which the service manager wants each sign of life of this process; None if it wants none."""
     text = environment.get("WATCHDOG_USEC", "")
     if not (text.isascii() and text.isdigit() and int(text)):
         return None

@@ -13,12 +13,12 @@ from twisted.logger import Logger
 
 from . import backends, compose, logbook, loops, security
 from .admission import Admission
+from .announcing import announcing_of
 from .daemon import Daemon, Listener, StartError
 from .handover.given import Given
 from .handover.program import Program
 from .handover.sockets import HeldSockets, Sockets
 from .settings import Settings
-from .supervision import supervision_of
 from .workers.channel import read_first
 from .workers.configuration import FollowedConfig, LeadingWatcher
 from .workers.hello import Hello
@@ -86,9 +86,9 @@ def supervisor_of(reactor: Any, settings: Settings, program: Program, sockets: H
         team = supervisor.team()
         return f"{team['serving']} of {team['wanted']} workers"
 
-    supervision = supervision_of(reactor, os.environ, status, lambda: sockets.handed_over)
-    if supervision is not None:
-        supervision.setServiceParent(supervisor)
+    announcing = announcing_of(reactor, os.environ, status, lambda: sockets.handed_over)
+    if announcing is not None:
+        announcing.setServiceParent(supervisor)
     held: Any = Workers()
     for endpoint, name, _ in compose.listening_of(reactor, sockets, settings, secured):
         supervisor.hold(Listener(endpoint, name, held))

@@ -67,7 +67,7 @@ ROOMS: dict[str, frozenset[str]] = {
         "signals": "",
         "vitals": "",
         "notify": "",
-        "supervision": "monitor notify vitals",
+        "announcing": "monitor notify vitals",
         "pidfile": "",
         "privileges": "",
         "inbound": "cors errors headers http1 http2 deadline peers proxyheader transport writer monitor logs requestid",

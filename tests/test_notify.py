@@ -1,5 +1,5 @@
 """
-Tests for :mod:`sttproxy.notify`, with a supervisor's socket of their own.
+Tests for :mod:`sttproxy.notify`, with a service manager's socket of their own.
 """
 
 from __future__ import annotations
@@ -12,15 +12,15 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from sttproxy.notify import Notifier, notifier_of, watchdog_s
 
-from .support.supervisor import Supervisor
+from .support.servicemanager import ServiceManager
 
 
 class NotifierTests(SynchronousTestCase):
-    """Messages to a supervisor."""
+    """Messages to a service manager."""
 
     def setUp(self) -> None:
-        self.supervisor = Supervisor()
-        self.addCleanup(self.supervisor.close)
+        self.manager = ServiceManager()
+        self.addCleanup(self.manager.close)
 
     def notifier(self, address: str) -> Notifier:
         """A notifier that is closed at the end."""
@@ -31,41 +31,41 @@ class NotifierTests(SynchronousTestCase):
 
     def test_message(self) -> None:
         """Each message is one datagram, with a line for each variable."""
-        notifier = self.notifier(self.supervisor.address)
+        notifier = self.notifier(self.manager.address)
         notifier.send(READY=1, STATUS="Serving: 1 client")
         notifier.send(WATCHDOG=1)
-        self.assertEqual(self.supervisor.texts(), ["READY=1\nSTATUS=Serving: 1 client", "WATCHDOG=1"])
+        self.assertEqual(self.manager.texts(), ["READY=1\nSTATUS=Serving: 1 client", "WATCHDOG=1"])
 
     @skipUnless(sys.platform == "linux", "only Linux has abstract sockets")
     def test_abstract(self) -> None:
         """A socket in the abstract namespace, whose address begins with @."""
-        supervisor = Supervisor(abstract=True)
-        self.addCleanup(supervisor.close)
-        self.assertTrue(supervisor.address.startswith("@"))
-        self.notifier(supervisor.address).send(READY=1)
-        self.assertEqual(supervisor.texts(), ["READY=1"])
+        manager = ServiceManager(abstract=True)
+        self.addCleanup(manager.close)
+        self.assertTrue(manager.address.startswith("@"))
+        self.notifier(manager.address).send(READY=1)
+        self.assertEqual(manager.texts(), ["READY=1"])
 
     def test_absent(self) -> None:
-        """A supervisor that is gone is no error, and one that comes back at the same path is told again."""
-        path = f"{self.supervisor.address}-2"
-        Supervisor(path=path).close()
+        """A service manager that is gone is no error, and one that comes back at the same path is told again."""
+        path = f"{self.manager.address}-2"
+        ServiceManager(path=path).close()
         notifier = self.notifier(path)
         notifier.send(READY=1)
         os.unlink(path)
         notifier.send(READY=1)
-        again = Supervisor(path=path)
+        again = ServiceManager(path=path)
         self.addCleanup(again.close)
         notifier.send(WATCHDOG=1)
         self.assertEqual(again.texts(), ["WATCHDOG=1"])
 
     def test_full(self) -> None:
-        """A supervisor that does not read blocks nothing: the messages are lost."""
-        notifier = self.notifier(self.supervisor.address)
+        """A service manager that does not read blocks nothing: the messages are lost."""
+        notifier = self.notifier(self.manager.address)
         for _ in range(10_000):
             notifier.send(STATUS="x" * 1000)
-        self.assertLess(len(self.supervisor.texts()), 10_000)
+        self.assertLess(len(self.manager.texts()), 10_000)
         notifier.send(READY=1)
-        self.assertEqual(self.supervisor.texts(), ["READY=1"])
+        self.assertEqual(self.manager.texts(), ["READY=1"])
 
     def test_nobody_asks(self) -> None:
         """Without an address, and with one of another family, there is no notifier."""

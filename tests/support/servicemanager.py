@@ -1,5 +1,5 @@
 """
-The side of a supervisor: the socket that it names in ``NOTIFY_SOCKET``.
+The side of a service manager: the socket that it names in ``NOTIFY_SOCKET``.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ import tempfile
 import uuid
 
 
-class Supervisor:
+class ServiceManager:
     """
-    A supervisor that reads what it is told.
+    A service manager that reads what it is told.
 
     :ivar address: for ``NOTIFY_SOCKET``.
     """

@@ -1,5 +1,5 @@
 """
-The daemon under a supervisor that speaks systemd's protocols: it is told what happens, and passes the socket.
+The daemon under a service manager that speaks systemd's protocols: it is told what happens, and passes the socket.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import sys
 import tempfile
 import threading
 
-from ..support.supervisor import Supervisor
+from ..support.servicemanager import ServiceManager
 from .case import StagedTestCase
 from .daemon import foreground
 from .message import request
@@ -30,14 +30,14 @@ _LIVE = request("GET", "/health?live")
 
 
 class SupervisedTestCase(StagedTestCase):
-    """Base class: a supervisor, a socket that it holds, and daemons that it starts with it."""
+    """Base class: a service manager, a socket that it holds, and daemons that it starts with it."""
 
     def setUp(self) -> None:
         super().setUp()
         self.folder = tempfile.mkdtemp(prefix="stt-supervised-")
         self.addCleanup(shutil.rmtree, self.folder)
-        self.supervisor = Supervisor(abstract=sys.platform == "linux")
-        self.addCleanup(self.supervisor.close)
+        self.manager = ServiceManager(abstract=sys.platform == "linux")
+        self.addCleanup(self.manager.close)
         self.socket = socket.create_server(("127.0.0.1", 0))
         self.addCleanup(self.socket.close)
         self.port = self.socket.getsockname()[1]
@@ -45,7 +45,7 @@ class SupervisedTestCase(StagedTestCase):
         self.count = 0
 
     def start(self, listen: str = "systemd:domain=INET:index=0", **env: str) -> Process:
-        """Start a daemon with the supervisor's socket."""
+        """Start a daemon with the service manager's socket."""
         command = [*foreground("--listen", listen, "--target", "http://127.0.0.1:9"), "--config", self.config()]
         passed = self.socket.fileno()
         self.count += 1
@@ -53,7 +53,7 @@ class SupervisedTestCase(StagedTestCase):
             [sys.executable, "-c", _ACTIVATE, str(passed), *command],
             self.folder,
             f"daemon{self.count}",
-            env={"NOTIFY_SOCKET": self.supervisor.address, **env},
+            env={"NOTIFY_SOCKET": self.manager.address, **env},
             descriptors=[passed],
         )
         self.addCleanup(process.end)
@@ -70,14 +70,14 @@ class SupervisedTestCase(StagedTestCase):
         """Wait for the message with a variable; return it, and forget it and the ones before it."""
 
         def look() -> dict[str, str] | None:
-            self.states += self.supervisor.states()
+            self.states += self.manager.states()
             for number, state in enumerate(self.states):
                 if name in state:
                     del self.states[: number + 1]
                     return state
             return None
 
-        return until(look, f"{name} for the supervisor")
+        return until(look, f"{name} for the service manager")
 
     def live(self) -> int:
         """The status of ``/health?live``."""
@@ -87,7 +87,7 @@ class SupervisedTestCase(StagedTestCase):
         return client.read_message().status
 
 
-class SupervisionTests(SupervisedTestCase):
+class AnnouncingTests(SupervisedTestCase):
     """From the start to the stop."""
 
     def test_told(self) -> None:
@@ -110,8 +110,8 @@ class SupervisionTests(SupervisedTestCase):
         self.told("WATCHDOG")
         os.kill(daemon.pid, signal.SIGSTOP)
         until(lambda: _stopped(daemon.pid), "a stopped process")
-        self.supervisor.texts()
-        self.assertEqual(self.supervisor.texts(), [])
+        self.manager.texts()
+        self.assertEqual(self.manager.texts(), [])
         os.kill(daemon.pid, signal.SIGCONT)
         self.told("WATCHDOG")
 
@@ -154,7 +154,7 @@ class SupervisionTests(SupervisedTestCase):
             )
 
     def test_other_socket(self) -> None:
-        """A socket that the supervisor did not pass is an error."""
+        """A socket that the service manager did not pass is an error."""
         daemon = self.start("systemd:domain=INET:name=other")
         self.assertEqual(daemon.wait(), 1)
         with open(daemon.err) as errors:

@@ -1,5 +1,5 @@
 """
-Tells the supervisor, such as systemd, what the daemon does: that it serves, reloads or stops, and its numbers.
+Tells the service manager, such as systemd, what the daemon does: that it serves, reloads or stops, and its numbers.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from .monitor.registry import Registry
 from .notify import Notifier, notifier_of, watchdog_s
 from .vitals import BEAT_S, Pulse
 
-#: Microseconds that the supervisor waits for the next message while requests in flight finish.  With ``--grace`` the
-#: daemon knows best how long that may take.
+#: Microseconds that the service manager waits for the next message while requests in flight finish.  With ``--grace``
+#: the daemon knows best how long that may take.
 _PATIENCE_US = 30_000_000
 
 
-class Supervision(MultiService):
+class Announcing(MultiService):
     """
     Sends READY when the daemon serves, STATUS and WATCHDOG once a second or more often, RELOADING around a reload, and
     STOPPING when the shutdown begins.
@@ -39,7 +39,7 @@ class Supervision(MultiService):
         """
         :param registry: has the numbers for the status; or returns the status, in words.
         :param is_upgrade: tells at the shutdown whether the process serves again soon.
-        :param watchdog_s: seconds within which the supervisor wants a sign of life; None: it wants none.
+        :param watchdog_s: seconds within which the service manager wants a sign of life; None: it wants none.
         """
         super().__init__()
         self._reactor = reactor
@@ -60,14 +60,14 @@ class Supervision(MultiService):
 
     def around(self, reload: Callable[[], Deferred[Any]]) -> Callable[[], None]:
         """
-        A reload that the supervisor is told about.
+        A reload that the service manager is told about.
 
         :param reload: the reload itself; fires when the files are in force or refused.
         """
 
         def told() -> None:
             self._reloads += 1
-            # The time shows the supervisor that this answers its own request, not an older one.
+            # The time shows the service manager that this answers its own request, not an older one.
             monotonic_us = time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000
             self._notifier.send(RELOADING=1, MONOTONIC_USEC=monotonic_us)
             reload().addBoth(self._reloaded)
@@ -117,19 +117,19 @@ class Supervision(MultiService):
         )
 
 
-def supervision_of(
+def announcing_of(
     reactor: Any,
     environment: Mapping[str, str],
     registry: Registry | Callable[[], str],
     is_upgrade: Callable[[], bool] = lambda: False,
-) -> Supervision | None:
+) -> Announcing | None:
     """
-    What tells the supervisor; None if there is none that asks.
+    What tells the service manager; None if there is none that asks.
 
-    :param registry: as that of `Supervision`.
-    :param is_upgrade: as that of `Supervision`.
+    :param registry: as that of `Announcing`.
+    :param is_upgrade: as that of `Announcing`.
     """
     notifier = notifier_of(environment)
     if notifier is None:
         return None
-    return Supervision(reactor, notifier, registry, watchdog_s(environment), is_upgrade)
+    return Announcing(reactor, notifier, registry, watchdog_s(environment), is_upgrade)

@@ -1,5 +1,5 @@
 """
-Tests for :mod:`sttproxy.supervision`: what the supervisor is told, and when.
+Tests for :mod:`sttproxy.announcing`: what the service manager is told, and when.
 """
 
 from __future__ import annotations
@@ -12,30 +12,30 @@ from twisted.internet.testing import MemoryReactorClock
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
+from sttproxy.announcing import Announcing, announcing_of
 from sttproxy.monitor.registry import Registry
 from sttproxy.notify import Notifier
-from sttproxy.supervision import Supervision, supervision_of
 from sttproxy.vitals import BEAT_S
 
-from .support.supervisor import Supervisor
+from .support.servicemanager import ServiceManager
 
 
-class SupervisionTests(SynchronousTestCase):
-    """A daemon whose supervisor asks to be told."""
+class AnnouncingTests(SynchronousTestCase):
+    """A daemon whose service manager asks to be told."""
 
     def setUp(self) -> None:
-        self.supervisor = Supervisor()
-        self.addCleanup(self.supervisor.close)
+        self.manager = ServiceManager()
+        self.addCleanup(self.manager.close)
         self.reactor = MemoryReactorClock()
         self.registry = Registry(self.reactor.seconds, queued=lambda: 4)
 
-    def start(self, watchdog_s: float | None = None) -> Supervision:
+    def start(self, watchdog_s: float | None = None) -> Announcing:
         """Start the service, and the reactor."""
-        notifier = Notifier(self.supervisor.address)
+        notifier = Notifier(self.manager.address)
         self.addCleanup(notifier.close)
-        supervision = Supervision(self.reactor, notifier, self.registry, watchdog_s)
-        supervision.startService()
-        return supervision
+        announcing = Announcing(self.reactor, notifier, self.registry, watchdog_s)
+        announcing.startService()
+        return announcing
 
     def run_reactor(self) -> None:
         """What happens when the reactor begins to run."""
@@ -50,9 +50,9 @@ class SupervisionTests(SynchronousTestCase):
     def test_ready(self) -> None:
         """READY comes when the reactor runs and not before, with the status."""
         self.assertTrue(verifyObject(IService, self.start()))
-        self.assertEqual(self.supervisor.states(), [])
+        self.assertEqual(self.manager.states(), [])
         self.run_reactor()
-        (state,) = self.supervisor.states()
+        (state,) = self.manager.states()
         self.assertEqual(
             state,
             {
@@ -66,43 +66,43 @@ class SupervisionTests(SynchronousTestCase):
         """The status is sent when it has changed, once a second at most."""
         self.start()
         self.run_reactor()
-        self.supervisor.texts()
+        self.manager.texts()
         self.reactor.advance(BEAT_S)
-        self.assertEqual(self.supervisor.texts(), [])
+        self.assertEqual(self.manager.texts(), [])
         self.registry.connections = 7
         self.reactor.advance(BEAT_S / 2)
-        self.assertEqual(self.supervisor.texts(), [])
+        self.assertEqual(self.manager.texts(), [])
         self.reactor.advance(BEAT_S / 2)
-        (state,) = self.supervisor.states()
+        (state,) = self.manager.states()
         self.assertEqual(list(state), ["STATUS"])
         self.assertIn("7 clients", state["STATUS"])
 
     def test_upgrade(self) -> None:
         """A process that ends to serve again soon reloads, and does not stop."""
-        notifier = Notifier(self.supervisor.address)
+        notifier = Notifier(self.manager.address)
         self.addCleanup(notifier.close)
-        Supervision(self.reactor, notifier, lambda: "2 of 2 workers", None, lambda: True).startService()
+        Announcing(self.reactor, notifier, lambda: "2 of 2 workers", None, lambda: True).startService()
         self.run_reactor()
-        (state,) = self.supervisor.states()
+        (state,) = self.manager.states()
         self.assertEqual(state, {"READY": "1", "STATUS": "Serving: 2 of 2 workers"})
         self.shut_down()
-        (state,) = self.supervisor.states()
+        (state,) = self.manager.states()
         self.assertEqual(sorted(state), ["MONOTONIC_USEC", "RELOADING"])
 
     def test_watchdog(self) -> None:
-        """Signs of life come at least twice in the time that the supervisor gives, whether or not anything happens."""
+        """Signs of life come at least twice in the time that is given, whether or not anything happens."""
         for watchdog_s, count in ((60.0, 10), (2 * BEAT_S, 10), (BEAT_S, 20)):
-            supervision = self.start(watchdog_s)
-            self.supervisor.texts()
+            announcing = self.start(watchdog_s)
+            self.manager.texts()
             signs: list[str] = []
             for _ in range(40):
                 self.reactor.advance(BEAT_S / 4)
-                signs += [state["WATCHDOG"] for state in self.supervisor.states()]  # few fit into the socket
+                signs += [state["WATCHDOG"] for state in self.manager.states()]  # few fit into the socket
             self.assertEqual(signs, ["1"] * count, watchdog_s)
-            supervision.stopService()
+            announcing.stopService()
 
     def test_reload(self) -> None:
-        """RELOADING comes with the time of the supervisor's clock, READY when the last of several reloads has ended."""
+        """RELOADING comes with the time of the system's clock, READY when the last of several reloads has ended."""
         reloads: list[Deferred[None]] = []
 
         def reload() -> Deferred[None]:
@@ -112,44 +112,44 @@ class SupervisionTests(SynchronousTestCase):
         told = self.start().around(reload)
         before_us = time.clock_gettime(time.CLOCK_MONOTONIC) * 1e6
         told()
-        (state,) = self.supervisor.states()
+        (state,) = self.manager.states()
         self.assertEqual(state["RELOADING"], "1")
         self.assertTrue(before_us - 1 <= int(state["MONOTONIC_USEC"]) <= time.clock_gettime(time.CLOCK_MONOTONIC) * 1e6)
         told()
-        self.supervisor.texts()
+        self.manager.texts()
         reloads[0].callback(None)
-        self.assertEqual(self.supervisor.texts(), [])
+        self.assertEqual(self.manager.texts(), [])
         reloads[1].errback(ValueError())
-        self.assertEqual(self.supervisor.states(), [{"READY": "1"}])
+        self.assertEqual(self.manager.states(), [{"READY": "1"}])
 
     def test_stop(self) -> None:
         """
-        STOPPING comes when the shutdown begins.  Until it ends, the supervisor is asked for patience, and a reload that
-        ends meanwhile does not say READY.
+        STOPPING comes when the shutdown begins.  Until it ends, the service manager is asked for patience, and a reload
+        that ends meanwhile does not say READY.
         """
         reload: Deferred[None] = Deferred()
-        supervision = self.start(60.0)
-        supervision.around(lambda: reload)()
-        self.supervisor.texts()
+        announcing = self.start(60.0)
+        announcing.around(lambda: reload)()
+        self.manager.texts()
         self.shut_down()
-        (state,) = self.supervisor.states()
+        (state,) = self.manager.states()
         self.assertEqual((state["STOPPING"], state["STATUS"].partition(":")[0]), ("1", "Stopping"))
         reload.callback(None)
-        self.assertEqual(self.supervisor.texts(), [])
+        self.assertEqual(self.manager.texts(), [])
         self.reactor.advance(BEAT_S)
-        (state,) = self.supervisor.states()
+        (state,) = self.manager.states()
         self.assertEqual(state, {"WATCHDOG": "1", "EXTEND_TIMEOUT_USEC": "30000000"})
-        supervision.stopService()
+        announcing.stopService()
         self.assertEqual(self.reactor.getDelayedCalls(), [])
 
     def test_of_environment(self) -> None:
-        """There is a service only if the environment names the supervisor's socket."""
-        self.assertIsNone(supervision_of(self.reactor, {}, self.registry))
-        environment = {"NOTIFY_SOCKET": self.supervisor.address, "WATCHDOG_USEC": "4000000"}
-        supervision = supervision_of(self.reactor, environment, self.registry)
-        assert supervision is not None
-        self.addCleanup(supervision._notifier.close)
-        supervision.startService()
+        """There is a service only if the environment names the service manager's socket."""
+        self.assertIsNone(announcing_of(self.reactor, {}, self.registry))
+        environment = {"NOTIFY_SOCKET": self.manager.address, "WATCHDOG_USEC": "4000000"}
+        announcing = announcing_of(self.reactor, environment, self.registry)
+        assert announcing is not None
+        self.addCleanup(announcing._notifier.close)
+        announcing.startService()
         self.run_reactor()
-        (state,) = self.supervisor.states()
+        (state,) = self.manager.states()
         self.assertEqual(state["WATCHDOG"], "1")
