@@ -26,6 +26,7 @@ from .handover.successor import Successor
 from .handover.upgrade import Upgrade
 from .options import OPTIONS
 from .settings import Process, Settings, Sources, settings_of, unknown_variables
+from .sites import sites_of
 from .steering import Steered
 from .usage import TableOptions, suggestion
 from .watch import ConfigWatcher
@@ -228,7 +229,7 @@ def _daemon_of(reactor: Any, settings: Settings, sockets: Sockets) -> Daemon:
     engine = compose.engine_of(reactor, settings)
     secured = security.security_of(reactor, settings)
     servers = backends.backends_of(reactor, settings, scheduler, engine, secured.key)
-    sites = compose.sites_of(reactor, settings, scheduler, watcher, servers, secured)
+    sites = sites_of(reactor, settings, scheduler, watcher, servers, secured)
     daemon = compose.daemon_of(reactor, settings, sites, servers, watcher, journal, secured, sockets)
     if engine is not None:
         engine.setServiceParent(daemon)

@@ -19,6 +19,7 @@ from .handover.given import Given
 from .handover.program import Program
 from .handover.sockets import HeldSockets, Sockets
 from .settings import Settings
+from .sites import elsewhere_of, sites_of
 from .workers.channel import read_first
 from .workers.configuration import FollowedConfig, LeadingWatcher
 from .workers.hello import Hello
@@ -121,15 +122,13 @@ def worker_of(reactor: Any, whole: Settings, given: Given) -> Daemon:
         raise StartError(f"this worker has no supervisor: {error}") from None
     settings = hello.settings(whole)
     worker = Worker(reactor, given.control)
-    config = FollowedConfig(
-        settings.source, compose.elsewhere_of(reactor), lambda number: worker.send("prepared", number)
-    )
+    config = FollowedConfig(settings.source, elsewhere_of(reactor), lambda number: worker.send("prepared", number))
     config.load(hello.look, hello.generation)
     scheduler = FlushScheduler(reactor)
     journal = logbook.log_of(reactor, settings, scheduler)
     secured = security.security_of(reactor, settings)
     servers = backends.backends_of(reactor, settings, scheduler, None, secured.key, hello.pseudonym)
-    sites = compose.sites_of(reactor, settings, scheduler, config, servers, secured, worker.team)
+    sites = sites_of(reactor, settings, scheduler, config, servers, secured, worker.team)
     sockets = Sockets(reactor, given.sockets, shared=True)
     daemon = compose.daemon_of(reactor, settings, sites, servers, config, journal, secured, sockets)
 

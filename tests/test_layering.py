@@ -89,6 +89,7 @@ ROOMS: dict[str, frozenset[str]] = {
         "workers": "admission config daemon errors handover http1 inbound monitor resources settings steering vitals "
         "watch",
         "backends": "*",
+        "sites": "*",
         "compose": "*",
         "tap": "*",
         "teamwork": "*",
@@ -271,7 +272,12 @@ class LayeringTests(SynchronousTestCase):
 
     def test_composer(self) -> None:
         """Only the composer's own callers import the composer."""
-        for room, callers in (("tap", {"tap"}), ("teamwork", {"tap"}), ("compose", {"compose", "tap", "teamwork"})):
+        for room, callers in (
+            ("tap", {"tap"}),
+            ("teamwork", {"tap"}),
+            ("sites", {"compose", "tap", "teamwork"}),
+            ("compose", {"tap", "teamwork"}),
+        ):
             wrong = [each.where for each in all_imports() if each.room() == room and room_of(each.by) not in callers]
             self.assertEqual(wrong, [])
 

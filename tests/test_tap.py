@@ -27,9 +27,9 @@ from zope.interface import alsoProvides, implementer
 from zope.interface.verify import verifyObject
 
 from sttproxy import __version__, descriptors, embedded
-from sttproxy.compose import MONITOR_CLIENTS
 from sttproxy.daemon import Daemon, StartError
 from sttproxy.inbound.proxied import HeaderReader
+from sttproxy.sites import MONITOR_CLIENTS
 from sttproxy.tap import Options, makeService
 
 from .support.documents import Document
