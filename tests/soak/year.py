@@ -49,6 +49,8 @@ FULL = b"full\n" * 220_000
 #: Answers that a client may get: all is well, or the server was just restarted, or a storm of clients is there.
 ALLOWED = frozenset({200, 502, 503})
 BODY = b'{"text": "a year"}'
+#: The server's own address: while it is restarted, no connection of another program takes its port there.
+SERVER = "127.0.0.2"
 
 
 class Clients:
@@ -121,12 +123,12 @@ class Year:
         self._config = os.path.join(folder, "stt_config.json")
         self._pem = os.path.join(folder, "served.pem")
         self._clock = None if MISSING else WallClock(folder)
-        self._server = Listener()
+        self._server = Listener(SERVER)
         self._server.serve(serve)
         self._write(self._config, b'{"prompt": "day 0"}')
         self._write(self._pem, pem("localhost"))
         options = ("--tls-cert", self._pem, "--host", "127.0.0.1", "--port", "0", "--log-keep", str(KEPT))
-        target = ("--target", f"http://127.0.0.1:{self._server.port}", "--pool-idle", "1", "--idle-timeout", "5")
+        target = ("--target", f"http://{SERVER}:{self._server.port}", "--pool-idle", "1", "--idle-timeout", "5")
         command = [*twistd(), "-n", "--pidfile=", "--logfile", self._log, "sttproxy", *options, *target]
         limited = ["sh", "-c", 'ulimit -n "$0" && exec "$@"', str(OPEN_FILES), *command]
         self._process = Process(limited, folder, "daemon", env=self._clock.env if self._clock else None)
@@ -185,7 +187,7 @@ class Year:
         port = self._server.port
         self._server.close()
         time.sleep(self._chance.choice((0.0, 0.02, 0.1)))
-        self._server = Listener(port=port)
+        self._server = Listener(SERVER, port)
         self._server.serve(serve)
         self.deeds["server restarts"] += 1
 
