@@ -28,11 +28,11 @@ class InheritedUnix(unix.Port):
     """
 
     def startListening(self) -> None:
-        lines.msg(f"{self._getLogPrefix(self.factory)} starting on {os.fsdecode(self._bindPath)!r}")
+        inherited: Any = self._preexistingSocket
+        lines.msg(f"{self._getLogPrefix(self.factory)} starting on {os.fsdecode(inherited.getsockname())!r}")
         factory: Any = self.factory
         factory.doStart()
         self._shouldShutdown = False  # it would end the listening of the other process, too
-        inherited: Any = self._preexistingSocket
         self._preexistingSocket = None
         self.socket = inherited
         self.fileno = inherited.fileno  # type: ignore[method-assign]  # as Twisted does
