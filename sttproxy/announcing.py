@@ -32,19 +32,19 @@ class Announcing(MultiService):
         self,
         reactor: Any,
         notifier: Notifier,
-        registry: Registry | Callable[[], str],
+        status: Callable[[], str],
         watchdog_s: float | None = None,
         is_upgrade: Callable[[], bool] = lambda: False,
     ) -> None:
         """
-        :param registry: has the numbers for the status; or returns the status, in words.
+        :param status: returns the numbers of the moment, in words.
         :param is_upgrade: tells at the shutdown whether the process serves again soon.
         :param watchdog_s: seconds within which the service manager wants a sign of life; None: it wants none.
         """
         super().__init__()
         self._reactor = reactor
         self._notifier = notifier
-        self._registry = registry
+        self._status = status
         self._is_upgrade = is_upgrade
         self._watched = watchdog_s is not None
         self._reloads = 0
@@ -67,12 +67,14 @@ class Announcing(MultiService):
 
         def told() -> None:
             self._reloads += 1
-            # The time shows the service manager that this answers its own request, not an older one.
-            monotonic_us = time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000
-            self._notifier.send(RELOADING=1, MONOTONIC_USEC=monotonic_us)
+            self._send_reloading()
             reload().addBoth(self._reloaded)
 
         return told
+
+    def _send_reloading(self) -> None:
+        # The time shows the service manager that this answers its own request, not an older one.
+        self._notifier.send(RELOADING=1, MONOTONIC_USEC=time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000)
 
     def _reloaded(self, _: object) -> None:
         self._reloads -= 1
@@ -84,7 +86,7 @@ class Announcing(MultiService):
 
     def _stop(self) -> None:
         if self._is_upgrade():
-            self._notifier.send(RELOADING=1, MONOTONIC_USEC=time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000)
+            self._send_reloading()
             return
         self._stopping = True
         self._notifier.send(STOPPING=1, **self._state())
@@ -97,7 +99,7 @@ class Announcing(MultiService):
     def _state(self) -> dict[str, object]:
         """What each message has: the status if it is not the last one, and what is asked for."""
         state: dict[str, object] = {}
-        status = self._status()
+        status = f"{'Stopping' if self._stopping else 'Serving'}: {self._status()}"
         if status != self._sent:
             self._sent = state["STATUS"] = status
         if self._watched:
@@ -106,30 +108,28 @@ class Announcing(MultiService):
             state["EXTEND_TIMEOUT_USEC"] = _PATIENCE_US
         return state
 
-    def _status(self) -> str:
-        registry = self._registry
-        doing = "Stopping" if self._stopping else "Serving"
-        if not isinstance(registry, Registry):
-            return f"{doing}: {registry()}"
-        return (
-            f"{doing}: {registry.connections} clients, {len(registry.in_flight)} requests in flight, "
-            f"{registry.queued()} transcriptions waiting; {registry.recorded} requests since the start"
-        )
+
+def numbers(registry: Registry) -> str:
+    """The status of one process."""
+    return (
+        f"{registry.connections} clients, {len(registry.in_flight)} requests in flight, "
+        f"{registry.queued()} transcriptions waiting; {registry.recorded} requests since the start"
+    )
 
 
 def announcing_of(
     reactor: Any,
     environment: Mapping[str, str],
-    registry: Registry | Callable[[], str],
+    status: Callable[[], str],
     is_upgrade: Callable[[], bool] = lambda: False,
 ) -> Announcing | None:
     """
     What tells the service manager; None if there is none that asks.
 
-    :param registry: as that of `Announcing`.
+    :param status: as that of `Announcing`.
     :param is_upgrade: as that of `Announcing`.
     """
     notifier = notifier_of(environment)
     if notifier is None:
         return None
-    return Announcing(reactor, notifier, registry, watchdog_s(environment), is_upgrade)
+    return Announcing(reactor, notifier, status, watchdog_s(environment), is_upgrade)

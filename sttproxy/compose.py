@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from twisted.internet.defer import Deferred, gatherResults, maybeDeferred
@@ -13,7 +14,7 @@ from twisted.internet.interfaces import IStreamServerEndpoint
 from twisted.logger import Logger
 
 from . import embedded, loops, privileges, security, vitals
-from .announcing import announcing_of
+from .announcing import announcing_of, numbers
 from .backends import Backends
 from .daemon import Daemon, StartError
 from .errors import ConfigError, printable
@@ -89,7 +90,10 @@ def daemon_of(
         return gatherResults([maybeDeferred(each.reload) for each in watchers])
 
     announcing = announcing_of(
-        reactor, os.environ, sites.clients.registry, lambda: getattr(sockets, "handed_over", False)
+        reactor,
+        os.environ,
+        partial(numbers, sites.clients.registry),
+        lambda: getattr(sockets, "handed_over", False),
     )
 
     pools = [server.pool for server in backends.servers]

@@ -5,6 +5,7 @@ Tests for :mod:`sttproxy.announcing`: what the service manager is told, and when
 from __future__ import annotations
 
 import time
+from functools import partial
 
 from twisted.application.service import IService
 from twisted.internet.defer import Deferred
@@ -12,7 +13,7 @@ from twisted.internet.testing import MemoryReactorClock
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
-from sttproxy.announcing import Announcing, announcing_of
+from sttproxy.announcing import Announcing, announcing_of, numbers
 from sttproxy.monitor.registry import Registry
 from sttproxy.notify import Notifier
 from sttproxy.vitals import BEAT_S
@@ -33,7 +34,7 @@ class AnnouncingTests(SynchronousTestCase):
         """Start the service, and the reactor."""
         notifier = Notifier(self.manager.address)
         self.addCleanup(notifier.close)
-        announcing = Announcing(self.reactor, notifier, self.registry, watchdog_s)
+        announcing = Announcing(self.reactor, notifier, partial(numbers, self.registry), watchdog_s)
         announcing.startService()
         return announcing
 
@@ -144,9 +145,9 @@ class AnnouncingTests(SynchronousTestCase):
 
     def test_of_environment(self) -> None:
         """There is a service only if the environment names the service manager's socket."""
-        self.assertIsNone(announcing_of(self.reactor, {}, self.registry))
+        self.assertIsNone(announcing_of(self.reactor, {}, partial(numbers, self.registry)))
         environment = {"NOTIFY_SOCKET": self.manager.address, "WATCHDOG_USEC": "4000000"}
-        announcing = announcing_of(self.reactor, environment, self.registry)
+        announcing = announcing_of(self.reactor, environment, partial(numbers, self.registry))
         assert announcing is not None
         self.addCleanup(announcing._notifier.close)
         announcing.startService()
