@@ -8,7 +8,7 @@ import socket
 from collections.abc import Callable
 from typing import Any
 
-from twisted.internet.protocol import Factory, connectionDone
+from twisted.internet.protocol import Factory, Protocol, connectionDone
 from twisted.protocols.basic import LineOnlyReceiver
 from twisted.python.failure import Failure
 
@@ -47,15 +47,20 @@ class Talk(LineOnlyReceiver):
         self._lost()
 
 
+def connect_pair(reactor: Any, descriptor: int, protocol: Protocol) -> None:
+    """Connect a protocol over a descriptor of a socket pair.  A copy of it is used."""
+    factory = Factory.forProtocol(lambda: protocol)
+    factory.noisy = False
+    reactor.adoptStreamConnection(descriptor, socket.AF_UNIX, factory)
+
+
 def talk_over(reactor: Any, descriptor: int, heard: Callable[[bytes], None], lost: Callable[[], None]) -> Talk:
     """
-    Talk over a descriptor of a socket pair.  A copy of it is used.
+    Talk over a descriptor of a socket pair; see `connect_pair`.
 
     :param heard: as that of `Talk`.
     :param lost: as that of `Talk`.
     """
     talk = Talk(heard, lost)
-    factory = Factory.forProtocol(lambda: talk)
-    factory.noisy = False
-    reactor.adoptStreamConnection(descriptor, socket.AF_UNIX, factory)
+    connect_pair(reactor, descriptor, talk)
     return talk

@@ -13,7 +13,7 @@ import struct
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from twisted.internet.protocol import Factory, connectionDone
+from twisted.internet.protocol import connectionDone
 from twisted.logger import Logger
 from twisted.protocols.basic import Int32StringReceiver
 from twisted.python.failure import Failure
@@ -53,13 +53,6 @@ class Channel(Int32StringReceiver):
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         self.connected = 0
         self._lost()
-
-
-def open_channel(reactor: Any, descriptor: int, channel: Channel) -> None:
-    """Use a channel over a copy of a descriptor of a socket pair."""
-    factory = Factory.forProtocol(lambda: channel)
-    factory.noisy = False
-    reactor.adoptStreamConnection(descriptor, socket.AF_UNIX, factory)
 
 
 def read_first(descriptor: int) -> Any:

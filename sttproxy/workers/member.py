@@ -16,7 +16,8 @@ from ..admission import Admission
 from ..handover.given import CONTROL, Given, Role
 from ..handover.program import Program, how_it_ended
 from ..handover.sockets import layout
-from .channel import Channel, open_channel
+from ..handover.talk import connect_pair
+from .channel import Channel
 from .hello import Hello
 from .turns import MemberTurns
 
@@ -85,7 +86,7 @@ class Member(ProcessProtocol):
             self.process = program.spawn(reactor, self, given, {0: 0, 1: 1, 2: "r", **placed})
             own = {"enter": self.turns.enter, "leave": self.turns.leave}
             self._channel = Channel({**own, **handlers}, lambda: None)
-            open_channel(reactor, ours.fileno(), self._channel)
+            connect_pair(reactor, ours.fileno(), self._channel)
         self.send("hello", hello)
 
     def send(self, name: str, *arguments: Any) -> None:

@@ -10,8 +10,9 @@ from typing import Any
 
 from twisted.application.service import Service
 
+from ..handover.talk import connect_pair
 from ..steering import Steered
-from .channel import Channel, open_channel
+from .channel import Channel
 from .configuration import FollowedConfig
 from .team import Team
 
@@ -70,7 +71,7 @@ class Worker(Service):
         self._reactor.callWhenRunning(self._serving)
 
     def _serving(self) -> None:
-        open_channel(self._reactor, self._descriptor, self._channel)
+        connect_pair(self._reactor, self._descriptor, self._channel)
         self.send("serving")
 
     def _stop(self) -> None:

@@ -76,7 +76,7 @@ class SupervisorTests(SynchronousTestCase):
         self.workers: list[FakeWorker] = []
         self.failures: list[str] = []
         self.events: list[str] = []
-        self.patch(member, "open_channel", lambda reactor, number, channel: channel.makeConnection(StringTransport()))
+        self.patch(member, "connect_pair", lambda reactor, number, channel: channel.makeConnection(StringTransport()))
         program: Any = SimpleNamespace(spawn=self.spawn)
         sockets: Any = SimpleNamespace(
             descriptors=dict, handed_over=False, close=lambda: self.events.append("sockets closed")
