@@ -153,8 +153,10 @@ class Rendition:
         kind, wanted = self.kind, self._wanted
         if wanted.requested is None:
             return False
-        if kind is None or kind in _STREAMS:
-            return not (kind and wanted.streams)
+        if kind is None:
+            return True
+        if kind in _STREAMS:
+            return not wanted.streams
         return not is_as_requested(kind, wanted.requested)
 
     def _collects(self) -> bool:
