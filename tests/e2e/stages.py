@@ -13,16 +13,20 @@ import sys
 import tempfile
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack, closing
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, TypeVar
 
 from .certificates import certificate
 from .daemon import foreground, opens
 from .frontends import program
 from .process import ROOT, Process, read, until
+from .system import unused_port
 
 _SPEECH = os.path.join(os.path.dirname(os.path.abspath(__file__)), "speech.py")
 ETC = Path(ROOT) / "etc"
+
+R = TypeVar("R", bound="Restarted")
 
 
 class Restarted(ABC):
@@ -219,3 +223,13 @@ access_log off;
 }}
 """
         return [self.executable(), "-e", "stderr", "-c", self.write(text)]
+
+
+def started(stack: ExitStack, process: R) -> R:
+    """A process that ends with a stack."""
+    return stack.enter_context(closing(process))
+
+
+def speech_servers(stack: ExitStack) -> list[SpeechServer]:
+    """Three servers that end with a stack."""
+    return [started(stack, SpeechServer(name, unused_port())) for name in ("one", "two", "three")]

@@ -10,10 +10,10 @@ import signal
 import socket
 import sys
 import tempfile
-import threading
 
 from ..support.servicemanager import ServiceManager
 from .case import StagedTestCase
+from .clients import asking
 from .daemon import foreground
 from .message import request
 from .process import Process, until
@@ -117,19 +117,9 @@ class AnnouncingTests(SupervisedTestCase):
 
     def test_restarts(self) -> None:
         """While the daemon restarts, the socket stays: each request of many clients gets its response."""
-        answers: list[int] = []
-        over = threading.Event()
-
-        def ask() -> None:
-            while not over.is_set():
-                answers.append(self.live())
-
         daemon = self.start()
         self.told("READY")
-        clients = [threading.Thread(target=ask) for _ in range(4)]
-        for client in clients:
-            client.start()
-        try:
+        with asking(self.live) as answers:
             for _ in range(5):
                 daemon.signal(signal.SIGTERM)
                 self.assertEqual(daemon.wait(), 0)
@@ -137,10 +127,6 @@ class AnnouncingTests(SupervisedTestCase):
                 daemon = self.start()
                 self.told("READY")
                 until(lambda before=before: len(answers) > before + 10, "responses of the new daemon")
-        finally:
-            over.set()
-            for client in clients:
-                client.join()
         self.assertEqual(set(answers), {200})
 
     def test_family(self) -> None:

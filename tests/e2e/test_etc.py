@@ -20,7 +20,7 @@ from .case import StagedTestCase
 from .certificates import certificate, trusting
 from .daemon import get_json
 from .process import LIMIT_S, until
-from .stages import Balancer, Caddy, HAProxy, Nginx, Proxy, SpeechServer
+from .stages import Balancer, Caddy, HAProxy, Nginx, Proxy, SpeechServer, speech_servers, started
 from .system import unused_port
 
 PATH = "/v1/audio/transcriptions"
@@ -133,19 +133,15 @@ class FrontTestCase(BalancerTestCase):
 
     @classmethod
     def stage(cls, stack: ExitStack) -> None:
-        def started(process: Any) -> Any:
-            stack.callback(process.close)
-            return process
-
-        cls.server = started(SpeechServer("speech", unused_port()))
+        cls.server = started(stack, SpeechServer("speech", unused_port()))
         replaced = {
             "10.0.0.1": "127.0.0.1",
             "http://10.0.0.2:10240": f"http://127.0.0.1:{cls.server.port}",
             "stt.pem": certificate("server.pem"),
         }
-        cls.proxies = [started(Proxy(cls.file, unused_port(), replaced)) for _ in range(3)]
+        cls.proxies = [started(stack, Proxy(cls.file, unused_port(), replaced)) for _ in range(3)]
         ports = [proxy.port for proxy in cls.proxies]
-        cls.balancer = started(cls.kind(cls.file, unused_port(), ports, "10.0.0.11:10241"))
+        cls.balancer = started(stack, cls.kind(cls.file, unused_port(), ports, "10.0.0.11:10241"))
         with httpx.Client(verify=trusting(), trust_env=False) as client:
             until(lambda: client.get(cls.base() + "/health").status_code == 200, "a healthy proxy")
 
@@ -232,15 +228,11 @@ class BehindTestCase(BalancerTestCase):
 
     @classmethod
     def stage(cls, stack: ExitStack) -> None:
-        def started(process: Any) -> Any:
-            stack.callback(process.close)
-            return process
-
-        cls.servers = [started(SpeechServer(name, unused_port())) for name in ("one", "two", "three")]
+        cls.servers = speech_servers(stack)
         ports = [server.port for server in cls.servers]
-        cls.balancer = started(cls.kind(cls.file, unused_port(), ports, "10.0.0.21:10240"))
+        cls.balancer = started(stack, cls.kind(cls.file, unused_port(), ports, "10.0.0.21:10240"))
         replaced = {"http://127.0.0.1:10240": f"http://127.0.0.1:{cls.balancer.port}"}
-        cls.proxy = started(Proxy(cls.file, unused_port(), replaced))
+        cls.proxy = started(stack, Proxy(cls.file, unused_port(), replaced))
 
     @classmethod
     def base(cls) -> str:

@@ -13,7 +13,7 @@ import tempfile
 import threading
 import time
 from contextlib import ExitStack
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import attrs
 import httpx
@@ -25,7 +25,7 @@ from .clients import CURL
 from .daemon import get_json
 from .forms import noise
 from .process import LIMIT_S, environment, until
-from .stages import HAProxy, Proxy, Restarted, SpeechServer
+from .stages import HAProxy, Proxy, Restarted, SpeechServer, speech_servers, started
 from .system import unused_port
 
 PATH = "/v1/audio/transcriptions"
@@ -106,18 +106,14 @@ class ScalingTests(StagedTestCase):
 
     @classmethod
     def stage(cls, stack: ExitStack) -> None:
-        def started(process: Any) -> Any:
-            stack.callback(process.close)
-            return process
-
-        cls.servers = [started(SpeechServer(name, unused_port())) for name in ("one", "two", "three")]
+        cls.servers = speech_servers(stack)
         ports = [server.port for server in cls.servers]
-        cls.behind = started(HAProxy("haproxy/behind.cfg", unused_port(), ports, "10.0.0.21:10240"))
+        cls.behind = started(stack, HAProxy("haproxy/behind.cfg", unused_port(), ports, "10.0.0.21:10240"))
         replaced = {"10.0.0.1": "127.0.0.1", "http://10.0.0.2:10240": f"http://127.0.0.1:{cls.behind.port}"}
         waiting = ("--send-timeout", "1800")
-        cls.proxies = [started(Proxy("haproxy/front.cfg", unused_port(), replaced, *waiting)) for _ in range(3)]
+        cls.proxies = [started(stack, Proxy("haproxy/front.cfg", unused_port(), replaced, *waiting)) for _ in range(3)]
         ports = [proxy.port for proxy in cls.proxies]
-        cls.front = started(HAProxy("haproxy/front.cfg", unused_port(), ports, "10.0.0.11:10241"))
+        cls.front = started(stack, HAProxy("haproxy/front.cfg", unused_port(), ports, "10.0.0.11:10241"))
         cls.url = f"https://127.0.0.1:{cls.front.port}"
 
     url: ClassVar[str]

@@ -8,7 +8,6 @@ import os
 import re
 import shutil
 import subprocess
-import threading
 import urllib.error
 import urllib.request
 from contextlib import ExitStack
@@ -18,6 +17,7 @@ from typing import ClassVar
 from twisted.trial.unittest import SynchronousTestCase
 
 from ..e2e.case import StagedTestCase
+from ..e2e.clients import asking
 from ..e2e.process import LIMIT_S, until
 from ..e2e.system import unused_port
 from ..e2e.upstream import shared_echo
@@ -146,23 +146,9 @@ class RunTests(StagedTestCase):
     def test_restarts(self) -> None:
         """With the socket, each request gets its response while the service restarts."""
         self.install("--socket")
-        answers: list[int] = []
-        over = threading.Event()
-
-        def ask() -> None:
-            while not over.is_set():
-                answers.append(self.live())
-
-        clients = [threading.Thread(target=ask) for _ in range(4)]
-        for client in clients:
-            client.start()
-        try:
+        with asking(self.live) as answers:
             for _ in range(3):
                 self.systemd.run("systemctl", "restart", UNIT, check=True)
                 before = len(answers)
                 until(lambda before=before: len(answers) > before + 10, "responses of the new daemon")
-        finally:
-            over.set()
-            for client in clients:
-                client.join()
         self.assertEqual(set(answers), {200})
